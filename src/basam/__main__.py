@@ -1,0 +1,5 @@
+"""`python -m basam` is the `basam` command."""
+
+from basam.cli import main
+
+main()

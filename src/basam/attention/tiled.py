@@ -1,0 +1,105 @@
+"""Exact attention with a separable bias in tiles of query rows: linear memory, forward and backward, any device.
+
+    logits[i, (r, c)] = scale * q_i . k_(r, c) + rows[i, r] + cols[i, c]
+
+A tile holds the logits of some queries against *all* keys, small enough to stay in the last-level cache, and is worked in
+place; the softmax of a row is therefore exact and needs no running maximum. Small grids put many heads and images into one
+tile. The backward pass makes every tile anew instead of keeping it.
+
+bfloat16 and float16: products run in that dtype, the bias is added and the softmax taken in float32. The keys are centred
+first (subtracting their mean shifts all logits of a query alike, which softmax does not see), so that the rounding of the
+product acts on small numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+# Logits of one tile. Half the last-level cache of a current CPU core complex; on an accelerator, enough work for a launch.
+TILE_BYTES = {"cpu": 4 << 20}
+TILE_BYTES_ACCELERATOR = 256 << 20
+
+
+def tile_bytes(device: torch.device) -> int:
+    """Bytes of logits that one tile may take on `device`."""
+    return TILE_BYTES.get(device.type, TILE_BYTES_ACCELERATOR)
+
+
+def tiles(groups: int, tokens: int, item_bytes: int, budget: int) -> Iterator[tuple[slice, slice]]:
+    """Slices over (batch x heads, queries) whose logits fit `budget` bytes: whole heads where several fit, else rows."""
+    matrix = tokens * tokens * item_bytes
+    if matrix <= budget:
+        step = budget // matrix
+        for start in range(0, groups, step):
+            yield slice(start, min(start + step, groups)), slice(0, tokens)
+        return
+    # Equal tiles, so that the last one is not a sliver.
+    count = -(-matrix // budget)
+    step = max(1, -(-tokens // count))
+    for group in range(groups):
+        for start in range(0, tokens, step):
+            yield slice(group, group + 1), slice(start, min(start + step, tokens))
+
+
+class Tiles:
+    """The operands of one call, flattened over batch and heads, and the buffers that all its tiles share."""
+
+    def __init__(self, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> None:
+        self.low = q.dtype in (torch.bfloat16, torch.float16)
+        self.working = torch.float32 if self.low else q.dtype
+        self.q, self.v = q.flatten(0, 1), v.flatten(0, 1)
+        self.rows, self.cols = rows.flatten(0, 1), cols.flatten(0, 1)
+        self.k = k.flatten(0, 1)
+        self.scale = scale
+        if self.low:
+            self.k = self.k - self.k.mean(1, keepdim=True, dtype=torch.float32).to(k.dtype)
+        self.groups, self.tokens, self.head_dim = self.q.shape
+        self.height, self.width = rows.shape[-1], cols.shape[-1]
+        item = torch.empty((), dtype=self.working).element_size()
+        self.parts = list(tiles(self.groups, self.tokens, item, tile_bytes(q.device)))
+        group, part = self.parts[0]
+        largest = (group.stop - group.start) * (part.stop - part.start) * self.tokens
+        self.buffer = torch.empty(largest, dtype=self.working, device=q.device)
+        self.low_buffer = torch.empty(largest, dtype=q.dtype, device=q.device) if self.low else self.buffer
+
+    def probabilities(self, group: slice, part: slice) -> Tensor:
+        """Attention of one tile, (g, t, N), in the dtype of q; a view of a shared buffer."""
+        shape = (group.stop - group.start, part.stop - part.start, self.tokens)
+        size = shape[0] * shape[1] * shape[2]
+        logits = self.buffer[:size].view(shape)
+        rows = self.rows[group, part].to(self.working)
+        cols = self.cols[group, part].to(self.working)
+        torch.add(rows[..., :, None], cols[..., None, :], out=logits.view(*shape[:2], self.height, self.width))
+        queries, keys = self.q[group, part], self.k[group].transpose(1, 2)
+        if self.low:
+            product = self.low_buffer[:size].view(shape)
+            matmul(queries, keys, product)
+            logits.add_(product, alpha=self.scale)
+            torch.softmax(logits, -1, out=logits)
+            return product.copy_(logits)
+        if shape[0] == 1:
+            logits[0].addmm_(queries[0], keys[0], alpha=self.scale)
+        else:
+            logits.baddbmm_(queries, keys, alpha=self.scale)
+        return torch.softmax(logits, -1, out=logits)
+
+
+def matmul(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
+    """Batched product into `out`; a batch of one goes through `mm`, which CPU libraries run much faster."""
+    if a.shape[0] == 1:
+        torch.mm(a[0], b[0], out=out[0])
+    else:
+        torch.bmm(a, b, out=out)
+    return out
+
+
+def forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
+    work = Tiles(q, k, v, rows, cols, scale)
+    out = torch.empty_like(q, memory_format=torch.contiguous_format)
+    flat = out.flatten(0, 1)
+    for group, part in work.parts:
+        matmul(work.probabilities(group, part), work.v[group], flat[group, part])
+    return out

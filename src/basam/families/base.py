@@ -1,0 +1,155 @@
+"""What a family of SAM implementations tells the rest of the package, and what an attached module knows.
+
+A family is one file in this folder with a `FAMILY` object: how to recognise its models and files, which modules to replace
+and how to run encoder and decoder. Replacing means giving a module another class: parameters, buffers, hooks and names
+stay untouched, so `state_dict`, `.to(device)` and `copy.deepcopy` go on as before, and going back is exact.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from basam.method import BiasMode
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class UnsupportedModelError(TypeError):
+    """The model or checkpoint is of no family that basam knows; the message names what was found and what is known."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What the correction has to know of a model. Sizes are those of training."""
+
+    patch: int  # pixels a patch side
+    trained_side: int  # patches a side of the trained, square grid
+    layers: int
+    global_layers: tuple[int, ...]  # indices of layers that attend over the whole grid
+    heads: int
+
+    @property
+    def trained_tokens(self) -> int:
+        return self.trained_side**2
+
+    @property
+    def image_size(self) -> int:
+        """Long side in pixels that the model was trained at."""
+        return self.patch * self.trained_side
+
+
+@dataclass(eq=False)
+class Attachment:
+    """Shared by all replaced modules of one model: the mode, and the grid of the image at hand.
+
+    The grid follows every image the model is given, so one model must not run two sizes from two threads at once.
+    """
+
+    mode: BiasMode
+    geometry: Geometry
+    grid: tuple[int, int]  # present height and width, in patches
+
+    @property
+    def tokens(self) -> int:
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def long_side(self) -> int:
+        """Longer side of the present grid, in patches: the square that positions are normalised by."""
+        return max(self.grid)
+
+    @property
+    def factor(self) -> float:
+        return self.mode.factor(self.tokens, self.geometry.trained_tokens)
+
+    def mask_slopes(self, heads: int) -> Tensor | None:
+        return self.mode.mask_slopes(heads, self.tokens, self.geometry.trained_tokens)
+
+    def fit(self, pixel_values: Tensor) -> None:
+        """Take the grid of `pixel_values` (B, channels, height, width); sizes are multiples of the patch."""
+        height, width = pixel_values.shape[-2:]
+        patch = self.geometry.patch
+        if height < patch or width < patch or height % patch or width % patch:
+            raise ValueError(
+                f"pixel_values of {height} x {width} px: both sides must be multiples of the patch ({patch} px); "
+                "pad the image at the right and the bottom"
+            )
+        self.grid = (height // patch, width // patch)
+
+
+class Family(ABC):
+    """One way of implementing SAM. Subclasses are stateless; every method gets the model."""
+
+    name: ClassVar[str]
+    mean: ClassVar[tuple[float, float, float]] = IMAGENET_MEAN  # of RGB in 0..1, subtracted before the encoder
+    std: ClassVar[tuple[float, float, float]] = IMAGENET_STD
+
+    @abstractmethod
+    def matches(self, model: nn.Module) -> bool:
+        """Whether `model` is of this family (attached or not)."""
+
+    @abstractmethod
+    def geometry(self, model: nn.Module) -> Geometry:
+        """Patch, trained grid and global layers of `model`."""
+
+    @abstractmethod
+    def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+        """Every module to replace with the class it becomes. Nothing is changed here."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the checkpoint file or folder at `path` is this family's; decided without building a model."""
+        return False
+
+    def load(self, path: Path) -> nn.Module:
+        """The model of a checkpoint that `recognises` accepted; strict: every tensor is accounted for."""
+        raise NotImplementedError
+
+    def summary(self, path: Path) -> dict[str, Any]:
+        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def encode(self, model: nn.Module, pixel_values: Tensor) -> Any:
+        """Image features of normalised `pixel_values` (1, 3, height, width), in whatever form `decode` takes them."""
+
+    @abstractmethod
+    def decode(
+        self,
+        model: nn.Module,
+        features: Any,
+        *,
+        points: Tensor | None,
+        labels: Tensor | None,
+        boxes: Tensor | None,
+        masks: Tensor | None,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Mask logits `(K, M, 4 H, 4 W)` and predicted IoU `(K, M)` of K prompts on one encoded image.
+
+        points `(K, P, 2)` and boxes `(K, 4)` in pixels of the encoder's input, labels `(K, P)` of 1 and 0, masks
+        `(K, 1, 4 H, 4 W)` logits.
+        """
+
+
+class Replaced:
+    """Mixin of every replacement class: `self.basam` is the model's `Attachment`."""
+
+    basam: Attachment
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """(B, heads, N, d) to (B, N, heads * d)."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def no_grad_needed(*tensors: Tensor) -> bool:
+    """Whether nothing here will be differentiated, so that work may be done in place and in pieces."""
+    return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))

@@ -1,0 +1,135 @@
+"""The method in one file: what BA-SAM adds to the logits of SAM's global attention.
+
+    logits = lambda(n) / sqrt(d) * q.k + rel_pos(q, i - j) - slope_h * (|row_i - row_j| + |col_i - col_j|)
+
+n is the present number of tokens and n0 the trained one. Nothing here knows of a model: `families` says where the terms
+go, `attention` computes them without an N x N tensor.
+
+Source: Song et al., "BA-SAM: Scalable Bias-Mode Attention Mask for Segment Anything Model", CVPR 2024, section 3;
+geometric slopes: Press et al., "Train Short, Test Long" (ALiBi), ICLR 2022, section 3.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args, get_type_hints
+
+import torch
+from torch import Tensor
+
+Scaling = Literal["log", "none"]
+Slopes = Literal["uniform", "geometric"]
+Schedule = Literal["extrapolation", "constant"]
+Positions = Literal["interpolate", "extend"]
+
+
+def length_scale(tokens: int, trained_tokens: int) -> float:
+    """lambda(n) = ln n / ln n0, the new scaling factor: 1 at the trained number of tokens, more above it, less below.
+
+    Softmax over more keys is flatter; the factor keeps its entropy near the trained one (BA-SAM, section 3.2).
+
+    Raises:
+        ValueError: `tokens` below 1, or `trained_tokens` below 2 (ln n0 would be 0).
+    """
+    if tokens < 1:
+        raise ValueError(f"tokens={tokens}: a grid has at least one token")
+    if trained_tokens < 2:
+        raise ValueError(f"trained_tokens={trained_tokens}: the trained grid must have at least two tokens")
+    return math.log(tokens) / math.log(trained_tokens)
+
+
+def head_slopes(heads: int, slope: float, kind: Slopes = "uniform") -> Tensor:
+    """Slopes of the bias-mode mask, one a head: `(heads,)` float64, in logits a patch.
+
+    `uniform` gives every head `slope`; `geometric` gives head h (counted from 1) `slope * 2 ** (-8 h / heads)`, which
+    at `slope=1` are the slopes of ALiBi.
+    """
+    if heads < 1:
+        raise ValueError(f"heads={heads}: at least one head is needed")
+    if kind == "uniform":
+        return torch.full((heads,), float(slope), dtype=torch.float64)
+    exponents = torch.arange(1, heads + 1, dtype=torch.float64) * (-8 / heads)
+    return slope * torch.exp2(exponents)
+
+
+def distances(side: int) -> Tensor:
+    """|i - j| along one axis of the grid, `(side, side)` int64, in patches.
+
+    The mask's distance is Manhattan: the sum of this along rows and along columns, which is why it is separable.
+    """
+    index = torch.arange(side)
+    return (index[:, None] - index[None, :]).abs()
+
+
+@dataclass(frozen=True)
+class BiasMode:
+    """How attention is corrected for the number of tokens. Frozen, hashable, the same for every layer.
+
+    With the default schedule a mode is the identity at the trained number of tokens, whatever its other values.
+
+    Attributes:
+        scaling: `log` multiplies q.k by lambda(n); `none` leaves it as trained.
+        strength: share of the correction that is applied, 0 to 1: the factor becomes `1 + strength * (lambda - 1)`, the
+            slope `strength * slope`.
+        slope: strength of the mask in logits a patch of Manhattan distance, at least 0.
+        slopes: `uniform` over heads, or `geometric` as in ALiBi (see `head_slopes`).
+        schedule: `extrapolation` multiplies the slope by `max(0, lambda - 1)`, so that the mask grows with the excess of
+            tokens and is absent at and below the trained size; `constant` keeps the slope at every size.
+        positions: relative positions beyond the trained range: `interpolate` stretches the trained table over the new
+            range (what SAM's own code does), `extend` keeps one step a patch and clamps at the trained distance.
+
+    Raises:
+        ValueError: naming the field, its value and what is allowed.
+    """
+
+    scaling: Scaling = "log"
+    strength: float = 1.0
+    slope: float = 0.1
+    slopes: Slopes = "uniform"
+    schedule: Schedule = "extrapolation"
+    positions: Positions = "interpolate"
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            value, allowed = getattr(self, name), get_args(hint)
+            if allowed and value not in allowed:
+                raise ValueError(f"{name}={value!r}: allowed are {', '.join(map(repr, allowed))}")
+        for name, highest in (("strength", 1.0), ("slope", math.inf)):
+            value = getattr(self, name)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not math.isfinite(value) or not 0 <= value <= highest:
+                limit = "at least 0" if math.isinf(highest) else f"0 to {highest:g}"
+                raise ValueError(f"{name}={value!r}: a finite number is needed, {limit}")
+
+    @classmethod
+    def off(cls) -> BiasMode:
+        """Plain SAM at any size: no factor, no mask, positions interpolated. The baseline of every comparison."""
+        return cls(scaling="none", slope=0.0)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> BiasMode:
+        """The mode that `dataclasses.asdict` wrote; an unknown key is an error that names it."""
+        known = [field.name for field in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise ValueError(f"unknown field {key!r} of BiasMode: known are {', '.join(known)}")
+        return cls(**values)
+
+    def factor(self, tokens: int, trained_tokens: int) -> float:
+        """What q.k is multiplied by on top of `1 / sqrt(d)`; 1 at the trained number of tokens."""
+        if self.scaling == "none":
+            return 1.0
+        return 1.0 + self.strength * (length_scale(tokens, trained_tokens) - 1.0)
+
+    def effective_slope(self, tokens: int, trained_tokens: int) -> float:
+        """The slope after strength and schedule, before it is spread over heads."""
+        slope = self.strength * self.slope
+        if self.schedule == "constant":
+            return slope
+        return slope * max(0.0, length_scale(tokens, trained_tokens) - 1.0)
+
+    def mask_slopes(self, heads: int, tokens: int, trained_tokens: int) -> Tensor | None:
+        """Slopes of every head at this number of tokens, `(heads,)` float64; None where the mask is absent."""
+        slope = self.effective_slope(tokens, trained_tokens)
+        return head_slopes(heads, slope, self.slopes) if slope else None

@@ -1,0 +1,69 @@
+"""Position tables for a grid of any size and shape: pure functions from trained tables to the present grid.
+
+One rule for grids that are not square: a table is made for the *square of the long side* and cropped to the grid. SAM was
+trained on images padded to a square, with positions normalised by that square; this is the same geometry without the padding.
+
+Relative tables have 2 S - 1 rows, row S - 1 + (i - j) for a query at i and a key at j, as in SAM and MViTv2.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from basam.method import Positions, distances
+
+
+def resample_absolute(table: Tensor, height: int, width: int) -> Tensor:
+    """Absolute position embeddings for a grid: `(1, S, S, C)` to `(1, height, width, C)`, in the dtype of `table`.
+
+    Bicubic resampling (computed in float32) to the square of the long side, then the crop. The trained size is returned
+    as it is.
+    """
+    side = max(height, width)
+    if table.shape[1:3] != (side, side):
+        working = table.permute(0, 3, 1, 2).to(torch.promote_types(table.dtype, torch.float32))
+        resized = F.interpolate(working, size=(side, side), mode="bicubic", align_corners=False)
+        table = resized.permute(0, 2, 3, 1).to(table.dtype)
+    return table[:, :height, :width]
+
+
+def resize_relative(table: Tensor, side: int, positions: Positions) -> Tensor:
+    """A relative position table for an axis of `side` patches: `(2 S - 1, d)` to `(2 side - 1, d)`.
+
+    `interpolate`: the trained range stretched or squeezed over the new one, linearly (SAM's `get_rel_pos`).
+    `extend`: one row a patch of distance as trained; distances beyond the trained range take its outermost row.
+    """
+    trained = (table.shape[0] + 1) // 2
+    if side == trained:
+        return table
+    if positions == "extend":
+        steps = torch.arange(1 - side, side, device=table.device)
+        return table[steps.clamp(1 - trained, trained - 1) + trained - 1]
+    working = table.t()[None].to(torch.promote_types(table.dtype, torch.float32))
+    return F.interpolate(working, size=2 * side - 1, mode="linear")[0].t().to(table.dtype)
+
+
+def relative_table(table: Tensor, length: int, long_side: int, positions: Positions) -> Tensor:
+    """Relative positions of every query and key along one axis: `(length, length, d)`, entry [i, j] for query i, key j.
+
+    `length` is the grid's size along this axis, `long_side` the larger of its two: the table is made for the square of
+    the long side and cropped.
+    """
+    square = resize_relative(table, long_side, positions)
+    index = torch.arange(length, device=table.device)
+    return square[index[:, None] - index[None, :] + long_side - 1]
+
+
+def mask_table(length: int, slopes: Tensor) -> Tensor:
+    """The bias-mode mask along one axis: `(heads, length, length)`, `-slope_h * |i - j|`, in the dtype of `slopes`."""
+    return -slopes[:, None, None] * distances(length).to(slopes)
+
+
+def image_wide_coordinates(height: int, width: int, device: torch.device | str | None = None) -> Tensor:
+    """Centres of all patches as x, y in 0..1 of the square of the long side: `(height, width, 2)` float32."""
+    side = max(height, width)
+    y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / side
+    x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / side
+    return torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], dim=-1)
