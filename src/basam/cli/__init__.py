@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Command modules import the library inside their functions, so that `--help` is quick."""
+"""The command line: parse, call, print. Commands import the library inside their functions, so that `--help` is quick."""
 
 from __future__ import annotations
 

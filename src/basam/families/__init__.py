@@ -28,9 +28,7 @@ def family_of(model: nn.Module) -> Family:
         if family.matches(model):
             return family
     known = "; ".join(family.name for family in families())
-    raise UnsupportedModelError(
-        f"{type(model).__module__}.{type(model).__qualname__} is no SAM that basam knows: {known}"
-    )
+    raise UnsupportedModelError(f"{type(model).__module__}.{type(model).__qualname__} is no SAM that basam knows: {known}")
 
 
 __all__ = ["Attachment", "Family", "Geometry", "UnsupportedModelError", "families", "family_of"]
