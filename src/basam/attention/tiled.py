@@ -103,3 +103,35 @@ def forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: 
     for group, part in work.parts:
         matmul(work.probabilities(group, part), work.v[group], flat[group, part])
     return out
+
+
+def backward(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of q, k, v, rows and cols. With p the probabilities and dp = grad v^T, the logits get p (dp - sum(p dp))."""
+    work = Tiles(q, k, v, rows, cols, scale)
+    like = [torch.zeros_like(t, memory_format=torch.contiguous_format).flatten(0, 1) for t in (q, rows, cols)]
+    dq, drows, dcols = like
+    # Keys and values gather over all tiles: in the working dtype, so that low precision does not round at every tile.
+    dk, dv = (torch.zeros_like(work.q, dtype=work.working, memory_format=torch.contiguous_format) for _ in range(2))
+    out_grad, keys = grad.flatten(0, 1), k.flatten(0, 1)
+    for group, part in work.parts:
+        p = work.probabilities(group, part)
+        g = out_grad[group, part]
+        dv[group] += torch.bmm(p.transpose(1, 2), g)
+        dp = torch.bmm(g, work.v[group].transpose(1, 2)).to(work.working)
+        wide = p.to(work.working)
+        dlogits = dp.sub_((dp * wide).sum(-1, keepdim=True)).mul_(wide)
+        by_key = dlogits.unflatten(-1, (work.height, work.width))
+        drows[group, part] = by_key.sum(-1).to(drows.dtype)
+        dcols[group, part] = by_key.sum(-2).to(dcols.dtype)
+        narrow = dlogits.to(q.dtype)
+        dq[group, part] = torch.bmm(narrow, keys[group]).mul_(scale)
+        dk[group] += torch.bmm(narrow.transpose(1, 2), work.q[group, part])
+    return (
+        dq.view_as(q),
+        dk.mul_(scale).to(k.dtype).view_as(k),
+        dv.to(v.dtype).view_as(v),
+        drows.view_as(rows),
+        dcols.view_as(cols),
+    )

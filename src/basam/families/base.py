@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from basam.method import BiasMode
@@ -117,6 +116,10 @@ class Family(ABC):
         raise NotImplementedError
 
     @abstractmethod
+    def encoder(self, model: nn.Module) -> nn.Module:
+        """The image encoder: the part whose dtype may be lowered while coordinates and masks keep float32."""
+
+    @abstractmethod
     def encode(self, model: nn.Module, pixel_values: Tensor) -> Any:
         """Image features of normalised `pixel_values` (1, 3, height, width), in whatever form `decode` takes them."""
 
@@ -148,8 +151,3 @@ class Replaced:
 def merge_heads(x: Tensor) -> Tensor:
     """(B, heads, N, d) to (B, N, heads * d)."""
     return x.transpose(1, 2).flatten(2)
-
-
-def no_grad_needed(*tensors: Tensor) -> bool:
-    """Whether nothing here will be differentiated, so that work may be done in place and in pieces."""
-    return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))

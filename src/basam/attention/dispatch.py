@@ -1,0 +1,103 @@
+"""The kernel's door: checks, the choice of a backend, and what makes the tiled kernel known to autograd and torch.compile."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from basam.attention import tiled
+from basam.attention.reference import eager_attention
+
+Backend = Literal["auto", "tiled", "eager"]
+
+# Below this, all logits of a call fit the second-level cache and one fused call with a small mask beats four calls.
+SMALL_BYTES = 512 << 10
+
+
+def separable_attention(
+    q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, *, scale: float, backend: Backend = "auto"
+) -> Tensor:
+    """softmax(scale * q.k + rows[.., key row] + cols[.., key column]) v over a grid of N = H * W tokens, row by row.
+
+    Exact, differentiable once in all five tensors, memory linear in N. Softmax is taken in float32 or better; products run
+    in the dtype of q (see `tiled` for bfloat16).
+
+    Args:
+        q, k, v: `(B, heads, N, d)` of one dtype: float64, float32, bfloat16 or float16.
+        rows: `(B, heads, N, H)`, added to the logits of all keys of a grid row. Any floating dtype.
+        cols: `(B, heads, N, W)`, added to the logits of all keys of a grid column.
+        scale: factor on q.k.
+        backend: `tiled`; `eager`, which makes the N x N tensor; `auto`, the faster of those that keep memory linear.
+
+    Returns:
+        `(B, heads, N, d)` in the dtype of q.
+
+    Raises:
+        ValueError: shapes that do not fit together or an unknown backend.
+    """
+    check(q, k, v, rows, cols)
+    if backend == "eager":
+        return eager_attention(q, k, v, rows, cols, scale)
+    if backend not in ("auto", "tiled"):
+        raise ValueError(f"backend={backend!r}: allowed are 'auto', 'tiled', 'eager'")
+    if backend == "auto" and 4 * q.shape[0] * q.shape[1] * q.shape[2] ** 2 <= SMALL_BYTES:
+        working = torch.promote_types(q.dtype, torch.float32)
+        bias = rows.to(working)[..., :, None] + cols.to(working)[..., None, :]
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.flatten(-2), scale=scale)
+    return TiledAttention.apply(q, k, v, rows, cols, scale)
+
+
+def check(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> None:
+    if q.ndim != 4 or k.shape != q.shape or v.shape != q.shape:
+        raise ValueError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(q.shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
+    if not (q.dtype == k.dtype == v.dtype and q.is_floating_point()):
+        raise ValueError(f"q, k and v must have one floating dtype: got {q.dtype}, {k.dtype}, {v.dtype}")
+    for name, bias in (("rows", rows), ("cols", cols)):
+        if bias.ndim != 4 or bias.shape[:3] != q.shape[:3]:
+            raise ValueError(f"{name} must be (B, heads, N, size) with {tuple(q.shape[:3])} first: got {tuple(bias.shape)}")
+    if rows.shape[3] * cols.shape[3] != q.shape[2]:
+        raise ValueError(f"a grid of {rows.shape[3]} rows and {cols.shape[3]} columns does not have N={q.shape[2]} tokens")
+
+
+class TiledAttention(torch.autograd.Function):
+    """Keeps its inputs and makes every tile anew in the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(q, k, v, rows, cols)
+        ctx.scale = scale
+        return tiled_forward(q, k, v, rows, cols, scale)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return (*tiled_backward(grad, *ctx.saved_tensors, ctx.scale), None)
+
+
+# Custom operators are opaque to torch.compile: it neither unrolls the tiles nor breaks its graph at them.
+@torch.library.custom_op("basam::tiled_forward", mutates_args=())
+def tiled_forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
+    return tiled.forward(q, k, v, rows, cols, scale)
+
+
+@tiled_forward.register_fake
+def _(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
+    return torch.empty_like(q, memory_format=torch.contiguous_format)
+
+
+@torch.library.custom_op("basam::tiled_backward", mutates_args=())
+def tiled_backward(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    return tiled.backward(grad, q, k, v, rows, cols, scale)
+
+
+@tiled_backward.register_fake
+def _(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    dq, dk, dv, drows, dcols = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (q, k, v, rows, cols))
+    return dq, dk, dv, drows, dcols
