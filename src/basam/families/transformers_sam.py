@@ -215,7 +215,7 @@ class TransformersSam(Family):
         return isinstance(model, MODELS)
 
     def geometry(self, model: Any) -> Geometry:
-        vision = self.encoder(model).config
+        vision: Any = self.encoder(model).config
         return Geometry(
             patch=vision.patch_size,
             trained_side=vision.image_size // vision.patch_size,
