@@ -16,7 +16,7 @@ Samples are small and picklable, so that worker processes can load them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -24,8 +24,7 @@ from typing import Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from basam.data.issues import Issues, SampleError
-from basam.data.issues import Issue as Issue
+from basam.data.issues import Issue, Issues, SampleError
 
 Role = Literal["train", "val", "test", "unknown"]
 
@@ -79,8 +78,8 @@ class Sample(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset(Sequence[Sample]):
-    """One split of a data set.
+class Dataset:
+    """One split of a data set: a sequence of samples with a name.
 
     Attributes:
         kind: what `open_dataset` was asked for (`dis5k`, `coco`, ...).
@@ -124,7 +123,7 @@ class Dataset(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    def __getitem__(self, index: int) -> Sample:
         return self.samples[index]
 
     def __iter__(self) -> Iterator[Sample]:

@@ -37,8 +37,9 @@ PROBLEMS = {
     "empty-mask": Problem("mask without a pixel", "left out"),
     "non-binary-mask": Problem("mask with values other than 0 and 255: thresholded at half of 255", "read"),
     "zero-one-mask": Problem("mask with values 0 and 1: 1 taken as the object", "read"),
+    "foreign-image": Problem("image that by its name is not of this data set", "read"),
     "crowd": Problem("crowd annotation", "ignored"),
-    "no-object": Problem("image without an object by definition of its data set", "ignored"),
+    "no-object": Problem("image in which nothing is annotated", "ignored"),
     "superpixels": Problem("super-pixel file among the images", "ignored"),
     "other-file": Problem("file that is no image", "ignored"),
 }

@@ -176,7 +176,7 @@ def _pick(region: np.ndarray, count: int, generator: np.random.Generator) -> np.
     pixels = np.flatnonzero(region)
     if not len(pixels):
         return np.empty((0, 2))
-    chosen = generator.choice(pixels, size=count, replace=len(pixels) < count)
+    chosen = pixels[generator.choice(len(pixels), size=count, replace=len(pixels) < count)]
     return np.stack([chosen % region.shape[1], chosen // region.shape[1]], axis=1)
 
 
