@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from basam.data.base import Dataset, Instance, Loaded, Role, reported_name
@@ -48,15 +49,21 @@ class CocoSample:
         return Loaded(image, tuple(instances), tuple(issues))
 
     def _instance(self, annotation: dict[str, Any]) -> Instance:
-        where = _where(self.source, annotation)
-        try:
-            mask = decode_segmentation(annotation["segmentation"], self.height, self.width)
-        except (ValueError, TypeError, KeyError) as error:
-            raise SampleError(Issue("bad-annotation", where, str(error))) from error
-        if not mask.any():
-            raise SampleError(Issue("empty-mask", where))
+        mask = annotation_mask(annotation, self.height, self.width, self.source)
         category = int(annotation["category_id"])
         return Instance(str(annotation["id"]), mask, self.categories[category], category)
+
+
+def annotation_mask(annotation: dict[str, Any], height: int, width: int, source: str) -> np.ndarray:
+    """Mask of an annotation, (height, width) bool with at least one pixel; SampleError where it has none."""
+    where = _where(source, annotation)
+    try:
+        mask = decode_segmentation(annotation["segmentation"], height, width)
+    except (ValueError, TypeError, KeyError) as error:
+        raise SampleError(Issue("bad-annotation", where, str(error))) from error
+    if not mask.any():
+        raise SampleError(Issue("empty-mask", where))
+    return mask
 
 
 def coco_splits(root: Path) -> dict[str, Role]:
@@ -81,10 +88,9 @@ def read_coco(root: Path, split: str) -> Dataset:
     folder = next((folder for folder in folders if folder.is_dir()), None)
     if folder is None:
         raise DatasetError(f"{root}: no images of split {split}: expected one of {', '.join(map(str, folders))}")
-    issues = Issues()
     present = {entry.name for entry in folder.iterdir()}
     categories = {int(category["id"]): str(category["name"]) for category in data["categories"]}
-    usable = _by_image(data, categories, path.name, issues)
+    usable, _, issues = usable_annotations(data, path.name)
     samples = []
     for image in sorted(data["images"], key=lambda image: image["id"]):
         name, found = image["file_name"], usable.get(image["id"], [])
@@ -109,25 +115,26 @@ def load_annotations(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read as JSON: {error}") from error
-    needed = {"images": ("id", "file_name", "height", "width"), "annotations": (), "categories": ("id", "name")}
+    needed = {"images": ("id", "file_name", "height", "width"), "annotations": ("image_id",), "categories": ("id", "name")}
     for name, keys in needed.items():
         entries = data.get(name) if isinstance(data, dict) else None
         if not isinstance(entries, list):
             raise DatasetError(f"{path}: no instance annotations of COCO: the list {name!r} is missing")
         for index, entry in enumerate(entries):
-            missing = [key for key in keys if key not in entry]
+            missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
             if missing:
                 raise DatasetError(f"{path}: {name}[{index}] has no {', '.join(map(repr, missing))}")
     return data
 
 
-def _by_image(
-    data: dict[str, Any], categories: Mapping[int, str], source: str, issues: Issues
-) -> dict[Any, list[dict[str, Any]]]:
-    """Usable annotations of every image, in the order of their ids."""
+def usable_annotations(
+    data: dict[str, Any], source: str
+) -> tuple[dict[Any, list[dict[str, Any]]], list[dict[str, Any]], Issues]:
+    """Annotations of every image in the order of their ids, crowds apart, and what was left out; nothing is decoded."""
     images = {image["id"] for image in data["images"]}
+    categories = {category["id"] for category in data["categories"]}
     seen: set[Any] = set()
-    found = defaultdict(list)
+    of_image, crowds, issues = defaultdict(list), [], Issues()
     for annotation in data["annotations"]:
         where = _where(source, annotation)
         missing = [key for key in ("id", "image_id", "category_id", "segmentation") if key not in annotation]
@@ -137,16 +144,17 @@ def _by_image(
             issues.add(Issue("no-image", where, f"image {annotation['image_id']} is not in the file"))
         elif annotation["category_id"] not in categories:
             issues.add(Issue("bad-annotation", where, f"category {annotation['category_id']} is not in the file"))
-        elif annotation.get("iscrowd"):
-            issues.add(Issue("crowd", where))
         elif annotation["id"] in seen:
             issues.add(Issue("ambiguous", where, "its id occurs before"))
+        elif annotation.get("iscrowd"):
+            issues.add(Issue("crowd", where))
+            crowds.append(annotation)
         else:
             seen.add(annotation["id"])
-            found[annotation["image_id"]].append(annotation)
-    for of_image in found.values():
-        of_image.sort(key=lambda annotation: annotation["id"])
-    return found
+            of_image[annotation["image_id"]].append(annotation)
+    for found in of_image.values():
+        found.sort(key=lambda annotation: annotation["id"])
+    return of_image, crowds, issues
 
 
 def _where(source: str, annotation: dict[str, Any]) -> str:

@@ -16,42 +16,32 @@ def encode_mask(mask: np.ndarray) -> dict[str, Any]:
     return {"size": [int(side) for side in rle["size"]], "counts": counts.decode() if isinstance(counts, bytes) else counts}
 
 
-def decode_mask(rle: dict[str, Any]) -> np.ndarray:
-    """(H, W) bool of a compressed RLE."""
-    return _library().decode(rle).astype(bool)
-
-
 def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarray:
     """(height, width) bool of an annotation's `segmentation`: polygons, RLE with a list of counts, or compressed RLE.
 
     Raises:
         ValueError: it is none of these, or of another size.
     """
-    return decode_mask(segmentation_rle(segmentation, height, width))
-
-
-def segmentation_rle(segmentation: Any, height: int, width: int) -> dict[str, Any]:
-    """An annotation's `segmentation` as compressed RLE; raises ValueError as `decode_segmentation` does."""
     library = _library()
+    if segmentation == []:
+        return np.zeros((height, width), dtype=bool)
     if isinstance(segmentation, list):
         for polygon in segmentation:
             if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
                 raise ValueError("a polygon needs at least three points, as x, y, x, y, ...")
-        return library.merge(library.frPyObjects(segmentation, height, width)) if segmentation else _empty(height, width)
-    if not isinstance(segmentation, dict) or "counts" not in segmentation or "size" not in segmentation:
+        rle = library.merge(library.frPyObjects(segmentation, height, width))
+    elif not isinstance(segmentation, dict) or "counts" not in segmentation or "size" not in segmentation:
         raise ValueError(f"neither polygons nor RLE: {str(segmentation)[:60]}")
-    size, counts = [int(side) for side in segmentation["size"]], segmentation["counts"]
-    if size != [height, width]:
-        raise ValueError(f"RLE of {size[1]} x {size[0]} for an image of {width} x {height}")
-    if isinstance(counts, list):
-        if sum(counts) != height * width:
+    else:
+        size, counts = [int(side) for side in segmentation["size"]], segmentation["counts"]
+        if size != [height, width]:
+            raise ValueError(f"RLE of {size[1]} x {size[0]} for an image of {width} x {height}")
+        if isinstance(counts, list) and sum(counts) != height * width:
             raise ValueError(f"RLE counts sum to {sum(counts)} and not to the image's {height * width} pixels")
-        return library.frPyObjects({"size": size, "counts": counts}, height, width)
-    return {"size": size, "counts": counts.encode() if isinstance(counts, str) else counts}
-
-
-def _empty(height: int, width: int) -> dict[str, Any]:
-    return encode_mask(np.zeros((height, width), dtype=bool))
+        rle = {"size": size, "counts": counts.encode() if isinstance(counts, str) else counts}
+        if isinstance(counts, list):
+            rle = library.frPyObjects(rle, height, width)
+    return library.decode(rle).astype(bool)
 
 
 def _library() -> Any:

@@ -11,5 +11,18 @@ What is asked for by name is in `METRICS`; what comes out, with titles and direc
 """
 
 from basam.evaluation.metrics.catalogue import COLUMNS, METRICS, Column, metrics_for
+from basam.evaluation.metrics.coco import coco_ap, coco_result
+from basam.evaluation.metrics.measure import measure
+from basam.evaluation.metrics.summary import mean_curves, summarise
 
-__all__ = ["COLUMNS", "METRICS", "Column", "metrics_for"]
+__all__ = [
+    "COLUMNS",
+    "METRICS",
+    "Column",
+    "coco_ap",
+    "coco_result",
+    "mean_curves",
+    "measure",
+    "metrics_for",
+    "summarise",
+]
