@@ -29,7 +29,8 @@ def measure(
         image: `(H, W, 3)` uint8 RGB, needed by `camouflage_context_measure` only.
 
     Returns:
-        Numbers by column name, and `*_curve` strings (see `curves`). `summarise` and `mean_curves` read it.
+        Numbers by column name, and `*_curve` strings (see `curves`); None where a metric is not defined for this ground
+        truth (see `saliency`). `summarise` and `mean_curves` read it.
 
     Raises:
         ValueError: unknown metric, or an argument that is not as described.

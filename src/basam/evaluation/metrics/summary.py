@@ -18,20 +18,27 @@ def summarise(records: Sequence[Record]) -> dict[str, float | int]:
     """`count`, and one figure for every column that the records hold.
 
     Plain metrics are means over records. Max and mean of E and F are those of the mean curve over all records, as in
-    published tables: one threshold for the whole data set, not the best one of every image.
+    published tables: one threshold for the whole data set, not the best one of every image. Records in which a metric is
+    not defined (None) are left out of its mean, and their number stands under `COLUMN_undefined`; a column that no record
+    defines is absent.
 
     Raises:
         ValueError: there is no record, or records hold different metrics; both are named.
     """
-    _check(records)
     curves = mean_curves(records)
     summary: dict[str, float | int] = {"count": len(records)}
     for columns in METRICS.values():
         for column in columns:
             curve, _, how = column.rpartition("_")
-            if column in records[0]:
-                summary[column] = math.fsum(record[column] for record in records) / len(records)
-            elif curve in curves:
+            key = column if column in records[0] else f"{curve}_curve"
+            if key not in records[0]:
+                continue
+            defined = _defined(records, key)
+            if len(defined) < len(records):
+                summary[f"{column}_undefined"] = len(records) - len(defined)
+            if defined and key == column:
+                summary[column] = math.fsum(defined) / len(defined)
+            elif defined:
                 values = curves[curve]
                 summary[column] = float(values.max()) if how == "max" else math.fsum(values) / THRESHOLDS
     return summary
@@ -45,10 +52,15 @@ def mean_curves(records: Sequence[Record]) -> dict[str, np.ndarray]:
     _check(records)
     means = {}
     for key in records[0]:
-        if key.endswith("_curve"):
-            curves = np.stack([decode_curve(record[key]) for record in records], axis=1)
-            means[key.removesuffix("_curve")] = np.array([math.fsum(values) for values in curves]) / len(records)
+        defined = _defined(records, key)
+        if key.endswith("_curve") and defined:
+            curves = np.stack([decode_curve(text) for text in defined], axis=1)
+            means[key.removesuffix("_curve")] = np.array([math.fsum(values) for values in curves]) / len(defined)
     return means
+
+
+def _defined(records: Sequence[Record], key: str) -> list[Any]:
+    return [record[key] for record in records if record[key] is not None]
 
 
 def _check(records: Sequence[Record]) -> None:
