@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from basam.families import UnsupportedModelError, families
+from basam.families import UnsupportedModelError, checkpoints, families, family_of
 from basam.families.base import Family
 
 # Embedded models: folders of this package.
@@ -71,7 +71,7 @@ def family_of_file(path: Path) -> Family:
 def describe(path: Path) -> str:
     """What an unknown file or folder looks like, in a few words."""
     if not path.is_dir():
-        return f"a file of {path.stat().st_size} bytes"
+        return checkpoints.looks_like(checkpoints.read_shapes(path))
     if not (path / "config.json").is_file():
         return "a folder without config.json"
     from basam.families.transformers_files import CLASSES, read_config
@@ -95,8 +95,7 @@ def load(name: str | Path = "nano", *, dtype: torch.dtype | None = None, device:
         UnsupportedModelError: no family recognises the checkpoint, or its tensors do not fit.
     """
     path = resolve(name)
-    family = family_of_file(path)
-    model = family.load(path)
+    model = family_of_file(path).load(path)
     if dtype is not None:
-        family.encoder(model).to(dtype)
+        family_of(model).encoder(model).to(dtype)
     return model if device is None else model.to(device)
