@@ -10,6 +10,7 @@ from torch import nn
 
 from basam.families import family_of
 from basam.families.base import Attachment, Replaced
+from basam.families.modules.queries import query_replacements
 from basam.method import BiasMode
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -47,7 +48,7 @@ def attach(model: Model, mode: BiasMode | None = None) -> Model:
         return model
     geometry = family.geometry(model)
     attachment = Attachment(mode, geometry, (geometry.trained_side, geometry.trained_side))
-    replacements = list(family.replacements(model))
+    replacements = [*family.replacements(model), *query_replacements(model)]
     for module, replacement in replacements:
         module.__dict__["basam_replaced"] = type(module)
         module.__dict__["basam"] = attachment

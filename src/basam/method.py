@@ -22,6 +22,8 @@ Scaling = Literal["log", "none"]
 Slopes = Literal["uniform", "geometric"]
 Schedule = Literal["extrapolation", "constant"]
 Positions = Literal["interpolate", "extend"]
+Decoder = Literal["none", "log"]
+WindowScaling = Literal["none", "log-count"]
 
 
 def length_scale(tokens: int, trained_tokens: int) -> float:
@@ -78,6 +80,11 @@ class BiasMode:
             tokens and is absent at and below the trained size; `constant` keeps the slope at every size.
         positions: relative positions beyond the trained range: `interpolate` stretches the trained table over the new
             range (what SAM's own code does), `extend` keeps one step a patch and clamps at the trained distance.
+        decoder: `log` scales q.k of the mask decoder's attention from tokens to the image by lambda(n) as well (with
+            `strength`): it has a key a patch, so its softmax flattens alike. `none` leaves the decoder as trained.
+        tinyvit_windows: TinyViT (MobileSAM) has windows only, whose length never changes. `log-count` scales q.k inside
+            them by `ln m / ln m0` (with `strength`), m and m0 the present and the trained number of windows of the layer,
+            as the authors of BA-SAM do for MobileSAM; `none` leaves windows as trained.
 
     Raises:
         ValueError: naming the field, its value and what is allowed.
@@ -89,6 +96,8 @@ class BiasMode:
     slopes: Slopes = "uniform"
     schedule: Schedule = "extrapolation"
     positions: Positions = "interpolate"
+    decoder: Decoder = "none"
+    tinyvit_windows: WindowScaling = "none"
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
@@ -118,9 +127,21 @@ class BiasMode:
 
     def factor(self, tokens: int, trained_tokens: int) -> float:
         """What q.k is multiplied by on top of `1 / sqrt(d)`; 1 at the trained number of tokens."""
-        if self.scaling == "none":
+        return 1.0 if self.scaling == "none" else self.partial_scale(tokens, trained_tokens)
+
+    def decoder_factor(self, tokens: int, trained_tokens: int) -> float:
+        """What q.k of the mask decoder's attention to the image is multiplied by."""
+        return 1.0 if self.decoder == "none" else self.partial_scale(tokens, trained_tokens)
+
+    def window_factor(self, windows: int, trained_windows: int) -> float:
+        """What q.k inside TinyViT's windows is multiplied by; a layer trained on a single window is left alone."""
+        if self.tinyvit_windows == "none" or trained_windows < 2:
             return 1.0
-        return 1.0 + self.strength * (length_scale(tokens, trained_tokens) - 1.0)
+        return self.partial_scale(windows, trained_windows)
+
+    def partial_scale(self, count: int, trained_count: int) -> float:
+        """`strength` of the way from 1 to `length_scale`."""
+        return 1.0 + self.strength * (length_scale(count, trained_count) - 1.0)
 
     def effective_slope(self, tokens: int, trained_tokens: int) -> float:
         """The slope after strength and schedule, before it is spread over heads."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from basam.families import UnsupportedModelError, families
+from basam.downloads import PUBLISHED, published
+from basam.families import UnsupportedModelError, checkpoints, families, family_of
 from basam.families.base import Family
 
 # Embedded models: folders of this package.
@@ -15,22 +16,25 @@ EMBEDDED = {"nano": Path(__file__).with_name("nano")}
 
 
 def resolve(name: str | Path) -> Path:
-    """The folder or file of a model: an embedded one, a path, or a name on the hub (from its cache, else downloaded).
+    """The folder or file of a model: an embedded one, a path, a published file or a name on the hub (from the cache, else
+    downloaded).
 
     Raises:
-        FileNotFoundError: neither embedded, nor a path, nor a name that a hub could have.
-        ConnectionError: a hub name that is not in the cache, with no hub in reach.
+        FileNotFoundError: none of these, nor a name that a hub could have.
+        ConnectionError: what is not in the cache cannot be downloaded.
     """
     if str(name) in EMBEDDED:
         return EMBEDDED[str(name)]
     path = Path(name)
     if path.exists():
         return path
-    known = ", ".join(repr(key) for key in EMBEDDED)
+    if str(name) in PUBLISHED:
+        return published(str(name))
     parts = str(name).split("/")
     if len(parts) != 2 or not all(parts) or parts[0].startswith((".", "~")):
         raise FileNotFoundError(
-            f"model {str(name)!r}: neither an embedded model ({known}), nor a file or folder here, nor a hub name (owner/name)"
+            f"model {str(name)!r}: neither an embedded model ({', '.join(map(repr, EMBEDDED))}), nor a file or folder here, "
+            f"nor a published file ({', '.join(PUBLISHED)}), nor a hub name (owner/name)"
         )
     return download(str(name))
 
@@ -71,7 +75,7 @@ def family_of_file(path: Path) -> Family:
 def describe(path: Path) -> str:
     """What an unknown file or folder looks like, in a few words."""
     if not path.is_dir():
-        return f"a file of {path.stat().st_size} bytes"
+        return checkpoints.looks_like(checkpoints.read_shapes(path))
     if not (path / "config.json").is_file():
         return "a folder without config.json"
     from basam.families.transformers_files import CLASSES, read_config
@@ -84,8 +88,8 @@ def load(name: str | Path = "nano", *, dtype: torch.dtype | None = None, device:
     """A plain, not attached model in evaluation mode.
 
     Args:
-        name: `nano` (embedded, needs no network), a checkpoint folder or file, or a hub name such as
-            `facebook/sam-vit-base`.
+        name: `nano` (embedded, needs no network), a checkpoint folder or file, a published file such as
+            `sam_vit_b_01ec64`, or a hub name such as `facebook/sam-vit-base`; docs/models.md has them all.
         dtype: of the image encoder; prompts and masks keep float32, since coordinates of a large image do not fit
             bfloat16. None: float32.
         device: where the model goes; None: the CPU.
@@ -95,8 +99,7 @@ def load(name: str | Path = "nano", *, dtype: torch.dtype | None = None, device:
         UnsupportedModelError: no family recognises the checkpoint, or its tensors do not fit.
     """
     path = resolve(name)
-    family = family_of_file(path)
-    model = family.load(path)
+    model = family_of_file(path).load(path)
     if dtype is not None:
-        family.encoder(model).to(dtype)
+        family_of(model).encoder(model).to(dtype)
     return model if device is None else model.to(device)

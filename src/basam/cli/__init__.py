@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from basam import __version__
+from basam.cli.download import download
 from basam.cli.info import info
 from basam.cli.segment import segment
 
@@ -30,6 +31,7 @@ def root(
 
 app.command()(segment)
 app.command()(info)
+app.command()(download)
 
 
 def main() -> None:

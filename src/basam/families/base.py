@@ -55,6 +55,7 @@ class Attachment:
     mode: BiasMode
     geometry: Geometry
     grid: tuple[int, int]  # present height and width, in patches
+    max_side: int = 4096  # pixels: how far upstream's own predictor goes, where it has one that follows the image
 
     @property
     def tokens(self) -> int:
@@ -68,6 +69,11 @@ class Attachment:
     @property
     def factor(self) -> float:
         return self.mode.factor(self.tokens, self.geometry.trained_tokens)
+
+    @property
+    def decoder_factor(self) -> float:
+        """What the mask decoder's attention to the image is scaled by."""
+        return self.mode.decoder_factor(self.tokens, self.geometry.trained_tokens)
 
     def mask_slopes(self, heads: int) -> Tensor | None:
         return self.mode.mask_slopes(heads, self.tokens, self.geometry.trained_tokens)
@@ -112,8 +118,12 @@ class Family(ABC):
         raise NotImplementedError
 
     def summary(self, path: Path) -> dict[str, Any]:
-        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model."""
+        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model: see `overview`."""
         raise NotImplementedError
+
+    def describe(self, model: nn.Module) -> dict[str, Any]:
+        """The same of a live model."""
+        return overview(type(model).__name__, self.geometry(model), sum(p.numel() for p in model.parameters()))
 
     @abstractmethod
     def encoder(self, model: nn.Module) -> nn.Module:
@@ -146,6 +156,45 @@ class Replaced:
     """Mixin of every replacement class: `self.basam` is the model's `Attachment`."""
 
     basam: Attachment
+
+
+COMBINED: dict[tuple[type, type], type[nn.Module]] = {}
+
+
+def combine(mixin: type[Replaced], base: type[nn.Module]) -> type[nn.Module]:
+    """The replacement class of a `base` that is known only at run time: `mixin` over it, under the name of `base`.
+
+    Pickle finds classes by name, which such a class does not have: its instances name their two parts instead.
+    """
+
+    def reduce(module: nn.Module, protocol: Any) -> tuple[Any, ...]:
+        return blank, (mixin, base), module.__dict__.copy()
+
+    if (mixin, base) not in COMBINED:
+        members = {"__module__": mixin.__module__, "__doc__": mixin.__doc__, "__reduce_ex__": reduce}
+        COMBINED[mixin, base] = type(base.__name__, (mixin, base), members)
+    return COMBINED[mixin, base]
+
+
+def blank(mixin: type[Replaced], base: type[nn.Module]) -> nn.Module:
+    """An empty instance of `combine(mixin, base)`, for pickle to fill."""
+    combined = combine(mixin, base)
+    return combined.__new__(combined)
+
+
+def overview(architecture: str, geometry: Geometry, parameters: int, **more: Any) -> dict[str, Any]:
+    """What is told of a model: sizes of training, layers and parameters, in the order of printing."""
+    return {
+        "architecture": architecture,
+        "parameters": parameters,
+        "trained long side": geometry.image_size,
+        "patch": geometry.patch,
+        "trained tokens": geometry.trained_tokens,
+        "layers": geometry.layers,
+        "global layers": list(geometry.global_layers),
+        "heads": geometry.heads,
+        **more,
+    }
 
 
 def merge_heads(x: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import transformers
 from torch import nn
 
-from basam.families.base import UnsupportedModelError
+from basam.families import checkpoints
+from basam.families.base import Geometry, UnsupportedModelError, overview
 
 # model_type in config.json: the class that loads it.
 CLASSES = {
@@ -17,6 +17,17 @@ CLASSES = {
     "sam_vision_model": "SamVisionModel",
     "sam_hq": "SamHQModel",
     "sam_hq_vision_model": "SamHQVisionModel",
+}
+
+# What config.json may leave out, as in SamVisionConfig.
+DEFAULTS: dict[str, Any] = {
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "image_size": 1024,
+    "patch_size": 16,
+    "window_size": 14,
+    "global_attn_indexes": (2, 5, 8, 11),
 }
 
 
@@ -43,16 +54,23 @@ def recognises(path: Path) -> bool:
     return config is not None and config.get("model_type") in CLASSES
 
 
-def load(path: Path) -> nn.Module:
+def load(path: Path, model_class: Any = None) -> nn.Module:
     """The model of a folder, in evaluation mode and float32; every tensor of the file and of the model is accounted for.
+
+    Args:
+        path: the folder.
+        model_class: a class with `from_pretrained`; None: the one of `transformers` that config.json names.
 
     Raises:
         UnsupportedModelError: tensors are missing, superfluous or of another shape; the message names them.
     """
-    config = read_config(path)
-    if config is None or config.get("model_type") not in CLASSES:
-        raise UnsupportedModelError(f"{path} is no SAM checkpoint in transformers' layout")
-    model_class = getattr(transformers, CLASSES[config["model_type"]])
+    import transformers
+
+    if model_class is None:
+        config = read_config(path)
+        if config is None or config.get("model_type") not in CLASSES:
+            raise UnsupportedModelError(f"{path} is no SAM checkpoint in transformers' layout")
+        model_class = getattr(transformers, CLASSES[config["model_type"]])
     options = {"dtype": "float32", "local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
     # Messages about loading are ours: they are errors, not warnings.
     level, bar = transformers.logging.get_verbosity(), transformers.logging.is_progress_bar_enabled()
@@ -66,15 +84,47 @@ def load(path: Path) -> nn.Module:
         transformers.logging.set_verbosity(level)
         if bar:
             transformers.logging.enable_progress_bar()
-    problems = [
-        f"{what}: {', '.join(sorted(map(str, keys))[:5])}{' ...' if len(keys) > 5 else ''} ({len(keys)})"
-        for what, keys in (
-            ("missing", info["missing_keys"]),
-            ("unexpected", info["unexpected_keys"]),
-            ("of another shape", [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]),
-        )
-        if keys
-    ]
-    if problems:
-        raise UnsupportedModelError(f"{path} does not fit {model_class.__name__}: tensors {'; '.join(problems)}")
+    misfit = checkpoints.problems(
+        path,
+        model_class.__name__,
+        missing=info["missing_keys"],
+        unexpected=info["unexpected_keys"],
+        of_another_shape=[key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]],
+    )
+    if misfit is not None:
+        raise misfit
     return model.eval()
+
+
+def summary(path: Path) -> dict[str, Any]:
+    """`overview` of a folder that `recognises` accepted."""
+    config = read_config(path) or {}
+    vision = DEFAULTS | config.get("vision_config", config if "vision" in config["model_type"] else {})
+    patch, size = vision["patch_size"], (vision["hidden_size"], vision["num_hidden_layers"])
+    geometry = Geometry(
+        patch=patch,
+        trained_side=vision["image_size"] // patch,
+        layers=vision["num_hidden_layers"],
+        global_layers=tuple(sorted(vision["global_attn_indexes"])),
+        heads=vision["num_attention_heads"],
+    )
+    name = "SAM-HQ" if "hq" in config["model_type"] else "SAM"
+    shapes = folder_shapes(path)
+    more = {"window": vision["window_size"], "tensors": len(shapes), "layout": f"transformers {CLASSES[config['model_type']]}"}
+    return overview(f"{name} {vit_name(*size)}", geometry, checkpoints.count(shapes), **more)
+
+
+def folder_shapes(path: Path) -> checkpoints.Shapes:
+    """Shapes of all tensors beside a config.json, sharded or not; what is tied to another tensor counts once."""
+    files = sorted(path.glob("model*.safetensors")) or sorted(path.glob("pytorch_model*.bin"))
+    if not files:
+        raise FileNotFoundError(f"{path} has no model.safetensors and no pytorch_model.bin beside its config.json")
+    shapes = {key: shape for file in files for key, shape in checkpoints.read_shapes(file).items()}
+    if "shared_image_embedding.positional_embedding" in shapes:
+        shapes.pop("prompt_encoder.shared_embedding.positional_embedding", None)
+    return shapes
+
+
+def vit_name(hidden: int, layers: int) -> str:
+    """ViT-B, ViT-L or ViT-H, or the sizes of any other."""
+    return {(768, 12): "ViT-B", (1024, 24): "ViT-L", (1280, 32): "ViT-H"}.get((hidden, layers), f"ViT {hidden} x {layers}")

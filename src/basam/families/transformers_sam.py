@@ -1,209 +1,16 @@
-"""`transformers`' SAM: `SamModel`, `SamVisionModel`, `SamHQModel`, `SamHQVisionModel`.
-
-What is replaced, and why:
-- patch embedding: takes any size that is a multiple of the patch, and notes the grid;
-- encoder: resamples its absolute positions to the grid;
-- attention and its layer: the corrected logits without an N x N tensor; windows are cut after the projection;
-- prompt encoder and model: dense prompts, point coordinates and the image-wide encoding follow the grid.
-"""
+"""`transformers`' SAM: `SamModel`, `SamVisionModel`, `SamHQModel`, `SamHQVisionModel`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from transformers.models.sam import modeling_sam as sam
-from transformers.models.sam_hq import modeling_sam_hq as sam_hq
-from transformers.utils import output_capturing
 
-from basam.attention import relative_attention
 from basam.families import transformers_files
-from basam.families.base import Family, Geometry, Replaced, merge_heads
-from basam.families.windows import join_windows, split_windows
-from basam.positions import image_wide_coordinates, relative_table, resample_absolute
-
-# Tokens that go through an MLP at one time where nothing is differentiated: its hidden layer is four times as wide.
-MLP_TOKENS = 8192
-
-
-class AnySizePatches(Replaced, nn.Module):
-    """Upstream compares the input with `image_size`: the present input's size here."""
-
-    @property
-    def image_size(self) -> tuple[int, int]:
-        height, width = self.basam.grid
-        return height * self.basam.geometry.patch, width * self.basam.geometry.patch
-
-    def forward(self, pixel_values: Tensor) -> Tensor:
-        self.basam.fit(pixel_values)
-        return super().forward(pixel_values).contiguous()  # channels last: what every layer works on
-
-
-class AnySizeEncoder(Replaced, nn.Module):
-    """Upstream adds `self.pos_embed` after the patch embedding: the table of the present grid here."""
-
-    @property
-    def pos_embed(self) -> Tensor | None:
-        table = self._parameters.get("pos_embed")
-        return None if table is None else resample_absolute(table, *self.basam.grid)
-
-
-class CorrectedAttention(Replaced, nn.Module):
-    """Attention over the whole grid with factor and mask, or inside windows as trained."""
-
-    qkv: nn.Linear
-    proj: nn.Linear
-    num_attention_heads: int
-    scale: float
-    use_rel_pos: bool
-    rel_pos_h: Tensor
-    rel_pos_w: Tensor
-
-    def forward(self, hidden_states: Tensor, window_size: int = 0) -> tuple[Tensor, None]:
-        batch, height, width, _ = hidden_states.shape
-        qkv = self.qkv(hidden_states).unflatten(-1, (3, self.num_attention_heads, -1))  # (B, H, W, 3, heads, d)
-        if window_size:
-            bias = self.qkv.bias
-            fill = None if bias is None else bias.view(3, self.num_attention_heads, -1)
-            q, k, v = split_windows(qkv, window_size, fill)  # (B * windows, heads, window ** 2, d)
-            out = self.attend(q, k, v, window_size, window_size, self.scale, None)
-            out = join_windows(out, batch, height, width, window_size)
-        else:
-            q, k, v = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (B, heads, N, d)
-            slopes = self.basam.mask_slopes(q.shape[1])
-            out = self.attend(q, k, v, height, width, self.scale * self.basam.factor, slopes)
-            out = merge_heads(out).view(batch, height, width, -1)
-        return self.proj(out), None
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, height: int, width: int, scale: float, slopes: Tensor | None) -> Tensor:
-        if self.use_rel_pos:
-            long_side, positions = max(height, width), self.basam.mode.positions
-            table_h = relative_table(self.rel_pos_h, height, long_side, positions).to(q.dtype)
-            table_w = relative_table(self.rel_pos_w, width, long_side, positions).to(q.dtype)
-        else:
-            table_h, table_w = (q.new_zeros(side, side, q.shape[-1]) for side in (height, width))
-        return relative_attention(q, k, v, table_h, table_w, None if slopes is None else slopes.to(q), scale)
-
-
-class CorrectedLayer(Replaced, nn.Module):
-    """Leaves the windows to the attention, and runs the MLP in pieces where nothing is differentiated."""
-
-    layer_norm1: nn.Module
-    layer_norm2: nn.Module
-    attn: nn.Module
-    mlp: nn.Module
-    window_size: int
-
-    def forward(self, hidden_states: Tensor) -> Tensor:
-        hidden_states = hidden_states + self.attn(self.layer_norm1(hidden_states), window_size=self.window_size)[0]
-        if torch.is_grad_enabled():
-            return hidden_states + self.mlp(self.layer_norm2(hidden_states))
-        tokens = hidden_states.contiguous().flatten(0, 2)
-        for piece in tokens.split(MLP_TOKENS):
-            piece += self.mlp(self.layer_norm2(piece))
-        return tokens.view(hidden_states.shape)
-
-
-class AnySizePrompts(Replaced, nn.Module):
-    """Upstream reads the grid from `image_embedding_size` and normalises coordinates by `input_image_size`."""
-
-    @property
-    def image_embedding_size(self) -> tuple[int, int]:
-        return self.basam.grid
-
-    @property
-    def input_image_size(self) -> int:
-        return self.basam.long_side * self.basam.geometry.patch
-
-
-class AnySizeModel(Replaced, nn.Module):
-    """Notes the grid before upstream's forward asks for it."""
-
-    shared_image_embedding: nn.Module
-
-    def get_image_wide_positional_embeddings(self) -> Tensor:
-        device = next(self.shared_image_embedding.parameters()).device
-        coordinates = image_wide_coordinates(*self.basam.grid, device=device)
-        return self.shared_image_embedding(coordinates).permute(2, 0, 1)[None]  # (1, channels, H, W)
-
-    def forward(
-        self,
-        pixel_values: Tensor | None = None,
-        input_points: Tensor | None = None,
-        input_labels: Tensor | None = None,
-        input_boxes: Tensor | None = None,
-        input_masks: Tensor | None = None,
-        image_embeddings: Tensor | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        if pixel_values is not None:
-            self.basam.fit(pixel_values)
-        elif image_embeddings is not None:
-            self.basam.grid = (image_embeddings.shape[-2], image_embeddings.shape[-1])
-        return super().forward(
-            pixel_values, input_points, input_labels, input_boxes, input_masks, image_embeddings=image_embeddings, **kwargs
-        )
-
-
-class SamPatches(AnySizePatches, sam.SamPatchEmbeddings): ...
-
-
-class SamAttention(CorrectedAttention, sam.SamVisionAttention): ...
-
-
-class SamLayer(CorrectedLayer, sam.SamVisionLayer): ...
-
-
-class SamEncoder(AnySizeEncoder, sam.SamVisionEncoder): ...
-
-
-class SamPrompts(AnySizePrompts, sam.SamPromptEncoder): ...
-
-
-# `save_pretrained` writes the name of the class into config.json: it has to be upstream's.
-class SamModel(AnySizeModel, sam.SamModel): ...
-
-
-class SamHQPatches(AnySizePatches, sam_hq.SamHQPatchEmbeddings): ...
-
-
-class SamHQAttention(CorrectedAttention, sam_hq.SamHQVisionAttention): ...
-
-
-class SamHQLayer(CorrectedLayer, sam_hq.SamHQVisionLayer): ...
-
-
-class SamHQEncoder(AnySizeEncoder, sam_hq.SamHQVisionEncoder): ...
-
-
-class SamHQPrompts(AnySizePrompts, sam_hq.SamHQPromptEncoder): ...
-
-
-class SamHQModel(AnySizeModel, sam_hq.SamHQModel): ...
-
-
-REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
-    base: replacement
-    for replacement in (
-        *(SamPatches, SamAttention, SamLayer, SamEncoder, SamPrompts, SamModel),
-        *(SamHQPatches, SamHQAttention, SamHQLayer, SamHQEncoder, SamHQPrompts, SamHQModel),
-    )
-    for base in (replacement.__bases__[1],)
-} | {sam.SamVisionSdpaAttention: SamAttention, sam_hq.SamHQVisionSdpaAttention: SamHQAttention}
-
-MODELS = (sam.SamModel, sam.SamVisionModel, sam_hq.SamHQModel, sam_hq.SamHQVisionModel)
-
-
-def share_recording() -> None:
-    """What a model may record (`output_hidden_states=True`) is registered under its class; ours record the same."""
-    registry: dict[str, Any] = output_capturing._CAN_RECORD_REGISTRY
-    for base, replacement in REPLACEMENTS.items():
-        recorded = dict.get(registry, str(base))
-        if recorded is not None:
-            dict.__setitem__(registry, str(replacement), recorded)
+from basam.families.base import Family, Geometry
 
 
 class TransformersSam(Family):
@@ -212,10 +19,18 @@ class TransformersSam(Family):
     name = "transformers SamModel, SamVisionModel, SamHQModel, SamHQVisionModel"
 
     def matches(self, model: nn.Module) -> bool:
-        return isinstance(model, MODELS)
+        # Without their module there is no instance of its classes, and importing it takes seconds.
+        encoder = getattr(model, "vision_encoder", None)
+        return any(
+            module is not None and isinstance(encoder, getattr(module, name))
+            for module, name in (
+                (sys.modules.get("transformers.models.sam.modeling_sam"), "SamVisionEncoder"),
+                (sys.modules.get("transformers.models.sam_hq.modeling_sam_hq"), "SamHQVisionEncoder"),
+            )
+        )
 
     def geometry(self, model: Any) -> Geometry:
-        vision: Any = self.encoder(model).config
+        vision = model.vision_encoder.config
         return Geometry(
             patch=vision.patch_size,
             trained_side=vision.image_size // vision.patch_size,
@@ -225,8 +40,9 @@ class TransformersSam(Family):
         )
 
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
-        share_recording()
-        return [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]
+        from basam.families.modules.transformers_sam import replacements
+
+        return replacements(model)
 
     def encoder(self, model: Any) -> nn.Module:
         return model.vision_encoder
@@ -237,11 +53,14 @@ class TransformersSam(Family):
     def load(self, path: Path) -> nn.Module:
         return transformers_files.load(path)
 
+    def summary(self, path: Path) -> dict[str, Any]:
+        return transformers_files.summary(path)
+
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
         output = model.vision_encoder(pixel_values)
         dtype = model.mask_decoder.iou_token.weight.dtype
         features = {"image_embeddings": output.last_hidden_state.to(dtype)}
-        if isinstance(model, sam_hq.SamHQModel):
+        if hasattr(output, "intermediate_embeddings"):  # SAM-HQ
             features["intermediate_embeddings"] = [layer.to(dtype) for layer in output.intermediate_embeddings]
         return features
 

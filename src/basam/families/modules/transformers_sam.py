@@ -1,0 +1,182 @@
+"""Replacements for `transformers`' SAM and SAM-HQ.
+
+What is replaced, and why:
+- patch embedding: takes any size that is a multiple of the patch, and notes the grid;
+- encoder: resamples its absolute positions to the grid;
+- attention and its layer: the corrected logits without an N x N tensor; windows are cut after the projection;
+- prompt encoder and model: dense prompts, point coordinates and the image-wide encoding follow the grid.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.models.sam import modeling_sam as sam
+from transformers.models.sam_hq import modeling_sam_hq as sam_hq
+from transformers.utils import output_capturing
+
+from basam.families.base import Replaced
+from basam.families.modules.vit import AnySizePositions, GridAttention
+from basam.families.windows import join_windows, split_windows
+from basam.positions import image_wide_coordinates
+
+# Tokens that go through an MLP at one time where nothing is differentiated: its hidden layer is four times as wide.
+MLP_TOKENS = 8192
+
+
+class AnySizePatches(Replaced, nn.Module):
+    """Upstream compares the input with `image_size`: the present input's size here."""
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        height, width = self.basam.grid
+        return height * self.basam.geometry.patch, width * self.basam.geometry.patch
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        self.basam.fit(pixel_values)
+        return super().forward(pixel_values).contiguous()  # channels last: what every layer works on
+
+
+class CorrectedAttention(GridAttention):
+    """Attention over the whole grid as corrected, or inside windows as trained."""
+
+    qkv: nn.Linear
+    proj: nn.Linear
+    num_attention_heads: int
+
+    def forward(self, hidden_states: Tensor, window_size: int = 0) -> tuple[Tensor, None]:
+        batch, height, width, _ = hidden_states.shape
+        qkv = self.qkv(hidden_states).unflatten(-1, (3, self.num_attention_heads, -1))  # (B, H, W, 3, heads, d)
+        if window_size:
+            bias = self.qkv.bias
+            fill = None if bias is None else bias.view(3, self.num_attention_heads, -1)
+            q, k, v = split_windows(qkv, window_size, fill)  # (B * windows, heads, window ** 2, d)
+            out = self.attend(q, k, v, window_size, window_size, self.scale, None)
+            out = join_windows(out, batch, height, width, window_size)
+        else:
+            out = self.attend_grid(qkv)
+        return self.proj(out), None
+
+
+class CorrectedLayer(Replaced, nn.Module):
+    """Leaves the windows to the attention, and runs the MLP in pieces where nothing is differentiated."""
+
+    layer_norm1: nn.Module
+    layer_norm2: nn.Module
+    attn: nn.Module
+    mlp: nn.Module
+    window_size: int
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        hidden_states = hidden_states + self.attn(self.layer_norm1(hidden_states), window_size=self.window_size)[0]
+        if torch.is_grad_enabled():
+            return hidden_states + self.mlp(self.layer_norm2(hidden_states))
+        tokens = hidden_states.contiguous().flatten(0, 2)
+        for piece in tokens.split(MLP_TOKENS):
+            piece += self.mlp(self.layer_norm2(piece))
+        return tokens.view(hidden_states.shape)
+
+
+class AnySizePrompts(Replaced, nn.Module):
+    """Upstream reads the grid from `image_embedding_size` and normalises coordinates by `input_image_size`."""
+
+    @property
+    def image_embedding_size(self) -> tuple[int, int]:
+        return self.basam.grid
+
+    @property
+    def input_image_size(self) -> int:
+        return self.basam.long_side * self.basam.geometry.patch
+
+
+class AnySizeModel(Replaced, nn.Module):
+    """Notes the grid before upstream's forward asks for it."""
+
+    shared_image_embedding: nn.Module
+
+    def get_image_wide_positional_embeddings(self) -> Tensor:
+        device = next(self.shared_image_embedding.parameters()).device
+        coordinates = image_wide_coordinates(*self.basam.grid, device=device)
+        return self.shared_image_embedding(coordinates).permute(2, 0, 1)[None]  # (1, channels, H, W)
+
+    def forward(
+        self,
+        pixel_values: Tensor | None = None,
+        input_points: Tensor | None = None,
+        input_labels: Tensor | None = None,
+        input_boxes: Tensor | None = None,
+        input_masks: Tensor | None = None,
+        image_embeddings: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        if pixel_values is not None:
+            self.basam.fit(pixel_values)
+        elif image_embeddings is not None:
+            self.basam.grid = (image_embeddings.shape[-2], image_embeddings.shape[-1])
+        return super().forward(
+            pixel_values, input_points, input_labels, input_boxes, input_masks, image_embeddings=image_embeddings, **kwargs
+        )
+
+
+class SamPatches(AnySizePatches, sam.SamPatchEmbeddings): ...
+
+
+class SamAttention(CorrectedAttention, sam.SamVisionAttention): ...
+
+
+class SamLayer(CorrectedLayer, sam.SamVisionLayer): ...
+
+
+class SamEncoder(AnySizePositions, sam.SamVisionEncoder): ...
+
+
+class SamPrompts(AnySizePrompts, sam.SamPromptEncoder): ...
+
+
+# `save_pretrained` writes the name of the class into config.json: it has to be upstream's.
+class SamModel(AnySizeModel, sam.SamModel): ...
+
+
+class SamHQPatches(AnySizePatches, sam_hq.SamHQPatchEmbeddings): ...
+
+
+class SamHQAttention(CorrectedAttention, sam_hq.SamHQVisionAttention): ...
+
+
+class SamHQLayer(CorrectedLayer, sam_hq.SamHQVisionLayer): ...
+
+
+class SamHQEncoder(AnySizePositions, sam_hq.SamHQVisionEncoder): ...
+
+
+class SamHQPrompts(AnySizePrompts, sam_hq.SamHQPromptEncoder): ...
+
+
+class SamHQModel(AnySizeModel, sam_hq.SamHQModel): ...
+
+
+REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
+    base: replacement
+    for replacement in (
+        *(SamPatches, SamAttention, SamLayer, SamEncoder, SamPrompts, SamModel),
+        *(SamHQPatches, SamHQAttention, SamHQLayer, SamHQEncoder, SamHQPrompts, SamHQModel),
+    )
+    for base in (replacement.__bases__[1],)
+} | {sam.SamVisionSdpaAttention: SamAttention, sam_hq.SamHQVisionSdpaAttention: SamHQAttention}
+
+
+def share_recording() -> None:
+    """What a model may record (`output_hidden_states=True`) is registered under its class; ours record the same."""
+    registry: dict[str, Any] = output_capturing._CAN_RECORD_REGISTRY
+    for base, replacement in REPLACEMENTS.items():
+        recorded = dict.get(registry, str(base))
+        if recorded is not None:
+            dict.__setitem__(registry, str(replacement), recorded)
+
+
+def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
+    """Every module of a SAM of `transformers` with the class it becomes."""
+    share_recording()
+    return [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]

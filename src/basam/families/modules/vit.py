@@ -1,0 +1,47 @@
+"""What the plain vision transformers of all families share: corrected attention over the grid, positions for any grid."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from basam.attention import relative_attention
+from basam.families.base import Replaced, merge_heads
+from basam.positions import relative_table, resample_absolute
+
+
+class AnySizePositions(Replaced, nn.Module):
+    """Upstream adds `self.pos_embed` after the patch embedding: the table of the present grid here."""
+
+    @property
+    def pos_embed(self) -> Tensor | None:
+        table = self._parameters.get("pos_embed")
+        return None if table is None else resample_absolute(table, *self.basam.grid)
+
+
+class GridAttention(Replaced, nn.Module):
+    """Attention over the whole grid with factor, relative positions and mask."""
+
+    scale: float
+    use_rel_pos: bool
+    rel_pos_h: Tensor
+    rel_pos_w: Tensor
+
+    def attend_grid(self, qkv: Tensor) -> Tensor:
+        """`(B, H, W, 3, heads, d)` to `(B, H, W, heads * d)`."""
+        batch, height, width = qkv.shape[:3]
+        q, k, v = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (B, heads, N, d)
+        slopes = self.basam.mask_slopes(q.shape[1])
+        out = self.attend(q, k, v, height, width, self.scale * self.basam.factor, slopes)
+        return merge_heads(out).view(batch, height, width, -1)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, height: int, width: int, scale: float, slopes: Tensor | None) -> Tensor:
+        if self.use_rel_pos:
+            long_side, positions = max(height, width), self.basam.mode.positions
+            table_h = relative_table(self.rel_pos_h, height, long_side, positions).to(q.dtype)
+            table_w = relative_table(self.rel_pos_w, width, long_side, positions).to(q.dtype)
+        elif slopes is None:
+            return F.scaled_dot_product_attention(q, k, v, scale=scale)
+        else:
+            table_h, table_w = (q.new_zeros(side, side, q.shape[-1]) for side in (height, width))
+        return relative_attention(q, k, v, table_h, table_w, None if slopes is None else slopes.to(q), scale)
