@@ -80,9 +80,9 @@ def test_slices_of_one_projection_are_taken_as_they_are(backend, small_tiles):
     assert (out - eager_attention(q, k, v, rows, cols, 1.0)).abs().max() <= 1e-10
 
 
-# Measured with this test's operands: float32 6e-7; bfloat16 7e-3 and float16 9e-4 of values up to 2.6, that is one
-# rounding of the output; a bfloat16 softmax of bfloat16 logits, for comparison, is off by 4e-2.
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 1.6e-2), (torch.float16, 2e-3)])
+# Measured with this test's operands, on values up to 1.66: float32 8e-7, bfloat16 7e-3, float16 1.3e-3. Logits kept in
+# bfloat16 would be off by 2.1e-2, which this does not let pass.
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.bfloat16, 1.2e-2), (torch.float16, 2e-3)])
 @pytest.mark.parametrize("backend", ["tiled", "auto"])
 def test_precision_of_every_dtype(dtype, tolerance, backend):
     tensors = operands(1, 2, 16, 16, 32, dtype)
