@@ -59,7 +59,14 @@ def small_sam(meta: SimpleNamespace) -> Callable[..., nn.Module]:
     def build(image_size: int = 128, encoder_class: Any = None, **encoder: Any) -> nn.Module:
         torch.manual_seed(0)
         parts, grid, width = meta.modeling, image_size // 16, 32
-        sizes = {"depth": 3, "embed_dim": width, "num_heads": 2, "global_attn_indexes": (1, 2), "window_size": 3, "out_chans": width}
+        sizes = {
+            "depth": 3,
+            "embed_dim": width,
+            "num_heads": 2,
+            "global_attn_indexes": (1, 2),
+            "window_size": 3,
+            "out_chans": width,
+        }
         model = parts.Sam(
             (encoder_class or parts.ImageEncoderViT)(
                 img_size=image_size,
@@ -94,7 +101,7 @@ def photo() -> Callable[[int, int], np.ndarray]:
 
 @pytest.fixture(scope="session")
 def oracle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], SimpleNamespace]:
-    """What the original authors' code computes with weights filled from their keys (`oracle/README` of the project's data):
+    """What the original authors' code computes with weights filled from their keys by `oracle/fill.py`:
     the file to load, the input, and the numbers expected."""
     spec = importlib.util.spec_from_file_location("oracle_fill", ORACLE / "fill.py")
     assert spec is not None

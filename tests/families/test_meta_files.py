@@ -111,7 +111,7 @@ def test_wrapped_half_precision_and_safetensors_files_load(saved, tmp_path):
 
 
 def test_the_loaded_model_does_not_change_with_the_file(saved):
-    model, file = saved
+    _, file = saved
     loaded = basam.load(file)
     before = loaded.vision_encoder.pos_embed.clone()
     with file.open("r+b") as stream:

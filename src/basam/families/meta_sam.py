@@ -60,9 +60,7 @@ class MetaSam(Family):
         return model.image_encoder
 
     def recognises(self, path: Path) -> bool:
-        return path.is_file() and meta_files.has_keys(
-            checkpoints.read_shapes(path), *meta_files.IMAGE_KEYS, *meta_files.DECODER_KEYS
-        )
+        return checkpoints.holds(path, *meta_files.IMAGE_KEYS, *meta_files.DECODER_KEYS)
 
     def load(self, path: Path) -> nn.Module:
         return meta_files.load(path)
