@@ -21,6 +21,8 @@ from torch import Tensor
 # Logits of one tile. Half the last-level cache of a current CPU core complex; on an accelerator, enough work for a launch.
 TILE_BYTES = {"cpu": 4 << 20}
 TILE_BYTES_ACCELERATOR = 256 << 20
+# Queries a tile at least, whatever its bytes: with fewer, reading all the keys costs more than the products.
+MIN_ROWS = 64
 
 
 def tile_bytes(device: torch.device) -> int:
@@ -38,7 +40,7 @@ def tiles(groups: int, tokens: int, item_bytes: int, budget: int) -> Iterator[tu
         return
     # Equal tiles, so that the last one is not a sliver.
     count = -(-matrix // budget)
-    step = max(1, -(-tokens // count))
+    step = max(MIN_ROWS, -(-tokens // count))
     for group in range(groups):
         for start in range(0, tokens, step):
             yield slice(group, group + 1), slice(start, min(start + step, tokens))
@@ -50,9 +52,9 @@ class Tiles:
     def __init__(self, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> None:
         self.low = q.dtype in (torch.bfloat16, torch.float16)
         self.working = torch.float32 if self.low else q.dtype
-        self.q, self.v = q.flatten(0, 1), v.flatten(0, 1)
+        # Contiguous, since heads usually are slices of one projection and products of slices are slower.
+        self.q, self.k, self.v = (t.flatten(0, 1).contiguous() for t in (q, k, v))
         self.rows, self.cols = rows.flatten(0, 1), cols.flatten(0, 1)
-        self.k = k.flatten(0, 1)
         self.scale = scale
         if self.low:
             self.k = self.k - self.k.mean(1, keepdim=True, dtype=torch.float32).to(k.dtype)

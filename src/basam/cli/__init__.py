@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Optional
+
 import typer
 
+from basam import __version__
 from basam.cli.download import download
+from basam.cli.info import info
+from basam.cli.segment import segment
 
 app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
+def print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"basam {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        Optional[bool], typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = None,
+) -> None:
     """Segment Anything at the image's own resolution."""
 
 
+app.command()(segment)
+app.command()(info)
 app.command()(download)
 
 

@@ -1,0 +1,108 @@
+"""Image encoder of SAM ViT-B (random weights): basam beside transformers' own sdpa path, time and peak memory.
+
+    python benchmarks/encoder.py                     # the whole table, a process a run
+    python benchmarks/encoder.py --sizes 1024 --dtypes float32 --repeats 3
+
+The two paths of one row run in turn, several times; ratios are of medians. Peak memory is the process's own maximum
+resident size, the model and the libraries included. sdpa at 4096 px needs about 200 GB for its bias and is not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from datetime import date
+
+
+def run_one(path: str, size: int, dtype_name: str, model: str) -> None:
+    """One encoder pass after a small warm-up; prints seconds and peak memory as JSON."""
+    import torch
+    from transformers import SamVisionConfig, SamVisionModel
+
+    import basam
+
+    torch.manual_seed(0)
+    dtype = getattr(torch, dtype_name)
+    widths = {"b": (768, 12, 12, [2, 5, 8, 11], 3072), "l": (1024, 24, 16, [5, 11, 17, 23], 4096)}
+    hidden, layers, heads, global_layers, mlp = widths[model]
+    # sdpa takes one size only: it is configured for this one. basam stays as trained, at 1024 px.
+    config = SamVisionConfig(
+        image_size=size if path == "sdpa" else 1024,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        global_attn_indexes=global_layers,
+        mlp_dim=mlp,
+        initializer_range=0.02,
+        attn_implementation="sdpa",
+    )
+    with torch.inference_mode():
+        network = SamVisionModel(config).eval().to(dtype)
+        if path == "basam":
+            basam.attach(network)
+        # Both warm the libraries up on a small network: sdpa's own takes no small image.
+        small = SamVisionConfig(image_size=256, num_hidden_layers=2, global_attn_indexes=[1], initializer_range=0.02)
+        SamVisionModel(small).eval().to(dtype)(torch.randn(1, 3, 256, 256, dtype=dtype))
+        image = torch.randn(1, 3, size, size, dtype=dtype)
+        start = time.perf_counter()
+        network(image)
+        seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"seconds": seconds, "peak_gb": peak}))
+
+
+def measure(path: str, size: int, dtype: str, model: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--one", path, "--sizes", str(size), "--dtypes", dtype, "--model", model]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise SystemExit(f"{path} at {size} px, {dtype}: exit {result.returncode}\n{result.stderr[-2000:]}")
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 2048, 4096], help="square images, pixels")
+    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--model", choices=["b", "l"], default="b")
+    parser.add_argument("--only", choices=["basam"], help="leave sdpa out")
+    parser.add_argument("--one", choices=["basam", "sdpa"], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        run_one(options.one, options.sizes[0], options.dtypes[0], options.model)
+        return
+    import os
+
+    import torch
+    import transformers
+
+    print(f"{date.today()}, {os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}, transformers ", end="")
+    print(f"{transformers.__version__}, seed 0, SAM ViT-{options.model.upper()}, {options.repeats} runs each, medians\n")
+    print("| encoder | sdpa s | basam s | sdpa / basam | sdpa peak GB | basam peak GB |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for size in options.sizes:
+        for dtype in options.dtypes:
+            if size > 2048 and dtype == "float32":
+                continue
+            paths = ["basam"] if options.only or size > 2048 else ["sdpa", "basam"]
+            runs: dict[str, list[dict[str, float]]] = {path: [] for path in paths}
+            for _ in range(1 if size > 2048 else options.repeats):
+                for path in paths:
+                    runs[path].append(measure(path, size, dtype, options.model))
+            seconds = {path: statistics.median(run["seconds"] for run in results) for path, results in runs.items()}
+            peak = {path: max(run["peak_gb"] for run in results) for path, results in runs.items()}
+            ours = f"{seconds['basam']:.2f}"
+            theirs = f"{seconds['sdpa']:.2f}" if "sdpa" in seconds else "does not fit"
+            ratio = f"{seconds['sdpa'] / seconds['basam']:.2f}" if "sdpa" in seconds else "-"
+            memory = f"{peak['sdpa']:.2f}" if "sdpa" in peak else "-"
+            print(f"| {size} px, {dtype} | {theirs} | {ours} | {ratio} | {memory} | {peak['basam']:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

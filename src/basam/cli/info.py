@@ -1,0 +1,27 @@
+"""`basam info`: what a model is and what attaching changes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def info(model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder or file, or a hub name.")] = "nano") -> None:
+    """Print the family, trained grid and global layers of a model, and what attaching changes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from basam.models import family_of_file, resolve
+
+    try:
+        path = resolve(model)
+        family = family_of_file(path)
+        summary = family.summary(path)
+    except (OSError, ValueError, TypeError) as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in {"file": str(path), "family": family.name, **summary}.items():
+        table.add_row(f"[bold]{name}[/bold]", str(value))
+    Console().print(table)

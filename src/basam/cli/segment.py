@@ -1,0 +1,129 @@
+"""`basam segment`: photographs and prompts -> masks and overlays in a folder, and a table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+
+class Positions(str, Enum):
+    interpolate = "interpolate"
+    extend = "extend"
+
+
+class DType(str, Enum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+def parse_numbers(option: str, text: str, counts: tuple[int, ...]) -> list[float]:
+    """`1,2,3` as numbers; an error names the option, the text and the form."""
+    forms = {"--point": "X,Y or X,Y,LABEL", "--box": "X0,Y0,X1,Y1"}
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in counts:
+        raise typer.BadParameter(f"{text!r}: {forms[option]} is needed, numbers in pixels of the photo", param_hint=option)
+    return values
+
+
+def parse_long_side(text: str) -> int | None:
+    if text == "native":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise typer.BadParameter(f"{text!r}: 'native' or a number of pixels is needed", param_hint="--long-side")
+    return int(text)
+
+
+def parse_mode(plain: bool, slope: float | None, positions: Positions | None, mode_file: Path | None) -> Any:
+    from basam.method import BiasMode
+
+    if plain and (slope is not None or positions is not None or mode_file is not None):
+        raise typer.BadParameter("plain SAM takes no --slope, --positions or --mode", param_hint="--plain")
+    if plain:
+        return BiasMode.off()
+    changes: dict[str, Any] = {}
+    if slope is not None:
+        changes["slope"] = slope
+    if positions is not None:
+        changes["positions"] = positions.value
+    try:
+        if mode_file is None:
+            return BiasMode(**changes)
+        return BiasMode.from_dict({**json.loads(mode_file.read_text()), **changes})
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def segment(
+    photos: Annotated[list[Path], typer.Argument(help="Photographs.", show_default=False)],
+    point: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            metavar="X,Y[,LABEL]", help="A point in pixels; label 1 (default) inside the object, 0 outside. Repeatable."
+        ),
+    ] = None,
+    box: Annotated[
+        Optional[list[str]], typer.Option(metavar="X0,Y0,X1,Y1", help="A box in pixels; one mask a box. Repeatable.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
+    long_side: Annotated[str, typer.Option(metavar="native|N", help="Resize so that the long side has N pixels.")] = "native",
+    max_side: Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")] = 4096,
+    plain: Annotated[bool, typer.Option("--plain", help="SAM without the correction, for comparison.")] = False,
+    slope: Annotated[
+        Optional[float], typer.Option(help="Slope of the bias-mode mask, logits a patch.", show_default=False)
+    ] = None,
+    positions: Annotated[
+        Optional[Positions], typer.Option(help="Relative positions beyond the trained range.", show_default=False)
+    ] = None,
+    mode: Annotated[Optional[Path], typer.Option(metavar="FILE", help="A mode.json.", show_default=False)] = None,
+    dtype: Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")] = DType.float32,
+    device: Annotated[str, typer.Option(help="For example cpu, cuda or cuda:1.")] = "cpu",
+    out: Annotated[Path, typer.Option(help="Folder for masks and overlays; made where absent.")] = Path("out"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")] = False,
+) -> None:
+    """Segment photographs at their own resolution.
+
+    Without a prompt the whole photo is the box. For every photo OUT gets NAME_mask.png (several boxes: NAME_mask_0.png, ...)
+    and NAME_overlay.jpg. A photo that cannot be read is named, the others go on, and the exit status is 1.
+    """
+    points = [parse_numbers("--point", text, (2, 3)) for text in point or []]
+    boxes = [parse_numbers("--box", text, (4,)) for text in box or []]
+    side = parse_long_side(long_side)
+    if points and len(boxes) > 1:
+        raise typer.BadParameter("points go with one box or none", param_hint="--point")
+    correction = parse_mode(plain, slope, positions, mode)
+
+    import torch
+    from rich.console import Console
+
+    from basam.cli.segment_job import Job, check_folder, run, table
+
+    errors = Console(stderr=True)
+    try:
+        check_folder(out)
+        from basam.predictor import Predictor
+
+        predictor = Predictor.from_pretrained(
+            model, correction, dtype=getattr(torch, dtype.value), device=torch.device(device), max_side=max_side
+        )
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        errors.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+    rows, failures = run(Job(predictor, points, boxes, side, out), photos, errors)
+    if as_json:
+        json.dump(rows + failures, sys.stdout, indent=2)
+        print()
+    elif rows:
+        Console().print(table(rows))
+    for failure in failures:
+        errors.print(f"[red]failed:[/red] {failure['photo']}: {failure['error']}", highlight=False, soft_wrap=True)
+    if failures:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""Measuring a model on data sets: prompts, metrics, runs, reports."""

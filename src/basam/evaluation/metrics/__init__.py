@@ -1,0 +1,28 @@
+"""How good a mask is: per-image records from `measure`, figures of a data set from `summarise`, COCO's AP from `coco_ap`.
+
+    record = measure(probabilities, mask, metrics_for("dis5k"))    # plain JSON: numbers, and curves as short strings
+    summary = summarise(records)                                   # {"count": 27, "s_measure": ..., "f_max": ..., ...}
+
+A summary is computed from the records alone, exactly rounded (`math.fsum`), so that it does not depend on their order, on
+how often a run was interrupted or on how many processes shared it. Nothing here implements a metric that a library of
+the field has: saliency metrics are `py_sod_metrics`', boundary IoU and AP `faster_coco_eval`'s.
+
+What is asked for by name is in `METRICS`; what comes out, with titles and directions, in `COLUMNS`.
+"""
+
+from basam.evaluation.metrics.catalogue import COLUMNS, METRICS, Column, metrics_for
+from basam.evaluation.metrics.coco import coco_ap, coco_result
+from basam.evaluation.metrics.measure import measure
+from basam.evaluation.metrics.summary import mean_curves, summarise
+
+__all__ = [
+    "COLUMNS",
+    "METRICS",
+    "Column",
+    "coco_ap",
+    "coco_result",
+    "mean_curves",
+    "measure",
+    "metrics_for",
+    "summarise",
+]

@@ -1,0 +1,24 @@
+"""Boundary IoU (Cheng et al., CVPR 2021), by `faster_coco_eval`: IoU of the bands inside the two outlines.
+
+The band is 2 % of the image's diagonal wide, at least one pixel; the image's border counts as outline.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from basam.data.rle import encode_mask
+from basam.evaluation.metrics.case import Case
+from basam.extras import require
+
+BAND = 0.02  # share of the diagonal
+
+
+def boundary_iou(case: Case) -> dict[str, Any]:
+    """Boundary IoU of the mask as delivered; 0 where nothing was predicted."""
+    library = require("faster_coco_eval.core.mask", "evaluate")
+    require("cv2", "evaluate")  # the library's faster way of eroding; the other gives the same
+    predicted, truth = (
+        library.rleToBoundary(encode_mask(mask), BAND, backend="opencv") for mask in (case.delivered, case.truth)
+    )
+    return {"boundary_iou": float(library.iou([predicted], [truth], [0])[0][0])}

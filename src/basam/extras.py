@@ -1,0 +1,18 @@
+"""Optional dependencies: imported where they are used, and named with the extra that brings them where they are missing."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def require(module: str, extra: str) -> Any:
+    """The imported `module`, which the extra `basam[extra]` brings.
+
+    Raises:
+        ImportError: it is missing; the message says what to install.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f'{module} cannot be imported ({error}); it comes with: pip install "basam[{extra}]"') from error

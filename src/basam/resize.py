@@ -1,0 +1,66 @@
+"""Where an image goes on its way into the model: its own frame, the resized frame, the padding; and masks on the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+Coordinates = TypeVar("Coordinates", NDArray[np.float64], Tensor)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Sizes of one image as (height, width): its own, resized, and padded to the patch or to a square."""
+
+    original: tuple[int, int]
+    resized: tuple[int, int]
+    padded: tuple[int, int]
+
+    @classmethod
+    def fit(cls, height: int, width: int, long_side: int, patch: int, square: bool) -> Frame:
+        """The long side becomes `long_side` pixels, the other follows; both are padded up to a multiple of the patch.
+
+        With `square`, both sides are padded to the long one: the geometry that SAM was trained in.
+        """
+        scale = long_side / max(height, width)
+        # Rounded as SAM's own ResizeLongestSide does.
+        resized = max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
+        target = (max(resized), max(resized)) if square else resized
+        up, across = (-(-side // patch) * patch for side in target)
+        return cls((height, width), resized, (up, across))
+
+    def points_in(self, coords: Coordinates) -> Coordinates:
+        """Coordinates `(..., 2)` as x, y from pixels of the image to pixels of the resized frame."""
+        scale = [self.resized[1] / self.original[1], self.resized[0] / self.original[0]]
+        if isinstance(coords, Tensor):
+            return coords * torch.tensor(scale, dtype=coords.dtype, device=coords.device)
+        return coords * np.array(scale)
+
+    def boxes_in(self, boxes: Coordinates) -> Coordinates:
+        """Boxes `(..., 4)` as x0, y0, x1, y1 from pixels of the image to pixels of the resized frame."""
+        return self.points_in(boxes.reshape(*boxes.shape[:-1], 2, 2)).reshape(boxes.shape)
+
+    def image_in(self, image: NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+        """RGB `(H, W, 3)` uint8 to normalised pixels `(1, 3, padded height, padded width)` float32; padding is 0."""
+        if self.resized != self.original:
+            size = (self.resized[1], self.resized[0])
+            image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+        pixels = (pixels - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
+        (height, width), (up, across) = self.resized, self.padded
+        return F.pad(pixels, (0, across - width, 0, up - height))
+
+    def masks_out(self, low_res: Tensor) -> Tensor:
+        """Mask logits `(K, M, h, w)` of the padded frame as logits of the image, `(K, M, H, W)`; bilinear."""
+        masks = F.interpolate(low_res, self.padded, mode="bilinear", align_corners=False)
+        masks = masks[..., : self.resized[0], : self.resized[1]]
+        if self.resized != self.original:
+            masks = F.interpolate(masks, self.original, mode="bilinear", align_corners=False)
+        return masks
