@@ -142,3 +142,37 @@ def check_oracle() -> Callable[..., None]:
                 np.testing.assert_allclose(iou[0], case.expected[f"{name}_iou"], atol=1e-4)
 
     return check
+
+
+def mobile() -> nn.Module:
+    from basam.families.modules.mobile_sam import MobileSamConfig, MobileSamModel
+
+    tinyvit = {"widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1), "heads": (0, 1, 1, 1), "channels": 32, "image_size": 128}
+    vision = {"num_hidden_layers": 0, "image_size": 128, "num_pos_feats": 16}
+    parts = {
+        "prompt_encoder_config": {"hidden_size": 32, "image_size": 128},
+        "mask_decoder_config": {"hidden_size": 32, "mlp_dim": 32},
+    }
+    model = MobileSamModel(MobileSamConfig(tinyvit=tinyvit, vision_config=vision, **parts))
+    for parameter in model.mask_decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)  # transformers' own values are too small to tell results apart
+    return model
+
+
+def efficient() -> nn.Module:
+    from basam.families.modules.efficient_encoder import EfficientSamConfig
+    from basam.families.modules.efficient_sam import EfficientSam
+
+    sizes = {"width": 16, "depth": 1, "heads": 1, "mlp": 16, "image_size": 128, "channels": 32}
+    return EfficientSam(EfficientSamConfig(**sizes, decoder_inner=16, decoder_mlp=32, iou_hidden=16, upscaling=(8, 4)))
+
+
+@pytest.fixture(params=["nano", "mobile", "efficient", "meta"])
+def each_model(request: pytest.FixtureRequest) -> nn.Module:
+    """A small model of every family in turn."""
+    if request.param == "meta":
+        return request.getfixturevalue("small_sam")(128)
+    import basam
+
+    torch.manual_seed(0)
+    return {"nano": basam.load, "mobile": mobile, "efficient": efficient}[request.param]().eval()
