@@ -17,7 +17,7 @@ from basam.families.transformers_files import vit_name
 class MetaSam(Family):
     """`segment_anything.modeling.Sam` with an `ImageEncoderViT`, and every model built alike."""
 
-    name = "Meta's segment_anything and forks that keep its ImageEncoderViT; files with its keys"
+    name = "Meta's segment_anything, its forks and its files"
 
     def matches(self, model: Any) -> bool:
         encoder = getattr(model, "image_encoder", None)
