@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -23,7 +23,7 @@ def print_version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        Optional[bool], typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+        bool | None, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = None,
 ) -> None:
     """Segment Anything at the image's own resolution."""
