@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from basam import __version__
+from basam.cli.calibrate import calibrate
 from basam.cli.download import download
 from basam.cli.info import info
 from basam.cli.segment import segment
@@ -32,6 +33,7 @@ def root(
 app.command()(segment)
 app.command()(info)
 app.command()(download)
+app.command()(calibrate)
 
 
 def main() -> None:
