@@ -9,6 +9,7 @@ import typer
 from basam import __version__
 from basam.cli.calibrate import calibrate
 from basam.cli.download import download
+from basam.cli.evaluate import evaluate
 from basam.cli.info import info
 from basam.cli.segment import segment
 
@@ -31,6 +32,7 @@ def root(
 
 
 app.command()(segment)
+app.command()(evaluate)
 app.command()(info)
 app.command()(download)
 app.command()(calibrate)
