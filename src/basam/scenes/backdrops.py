@@ -9,7 +9,7 @@ from basam.scenes.draws import Colour, Draws, hsv
 from basam.scenes.material import Material, any_colour, near
 from basam.scenes.noise import Noise
 from basam.scenes.raster import Window, full
-from basam.scenes.shapes import curve, ellipse, polygon
+from basam.scenes.shapes import curve, ellipse, polygon, rectangle
 
 
 def backdrop(canvas: Canvas, draws: Draws) -> float:
@@ -68,49 +68,61 @@ def landscape(canvas: Canvas, draws: Draws) -> float:
         near_by = 0.3 + 0.25 * layer
         colour = hsv(hue, 0.15 + 0.3 * near_by, 0.7 - 0.35 * near_by + draws.bell(0.05))
         rough = draws.uniform(0.01, 0.09)
-        canvas.shape([ridge(draws, horizon - 0.1 + 0.04 * layer, rough)], Material(draws, colour, 0.04, 12.0), draws.uniform(0, 0.006))
+        canvas.shape(
+            [ridge(draws, horizon - 0.1 + 0.04 * layer, rough)], Material(draws, colour, 0.04, 12.0), draws.uniform(0, 0.006)
+        )
     canvas.shape([ridge(draws, horizon, draws.uniform(0.0, 0.02))], ground_material(draws), draws.uniform(0.001, 0.006))
     return horizon
 
 
 def street(canvas: Canvas, draws: Draws) -> float:
-    """A wall of bricks, planks, plaster or glass above a pavement."""
+    """A wall of bricks, planks or plaster with windows, above a pavement."""
     horizon = draws.uniform(0.5, 0.85)
     base = near(draws, (-0.02, 0.14), (0.05, 0.5), (0.3, 0.85))
     canvas.fill(Material(draws, base, 0.04, draws.uniform(2, 6), draws.pick(("mottled", "plain", "speckled"))))
-    joint = tuple(c * draws.uniform(0.55, 0.8) for c in base)
-    colour = (joint[0], joint[1], joint[2])
+    shade = draws.uniform(0.55, 0.8)
     rows = draws.pick((0, 6, 9, 14, 22))
     if rows:
-        step = horizon / rows
-        lines = [polygon((0, y * step), (1, y * step), (1, y * step + step * 0.09), (0, y * step + step * 0.09)) for y in range(rows)]
-        if draws.chance(0.6):
-            wide = step * draws.uniform(1.8, 2.6)
-            for y in range(rows):
-                for k in range(int(1 / wide) + 2):
-                    x = (k - 0.5 * (y % 2)) * wide
-                    lines.append(polygon((x, y * step), (x + step * 0.09, y * step), (x + step * 0.09, (y + 1) * step), (x, (y + 1) * step)))
-        canvas.shape(lines, colour, 0.0, 0.7)
+        joints = courses(horizon, rows, draws.uniform(1.8, 2.6) if draws.chance(0.6) else None)
+        canvas.shape(joints, (base[0] * shade, base[1] * shade, base[2] * shade), opacity=0.7)
     for _ in range(draws.integer(0, 2)):
         x, y, w, h = draws.uniform(0, 0.8), draws.uniform(0, 0.3), draws.uniform(0.12, 0.3), draws.uniform(0.15, 0.35)
-        canvas.shape([polygon((x - 0.01, y - 0.01), (x + w + 0.01, y - 0.01), (x + w + 0.01, y + h), (x - 0.01, y + h))], any_colour(draws))
-        canvas.shape([polygon((x, y), (x + w, y), (x + w, y + h - 0.01), (x, y + h - 0.01))], Material(draws, near(draws, (0.5, 0.65), (0.05, 0.4), (0.1, 0.5)), 0.08, 2.0))
+        canvas.shape([rectangle(x - 0.01, y - 0.01, x + w + 0.01, y + h)], any_colour(draws))
+        glass = Material(draws, near(draws, (0.5, 0.65), (0.05, 0.4), (0.1, 0.5)), 0.08, 2.0)
+        canvas.shape([rectangle(x, y, x + w, y + h - 0.01)], glass)
     pavement = Material(draws, near(draws, (0.0, 0.2), (0.0, 0.12), (0.3, 0.65)), 0.04, (20.0, 9.0), "speckled")
-    canvas.shape([polygon((0, horizon), (1, horizon), (1, 1), (0, 1))], pavement, 0.002)
+    canvas.shape([rectangle(0, horizon, 1, 1)], pavement, 0.002)
     return horizon
+
+
+def courses(height: float, rows: int, brick: float | None) -> list[np.ndarray]:
+    """The joints of a wall down to y = height; bricks are `brick` times as wide as high, planks go all across."""
+    step = height / rows
+    joint = step * 0.09
+    lines = [rectangle(0, y * step, 1, y * step + joint) for y in range(rows)]
+    if brick is not None:
+        wide = step * brick
+        for y in range(rows):
+            starts = [(k - 0.5 * (y % 2)) * wide for k in range(int(1 / wide) + 2)]
+            lines += [rectangle(x, y * step, x + joint, (y + 1) * step) for x in starts]
+    return lines
 
 
 def room(canvas: Canvas, draws: Draws) -> float:
     """A wall and a table or floor, with a few pictures or shelves out of focus."""
     horizon = draws.uniform(0.35, 0.75)
-    wall = near(draws, (0.0, 1.0), (0.0, 0.35), (0.35, 0.95))
-    canvas.fill(Material(draws, wall, draws.uniform(0.01, 0.05), 1.5, draws.pick(("plain", "plain", "mottled", "striped")), octaves=5))
+    wall = near(draws, (0.0, 1.0), (0.0, 0.3), (0.35, 0.9))
+    canvas.fill(
+        Material(draws, wall, draws.uniform(0.01, 0.05), 1.5, draws.pick(("plain", "plain", "mottled", "striped")), octaves=5)
+    )
     for _ in range(draws.integer(0, 4)):
         x, y, w, h = draws.uniform(-0.1, 0.9), draws.uniform(-0.1, horizon), draws.uniform(0.05, 0.35), draws.uniform(0.05, 0.4)
-        box = polygon((x, y), (x + w, y), (x + w, y + h), (x, y + h))
+        box = rectangle(x, y, x + w, y + h)
         canvas.shape([box], Material(draws, any_colour(draws), 0.06, 3.0, octaves=4), draws.uniform(0.003, 0.025))
     wood = near(draws, (0.03, 0.12), (0.25, 0.65), (0.25, 0.75)) if draws.chance(0.6) else any_colour(draws)
-    table = Material(draws, wood, 0.05, draws.pick(((14.0, 2.0), (3.0, 20.0), (4.0, 4.0))), draws.pick(("plain", "mottled", "waves")))
+    table = Material(
+        draws, wood, 0.05, draws.pick(((14.0, 2.0), (3.0, 20.0), (4.0, 4.0))), draws.pick(("plain", "mottled", "waves"))
+    )
     slant = draws.bell(0.03)
     canvas.shape([polygon((0, horizon - slant), (1, horizon + slant), (1, 1), (0, 1))], table, draws.uniform(0.001, 0.008))
     return horizon

@@ -1,6 +1,12 @@
-"""Domain `camouflage`, after COD10K: an animal whose surface is a piece of its surroundings, taken from elsewhere in the picture."""
+"""Domain `camouflage`, after COD10K: an animal whose surface is a piece of its surroundings.
+
+The piece is taken from elsewhere in the same picture, so colours and textures agree and only their phase differs.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +20,9 @@ from basam.scenes.shapes import blob, curve, smooth, tube
 STEPS = 32  # the surroundings are shifted by multiples of 1/32 of the picture, a whole number of pixels at the usual sizes
 
 
-def scattered(draws: Draws, template: Array, count: int, size: tuple[float, float], turns: tuple[float, float] = (0.0, 1.0)) -> Array:
+def scattered(
+    draws: Draws, template: Array, count: int, size: tuple[float, float], turns: tuple[float, float] = (0.0, 1.0)
+) -> Array:
     """Copies of an outline (points, 2) all over the picture, sizes and directions in ranges: (count, points, 2)."""
     turn = draws.array(*turns, count)
     c, s = cosine(turn)[:, None], sine(turn)[:, None]
@@ -24,9 +32,10 @@ def scattered(draws: Draws, template: Array, count: int, size: tuple[float, floa
     return np.stack((x * c - y * s + at[0], x * s + y * c + at[1]), axis=-1)
 
 
-def leaf() -> Array:
-    """A pointed leaf."""
-    return smooth([(-1, 0), (-0.3, -0.33), (0.4, -0.27), (1, 0), (0.4, 0.27), (-0.3, 0.33)], 4)
+def leaf(draws: Draws) -> Array:
+    """A pointed leaf, narrow or broad."""
+    half = draws.uniform(0.22, 0.4)
+    return smooth([(-1, 0), (-0.3, -half), (0.4, -0.8 * half), (1, 0), (0.4, 0.8 * half), (-0.3, half)], 4)
 
 
 def blade(draws: Draws) -> Array:
@@ -50,36 +59,54 @@ def varied(draws: Draws, colour: Colour, spread: float) -> Colour:
     return colour[0] * gain * (1 + warm), colour[1] * gain, colour[2] * gain * (1 - warm)
 
 
-HABITATS = {
-    "leaf litter": ((0.04, 0.12), (0.25, 0.6), (0.25, 0.6), (6.0, 6.0), leaf, (0.02, 0.075), (0.0, 1.0), 60),
-    "foliage": ((0.2, 0.36), (0.3, 0.7), (0.2, 0.55), (5.0, 5.0), leaf, (0.03, 0.1), (0.0, 1.0), 45),
-    "grass": ((0.14, 0.3), (0.25, 0.6), (0.3, 0.6), (4.0, 14.0), blade, (0.06, 0.25), (0.68, 0.82), 70),
-    "pebbles": ((0.0, 0.16), (0.03, 0.25), (0.35, 0.7), (7.0, 7.0), pebble, (0.008, 0.035), (0.0, 1.0), 90),
-    "sand": ((0.07, 0.13), (0.15, 0.4), (0.5, 0.8), (6.0, 5.0), pebble, (0.003, 0.008), (0.0, 1.0), 50),
-    "bark": ((0.03, 0.12), (0.1, 0.4), (0.25, 0.6), (3.0, 15.0), fronds, (0.02, 0.08), (0.2, 0.3), 14),
-    "reef": ((-0.1, 0.6), (0.2, 0.55), (0.25, 0.6), (8.0, 8.0), fronds, (0.02, 0.09), (0.0, 1.0), 40),
-    "snow": ((0.5, 0.65), (0.02, 0.1), (0.7, 0.9), (4.0, 4.0), pebble, (0.01, 0.05), (0.0, 1.0), 12),
-    "rock": ((0.0, 0.6), (0.02, 0.15), (0.3, 0.65), (4.0, 5.0), fronds, (0.01, 0.07), (0.0, 1.0), 25),
-}  # fmt: skip
+class Habitat(NamedTuple):
+    """What grows or lies somewhere."""
+
+    hue: tuple[float, float]
+    saturation: tuple[float, float]
+    value: tuple[float, float]
+    contrast: float
+    cells: tuple[float, float]  # of the ground's noise along y and x
+    template: Callable[[Draws], Array]  # outline of what lies about
+    size: tuple[float, float]  # of these things in the unit square
+    turns: tuple[float, float]  # their directions
+    number: int  # of these things in each colour
+
+
+HABITATS = (
+    Habitat((0.04, 0.12), (0.25, 0.6), (0.25, 0.6), 0.08, (6.0, 6.0), leaf, (0.02, 0.075), (0.0, 1.0), 90),  # leaf litter
+    Habitat((0.2, 0.36), (0.3, 0.7), (0.2, 0.55), 0.08, (5.0, 5.0), leaf, (0.03, 0.1), (0.0, 1.0), 70),  # foliage
+    Habitat((0.14, 0.3), (0.25, 0.6), (0.3, 0.6), 0.08, (4.0, 14.0), blade, (0.06, 0.25), (0.68, 0.82), 110),  # grass
+    Habitat((0.0, 0.16), (0.03, 0.25), (0.35, 0.7), 0.07, (7.0, 7.0), pebble, (0.008, 0.035), (0.0, 1.0), 130),  # pebbles
+    Habitat((0.07, 0.13), (0.15, 0.4), (0.5, 0.8), 0.045, (9.0, 6.0), pebble, (0.003, 0.008), (0.0, 1.0), 60),  # sand
+    Habitat((0.03, 0.12), (0.1, 0.4), (0.25, 0.6), 0.08, (3.0, 18.0), fronds, (0.02, 0.08), (0.2, 0.3), 12),  # bark
+    Habitat((-0.1, 0.6), (0.2, 0.55), (0.25, 0.6), 0.08, (8.0, 8.0), fronds, (0.02, 0.09), (0.0, 1.0), 50),  # reef
+    Habitat((0.5, 0.65), (0.02, 0.1), (0.65, 0.85), 0.03, (5.0, 5.0), pebble, (0.01, 0.05), (0.0, 1.0), 15),  # snow
+    Habitat((0.0, 0.6), (0.02, 0.15), (0.3, 0.65), 0.06, (4.0, 5.0), fronds, (0.01, 0.07), (0.0, 1.0), 30),  # rock
+)
 
 
 def paint(canvas: Canvas, draws: Draws) -> None:
     """A habitat and one or two animals that look like it."""
-    hue, saturation, value, cells, template, size, turns, count = HABITATS[draws.pick(tuple(HABITATS))]
-    base = near(draws, hue, saturation, value)
+    habitat = draws.pick(HABITATS)
+    base = near(draws, habitat.hue, habitat.saturation, habitat.value)
     scale = draws.uniform(0.7, 1.6)
-    stretched = cells[0] * scale, cells[1] * scale
-    canvas.fill(Material(draws, base, draws.uniform(0.07, 0.13), stretched, "mottled", roughness=draws.uniform(0.6, 0.8)))
+    stretched = habitat.cells[0] * scale, habitat.cells[1] * scale
+    canvas.fill(
+        Material(
+            draws, base, habitat.contrast * draws.uniform(0.7, 1.3), stretched, "mottled", roughness=draws.uniform(0.6, 0.8)
+        )
+    )
     density = draws.uniform(0.5, 1.3)
-    colours = [varied(draws, base, 0.28) for _ in range(draws.integer(3, 6))]
+    colours = [varied(draws, base, 0.28) for _ in range(draws.integer(2, 4))]
 
     def litter(share: float) -> list[Array]:
-        shape = template() if template is leaf else template(draws)
-        return [scattered(draws, shape, max(2, int(count * density * share)), size, turns)]
+        shape = habitat.template(draws)
+        return [scattered(draws, shape, max(2, int(habitat.number * density * share)), habitat.size, habitat.turns)]
 
     for colour in colours:
         pieces = litter(1.0)
-        canvas.shape([pieces[0] + np.array([0.004, 0.005])], (0.03, 0.03, 0.03), 0.002, 0.4)
+        canvas.shape([pieces[0] + np.array([0.004, 0.005])], (0.03, 0.03, 0.03), opacity=0.4)
         canvas.shape(pieces, Material(draws, colour, 0.07, (9.0, 9.0), "plain", roughness=0.7))
     placements = []
     two = draws.chance(0.12)
@@ -93,22 +120,24 @@ def paint(canvas: Canvas, draws: Draws) -> None:
     for placement in visible(placements, 0.005):
         hide(canvas, draws, placement, light, base)
     if draws.chance(0.5):
-        canvas.cover(litter(draws.uniform(0.1, 0.35)), Material(draws, draws.pick(colours), 0.07, (9.0, 9.0), "plain", roughness=0.7))
+        canvas.cover(
+            litter(draws.uniform(0.1, 0.35)), Material(draws, draws.pick(colours), 0.07, (9.0, 9.0), "plain", roughness=0.7)
+        )
 
 
 def hide(canvas: Canvas, draws: Draws, placement: Placement, light: float, base: Colour) -> None:
     """Paint one animal with the picture as it is somewhere else, slightly changed, and a faint shadow at its edge."""
     shift = draws.integer(6, 26), draws.integer(6, 26)
     surface = elsewhere(canvas, shift)
-    gain = 1 + draws.bell(0.06)
+    gain = 1 + draws.pick((-1, 1)) * draws.uniform(0.02, 0.2)
     for plane in surface:
-        plane *= np.float32(gain + draws.bell(0.02))
+        plane *= np.float32(gain + draws.bell(0.03))
     x, y = placement.centre
-    canvas.shade((x, y + 0.1 * placement.radius), (placement.radius * 1.1, placement.radius), draws.uniform(0.0, 0.2))
-    eye = varied(draws, (base[0] * 0.35, base[1] * 0.35, base[2] * 0.35), 0.3)
+    canvas.shade((x, y + 0.1 * placement.radius), (placement.radius * 1.1, placement.radius), draws.uniform(0.05, 0.35))
+    eye = varied(draws, (base[0] * 0.55, base[1] * 0.55, base[2] * 0.55), 0.3)
     parts = [Part(p.loops, p.role if p.role == 2 else 0) for p in placement.parts]
     material = Material(draws, base, 0.05, 4.0, "plain")
-    look = Look(material, (base, eye), placement.radius * draws.uniform(0.08, 0.25), light, draws.uniform(0.12, 0.4))
+    look = Look(material, (base, eye), placement.radius * draws.uniform(0.08, 0.25), light, draws.uniform(0.25, 0.7))
     canvas.instance(placement.name, parts, look, surface)
 
 
@@ -119,5 +148,3 @@ def elsewhere(canvas: Canvas, shift: tuple[int, int]) -> Array:
         position = np.arange(canvas.size) + (step * canvas.size + STEPS // 2) // STEPS
         index.append(np.where(position < canvas.size, position, 2 * canvas.size - 1 - position))
     return canvas.image[:, index[0]][:, :, index[1]]
-
-

@@ -128,7 +128,7 @@ class Canvas:
         radius = max(look.volume * self.size, 1.0)
         margin = int(radius) + 1
         height = blurred(np.pad(alpha, margin), radius)
-        slope = np.float32(HALF * radius)
+        slope = np.float32(0.5 * radius)
         inner = slice(margin, -margin)
         down = (height[margin + 1 : 1 - margin or None, inner] - height[margin - 1 : -margin - 1, inner]) * slope
         right = (height[inner, margin + 1 : 1 - margin or None] - height[inner, margin - 1 : -margin - 1]) * slope

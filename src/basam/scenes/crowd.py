@@ -1,4 +1,4 @@
-"""Domain `crowd`, after COCO: 3 to 30 things of very different sizes that hide each other, named as COCO names its categories."""
+"""Domain `crowd`, after COCO: 3 to 30 things of very different sizes that hide each other, named as in COCO."""
 
 from __future__ import annotations
 
@@ -16,10 +16,24 @@ MOTIFS = (
     (("person", "kite", "umbrella", "sports ball", "bird", "chair"), (landscape,)),
     (("cup", "bottle", "apple", "book", "potted plant", "cup", "apple"), (room,)),
     (("cat", "bird", "person", "potted plant", "car"), (landscape,)),
-    (("sports ball", "apple", "cup", "book", "bottle", "kite", "cat", "bird", "chair", "person", "car", "umbrella"), (backdrop,)),
+    (
+        ("sports ball", "apple", "cup", "book", "bottle", "kite", "cat", "bird", "chair", "person", "car", "umbrella"),
+        (backdrop,),
+    ),
 )
 # height of a thing relative to a person at the same distance, stretched towards 1 so that small things can be seen
-HEIGHTS = {"car": 1.0, "bottle": 0.6, "cup": 0.4, "sports ball": 0.4, "apple": 0.35, "book": 0.5, "bird": 0.4, "cat": 0.6, "kite": 0.6, "chair": 0.6}
+HEIGHTS = {
+    "car": 1.0,
+    "bottle": 0.6,
+    "cup": 0.4,
+    "sports ball": 0.4,
+    "apple": 0.35,
+    "book": 0.5,
+    "bird": 0.4,
+    "cat": 0.6,
+    "kite": 0.6,
+    "chair": 0.6,
+}
 FLYING = ("kite", "bird")
 SMALLEST = 0.0006  # of the picture: 39 pixels at 256, COCO's small objects are up to 0.0025 of a photograph
 MOST = 30
@@ -27,14 +41,14 @@ MOST = 30
 
 def arrange(draws: Draws, names: tuple[str, ...], horizon: float, count: int) -> list[Placement]:
     """Things on the ground, far to near: the nearer, the lower in the picture and the larger."""
-    near_size = draws.uniform(0.1, 0.4)
-    cluster = draws.uniform(0.2, 0.8), draws.uniform(0.12, 0.5)
+    near_size = draws.uniform(0.22, 0.55)
+    cluster = draws.uniform(0.2, 0.8), draws.uniform(0.12, 0.35)
     placements = []
     for _ in range(count):
         name = draws.pick(names)
         depth = draws.unit()
         base = horizon + (1.08 - horizon) * depth
-        radius = max(0.022, near_size * HEIGHTS.get(name, 0.9) * (0.12 + 0.88 * depth) * draws.uniform(0.8, 1.25))
+        radius = max(0.026, near_size * HEIGHTS.get(name, 0.9) * (0.1 + 0.9 * depth) * draws.uniform(0.8, 1.25))
         x = cluster[0] + draws.bell(cluster[1])
         y = base - radius * 0.9
         if name in FLYING and draws.chance(0.7):
@@ -42,7 +56,7 @@ def arrange(draws: Draws, names: tuple[str, ...], horizon: float, count: int) ->
             radius *= draws.uniform(0.4, 1.0)
         if not -0.02 < x < 1.02:
             x = draws.unit()
-        turn = draws.bell(0.02) if draws.chance(0.8) else draws.bell(0.15)
+        turn = draws.bell(0.015) if draws.chance(0.85) else draws.bell(0.06)
         placements.append(Placement(name, KINDS[name](draws.child()), (x, y), radius, turn, draws.chance(0.5)))
     placements.sort(key=lambda p: p.centre[1] + 0.9 * p.radius)
     return placements
@@ -53,7 +67,7 @@ def paint(canvas: Canvas, draws: Draws) -> None:
     names, places = draws.pick(MOTIFS)
     horizon = min(draws.pick(places)(canvas, draws.child()), 0.75)
     light = draws.uniform(0.5, 1.0)
-    wanted = 3 + int((MOST - 3) * draws.unit() * draws.unit() + 0.5)
+    wanted = 3 + int((MOST - 3) * draws.unit() * (0.25 + 0.75 * draws.unit()) + 0.5)
     arrangement = draws.child()
     seen = visible(arrange(arrangement, names, horizon, wanted), SMALLEST)
     while len(seen) < 3:

@@ -7,6 +7,7 @@ multiplications and comparisons only; these IEEE 754 fixes to the bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -78,10 +79,11 @@ def sine(turns: Array) -> Array:
     t = np.where(t > 0.25, 0.5 - t, np.where(t < -0.25, -0.5 - t, t)).astype(turns.dtype)
     s = t * t
     kind = turns.dtype.type
-    result = s * kind(TAYLOR[0])
-    for coefficient in TAYLOR[1:-1]:
-        result = (result + kind(coefficient)) * s
-    return (result + kind(TAYLOR[-1])) * t
+    result = np.full_like(s, TAYLOR[0])
+    for coefficient in TAYLOR[1:]:
+        result *= s
+        result += kind(coefficient)
+    return result * t
 
 
 def cosine(turns: Array) -> Array:
@@ -91,8 +93,18 @@ def cosine(turns: Array) -> Array:
 
 def direction(turns: float) -> tuple[float, float]:
     """Cosine and sine of one angle in turns."""
-    both = sine(np.array([turns + 0.25, turns]))
-    return float(both[0]), float(both[1])
+    return _sine(turns + 0.25), _sine(turns)
+
+
+def _sine(turns: float) -> float:
+    """`sine` of one number: the same operations, without the cost of arrays."""
+    t = turns - math.floor(turns + 0.5)
+    t = 0.5 - t if t > 0.25 else -0.5 - t if t < -0.25 else t
+    s = t * t
+    result = TAYLOR[0]
+    for coefficient in TAYLOR[1:]:
+        result = result * s + coefficient
+    return result * t
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:

@@ -1,4 +1,4 @@
-"""Where instances lie, and which of them are seen: decided before any pixel of the picture, so that it is the same at every size."""
+"""Where instances lie, and which of them are seen: decided before any pixel, so that it is the same at every size."""
 
 from __future__ import annotations
 

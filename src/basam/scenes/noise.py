@@ -6,6 +6,7 @@ so the octaves are summed on the lattices, coarse to fine, and only the finest i
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -30,10 +31,11 @@ class Noise:
     def __init__(self, draws: Draws, cells: float | tuple[float, float], octaves: int = 10, roughness: float = 0.55) -> None:
         self.cells = cells if isinstance(cells, tuple) else (cells, cells)
         self.octaves = octaves
-        amplitudes = [1.0]
+        amplitudes, power = [1.0], 1.0  # no `sum`: it adds floats in another way since Python 3.12
         for _ in range(1, octaves):
             amplitudes.append(amplitudes[-1] * roughness)
-        scale = 1.0 / float(np.sqrt(MEAN_SQUARE * sum(a * a for a in amplitudes)))
+            power += amplitudes[-1] * amplitudes[-1]
+        scale = 1.0 / math.sqrt(MEAN_SQUARE * power)
         self._amplitudes = [np.float32(a * scale) for a in amplitudes]
         self._draws = draws
         self._tiles: list[Array] = []

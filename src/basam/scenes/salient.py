@@ -49,9 +49,11 @@ def paint(canvas: Canvas, draws: Draws) -> None:
     for placement in visible(placements, 0.01):
         x, y = placement.centre
         if placement.name not in FREE and draws.chance(0.85):
-            canvas.shade((x + draws.bell(0.03), y + placement.radius * 0.92), (placement.radius * 1.3, placement.radius * 0.3), draws.uniform(0.3, 0.8))
+            canvas.shade(
+                (x + draws.bell(0.03), y + placement.radius * 0.92),
+                (placement.radius * 1.3, placement.radius * 0.3),
+                draws.uniform(0.3, 0.8),
+            )
         canvas.instance(placement.name, placement.parts, look_of(placement.name, draws.child(), light, placement.radius))
     if draws.chance(0.4):
         vignette(canvas, draws.uniform(0.1, 0.6))
-
-

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from basam.scenes.draws import Array, Draws, cosine, direction, sine
 Point = tuple[float, float]
 
 
+@lru_cache
 def around(count: int) -> tuple[Array, Array]:
     """Cosine and sine of `count` angles around the circle."""
     turns = np.arange(count) / count
@@ -20,7 +23,12 @@ def around(count: int) -> tuple[Array, Array]:
 def ellipse(x: float, y: float, rx: float, ry: float | None = None, turn: float = 0.0, points: int = 64) -> Array:
     """A filled ellipse (circle without ry), rotated by turn."""
     c, s = around(points)
-    return placed([np.stack((c * rx, s * (rx if ry is None else ry)), axis=1)], 1.0, turn, (x, y))[0]
+    loop = np.empty((points, 2))
+    loop[:, 0], loop[:, 1] = c * rx, s * (rx if ry is None else ry)
+    if turn:
+        return placed([loop], 1.0, turn, (x, y))[0]
+    loop += (x, y)
+    return loop
 
 
 def ring(x: float, y: float, radius: float, width: float, flat: float = 1.0, points: int = 128) -> list[Array]:
@@ -37,10 +45,15 @@ def polygon(*points: Point) -> Array:
     return oriented(np.array(points, np.float64))
 
 
+def rectangle(left: float, top: float, right: float, bottom: float) -> Array:
+    """An upright rectangle in positive orientation."""
+    return polygon((left, top), (right, top), (right, bottom), (left, bottom))
+
+
 def oriented(loop: Array) -> Array:
     """The loop in positive orientation."""
     x, y = loop[:, 0], loop[:, 1]
-    area = float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
+    area = np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) + x[-1] * y[0] - x[0] * y[-1]
     return loop if area >= 0 else loop[::-1]
 
 
@@ -68,7 +81,7 @@ def tube(points: Array, width: float | Sequence[float] | Array) -> list[Array]:
     length = np.sqrt(along[:, 0] * along[:, 0] + along[:, 1] * along[:, 1])
     across = np.stack((-along[:, 1], along[:, 0]), axis=1) * (half / np.maximum(length, 1e-9))[:, None]
     outline = np.concatenate((points - across, (points + across)[::-1]))
-    caps = [ellipse(*points[i], float(half[i]), points=20) for i in (0, -1)]
+    caps = [ellipse(float(points[i, 0]), float(points[i, 1]), float(half[i]), points=20) for i in (0, -1)]
     return [oriented(outline), *caps]
 
 
@@ -90,6 +103,16 @@ def _spline(p: Array, steps: int) -> Array:
     a, b, c, d = (p[i : len(p) - 3 + i, None] for i in range(4))
     pieces = b + t * (0.5 * (c - a) + t * (a - 2.5 * b + 2 * c - 0.5 * d + t * (1.5 * (b - c) + 0.5 * (d - a))))
     return pieces.reshape(-1, 2)
+
+
+def profile(count: int, *knots: Point) -> Array:
+    """Values along a curve at `count` even steps from 0 to 1, straight between knots (step, value): (count,)."""
+    steps = np.arange(count) / max(count - 1, 1)
+    values = np.full(count, float(knots[0][1]))
+    for (start, low), (end, high) in pairwise(knots):
+        inside = steps >= start
+        values[inside] = low + (high - low) * np.minimum((steps[inside] - start) / (end - start), 1.0)
+    return values
 
 
 def blob(draws: Draws, lumps: int = 6, rough: float = 0.3, points: int = 128) -> Array:
@@ -116,5 +139,7 @@ def placed(
     result = []
     for loop in mirrored(loops) if flip else loops:
         x, y = loop[..., 0] * sx, loop[..., 1] * sy
-        result.append(np.stack((x * c - y * s + centre[0], x * s + y * c + centre[1]), axis=-1))
+        moved = np.empty_like(loop)
+        moved[..., 0], moved[..., 1] = x * c - y * s + centre[0], x * s + y * c + centre[1]
+        result.append(moved)
     return result
