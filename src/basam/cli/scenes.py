@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,9 @@ def scenes(
             _data_set(out, domain, count, size, seed, split, workers or os.cpu_count() or 1)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    except BrokenExecutor as error:
+        typer.echo("Error: a worker process was ended, perhaps for lack of memory; run again with fewer --workers", err=True)
+        raise typer.Exit(1) from error
     except OSError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(1) from error

@@ -118,18 +118,18 @@ def paint(canvas: Canvas, draws: Draws) -> None:
         placements.append(Placement(name, ANIMALS[name](draws.child()), centre, radius, turn, draws.chance(0.5)))
     light = draws.uniform(0.5, 1.0)
     for placement in visible(placements, 0.005):
-        hide(canvas, draws, placement, light, base)
+        hide(canvas, draws, placement, light, base, 1.0 if habitat.number * density > 25 else 0.5)
     if draws.chance(0.5):
         canvas.cover(
             litter(draws.uniform(0.1, 0.35)), Material(draws, draws.pick(colours), 0.07, (9.0, 9.0), "plain", roughness=0.7)
         )
 
 
-def hide(canvas: Canvas, draws: Draws, placement: Placement, light: float, base: Colour) -> None:
-    """Paint one animal with the picture as it is somewhere else, slightly changed, and a faint shadow at its edge."""
+def hide(canvas: Canvas, draws: Draws, placement: Placement, light: float, base: Colour, contrast: float) -> None:
+    """Paint one animal, and a faint shadow, with the picture as it is elsewhere; contrast scales how that is changed."""
     shift = draws.integer(6, 26), draws.integer(6, 26)
     surface = elsewhere(canvas, shift)
-    gain = 1 + draws.pick((-1, 1)) * draws.uniform(0.02, 0.2)
+    gain = 1 + draws.pick((-1, 1)) * draws.uniform(0.1, 0.3) * contrast
     for plane in surface:
         plane *= np.float32(gain + draws.bell(0.03))
     x, y = placement.centre
@@ -137,7 +137,7 @@ def hide(canvas: Canvas, draws: Draws, placement: Placement, light: float, base:
     eye = varied(draws, (base[0] * 0.55, base[1] * 0.55, base[2] * 0.55), 0.3)
     parts = [Part(p.loops, p.role if p.role == 2 else 0) for p in placement.parts]
     material = Material(draws, base, 0.05, 4.0, "plain")
-    look = Look(material, (base, eye), placement.radius * draws.uniform(0.08, 0.25), light, draws.uniform(0.25, 0.7))
+    look = Look(material, (base, eye), placement.radius * draws.uniform(0.08, 0.25), light, draws.uniform(0.5, 1.0) * contrast)
     canvas.instance(placement.name, parts, look, surface)
 
 

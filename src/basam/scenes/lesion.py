@@ -53,7 +53,7 @@ def spot(canvas: Canvas, draws: Draws, skin: Colour) -> None:
     centre = 0.5 + draws.bell(0.05), 0.5 + draws.bell(0.05)
     turn = draws.unit()
     shape = placed(
-        [blob(draws, draws.integer(4, 30), draws.skewed(0.12, 0.6), 192)],
+        [blob(draws, draws.integer(4, 30), draws.skewed(0.1, 0.42), 192)],
         (radius, radius * draws.uniform(0.65, 1.0)),
         turn,
         centre,

@@ -52,7 +52,7 @@ def tree(draws: Draws) -> list[Part]:
 def racket(draws: Draws) -> list[Part]:
     """A racket or a landing net: an oval hoop strung with a mesh, and a handle."""
     rx, ry = draws.uniform(0.19, 0.27), draws.uniform(0.24, 0.32)
-    pitch = draws.uniform(6, 22) * PX
+    pitch = draws.uniform(3, 22) * PX
     string = min(draws.uniform(1.0, 3.0) * PX, pitch * 0.45)
     starts, ends = [], []
     for along, across, swap in ((rx, ry, False), (ry, rx, True)):

@@ -14,6 +14,7 @@ from basam.scenes.rendering import check, render
 from basam.scenes.saving import encoded, save
 
 GAP = 4
+DETAIL = 3  # scenes are rendered this much larger and reduced, so that wires under a pixel show as grey
 
 
 def coloured(scene: Scene) -> np.ndarray:
@@ -42,8 +43,8 @@ def contact_sheet(domains: Sequence[str], seeds: Sequence[int], size: int) -> Im
     sheet = np.full((2 * len(domains) * step - GAP, len(seeds) * step - GAP, 3), 255, np.uint8)
     for row, domain in enumerate(domains):
         for column, seed in enumerate(seeds):
-            scene = render(seed, size, domain)
+            scene = render(seed, DETAIL * size, domain)
             for below, picture in enumerate((scene.image, coloured(scene))):
                 top, left = (2 * row + below) * step, column * step
-                sheet[top : top + size, left : left + size] = picture
+                sheet[top : top + size, left : left + size] = np.asarray(Image.fromarray(picture).reduce(DETAIL))
     return Image.fromarray(sheet)
