@@ -108,12 +108,14 @@ class Canvas:
             surface, broad = colours[window.planes].copy(), None
         for part in parts:
             if part.role and part.role <= len(look.colours):
-                weight = coverage(part.loops, self.size, window)[0]
+                weight, own = coverage(part.loops, self.size)
+                area = own.within(window)
                 for channel, value in enumerate(look.colours[part.role - 1]):
                     target: Array | np.float32 = np.float32(value)
                     if broad is not None:
-                        target = target + broad * np.float32(0.3 * look.material.tone[channel])
-                    surface[channel] += weight * (target - surface[channel])
+                        target = target + broad[area] * np.float32(0.3 * look.material.tone[channel])
+                    plane = surface[channel][area]
+                    plane += weight * (target - plane)
         if look.volume:
             surface *= self._relief(alpha, look)
         self.blend(alpha, window, surface)

@@ -43,6 +43,11 @@ class Window(NamedTuple):
         """Index of the window in a channel-first image."""
         return slice(None), *self.slices
 
+    def within(self, other: Window) -> tuple[slice, slice]:
+        """Index of this window in an array that shows a larger one."""
+        top, left = self.top - other.top, self.left - other.left
+        return slice(top, top + self.shape[0]), slice(left, left + self.shape[1])
+
     def grown(self, margin: int, size: int) -> Window:
         """The window with a margin on every side, inside an image of `size`."""
         top, left = max(0, self.top - margin), max(0, self.left - margin)
