@@ -10,6 +10,7 @@ from basam import __version__
 from basam.cli.download import download
 from basam.cli.info import info
 from basam.cli.segment import segment
+from basam.cli.scenes import scenes
 
 app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,6 +33,7 @@ def root(
 app.command()(segment)
 app.command()(info)
 app.command()(download)
+app.command()(scenes)
 
 
 def main() -> None:
