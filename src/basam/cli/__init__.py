@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from basam import __version__
+from basam.cli.calibrate import calibrate
 from basam.cli.download import download
+from basam.cli.evaluate import evaluate
 from basam.cli.info import info
 from basam.cli.segment import segment
 from basam.cli.scenes import scenes
@@ -31,9 +33,11 @@ def root(
 
 
 app.command()(segment)
+app.command()(evaluate)
 app.command()(info)
 app.command()(download)
 app.command()(scenes)
+app.command()(calibrate)
 
 
 def main() -> None:

@@ -43,7 +43,10 @@ def parse_long_side(text: str) -> int | None:
 
 
 def parse_mode(plain: bool, slope: float | None, positions: Positions | None, mode_file: Path | None) -> Any:
+    from dataclasses import replace
+
     from basam.method import BiasMode
+    from basam.mode_files import read_mode
 
     if plain and (slope is not None or positions is not None or mode_file is not None):
         raise typer.BadParameter("plain SAM takes no --slope, --positions or --mode", param_hint="--plain")
@@ -55,9 +58,7 @@ def parse_mode(plain: bool, slope: float | None, positions: Positions | None, mo
     if positions is not None:
         changes["positions"] = positions.value
     try:
-        if mode_file is None:
-            return BiasMode(**changes)
-        return BiasMode.from_dict({**json.loads(mode_file.read_text()), **changes})
+        return replace(BiasMode() if mode_file is None else read_mode(mode_file), **changes)
     except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from error
 

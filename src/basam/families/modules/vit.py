@@ -36,12 +36,16 @@ class GridAttention(Replaced, nn.Module):
         return merge_heads(out).view(batch, height, width, -1)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, height: int, width: int, scale: float, slopes: Tensor | None) -> Tensor:
-        if self.use_rel_pos:
-            long_side, positions = max(height, width), self.basam.mode.positions
-            table_h = relative_table(self.rel_pos_h, height, long_side, positions).to(q.dtype)
-            table_w = relative_table(self.rel_pos_w, width, long_side, positions).to(q.dtype)
-        elif slopes is None:
+        if not self.use_rel_pos and slopes is None:
             return F.scaled_dot_product_attention(q, k, v, scale=scale)
-        else:
-            table_h, table_w = (q.new_zeros(side, side, q.shape[-1]) for side in (height, width))
-        return relative_attention(q, k, v, table_h, table_w, None if slopes is None else slopes.to(q), scale)
+        tables = self.tables(q, height, width)
+        return relative_attention(q, k, v, *tables, None if slopes is None else slopes.to(q), scale)
+
+    def tables(self, q: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Relative positions along both axes in the dtype of q, `(H, H, d)` and `(W, W, d)`; zeros where there are none."""
+        if not self.use_rel_pos:
+            return q.new_zeros(height, height, q.shape[-1]), q.new_zeros(width, width, q.shape[-1])
+        long_side, positions = max(height, width), self.basam.mode.positions
+        table_h = relative_table(self.rel_pos_h, height, long_side, positions).to(q.dtype)
+        table_w = relative_table(self.rel_pos_w, width, long_side, positions).to(q.dtype)
+        return table_h, table_w

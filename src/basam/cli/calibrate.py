@@ -1,0 +1,77 @@
+"""`basam calibrate`: choose the correction for a model and a kind of photograph, and write it to `mode.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def parse_list(option: str, text: str, kind: type, example: str) -> list[Any]:
+    """`512,1024` as numbers above 0, each once; an error names the option and the text."""
+    try:
+        values = [kind(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(0 <= value < float("inf") for value in values) or (kind is int and 0 in values):
+        raise typer.BadParameter(f"{text!r}: numbers separated by commas are needed, such as {example}", param_hint=option)
+    return list(dict.fromkeys(values))
+
+
+def calibrate(
+    kind: Annotated[str | None, typer.Argument(help="Kind of the data set: dis5k, duts, isic, cod10k, coco, ...")] = None,
+    root: Annotated[Path | None, typer.Argument(help="Its folder, as downloaded.")] = None,
+    split: Annotated[str, typer.Option(help="A training or validation split.")] = "train",
+    unlabelled: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Photographs without masks, instead of KIND and ROOT.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
+    sizes: Annotated[str, typer.Option(metavar="N,N", help="Long sides in pixels to calibrate for.")] = "1024",
+    count: Annotated[
+        int | None, typer.Option(min=2, help="Photographs at most: 30, and 16 without masks.", show_default=False)
+    ] = None,
+    slopes: Annotated[
+        str | None, typer.Option(metavar="X,X", help="With --unlabelled: slopes to try; one keeps it.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the photographs drawn, and of the queries looked at.")] = 0,
+    device: Annotated[str, typer.Option(help="For example cpu, cuda or cuda:1.")] = "cpu",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the mode goes.")] = Path("mode.json"),
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --unlabelled: the plot; OUT with .png.", show_default=False)
+    ] = None,
+    test_split: Annotated[
+        bool, typer.Option("--yes-this-is-the-test-split", help="Choose on a test split all the same.")
+    ] = False,
+) -> None:
+    """Choose slope, strength and positions for a model on your kind of photographs.
+
+    With KIND and ROOT: by mean IoU on a training or validation split, prompts being boxes and points of the ground truth.
+    With --unlabelled FOLDER: by how close attention stays to that at the trained size; no mask is needed.
+    """
+    if (unlabelled is None) == (kind is None or root is None) or (unlabelled is not None and kind is not None):
+        raise typer.BadParameter("give KIND and ROOT of a data set with masks, or --unlabelled FOLDER")
+    if unlabelled is None and (slopes is not None or plot is not None):
+        raise typer.BadParameter("--slopes and --plot go with --unlabelled")
+    long_sides = parse_list("--sizes", sizes, int, "512,1024")
+    slope_values = parse_list("--slopes", slopes, float, "0,0.1") if slopes is not None else None
+
+    from rich.console import Console
+
+    from basam.cli.calibrate_job import Job
+
+    errors = Console(stderr=True)
+    try:
+        job = Job(model, device, long_sides, seed, out, errors)
+        if unlabelled is not None:
+            whole = job.without_masks(unlabelled, slope_values, count or 16, plot or out.with_suffix(".png"))
+        else:
+            assert kind is not None
+            assert root is not None
+            whole = job.with_masks(kind, root, split, count or 30, test_split)
+    except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
+        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+    typer.echo(f"wrote {out}")
+    if not whole:
+        raise typer.Exit(1)

@@ -1,0 +1,200 @@
+"""Choose a mode by masks: mean IoU with prompts from the ground truth, on a split that no result is reported on.
+
+A coordinate search with few candidates: one field is varied at a time, the best so far is kept, and every candidate is
+measured on the same photographs and prompts. Which mode is picked in the end is said in `choice`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from basam.attaching import attach
+from basam.data.base import Dataset, Instance, Sample
+from basam.data.issues import Issues, SampleError
+from basam.evaluation.calibration.choice import Candidate, canonical, choose
+from basam.evaluation.metrics import measure
+from basam.evaluation.prompts import PromptSpec, make_prompt
+from basam.images import read_image
+from basam.method import BiasMode
+from basam.predictor import Predictor
+
+PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
+# A COCO photograph can hold dozens of objects; so many of them say enough of it.
+INSTANCES = 8
+
+
+class TestSplitError(ValueError):
+    """A mode must not be chosen on the split that results are reported on."""
+
+    __test__ = False  # its name looks like a test to pytest
+
+
+def factors(best: BiasMode) -> list[BiasMode]:
+    return [replace(best, scaling="log", strength=strength) for strength in (0.5, 1.0)]
+
+
+def masks(best: BiasMode) -> list[BiasMode]:
+    """Slopes a patch: under `extrapolation` they are multiplied by lambda - 1, 0.5 at 16 times the trained tokens of nano."""
+    modes = [replace(best, slope=slope / best.strength) for slope in (0.03, 0.1, 0.3)]
+    return modes + [replace(best, slope=slope / best.strength, schedule="constant") for slope in (0.01, 0.05)]
+
+
+def heads(best: BiasMode) -> list[BiasMode]:
+    """Geometric slopes fall off from head to head: the same top slope, and one with about the same sum."""
+    return [replace(best, slopes="geometric", slope=times * best.slope) for times in (1, 4)] if best.slope else []
+
+
+def positions(best: BiasMode) -> list[BiasMode]:
+    return [replace(best, positions="extend")]
+
+
+def decoder(best: BiasMode) -> list[BiasMode]:
+    return [replace(best, decoder="log")]
+
+
+PASSES: tuple[Callable[[BiasMode], list[BiasMode]], ...] = (factors, masks, heads, positions, decoder)
+
+
+@dataclass
+class Calibration:
+    """What a search found: every candidate, plain SAM first, the one picked, and what was wrong with the photographs."""
+
+    candidates: list[Candidate]
+    chosen: Candidate
+    photos: list[str]
+    issues: Issues = field(default_factory=Issues)
+
+    @property
+    def plain(self) -> Candidate:
+        return self.candidates[0]
+
+
+def check_split(dataset: Dataset, test_split_allowed: bool = False) -> None:
+    """Refuse a split that results are reported on.
+
+    Raises:
+        TestSplitError: `dataset` is a test split and that was not allowed on purpose.
+    """
+    if dataset.is_test and not test_split_allowed:
+        raise TestSplitError(
+            f"{dataset.title} is a test split: a mode chosen on it makes every figure reported on it worthless. Take the "
+            "training or validation split, or calibrate without masks (--unlabelled FOLDER)"
+        )
+
+
+def pick_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
+    """`count` of the samples drawn by `seed`, or all of them where there are fewer, in their own order."""
+    if count < 2:
+        raise ValueError(f"count={count}: at least 2 photographs are needed to choose anything")
+    if len(samples) <= count:
+        return list(samples)
+    chosen = np.random.default_rng(seed).choice(len(samples), size=count, replace=False)
+    return [samples[index] for index in sorted(chosen)]
+
+
+def calibrate(
+    predictor: Predictor,
+    dataset: Dataset,
+    sizes: Sequence[int],
+    *,
+    count: int = 30,
+    seed: int = 0,
+    prompts: Sequence[PromptSpec] = PROMPTS,
+    test_split_allowed: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Calibration:
+    """Search for the mode with the highest mean IoU on photographs of `dataset`.
+
+    Args:
+        predictor: on the model to calibrate; its mode is changed on the way and is the chosen one in the end.
+        sizes: long sides in pixels to calibrate for; they count alike.
+        count: photographs at most, drawn by `seed`.
+        prompts: made from the ground truth, one mask each; they count alike, as do the objects of a photograph.
+        progress: told the name of the pass, photographs done and photographs in the pass.
+
+    Raises:
+        TestSplitError: see `check_split`.
+        ValueError: fewer than two usable photographs, or no size.
+    """
+    check_split(dataset, test_split_allowed)
+    if not sizes:
+        raise ValueError("sizes is empty: give at least one long side in pixels")
+    issues = Issues()
+    samples = pick_samples(dataset.samples, count, seed)
+    measured: dict[BiasMode, Candidate] = {}
+    best = BiasMode.off()
+    for number, vary in enumerate(PASSES):
+        modes = [canonical(mode) for mode in ([best] if number == 0 else []) + vary(best)]
+        modes = [mode for mode in dict.fromkeys(modes) if mode not in measured]
+        table: dict[BiasMode, list[tuple[float, ...]]] = {mode: [] for mode in modes}
+        used = []
+        for done, sample in enumerate(samples, start=1):
+            try:
+                scores = measure_photo(predictor, sample, modes, sizes, prompts, seed, issues if number == 0 else Issues())
+            except SampleError as error:
+                if number:
+                    raise  # it could be read a pass ago
+                issues.add(error.issue)
+            else:
+                used.append(sample)
+                for mode in modes:
+                    table[mode].append(scores[mode])
+            if progress is not None:
+                progress(vary.__name__, done, len(samples))
+        samples = used
+        if len(samples) < 2:
+            raise ValueError(f"{dataset.title}: {len(samples)} usable photographs, at least 2 are needed to choose anything")
+        measured |= {mode: Candidate(mode, tuple(rows)) for mode, rows in table.items()}
+        best = max(measured.values(), key=lambda candidate: candidate.mean).mode
+    candidates = list(measured.values())
+    chosen = choose(candidates)
+    attach(predictor.model, chosen.mode)
+    return Calibration(candidates, chosen, [sample.id for sample in samples], issues)
+
+
+def measure_photo(
+    predictor: Predictor,
+    sample: Sample,
+    modes: Sequence[BiasMode],
+    sizes: Sequence[int],
+    prompts: Sequence[PromptSpec],
+    seed: int,
+    issues: Issues,
+) -> dict[BiasMode, tuple[float, ...]]:
+    """Mean IoU of one photograph for every mode and size; it is read once.
+
+    Raises:
+        SampleError: it cannot be read.
+    """
+    loaded = sample.load()
+    issues.extend(loaded.issues)
+    image = read_image(loaded.image)
+    instances = loaded.instances
+    if len(instances) > INSTANCES:
+        order = np.random.default_rng(seed).permutation(len(instances))
+        instances = tuple(instances[index] for index in sorted(order[:INSTANCES]))
+    arguments = [
+        (instance, make_prompt(spec, instance.mask, seed=seed, sample_id=sample.id, instance_id=instance.id).arguments())
+        for instance in instances
+        for spec in prompts
+    ]
+    result = {}
+    for mode in modes:
+        attach(predictor.model, mode)
+        means = []
+        for size in sizes:
+            predictor.set_image(image, long_side=size)
+            means.append(statistics.fmean(ious(predictor, arguments)))
+        result[mode] = tuple(means)
+    return result
+
+
+def ious(predictor: Predictor, arguments: Sequence[tuple[Instance, dict]]) -> Iterator[float]:
+    """IoU of every prompt on the image at hand, at the ground truth's own size."""
+    for instance, prompt in arguments:
+        predicted, _, _ = predictor.predict(**prompt, multimask_output=False)
+        yield measure(predicted[0].astype(np.float32), instance.mask, ["iou"])["iou"]

@@ -1,0 +1,171 @@
+"""Choose strength (and slope) without masks: attention of the global layers shall look as it does at the trained size.
+
+For every photograph, size and global layer two things are compared between the attention at that size, reduced to the
+trained grid, and the attention of plain SAM on the same photograph at the trained size (see `attention`): the entropy,
+as a mean over heads and queries, and the total variation, row by row. The distance to bring down is
+
+    mean over layers of (total variation + |difference of entropies| / ln(number of keys))
+
+where both parts lie between 0 and 1; its negative is the score, `closeness`. Which candidate is picked is said in `choice`.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from basam.attaching import attach
+from basam.evaluation.calibration.attention import entropy, total_variation
+from basam.evaluation.calibration.choice import Candidate, canonical, choose
+from basam.evaluation.calibration.recording import Places, recording
+from basam.images import ImageError, read_image
+from basam.method import BiasMode
+from basam.predictor import Predictor
+
+STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+QUERIES = 64
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """Of one layer, photograph, mode and size: entropy in nats here and at the trained size, and total variation."""
+
+    entropy: float
+    trained_entropy: float
+    total_variation: float
+    keys: int  # of the trained grid
+
+    @property
+    def distance(self) -> float:
+        return self.total_variation + abs(self.entropy - self.trained_entropy) / math.log(self.keys)
+
+
+@dataclass
+class UnlabelledCalibration:
+    """What the measurement found.
+
+    statistics: by mode, one entry a photograph: `[size][layer]`. layers: numbers of the global layers. unreadable: path
+    and reason of photographs that were left out.
+    """
+
+    candidates: list[Candidate]
+    chosen: Candidate
+    statistics: dict[BiasMode, list[list[list[LayerStatistics]]]]
+    layers: tuple[int, ...]
+    sizes: tuple[int, ...]
+    photos: list[str]
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def plain(self) -> Candidate:
+        return self.candidates[0]
+
+
+def modes_to_try(strengths: Sequence[float] = STRENGTHS, slopes: Sequence[float] = (BiasMode().slope,)) -> list[BiasMode]:
+    """Plain SAM, and every strength with every slope."""
+    modes = [BiasMode(strength=strength, slope=slope) for slope in slopes for strength in strengths]
+    return list(dict.fromkeys([BiasMode.off(), *map(canonical, modes)]))
+
+
+def calibrate_unlabelled(
+    predictor: Predictor,
+    photos: Sequence[Path],
+    sizes: Sequence[int],
+    *,
+    modes: Sequence[BiasMode] | None = None,
+    count: int = 16,
+    queries: int = QUERIES,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> UnlabelledCalibration:
+    """Pick the mode with which attention on `photos` is closest to that at the trained size.
+
+    Args:
+        predictor: on the model to calibrate; its mode is changed on the way and is the chosen one in the end.
+        photos: paths; `count` of them at most are used, drawn by `seed`.
+        sizes: long sides in pixels to calibrate for; they count alike.
+        modes: plain SAM first; None: `modes_to_try()`.
+        queries: places a photograph, drawn by `seed` and evenly over its area.
+        progress: told photographs done and photographs in all.
+
+    Raises:
+        UnsupportedModelError: the model attends in windows only.
+        ValueError: no size, or fewer than two photographs that can be read.
+    """
+    if not sizes:
+        raise ValueError("sizes is empty: give at least one long side in pixels")
+    modes = modes_to_try() if modes is None else list(modes)
+    generator = np.random.default_rng(seed)
+    if len(photos) > count:
+        photos = [photos[index] for index in sorted(generator.choice(len(photos), size=count, replace=False))]
+    table: dict[BiasMode, list[list[list[LayerStatistics]]]] = {mode: [] for mode in modes}
+    used, unreadable = [], []
+    for done, photo in enumerate(photos, start=1):
+        try:
+            image = read_image(photo)
+        except (ImageError, OSError) as error:
+            unreadable.append(str(error))
+        else:
+            for mode, statistic in measure_photo(predictor, image, modes, sizes, queries, generator).items():
+                table[mode].append(statistic)
+            used.append(str(photo))
+        if progress is not None:
+            progress(done, len(photos))
+    if len(used) < 2:
+        reasons = "".join(f"; {reason}" for reason in unreadable[:3])
+        raise ValueError(f"{len(used)} photographs could be read, at least 2 are needed to choose anything{reasons}")
+    candidates = [Candidate(mode, tuple(scores(photo) for photo in table[mode])) for mode in modes]
+    chosen = choose(candidates)
+    attach(predictor.model, chosen.mode)
+    layers = predictor.attachment.geometry.global_layers
+    return UnlabelledCalibration(candidates, chosen, table, layers, tuple(sizes), used, unreadable)
+
+
+def scores(photo: Sequence[Sequence[LayerStatistics]]) -> tuple[float, ...]:
+    """Of one photograph, a number a size: less the distance, so that higher is better."""
+    return tuple(-statistics.fmean(layer.distance for layer in layers) for layers in photo)
+
+
+def measure_photo(
+    predictor: Predictor,
+    image: np.ndarray,
+    modes: Sequence[BiasMode],
+    sizes: Sequence[int],
+    queries: int,
+    generator: np.random.Generator,
+) -> dict[BiasMode, list[list[LayerStatistics]]]:
+    """Statistics of one photograph by mode, `[size][layer]`."""
+    trained = predictor.attachment.geometry.image_size
+    patch = predictor.attachment.geometry.patch
+    height, width = (side * trained / (patch * max(image.shape[:2])) for side in image.shape[:2])  # in trained patches
+    grid = math.ceil(round(height, 6)), math.ceil(round(width, 6))
+    places = Places(torch.from_numpy(generator.uniform(size=(queries, 2)) * [height, width]), grid)
+
+    def attention(mode: BiasMode, size: int) -> list[Tensor]:
+        attach(predictor.model, mode)
+        with recording(predictor.model, places, size / trained) as layers:
+            predictor.set_image(image, long_side=size)
+        return layers
+
+    reference = attention(BiasMode.off(), trained)
+    return {
+        mode: [[compare(*pair) for pair in zip(attention(mode, size), reference, strict=True)] for size in sizes]
+        for mode in modes
+    }
+
+
+def compare(attention: Tensor, trained: Tensor) -> LayerStatistics:
+    """Two attentions `(heads, Q, h, w)` over the trained grid."""
+    return LayerStatistics(
+        entropy=float(entropy(attention).mean()),
+        trained_entropy=float(entropy(trained).mean()),
+        total_variation=float(total_variation(attention, trained).mean()),
+        keys=trained.shape[-2] * trained.shape[-1],
+    )

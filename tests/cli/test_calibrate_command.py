@@ -1,0 +1,107 @@
+"""`basam calibrate` on a few small photographs with nano: files, tables, messages and exit statuses."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from basam import BiasMode
+from basam.cli import app
+from basam.mode_files import read_mode, write_mode
+
+
+@pytest.fixture
+def root(tmp_path):
+    generator = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for folder in ("images", "masks"):
+            (tmp_path / split / folder).mkdir(parents=True)
+        for number in range(2):
+            Image.fromarray(generator.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(
+                tmp_path / split / "images" / f"{number}.png"
+            )
+            mask = np.zeros((64, 64), dtype=np.uint8)
+            mask[10:30, 12:40] = 255
+            Image.fromarray(mask).save(tmp_path / split / "masks" / f"{number}.png")
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["calibrate", *map(str, arguments)])
+
+
+def test_with_masks(root):
+    out = root / "mode.json"
+    result = run("folder", root, "--split", "train", "--sizes", "64,96", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "plain" in result.output
+    assert "chosen" in result.output
+    assert f"wrote {out}" in result.output
+    read_mode(out)
+    found = json.loads(out.read_text())["found"]
+    assert found["by"] == "mean IoU with gt-box and gt-point"
+    assert found["sizes"] == [64, 96]
+    assert len(found["photos"]) == 2
+    assert len(found["candidates"]) > 8
+
+
+def test_without_masks(root):
+    out = root / "mode.json"
+    result = run("--unlabelled", root / "train" / "images", "--sizes", "96", "--slopes", "0,0.1", "--out", out)
+    assert result.exit_code == 0, result.output
+    read_mode(out)
+    assert len(json.loads(out.read_text())["found"]["candidates"]) == 9
+    assert (root / "mode.png").is_file()
+
+
+def test_segment_takes_the_mode(root):
+    mode = root / "mode.json"
+    write_mode(mode, BiasMode(scaling="none", slope=0.0, positions="extend"), {"on": "a set"})
+    photo = root / "train" / "images" / "0.png"
+    result = CliRunner().invoke(app, ["segment", str(photo), "--mode", str(mode), "--out", str(root / "out"), "--json"])
+    assert result.exit_code == 0, result.output
+    mode.write_text('{"mode": {"slop": 1}}')
+    result = CliRunner().invoke(app, ["segment", str(photo), "--mode", str(mode), "--out", str(root / "out")])
+    assert result.exit_code == 2
+    assert "unknown field 'slop'" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_broken_photograph_is_named_and_the_status_says_so(root):
+    (root / "train" / "images" / "2.png").write_bytes(b"no image")
+    out = root / "mode.json"
+    result = run("--unlabelled", root / "train" / "images", "--sizes", "64", "--out", out)
+    assert result.exit_code == 1
+    assert "2.png" in result.output
+    read_mode(out)
+
+
+def test_the_test_split_is_refused_unless_meant(root):
+    out = root / "mode.json"
+    result = run("folder", root, "--split", "test", "--sizes", "64", "--out", out)
+    assert result.exit_code == 2
+    assert "is a test split" in result.output
+    assert not out.exists()
+    assert run("folder", root, "--split", "test", "--sizes", "64", "--out", out, "--yes-this-is-the-test-split").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give KIND and ROOT"),
+        (["folder"], "give KIND and ROOT"),
+        (["folder", ".", "--unlabelled", "."], "give KIND and ROOT"),
+        (["folder", ".", "--slopes", "0.1"], "go with --unlabelled"),
+        (["folder", ".", "--sizes", "big"], "'big': numbers separated by commas"),
+        (["folder", ".", "--sizes", "0"], "'0': numbers separated by commas"),
+        (["--unlabelled", ".", "--slopes", "nan"], "'nan': numbers separated by commas"),
+        (["--unlabelled", "/nowhere"], "/nowhere: no such folder"),
+        (["nothing", "."], "kind 'nothing' is unknown"),
+        (["--unlabelled", ".", "--out", "/nowhere/mode.json"], "the folder /nowhere is missing"),
+    ],
+)
+def test_mistakes_are_named(arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
