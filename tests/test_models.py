@@ -43,7 +43,9 @@ def test_every_tensor_is_accounted_for(folder):
     file = folder / "model.safetensors"
     tensors = load_file(file)
     cases = {
-        "missing: vision_encoder.neck.conv1.weight": {k: v for k, v in tensors.items() if k != "vision_encoder.neck.conv1.weight"},
+        "missing: vision_encoder.neck.conv1.weight": {
+            k: v for k, v in tensors.items() if k != "vision_encoder.neck.conv1.weight"
+        },
         "unexpected: extra": {**tensors, "extra": torch.zeros(2)},
         "another shape: vision_encoder.pos_embed": {**tensors, "vision_encoder.pos_embed": torch.zeros(1, 2, 2, 32)},
     }

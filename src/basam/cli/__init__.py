@@ -11,8 +11,8 @@ from basam.cli.calibrate import calibrate
 from basam.cli.download import download
 from basam.cli.evaluate import evaluate
 from basam.cli.info import info
-from basam.cli.segment import segment
 from basam.cli.scenes import scenes
+from basam.cli.segment import segment
 
 app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 

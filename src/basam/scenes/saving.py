@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+
+from basam.writing import replacing
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
@@ -18,12 +19,6 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def save(path: Path, data: bytes) -> None:
-    """Write under a hidden name, then rename; after a kill the next run overwrites the hidden file."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
+    """Write a file that appears whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)

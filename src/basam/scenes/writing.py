@@ -141,6 +141,6 @@ def _merge(root: Path, folders: Folders, listed: dict[str, Any], size: int) -> N
         "categories": [{"id": number, "name": name} for name, number in sorted(CATEGORIES.items(), key=lambda item: item[1])],
     }
     save(root / folders.annotations, json.dumps(data).encode())
-    for fragment in (*fragments, *(root / folders.fragments).glob(".*.partial")):
+    for fragment in (*fragments, *(root / folders.fragments).glob(".*.partial.*")):
         fragment.unlink()
     (root / folders.fragments).rmdir()
