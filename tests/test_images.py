@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from basam.images import ImageError, outline, overlay, read_image, replacing, write_image, write_mask
+from basam.images import ImageError, outline, overlay, read_image, write_image, write_mask
+from basam.writing import replacing
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
@@ -115,9 +116,14 @@ def test_masks_and_overlays_come_back(tmp_path):
 def test_an_existing_file_is_never_half_overwritten(tmp_path):
     file = tmp_path / "a.txt"
     file.write_text("before")
-    with pytest.raises(RuntimeError, match="in the middle"), replacing(file) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError("in the middle")
+
+    def break_off():
+        with replacing(file) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        break_off()
     assert file.read_text() == "before"
     assert os.listdir(tmp_path) == ["a.txt"]
     with replacing(file) as temporary:

@@ -72,7 +72,10 @@ def test_trained_size_and_square_is_transformers_own_pipeline(tiny):
     """The squeezed, padded baseline: SamImageProcessor, SamModel and its post-processing on the plain model."""
     image = photo(70, 100)
     processor = SamImageProcessor(
-        size={"longest_edge": 64}, pad_size={"height": 64, "width": 64}, mask_size={"longest_edge": 64}, mask_pad_size={"height": 64, "width": 64}
+        size={"longest_edge": 64},
+        pad_size={"height": 64, "width": 64},
+        mask_size={"longest_edge": 64},
+        mask_pad_size={"height": 64, "width": 64},
     )
     inputs = processor(Image.fromarray(image), return_tensors="pt")
     box = torch.tensor([[[10.0, 5.0, 60.0, 50.0]]])
@@ -115,7 +118,12 @@ def test_bgr_and_paths(tiny, tmp_path):
     Image.fromarray(image).save(tmp_path / "a.png")
     predictor = basam.Predictor(tiny)
     results = []
-    for source, order in ((image, "RGB"), (image[..., ::-1], "BGR"), (tmp_path / "a.png", "RGB"), (Image.fromarray(image), "RGB")):
+    for source, order in (
+        (image, "RGB"),
+        (image[..., ::-1], "BGR"),
+        (tmp_path / "a.png", "RGB"),
+        (Image.fromarray(image), "RGB"),
+    ):
         predictor.set_image(source, order)
         results.append(predictor.predict(box=[1, 1, 30, 30])[2])
     for other in results[1:]:

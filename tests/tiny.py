@@ -28,9 +28,7 @@ def tiny_sam(image_size: int = 64, hq: bool = False, seed: int = 0, attn: str = 
     prompt = {"hidden_size": 16, "mask_input_channels": 8, "image_embedding_size": image_size // 16, "patch_size": 16, **sides}
     decoder = DECODER | ({"vit_dim": 32} if hq else {})
     config_class, model_class = (SamHQConfig, SamHQModel) if hq else (SamConfig, SamModel)
-    config = config_class(
-        vision_config=VISION | sides | vision, prompt_encoder_config=prompt, mask_decoder_config=decoder
-    )
+    config = config_class(vision_config=VISION | sides | vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
     config._attn_implementation = attn
     model = model_class(config).eval()
     generator = torch.Generator().manual_seed(seed)

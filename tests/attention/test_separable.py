@@ -3,8 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basam.attention import relative_attention, separable_attention, tiled
 from basam.attention import relative as relative_module
+from basam.attention import relative_attention, separable_attention, tiled
 from basam.attention.reference import eager_attention
 from basam.positions import relative_table
 
@@ -122,7 +122,9 @@ def test_low_precision_gradients_follow_float32():
 
 def test_compiled_without_a_graph_break():
     tensors = operands(1, 2, 4, 4, 8, torch.float32, grad=True)
-    compiled = torch.compile(lambda *t: separable_attention(*t, scale=0.3, backend="tiled"), fullgraph=True, backend="aot_eager")
+    compiled = torch.compile(
+        lambda *t: separable_attention(*t, scale=0.3, backend="tiled"), fullgraph=True, backend="aot_eager"
+    )
     expected = eager_attention(*tensors, 0.3)
     assert (compiled(*tensors) - expected).abs().max() < 1e-5
     ours = torch.autograd.grad(compiled(*tensors).square().sum(), tensors)

@@ -11,6 +11,7 @@ from basam.cli.calibrate import calibrate
 from basam.cli.download import download
 from basam.cli.evaluate import evaluate
 from basam.cli.info import info
+from basam.cli.scenes import scenes
 from basam.cli.segment import segment
 
 app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -35,6 +36,7 @@ app.command()(segment)
 app.command()(evaluate)
 app.command()(info)
 app.command()(download)
+app.command()(scenes)
 app.command()(calibrate)
 
 

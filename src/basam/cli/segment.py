@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,7 +44,6 @@ def parse_long_side(text: str) -> int | None:
 
 
 def parse_mode(plain: bool, slope: float | None, positions: Positions | None, mode_file: Path | None) -> Any:
-    from dataclasses import replace
 
     from basam.method import BiasMode
     from basam.mode_files import read_mode

@@ -13,7 +13,7 @@ from basam.evaluation.metrics import COLUMNS, mean_curves
 from basam.evaluation.settings import NATIVE
 from basam.evaluation.tables import Row, columns_of
 from basam.extras import require
-from basam.images import replacing
+from basam.writing import replacing
 
 COLOURS = {"resize": "#6c757d", "plain": "#d1495b", "basam": "#00798c"}
 MARKERS = {"resize": "s", "plain": "o", "basam": "^"}

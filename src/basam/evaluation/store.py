@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from basam.evaluation.lines import Line, Results, read_lines, to_text
-from basam.images import replacing
+from basam.writing import replacing
 
 # Settings that do not change a figure: data and model are compared by their fingerprints.
 FREE = ("root", "images", "masks", "model", "device")
