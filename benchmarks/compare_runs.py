@@ -33,6 +33,13 @@ def read(side: str) -> Cells:
     return cells
 
 
+def paired(first: dict[str, float], second: dict[str, float]) -> tuple[float, float]:
+    """Mean difference of the second over the images that both hold, and half the width of its 95 % interval."""
+    differences = [second[sample] - first[sample] for sample in sorted(first.keys() & second.keys())]
+    error = statistics.stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else float("nan")
+    return statistics.fmean(differences), 1.96 * error
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("first", metavar="FOLDER:METHOD")
@@ -43,12 +50,10 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for key in sorted(first.keys() & second.keys(), key=lambda key: (len(key[0]), *key)):
         samples = sorted(first[key].keys() & second[key].keys())
-        differences = [second[key][sample] - first[key][sample] for sample in samples]
-        error = statistics.stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else float("nan")
+        difference, interval = paired(first[key], second[key])
         means = [statistics.fmean(side[key][sample] for sample in samples) for side in (first, second)]
         print(
-            f"| {key[0]} | {key[1]} | {len(samples)} | {means[0]:.3f} | {means[1]:.3f} | "
-            f"{statistics.fmean(differences):+.4f} | {1.96 * error:.4f} |"
+            f"| {key[0]} | {key[1]} | {len(samples)} | {means[0]:.3f} | {means[1]:.3f} | {difference:+.4f} | {interval:.4f} |"
         )
 
 
