@@ -161,7 +161,8 @@ def changes(tables: list[Table], trained_side: int) -> list[str]:
     better, worse, open_ = (verdicts.count(verdict) for verdict in (1, -1, 0))
     verdict = (
         f"Of {len(verdicts)} comparisons with plain SAM at the same size, the correction is better in {better}, worse in "
-        f"{worse}, and in {open_} the interval holds 0, so that these images cannot tell. One in twenty intervals misses 0 by chance."
+        f"{worse}, and in {open_} the interval holds 0, so that these images cannot tell. One in twenty intervals misses 0 "
+        "by chance."
     )
     return [verdict, "", *lines]
 

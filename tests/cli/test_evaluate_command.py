@@ -110,6 +110,11 @@ def test_boxes_of_a_detector(coco_root: Path, model: Path, tmp_path: Path) -> No
         assert all(instance["score"] == 0.9 for instance in line["instances"] if line["prompt"] == "detector-box")
     assert masks["gt-box"] == masks["detector-box"]
 
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes[:1]))
+    again = call("coco", coco_root, *options, "--detections", tmp_path / "boxes.json", "--out", tmp_path / "run")
+    assert again.exit_code == 2
+    assert "data sha256 of detections was" in again.output
+
 
 @pytest.fixture
 def coco_root(tmp_path: Path) -> Path:

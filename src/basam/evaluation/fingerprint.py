@@ -6,6 +6,7 @@ import hashlib
 import platform
 from collections.abc import Iterable
 from importlib import metadata
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -34,6 +35,11 @@ def model_fingerprint(model: nn.Module) -> str:
 def names_fingerprint(names: Iterable[str]) -> str:
     """SHA-256 over the ids of samples, in their order."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def versions() -> dict[str, str]:

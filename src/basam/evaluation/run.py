@@ -15,7 +15,7 @@ import torch
 from basam.data import Dataset, Issues, Sample, open_dataset
 from basam.evaluation.detections import read_detections
 from basam.evaluation.distributed import Processes, processes
-from basam.evaluation.fingerprint import model_fingerprint, names_fingerprint, versions
+from basam.evaluation.fingerprint import file_fingerprint, model_fingerprint, names_fingerprint, versions
 from basam.evaluation.lines import Results
 from basam.evaluation.pool import MetricPool
 from basam.evaluation.questions import askers
@@ -56,7 +56,7 @@ def evaluate(
         out: the run folder; a run of the same settings in it goes on.
         workers: processes for metrics; 0 measures beside nothing else. None: one for each core that the model leaves.
         command: the words of the command line, for `run.json`.
-        progress: told how many images are done.
+        progress: told how many images are done, in the main process.
 
     Raises:
         DatasetError, FileNotFoundError, UnsupportedModelError, ValueError: what is asked for cannot be run; nothing has
@@ -84,7 +84,8 @@ def evaluate(
             runner = Runner(predictor, settings, askers(settings, detections), pool, appender.write)
             mine = group.shard(samples)
             done = iter(range(1, len(mine) + 1))
-            runner.run(mine, before, lambda: progress(next(done), len(mine)) if progress is not None else None)
+            show = progress if progress is not None and group.is_main else no_progress
+            runner.run(mine, before, lambda: show(next(done), len(mine)))
     finally:
         pool.close()
     group.wait()
@@ -100,6 +101,10 @@ def evaluate(
     return Outcome(folder.path, runner.stages, pool.worked, summary, issues)
 
 
+def no_progress(done: int, whole: int) -> None:
+    """Nobody asked."""
+
+
 def chosen(dataset: Dataset, limit: int | None) -> list[Sample]:
     """All samples, or `limit` of them, evenly spaced: names often sort by kind, and the first ones would all be alike."""
     if limit is None or limit >= len(dataset):
@@ -109,14 +114,17 @@ def chosen(dataset: Dataset, limit: int | None) -> list[Sample]:
 
 def describe(settings: Settings, dataset: Dataset, samples: Sequence[Sample], predictor: Predictor) -> dict[str, Any]:
     """What must be the same when the run goes on."""
+    data = {
+        "title": dataset.title,
+        "stand-in": dataset.is_stand_in,
+        "images": len(samples),
+        "sha256 of names": names_fingerprint(sample.id for sample in samples),
+    }
+    if settings.detections is not None:
+        data["sha256 of detections"] = file_fingerprint(Path(settings.detections))
     return {
         "settings": settings.to_dict(),
-        "data": {
-            "title": dataset.title,
-            "stand-in": dataset.is_stand_in,
-            "images": len(samples),
-            "sha256 of names": names_fingerprint(sample.id for sample in samples),
-        },
+        "data": data,
         "model": {
             **predictor.family.describe(predictor.model),
             "sha256": model_fingerprint(predictor.model),
