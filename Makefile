@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow lint bench zero-shot clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,10 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/kernel.py
 	$(BIN)/python benchmarks/encoder.py
+	$(BIN)/python benchmarks/evaluation.py
+
+zero-shot: $(READY)
+	$(BIN)/python benchmarks/zero_shot.py
 
 clean:
 	rm -rf $(VENV) out runs

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 DATA = Path("../shared/data")
 RUNS = Path("runs/zero-shot")
 DOCS = Path("docs/results")
-SCENES = RUNS / "camouflage-scenes"
+SCENES = RUNS / "generated-COD10K"  # the name that it is reported under
 MAKE_SCENES = ["scenes", "--out", str(SCENES), "--domain", "camouflage", "--split", "test", "--count", "16", "--size", "1024"]
 COMMON = ["--sizes", "256,512,1024", "--methods", "resize,plain,basam", "--prompts", "gt-box,gt-point", "--seed", "0"]
 LARGER = ("facebook/sam-vit-base", "facebook/sam-vit-large", "facebook/sam-vit-huge")
@@ -140,7 +140,8 @@ def sentence(prompt: str, rows: list[dict[str, Any]]) -> str:
     iou = {(row["method"], row["size"]): row["iou"] for row in rows if row["prompt"] == prompt}
     changes = [f"{value - iou['plain', size]:+.3f} at {size} px" for (method, size), value in iou.items() if method == "basam"]
     best = max(iou, key=lambda key: iou[key])
-    return f"- {prompt}: IoU of basam less that of plain is {', '.join(changes)}. Best is {best[0]} at {best[1]} px ({iou[best]:.3f})."
+    gains = f"IoU of basam less that of plain is {', '.join(changes)}"
+    return f"- {prompt}: {gains}. Best is {best[0]} at {best[1]} px ({iou[best]:.3f})."
 
 
 def copy_plots(table: Table) -> None:

@@ -1,8 +1,9 @@
-"""Several processes on one run, started by `accelerate launch`: who am I, and wait for the others."""
+"""Several processes on one run, started by `accelerate launch` or `torchrun`: who am I, and wait for the others."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,10 @@ from typing import Any, TypeVar
 from basam.extras import require
 
 Item = TypeVar("Item")
+
+# Number of processes, as torchrun and the usual MPIs put it into the environment.
+COUNTS = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+LOCAL_COUNTS = ("LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE")
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,21 @@ def processes(device: str) -> Processes:
     Raises:
         ImportError: there is one, and the extra `evaluate` is not installed.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if from_environment(COUNTS) == 1:
+        if os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_ADDR" in os.environ:
+            warnings.warn(
+                "accelerate was asked for several processes on the CPU and has started one: it needs MPI for that. "
+                "torchrun --standalone --nproc-per-node N -m basam evaluate ... does without",
+                stacklevel=2,
+            )
         return Processes()
     accelerate = require("accelerate", "evaluate")
     # One shard may take much longer than another: the others wait for it, however long.
     state = accelerate.PartialState(cpu=device == "cpu", timeout=timedelta(days=30))
-    local_count = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return Processes(state.process_index, state.num_processes, state.local_process_index, local_count, state)
+    place = state.process_index, state.num_processes, state.local_process_index, from_environment(LOCAL_COUNTS)
+    return Processes(*place, state)
+
+
+def from_environment(names: Sequence[str]) -> int:
+    """The first of these that is set; 1 where none is."""
+    return next((int(os.environ[name]) for name in names if name in os.environ), 1)
