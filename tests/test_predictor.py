@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +46,22 @@ def test_k_boxes_equal_one_at_a_time_also_in_chunks(predictor, monkeypatch):
     for index, box in enumerate(boxes):
         for whole, single in zip((masks, scores, low_res), predictor.predict(box=box, return_logits=True), strict=True):
             assert np.abs(whole[index] - single).max() < 1e-5
+
+
+def test_code_for_metas_predictor_runs(predictor):
+    """The notebook of `segment_anything`: boxes scaled by hand, then predict_torch."""
+    predictor.set_image(photo(70, 100), long_side=150)
+    assert predictor.original_size == (70, 100)
+    assert predictor.input_size == (105, 150)
+    boxes = torch.tensor([[10.0, 5.0, 60.0, 50.0], [0.0, 0.0, 100.0, 70.0]])
+    scaled = predictor.transform.apply_boxes_torch(boxes, (70, 100))
+    assert scaled[0].tolist() == [15, 7.5, 90, 75]
+    masks, scores, low_res = predictor.predict_torch(point_coords=None, point_labels=None, boxes=scaled, multimask_output=False)
+    expected = predictor.predict(box=boxes.numpy(), multimask_output=False)
+    for ours, theirs in zip((masks, scores, low_res), expected, strict=True):
+        assert np.array_equal(ours.numpy(), theirs)
+    points = predictor.transform.apply_coords(np.array([[50.0, 35.0]]), predictor.original_size)
+    assert points.tolist() == [[75, 52.5]]
 
 
 def test_booleans_are_the_sign_of_the_logits(predictor):
@@ -216,3 +237,21 @@ def test_a_detached_model_is_noticed(predictor):
 def test_max_side_must_be_positive(tiny):
     with pytest.raises(ValueError, match="max_side=0"):
         basam.Predictor(tiny, max_side=0)
+
+
+@pytest.mark.slow
+def test_a_thousand_boxes_on_two_megapixels_within_4_gb():
+    """In a process of its own, since the peak is the process's."""
+    program = (
+        "import resource, numpy as np, basam\n"
+        "rng = np.random.default_rng(0)\n"
+        "predictor = basam.Predictor.from_pretrained('nano')\n"
+        "predictor.set_image(rng.integers(0, 256, (1155, 1733, 3), dtype=np.uint8))\n"
+        "corner = rng.uniform(0, 1000, (1000, 2))\n"
+        "masks, _, _ = predictor.predict(box=np.concatenate([corner, corner + 100], 1), multimask_output=False)\n"
+        "assert masks.shape == (1000, 1, 1155, 1733) and masks.dtype == bool\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(basam.__file__).parents[1])}
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True)
+    assert float(result.stdout) < 4
