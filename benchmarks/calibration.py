@@ -63,6 +63,7 @@ def run(kind: str, options: argparse.Namespace) -> str:
         predictor,
         photos,
         sizes,
+        modes=unlabelled.modes_to_try(slopes=options.slopes),
         count=options.unlabelled_count,
         seed=seed,
         progress=lambda *step: show(kind, "attention", *step),
@@ -138,6 +139,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024])
     parser.add_argument("--count", type=int, default=16, help="training photographs, by masks")
     parser.add_argument("--unlabelled-count", type=int, default=12, help="training photographs, by attention")
+    parser.add_argument("--slopes", type=float, nargs="+", default=[0.0, 0.1], help="tried by attention")
     parser.add_argument("--test-count", type=int, default=32, help="held-out photographs")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
