@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from basam.writing import replacing
 
 ImageLike = Union[str, "os.PathLike[str]", Image.Image, NDArray[np.uint8]]
 
@@ -95,28 +94,6 @@ def grey_to_rgb(values: NDArray[Any]) -> NDArray[np.uint8]:
     scaled = np.nan_to_num((values.astype(np.float64) - low) / max(high - low, 1e-12)) * 255
     grey = np.clip(np.round(scaled), 0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well, and is removed otherwise.
-
-    Raises:
-        OSError: the folder cannot be written; the message names it.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise OSError(f"cannot write to the folder {path.parent}: {error.strerror or error}") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:

@@ -14,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from basam.images import replacing
 from basam.method import BiasMode
+from basam.writing import replacing
 
 
 class ModeFileError(ValueError):

@@ -73,7 +73,11 @@ def family_of_file(path: Path) -> Family:
 
 
 def describe(path: Path) -> str:
-    """What an unknown file or folder looks like, in a few words."""
+    """What an unknown file or folder looks like, in a few words.
+
+    Raises:
+        UnsupportedModelError: a file that is no checkpoint, or holds more than tensors.
+    """
     if not path.is_dir():
         return checkpoints.looks_like(checkpoints.read_shapes(path))
     if not (path / "config.json").is_file():

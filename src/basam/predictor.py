@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,13 @@ from basam.families.base import Attachment, Family
 from basam.images import ImageLike, read_image
 from basam.method import BiasMode
 from basam.models import load
-from basam.prompts import Prompts, check_prompts
-from basam.resize import Frame
+from basam.prompts import check_prompts
+from basam.resize import Frame, Transform
 
 # Work of one chunk of prompts: decoder activations and upsampled logits.
 CHUNK_BYTES = 512 << 20
-# Measured activations of SAM's decoder: float32 numbers a prompt and token of the grid.
-DECODER_NUMBERS_PER_TOKEN = 6000
+# Activations of SAM's decoder, float32 numbers a prompt and token of the grid: 2,100 to 2,400 were measured.
+DECODER_NUMBERS_PER_TOKEN = 2500
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
 
@@ -82,6 +81,28 @@ class Predictor:
     @property
     def is_image_set(self) -> bool:
         return self.frame is not None
+
+    @property
+    def image_frame(self) -> Frame:
+        """Sizes of the image at hand: its own, resized, padded."""
+        if self.frame is None:
+            raise RuntimeError("no image is set: call set_image first")
+        return self.frame
+
+    @property
+    def original_size(self) -> tuple[int, int]:
+        """Height and width of the image at hand."""
+        return self.image_frame.original
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width that it was resized to."""
+        return self.image_frame.resized
+
+    @property
+    def transform(self) -> Transform:
+        """Scales coordinates for `predict_torch`, as Meta's predictor's `transform` does."""
+        return Transform(max(self.input_size))
 
     def reset_image(self) -> None:
         """Forget the image."""
@@ -158,49 +179,73 @@ class Predictor:
             RuntimeError: no image is set.
             ValueError: a prompt of the wrong shape, with NaN, outside the image or empty.
         """
-        if self.frame is None:
-            raise RuntimeError("no image is set: call set_image first")
-        patch = self.attachment.geometry.patch
-        mask_size = (4 * self.frame.padded[0] // patch, 4 * self.frame.padded[1] // patch)
-        prompts = check_prompts(*self.frame.original, mask_size, point_coords, point_labels, box, mask_input)
-        pieces = self.decode(prompts, multimask_output)
-        masks: NDArray[Any] | None = None
-        scores: list[Tensor] = []
-        low_res: list[Tensor] = []
-        done = 0
-        for low, score in pieces:
-            full = self.frame.masks_out(low)
-            values = full if return_logits else full > self.mask_threshold
-            if masks is None:
-                masks = np.empty((prompts.count, *values.shape[1:]), np.float32 if return_logits else np.bool_)
-            masks[done : done + len(low)] = values.cpu().numpy()
-            done += len(low)
-            scores.append(score.cpu())
-            low_res.append(low.cpu())
-        assert masks is not None
-        result = masks, torch.cat(scores).numpy(), torch.cat(low_res).numpy()
-        return (result[0][0], result[1][0], result[2][0]) if prompts.single else result
+        frame, patch = self.image_frame, self.attachment.geometry.patch
+        mask_size = (4 * frame.padded[0] // patch, 4 * frame.padded[1] // patch)
+        prompts = check_prompts(*frame.original, mask_size, point_coords, point_labels, box, mask_input)
+        points = None if prompts.points is None else self.tensor(frame.points_in(prompts.points))
+        boxes = None if prompts.boxes is None else self.tensor(frame.boxes_in(prompts.boxes))
+        labels = None if prompts.labels is None else torch.from_numpy(prompts.labels).to(self.device)
+        mask_inputs = None if prompts.masks is None else self.tensor(prompts.masks)
+        outputs = self.predict_torch(points, labels, boxes, mask_inputs, multimask_output, return_logits)
+        masks, scores, low_res = (output.cpu().numpy() for output in outputs)
+        return (masks[0], scores[0], low_res[0]) if prompts.single else (masks, scores, low_res)
 
     @torch.no_grad()
-    def decode(self, prompts: Prompts, multimask: bool) -> Iterator[tuple[Tensor, Tensor]]:
-        """Low-resolution logits `(k, M, h, w)` and scores `(k, M)` of the prompts, some at a time."""
-        assert self.frame is not None
-        patch = self.attachment.geometry.patch
-        tokens = self.frame.padded[0] * self.frame.padded[1] // patch**2
-        height, width = self.frame.original
-        pixels = max(height * width, self.frame.padded[0] * self.frame.padded[1])
-        bytes_each = 4 * (DECODER_NUMBERS_PER_TOKEN * tokens + 2 * (3 if multimask else 1) * pixels)
-        step = max(1, CHUNK_BYTES // bytes_each)
-        for start in range(0, prompts.count, step):
+    def predict_torch(
+        self,
+        point_coords: Tensor | None = None,
+        point_labels: Tensor | None = None,
+        boxes: Tensor | None = None,
+        mask_input: Tensor | None = None,
+        multimask_output: bool = True,
+        return_logits: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`predict` on tensors that are not checked, with coordinates in pixels of the resized image (see `transform`).
+
+        Args:
+            point_coords, point_labels, boxes, mask_input: `(K, P, 2)`, `(K, P)`, `(K, 4)`, `(K, 1, h, w)`.
+
+        Returns:
+            masks `(K, M, H, W)`, predicted IoU `(K, M)`, low-resolution logits `(K, M, h, w)`; masks on the CPU, since K
+            of them may be large, the others on the device.
+
+        Raises:
+            RuntimeError: no image is set.
+            ValueError: no prompt is given.
+        """
+        frame = self.image_frame
+        given = [prompt for prompt in (point_coords, boxes, mask_input) if prompt is not None]
+        if not given:
+            raise ValueError("no prompt: give point_coords with point_labels, boxes or mask_input")
+        count = len(given[0])
+        step = self.prompts_at_once(3 if multimask_output else 1)
+        masks: Tensor | None = None
+        scores: list[Tensor] = []
+        low_res: list[Tensor] = []
+        for start in range(0, count, step):
             part = slice(start, start + step)
-            points = None if prompts.points is None else self.tensor(self.frame.points_in(prompts.points[part]))
-            boxes = None if prompts.boxes is None else self.tensor(self.frame.boxes_in(prompts.boxes[part]))
-            labels = None if prompts.labels is None else torch.from_numpy(prompts.labels[part]).to(self.device)
-            masks = None if prompts.masks is None else self.tensor(prompts.masks[part])
-            low, score = self.family.decode(
-                self.model, self.features, points=points, labels=labels, boxes=boxes, masks=masks, multimask=multimask
+            points, labels, corners, logits = (
+                None if prompt is None else prompt[part] for prompt in (point_coords, point_labels, boxes, mask_input)
             )
-            yield low.float(), score.float()
+            low, score = self.family.decode(
+                self.model, self.features, points=points, labels=labels, boxes=corners, masks=logits, multimask=multimask_output
+            )
+            scores.append(score.float())
+            low_res.append(low.float())
+            full = frame.masks_out(low_res[-1])
+            values = full if return_logits else full > self.mask_threshold
+            if masks is None:
+                masks = torch.empty((count, *values.shape[1:]), dtype=values.dtype)
+            masks[part] = values.cpu()
+        assert masks is not None
+        return masks, torch.cat(scores), torch.cat(low_res)
+
+    def prompts_at_once(self, masks_each: int) -> int:
+        """How many prompts fit `CHUNK_BYTES` with their decoder activations and upsampled logits."""
+        (height, width), (up, across) = self.image_frame.original, self.image_frame.padded
+        tokens = up * across // self.attachment.geometry.patch**2
+        numbers = DECODER_NUMBERS_PER_TOKEN * tokens + 2 * masks_each * max(height * width, up * across)
+        return max(1, CHUNK_BYTES // (4 * numbers))
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device, torch.float32)

@@ -64,3 +64,21 @@ class Frame:
         if self.resized != self.original:
             masks = F.interpolate(masks, self.original, mode="bilinear", align_corners=False)
         return masks
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Meta's `ResizeLongestSide` as far as prompts go, for code that scales them itself. Arrays and tensors alike."""
+
+    target_length: int  # long side of the resized image
+
+    def apply_coords(self, coords: Coordinates, original_size: tuple[int, int]) -> Coordinates:
+        """Points `(..., 2)` of an image of (height, width) in pixels of the resized one."""
+        return Frame.fit(*original_size, self.target_length, 1, False).points_in(coords)
+
+    def apply_boxes(self, boxes: Coordinates, original_size: tuple[int, int]) -> Coordinates:
+        """Boxes `(..., 4)` likewise."""
+        return Frame.fit(*original_size, self.target_length, 1, False).boxes_in(boxes)
+
+    apply_coords_torch = apply_coords
+    apply_boxes_torch = apply_boxes

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from basam import __version__
 from basam.cli.calibrate import calibrate
 from basam.cli.download import download
+from basam.cli.evaluate import evaluate
 from basam.cli.info import info
+from basam.cli.scenes import scenes
 from basam.cli.segment import segment
 
 app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -24,15 +26,17 @@ def print_version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        Optional[bool], typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+        bool | None, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = None,
 ) -> None:
     """Segment Anything at the image's own resolution."""
 
 
 app.command()(segment)
+app.command()(evaluate)
 app.command()(info)
 app.command()(download)
+app.command()(scenes)
 app.command()(calibrate)
 
 

@@ -12,6 +12,7 @@ def info(model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder 
     from rich.console import Console
     from rich.table import Table
 
+    from basam.method import BiasMode
     from basam.models import family_of_file, resolve
 
     try:
@@ -22,6 +23,13 @@ def info(model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder 
         Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in {"file": str(path), "family": family.name, **summary}.items():
+    tokens, side = summary["trained tokens"], summary["trained long side"]
+    factors = ", ".join(f"{BiasMode().factor(scale**2 * tokens, tokens):.3f} at {scale * side} px" for scale in (1, 2, 4))
+    layers = f"{len(summary['global layers'])} of {summary['layers']} layers" if summary["global layers"] else "no layer"
+    attaching = {
+        "attaching": f"corrects attention over the whole grid ({layers}): q.k times lambda ({factors}), minus the mask",
+        "": "lets positions, prompts and padding follow the image; parameters keep names and values",
+    }
+    for name, value in {"file": str(path), "family": family.name, **summary, **attaching}.items():
         table.add_row(f"[bold]{name}[/bold]", str(value))
     Console().print(table)

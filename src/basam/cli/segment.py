@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -43,7 +44,6 @@ def parse_long_side(text: str) -> int | None:
 
 
 def parse_mode(plain: bool, slope: float | None, positions: Positions | None, mode_file: Path | None) -> Any:
-    from dataclasses import replace
 
     from basam.method import BiasMode
     from basam.mode_files import read_mode
@@ -66,25 +66,25 @@ def parse_mode(plain: bool, slope: float | None, positions: Positions | None, mo
 def segment(
     photos: Annotated[list[Path], typer.Argument(help="Photographs.", show_default=False)],
     point: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option(
             metavar="X,Y[,LABEL]", help="A point in pixels; label 1 (default) inside the object, 0 outside. Repeatable."
         ),
     ] = None,
     box: Annotated[
-        Optional[list[str]], typer.Option(metavar="X0,Y0,X1,Y1", help="A box in pixels; one mask a box. Repeatable.")
+        list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="A box in pixels; one mask a box. Repeatable.")
     ] = None,
     model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
     long_side: Annotated[str, typer.Option(metavar="native|N", help="Resize so that the long side has N pixels.")] = "native",
     max_side: Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")] = 4096,
     plain: Annotated[bool, typer.Option("--plain", help="SAM without the correction, for comparison.")] = False,
     slope: Annotated[
-        Optional[float], typer.Option(help="Slope of the bias-mode mask, logits a patch.", show_default=False)
+        float | None, typer.Option(help="Slope of the bias-mode mask, logits a patch.", show_default=False)
     ] = None,
     positions: Annotated[
-        Optional[Positions], typer.Option(help="Relative positions beyond the trained range.", show_default=False)
+        Positions | None, typer.Option(help="Relative positions beyond the trained range.", show_default=False)
     ] = None,
-    mode: Annotated[Optional[Path], typer.Option(metavar="FILE", help="A mode.json.", show_default=False)] = None,
+    mode: Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)] = None,
     dtype: Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")] = DType.float32,
     device: Annotated[str, typer.Option(help="For example cpu, cuda or cuda:1.")] = "cpu",
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays; made where absent.")] = Path("out"),

@@ -112,6 +112,16 @@ def read_shapes(path: Path) -> Shapes:
     return dict(shapes_of(path, stat.st_mtime_ns, stat.st_size))
 
 
+def holds(path: Path, *keys: str) -> bool:
+    """Whether `path` is a checkpoint file with these keys; a file that cannot be read has none."""
+    if not path.is_file():
+        return False
+    try:
+        return set(keys) <= read_shapes(path).keys()
+    except UnsupportedModelError:
+        return False
+
+
 @lru_cache(maxsize=8)
 def shapes_of(path: Path, modified: int, size: int) -> Shapes:
     if path.suffix != ".safetensors":

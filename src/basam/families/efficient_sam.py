@@ -66,7 +66,7 @@ class EfficientSamFamily(Family):
         return model.image_encoder
 
     def recognises(self, path: Path) -> bool:
-        return path.is_file() and meta_files.has_keys(checkpoints.read_shapes(path), *KEYS)
+        return checkpoints.holds(path, *KEYS)
 
     def load(self, path: Path) -> nn.Module:
         from basam.families.modules.efficient_encoder import EfficientSamConfig

@@ -71,10 +71,6 @@ def decoder_key(key: str, shapes: Mapping[str, Any]) -> str:
     return f"{head}.layers.{index - 1}.{kind}"
 
 
-def has_keys(shapes: Mapping[str, Any], *keys: str) -> bool:
-    return all(key in shapes for key in keys)
-
-
 def count_layers(shapes: Mapping[str, Any], prefix: str) -> int:
     """How many numbered parts there are below `prefix`."""
     return len({key[len(prefix) :].partition(".")[0] for key in shapes if key.startswith(prefix)})

@@ -17,7 +17,7 @@ from basam.families.transformers_files import vit_name
 class MetaSam(Family):
     """`segment_anything.modeling.Sam` with an `ImageEncoderViT`, and every model built alike."""
 
-    name = "Meta's segment_anything and forks that keep its ImageEncoderViT; files with its keys"
+    name = "Meta's segment_anything, its forks and its files"
 
     def matches(self, model: Any) -> bool:
         encoder = getattr(model, "image_encoder", None)
@@ -60,9 +60,7 @@ class MetaSam(Family):
         return model.image_encoder
 
     def recognises(self, path: Path) -> bool:
-        return path.is_file() and meta_files.has_keys(
-            checkpoints.read_shapes(path), *meta_files.IMAGE_KEYS, *meta_files.DECODER_KEYS
-        )
+        return checkpoints.holds(path, *meta_files.IMAGE_KEYS, *meta_files.DECODER_KEYS)
 
     def load(self, path: Path) -> nn.Module:
         return meta_files.load(path)

@@ -65,7 +65,7 @@ class MobileSam(TransformersSam):
     def recognises(self, path: Path) -> bool:
         if path.is_dir():
             return (transformers_files.read_config(path) or {}).get("model_type") == "mobile_sam"
-        return meta_files.has_keys(checkpoints.read_shapes(path), *KEYS, *meta_files.DECODER_KEYS)
+        return checkpoints.holds(path, *KEYS, *meta_files.DECODER_KEYS)
 
     def load(self, path: Path) -> nn.Module:
         from basam.families.modules.mobile_sam import MobileSamConfig, MobileSamModel

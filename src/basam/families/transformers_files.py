@@ -62,9 +62,13 @@ def load(path: Path, model_class: Any = None) -> nn.Module:
         model_class: a class with `from_pretrained`; None: the one of `transformers` that config.json names.
 
     Raises:
-        UnsupportedModelError: tensors are missing, superfluous or of another shape; the message names them.
+        UnsupportedModelError: tensors are missing, superfluous or of another shape; the message names them. Or a pickled
+            file holds more than tensors.
     """
     import transformers
+
+    for file in path.glob("pytorch_model*.bin"):
+        checkpoints.read(file)  # says in our words what torch refuses
 
     if model_class is None:
         config = read_config(path)

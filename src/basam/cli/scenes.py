@@ -1,0 +1,73 @@
+"""`basam scenes`: write generated scenes in the folder layout of a data set, or a contact sheet of them."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def scenes(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write the data set to; a stopped run goes on where it was.")
+    ] = None,
+    domain: Annotated[str | None, typer.Option(help="thin, salient, lesion, camouflage or crowd.")] = None,
+    count: Annotated[int, typer.Option(help="Number of scenes (of every domain, on a sheet).")] = 8,
+    size: Annotated[int, typer.Option(help="Side of the square pictures in pixels.")] = 256,
+    seed: Annotated[int, typer.Option(help="Number of the first scene within its split.")] = 0,
+    split: Annotated[
+        str, typer.Option(help="train, val or test, or the data set's own name for a split, such as DIS-TE1.")
+    ] = "train",
+    workers: Annotated[int, typer.Option(help="Processes that render at the same time; 0: one for each core.")] = 0,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a contact sheet (PNG) of one or all domains instead of a data set.")
+    ] = None,
+) -> None:
+    """Generated scenes with exact masks at any size, laid out as DIS5K, DUTS, ISIC 2017, COD10K or COCO."""
+    if (out is None) == (sheet is None):
+        raise typer.BadParameter("give --out DIR for a data set or --sheet FILE for a contact sheet")
+    try:
+        if sheet is not None:
+            _sheet(sheet, domain, count, size, seed)
+        elif out is not None:
+            _data_set(out, domain, count, size, seed, split, workers or os.cpu_count() or 1)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    except BrokenExecutor as error:
+        typer.echo("Error: a worker process was ended, perhaps for lack of memory; run again with fewer --workers", err=True)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _sheet(path: Path, domain: str | None, count: int, size: int, seed: int) -> None:
+    from basam.scenes import DOMAINS
+    from basam.scenes.sheet import write_sheet
+
+    write_sheet(path, (domain,) if domain else DOMAINS, count, size, seed)
+    typer.echo(f"wrote {path}")
+
+
+def _data_set(out: Path, domain: str | None, count: int, size: int, seed: int, split: str, workers: int) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from basam.scenes.folders import DATA_SETS, folders_of
+    from basam.scenes.writing import write_scenes
+
+    if domain is None:
+        raise ValueError(f"give --domain: {', '.join(DATA_SETS)}")
+    folders = folders_of(domain, split)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(f"{domain} {folders.split}", total=count)
+        written, kept = write_scenes(
+            out, domain, count, size, seed, split, workers, lambda done: bar.update(task, completed=done)
+        )
+    typer.echo(
+        f"wrote {written} scenes of {size} px to {out / folders.images}" + (f", kept {kept} already there" if kept else "")
+    )

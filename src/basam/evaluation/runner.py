@@ -1,0 +1,173 @@
+"""Images in, lines out: every image is encoded once for each size and method, and asked all prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from basam.attaching import attach
+from basam.data import Sample, SampleError
+from basam.evaluation.jobs import Job, Measured
+from basam.evaluation.lines import Key, Line, Results, issue_line
+from basam.evaluation.pool import MetricPool
+from basam.evaluation.questions import Asker, Question
+from basam.evaluation.settings import Settings, Variant
+from basam.evaluation.stages import Stages
+from basam.images import to_rgb
+from basam.method import BiasMode
+from basam.predictor import Predictor
+
+# Logits at full size of the prompts that are answered at once.
+LOGIT_BYTES = 256 << 20
+NEEDS_IMAGE = "camouflage_context_measure"
+
+
+class Runner:
+    """Evaluates samples one after the other with one model, attached anew for each method.
+
+    Args:
+        predictor: on the model.
+        settings: of the run.
+        askers: questions by the name of their prompt.
+        pool: where metrics are computed.
+        write: takes a finished line.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        settings: Settings,
+        askers: dict[str, Asker],
+        pool: MetricPool,
+        write: Callable[[Line], None],
+    ) -> None:
+        self.predictor = predictor
+        self.settings = settings
+        self.askers = askers
+        self.pool = pool
+        self.write = write
+        self.variants = settings.variants(predictor.attachment.geometry.image_size)
+        self.stages = Stages()
+
+    def keys(self, sample_id: str) -> list[Key]:
+        """All lines that a sample makes."""
+        return [(sample_id, variant.size, variant.method, prompt) for variant in self.variants for prompt in self.askers]
+
+    def run(self, samples: Sequence[Sample], before: Results, advance: Callable[[], None]) -> None:
+        """Write what is missing of `samples`; `advance` is called after each."""
+        for sample in samples:
+            if not all(key in before.measured for key in self.keys(sample.id)):
+                self.run_sample(sample, before)
+            advance()
+        with self.stages.time("wait"):
+            self.pool.finish()
+
+    def run_sample(self, sample: Sample, before: Results) -> None:
+        try:
+            with self.stages.time("read"):
+                loaded = sample.load()
+            issues = list(loaded.issues)
+        except SampleError as error:
+            loaded, issues = None, [error.issue]
+        if issues != before.issues.get(sample.id, []):
+            self.put(issue_line(sample.id, issues))
+        if loaded is None:
+            return
+        image = to_rgb(loaded.image)
+        questions = {prompt: ask(sample.id, loaded) for prompt, ask in self.askers.items()}
+        for variant in self.variants:
+            missing = [
+                prompt for prompt in self.askers if (sample.id, variant.size, variant.method, prompt) not in before.measured
+            ]
+            if missing:
+                self.run_variant(sample.id, variant, image, {prompt: questions[prompt] for prompt in missing})
+
+    def run_variant(self, sample_id: str, variant: Variant, image: np.ndarray, questions: dict[str, list[Question]]) -> None:
+        attach(self.predictor.model, self.settings.mode if variant.method == "basam" else BiasMode.off())
+        already = self.stages.seconds.get("encode", 0.0)
+        with self.stages.time("encode"):
+            self.predictor.set_image(image, long_side=variant.long_side, square=variant.square)
+        head = {
+            "sample": sample_id,
+            "size": variant.size,
+            "method": variant.method,
+            "tokens": self.predictor.attachment.tokens,
+            "encode_seconds": round(self.stages.seconds["encode"] - already, 4),
+        }
+        for prompt, asked in questions.items():
+            line = PendingLine({**head, "prompt": prompt}, asked, self.put)
+            for index, logits, score in self.answers(asked, image.shape[:2]):
+                job = Job(logits, asked[index].truth, self.settings.metrics, image if self.needs_image else None)
+                waited = self.pool.waited
+                self.pool.submit(job, line.taker(index, score))
+                self.stages.add("wait", self.pool.waited - waited)
+
+    @property
+    def needs_image(self) -> bool:
+        return NEEDS_IMAGE in self.settings.metrics
+
+    def answers(self, asked: Sequence[Question], shape: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray, float]]:
+        """For each question its index, logits `(H, W)` float32 at the image's size and the predicted IoU."""
+        step = max(1, LOGIT_BYTES // (4 * shape[0] * shape[1] * (3 if self.settings.multimask else 1)))
+        alike = groupby(range(len(asked)), key=lambda index: shapes(asked[index]))
+        for indices in (list(group) for _, group in alike):
+            for start in range(0, len(indices), step):
+                part = indices[start : start + step]
+                prompts = [asked[index].prompt.arguments() for index in part]
+                together = {name: stack([prompt[name] for prompt in prompts]) for name in prompts[0]}
+                with self.stages.time("decode"):
+                    logits, scores, _ = self.predictor.predict(
+                        **together, multimask_output=self.settings.multimask, return_logits=True
+                    )
+                best = scores.argmax(axis=1)
+                for place, index in enumerate(part):
+                    mask = best[place]
+                    yield index, np.ascontiguousarray(logits[place, mask], dtype=np.float32), float(scores[place, mask])
+
+    def put(self, line: Line) -> None:
+        with self.stages.time("write"):
+            self.write(line)
+
+
+class PendingLine:
+    """A line that is written when all of its instances are measured."""
+
+    def __init__(self, head: dict[str, Any], asked: Sequence[Question], put: Callable[[Line], None]) -> None:
+        self.head = head
+        self.asked = asked
+        self.put = put
+        self.instances: dict[int, dict[str, Any]] = {}
+        self.put_if_whole()
+
+    def taker(self, index: int, predicted_iou: float) -> Callable[[Measured], None]:
+        """What takes the result of question `index`."""
+        question = self.asked[index]
+        score = predicted_iou if question.score is None else question.score
+
+        def take(measured: Measured) -> None:
+            self.instances[index] = {
+                "id": question.id,
+                "category_id": question.category_id,
+                "score": score,
+                "metrics": measured.metrics,
+                "rle": measured.rle,
+            }
+            self.put_if_whole()
+
+        return take
+
+    def put_if_whole(self) -> None:
+        if len(self.instances) == len(self.asked):
+            self.put({**self.head, "instances": [self.instances[index] for index in range(len(self.asked))]})
+
+
+def shapes(question: Question) -> tuple[tuple[int, ...], ...]:
+    return tuple(np.shape(value) for value in question.prompt.arguments().values())
+
+
+def stack(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    present = [value for value in values if value is not None]
+    return np.stack(present) if present else None

@@ -1,0 +1,109 @@
+"""The settings of one evaluation: everything that decides its figures, and nothing else. They travel to `run.json`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from basam.evaluation.metrics import METRICS, metrics_for
+from basam.evaluation.prompts import PromptSpec
+from basam.method import BiasMode
+
+METHODS = {
+    "resize": "plain SAM on the photo squeezed to the trained long side and padded to a square, as SAM was trained",
+    "plain": "plain SAM at this size",
+    "basam": "SAM at this size with the correction",
+}
+DTYPES = ("float32", "bfloat16", "float16")
+NATIVE = "native"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way of encoding an image. `size` is a long side in pixels, or `native`, the image's own."""
+
+    size: int | str
+    method: str
+
+    @property
+    def long_side(self) -> int | None:
+        """What `Predictor.set_image` is asked for."""
+        return self.size if isinstance(self.size, int) else None
+
+    @property
+    def square(self) -> bool:
+        return self.method == "resize"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is evaluated, and how.
+
+    Attributes:
+        kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`.
+        model: what `basam.load` takes.
+        sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them.
+        methods: keys of `METHODS`.
+        mode: the correction of method `basam`.
+        prompts: made from the ground truth; detections: a detector's results JSON, as one more prompt.
+        metrics: keys of `METRICS`; empty: those of the data set's kind.
+        seed: of the prompts.
+        limit: that many images, evenly spaced over the data set; None: all.
+        multimask: take the mask of three with the best predicted IoU, instead of SAM's single mask.
+        dtype: of the image encoder.
+        device: such as `cpu` or `cuda`.
+
+    Raises:
+        ValueError: naming the field, its value and what is allowed.
+    """
+
+    kind: str
+    root: str
+    split: str | None = None
+    images: str | None = None
+    masks: str | None = None
+    model: str = "nano"
+    sizes: tuple[int | str, ...] = (NATIVE,)
+    methods: tuple[str, ...] = tuple(METHODS)
+    mode: BiasMode = field(default_factory=BiasMode)
+    prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"),)
+    detections: str | None = None
+    metrics: tuple[str, ...] = ()
+    seed: int = 0
+    limit: int | None = None
+    multimask: bool = False
+    dtype: str = "float32"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for size in self.sizes:
+            if size != NATIVE and (not isinstance(size, int) or size < 1):
+                raise ValueError(f"size {size!r}: a long side in pixels or {NATIVE!r} is needed")
+        for name, allowed in (("methods", tuple(METHODS)), ("metrics", tuple(METRICS))):
+            for value in getattr(self, name):
+                if value not in allowed:
+                    raise ValueError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit={self.limit}: at least one image is needed")
+        for name in ("sizes", "methods", "prompts"):
+            values = [str(value) for value in getattr(self, name)]
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"{name}: {', '.join(twice)} is given twice")
+        if not self.methods or not self.sizes:
+            raise ValueError("at least one method and one size are needed")
+        if not self.prompts and self.detections is None:
+            raise ValueError("at least one prompt is needed, or a detector's results")
+        if not self.metrics:
+            object.__setattr__(self, "metrics", metrics_for(self.kind))
+
+    def variants(self, trained_side: int) -> list[Variant]:
+        """Every encoding of an image, in the order of tables; `trained_side` in pixels is the size of method `resize`."""
+        once = [Variant(trained_side, "resize")] if "resize" in self.methods else []
+        return once + [Variant(size, method) for size in self.sizes for method in self.methods if method != "resize"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"prompts": [str(spec) for spec in self.prompts]}

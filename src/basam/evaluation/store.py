@@ -1,0 +1,131 @@
+"""The run folder: what a run is (`run.json`), its lines as they come (`per_image.jsonl`), files replaced in one step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from basam.evaluation.lines import Line, Results, read_lines, to_text
+from basam.writing import replacing
+
+# Settings that do not change a figure: data and model are compared by their fingerprints.
+FREE = ("root", "images", "masks", "model", "device")
+
+
+class RunMismatchError(ValueError):
+    """The folder holds a run of other settings; the message names the differences."""
+
+
+class RunFolder:
+    """A run on disk.
+
+    Files: `run.json`, `per_image.jsonl`, and while several processes work, `per_image.RANK.jsonl` of each.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_file = path / "run.json"
+        self.lines_file = path / "per_image.jsonl"
+
+    def begin(self, description: dict[str, Any], session: dict[str, Any]) -> None:
+        """Make the folder, or go on with the run in it; `session` is added to the list of times it was started.
+
+        Args:
+            description: what must be the same when a run goes on: `settings`, `model`, `data`.
+
+        Raises:
+            RunMismatchError: the folder holds a run of another description.
+            OSError: it cannot be written, or holds other files.
+        """
+        sessions = []
+        if self.run_file.is_file():
+            before = read_json(self.run_file)
+            differing = differences(before, description)
+            if differing:
+                raise RunMismatchError(
+                    f"{self.path} holds a run with other settings: {'; '.join(differing)}. "
+                    "Give the same settings to go on with it, or another folder"
+                )
+            sessions = before.get("sessions", [])
+        elif self.path.is_dir() and any(self.path.iterdir()):
+            raise FileExistsError(f"{self.path} holds files but no run (no run.json): give another folder, or an empty one")
+        write_json(self.run_file, {**description, "sessions": [*sessions, session]})
+
+    def collect(self) -> Results:
+        """All results so far; lines of several processes become one file."""
+        results = Results()
+        results.add(read_lines(self.lines_file))
+        parts = sorted(self.path.glob("per_image.*.jsonl"))
+        for part in parts:
+            results.add(read_lines(part))
+        if parts:
+            write_text(self.lines_file, map(to_text, results.to_lines()))
+            for part in parts:  # their lines are safe now; a second reading would change nothing
+                part.unlink()
+        return results
+
+    def read(self) -> Results:
+        """Results in the common file, without changing anything."""
+        results = Results()
+        results.add(read_lines(self.lines_file))
+        return results
+
+    def appender(self, rank: int, processes: int) -> Appender:
+        """Where process `rank` of `processes` writes its lines."""
+        return Appender(self.lines_file if processes == 1 else self.path / f"per_image.{rank:04d}.jsonl")
+
+
+class Appender:
+    """Appends lines, each of them on disk (in the system's hands) before the next."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Appender:
+        self.file: TextIO = self.path.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.file.close()
+
+    def write(self, line: Line) -> None:
+        self.file.write(to_text(line))
+        self.file.flush()
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What differs between two descriptions, as texts `seed was 0, now 1`."""
+    found = []
+    for part in ("settings", "model", "data"):
+        old, new = before.get(part, {}), json.loads(json.dumps(now[part]))
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name) and not (part == "settings" and name in FREE):
+                label = name if part == "settings" else f"{part} {name}"
+                found.append(f"{label} was {short(old.get(name))}, now {short(new.get(name))}")
+    return found
+
+
+def short(value: Any) -> str:
+    return json.dumps(value) if not isinstance(value, list) else ",".join(map(str, value))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: a JSON object is needed")
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, [json.dumps(value, indent=2, allow_nan=False) + "\n"])
+
+
+def write_text(path: Path, pieces: Iterable[str]) -> None:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(pieces)

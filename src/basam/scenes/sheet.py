@@ -1,0 +1,50 @@
+"""Contact sheets: many scenes on one page, images above their masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from basam.scenes.canvas import Scene
+from basam.scenes.draws import hsv
+from basam.scenes.rendering import check, render
+from basam.scenes.saving import encoded, save
+
+GAP = 4
+DETAIL = 3  # scenes are rendered this much larger and reduced, so that wires under a pixel show as grey
+
+
+def coloured(scene: Scene) -> np.ndarray:
+    """The masks in one picture, each instance in a colour of its own: (size, size, 3) uint8."""
+    picture = np.zeros_like(scene.image)
+    for index, mask in enumerate(scene.masks):
+        # Steps of the golden ratio keep the hues of neighbours apart; a single instance is white as in a mask file.
+        colour = hsv(index * 0.618034 % 1.0, 0.65, 0.95) if len(scene.masks) > 1 else (1.0, 1.0, 1.0)
+        picture[mask] = [int(255 * channel) for channel in colour]
+    return picture
+
+
+def write_sheet(path: Path, domains: Sequence[str], count: int, size: int, seed: int) -> None:
+    """Write the contact sheet of `count` scenes of each domain from `seed` on as PNG; ValueError for numbers out of range."""
+    for domain in domains:
+        check(seed, size, domain)
+    if count < 1:
+        raise ValueError(f"count is {count}; there must be at least 1 scene")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(path, encoded(contact_sheet(domains, range(seed, seed + count), size), "PNG", optimize=True))
+
+
+def contact_sheet(domains: Sequence[str], seeds: Sequence[int], size: int) -> Image.Image:
+    """A row of images and a row of masks for every domain, a column for every seed, each `size` pixels."""
+    step = size + GAP
+    sheet = np.full((2 * len(domains) * step - GAP, len(seeds) * step - GAP, 3), 255, np.uint8)
+    for row, domain in enumerate(domains):
+        for column, seed in enumerate(seeds):
+            scene = render(seed, DETAIL * size, domain)
+            for below, picture in enumerate((scene.image, coloured(scene))):
+                top, left = (2 * row + below) * step, column * step
+                sheet[top : top + size, left : left + size] = np.asarray(Image.fromarray(picture).reduce(DETAIL))
+    return Image.fromarray(sheet)

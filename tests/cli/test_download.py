@@ -1,0 +1,41 @@
+"""`basam download`."""
+
+import pytest
+from typer.testing import CliRunner
+
+from basam import downloads
+from basam.cli import app
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["download", *arguments])
+
+
+def test_the_known_files_are_listed():
+    for arguments in ([], ["--list"]):
+        result = run(*arguments)
+        assert result.exit_code == 0
+        assert "sam_vit_b_01ec64  https://dl.fbaipublicfiles.com" in result.output
+
+
+def test_a_name_is_downloaded_and_its_place_printed(tmp_path, monkeypatch):
+    file = tmp_path / "sam.pth"
+
+    def fetch(url, target, sha256, progress):
+        progress(5, 10)
+        return file
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(downloads, "fetch", fetch)
+    result = run("mobile_sam")
+    assert result.exit_code == 0
+    assert result.stdout.strip() == str(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("nothing", "model 'nothing': neither an embedded model"), ("some/where/else", "nor a hub name")]
+)
+def test_an_unknown_name_is_an_error(name, message):
+    result = run(name)
+    assert result.exit_code == 1
+    assert message in " ".join(result.stderr.split())

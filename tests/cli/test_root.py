@@ -1,0 +1,64 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+import basam
+from basam.cli import app
+
+SOURCE = str(Path(basam.__file__).parents[1])
+
+
+def python(*arguments, **environment):
+    env = {**os.environ, "PYTHONPATH": SOURCE, **environment}
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=env, timeout=120)
+
+
+def test_help_imports_nothing_heavy():
+    """What makes `basam --help` answer at once: neither torch nor transformers nor numpy is imported."""
+    program = (
+        "import sys, basam\n"
+        "from basam.cli import app\n"
+        "from typer.testing import CliRunner\n"
+        "result = CliRunner().invoke(app, ['--help'])\n"
+        "print(result.output)\n"
+        "print('HEAVY', sorted({'torch', 'transformers', 'numpy', 'PIL', 'matplotlib'} & set(sys.modules)))\n"
+    )
+    result = python("-c", program)
+    assert "segment" in result.stdout
+    assert "HEAVY []" in result.stdout
+
+
+def test_version_and_module():
+    result = python("-m", "basam", "--version")
+    assert result.stdout == f"basam {basam.__version__}\n"
+
+
+def test_torchvision_is_never_imported():
+    program = (
+        "import sys, basam\n"
+        "basam.load('nano'); basam.Predictor; basam.BiasMode; basam.attach\n"
+        "print('BANNED', sorted({'torchvision', 'timm'} & set(sys.modules)))\n"
+    )
+    # A module of that name that breaks on import stands for its wheels beside a CPU build of torch.
+    assert "BANNED []" in python("-c", program).stdout
+
+
+def test_public_names():
+    assert set(basam.__all__) <= set(dir(basam))
+    for name in basam.__all__:
+        assert getattr(basam, name).__doc__, name
+    assert callable(basam.attach)
+    assert callable(basam.load)
+
+
+def test_info_of_nano_and_of_nothing():
+    result = CliRunner().invoke(app, ["info", "nano"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    for fact in ("transformers SamModel", "256", "[1, 3, 5, 7]", "4 of 8 layers", "1.250 at 512 px"):
+        assert fact in result.output
+    result = CliRunner().invoke(app, ["info", "no-such-model"])
+    assert result.exit_code == 2
+    assert "neither an embedded model ('nano')" in " ".join(result.output.split())

@@ -1,0 +1,37 @@
+"""A small data set, a small model and settings of a quick run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_run import write_pairs
+from tiny import tiny_sam
+
+from basam.evaluation.settings import Settings
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Four images and masks."""
+    return write_pairs(tmp_path / "data", 4)
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random SAM trained, as it were, at 64 px, as a checkpoint folder."""
+    folder = tmp_path_factory.mktemp("model")
+    tiny_sam().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def make_settings(pairs: Path, model_folder: Path) -> Any:
+    """Settings of a quick run on `pairs`, with changes."""
+
+    def make(**changes: Any) -> Settings:
+        quick: dict[str, Any] = {"kind": "folder", "root": str(pairs), "model": str(model_folder), "sizes": (64, 96)}
+        return Settings(**(quick | {"metrics": ("iou", "mae", "f_measure")} | changes))
+
+    return make

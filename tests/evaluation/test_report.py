@@ -1,0 +1,80 @@
+"""Report and plots: what a reader must find in them, and that nothing is fetched from a network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_run import write_pairs
+
+from basam.evaluation.prompts import PromptSpec
+from basam.evaluation.run import evaluate
+from basam.evaluation.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
+    root = write_pairs(tmp_path_factory.mktemp("report") / "data", 3)
+    prompts = (PromptSpec("gt-box"), PromptSpec("gt-point"))
+    metrics = ("iou", "mae", "f_measure")
+    settings = Settings("folder", str(root), model=str(model_folder), sizes=(64, 96), prompts=prompts, metrics=metrics)
+    return evaluate(settings, root.parent / "run", workers=0, command=["basam", "evaluate", "folder", "a&b"]).folder
+
+
+@pytest.fixture
+def report(run: Path) -> str:
+    return (run / "report.html").read_text()
+
+
+def test_report_says_what_was_done(report: str) -> None:
+    for text in ("data all", "Prompt gt-box", "Prompt gt-point", "IoU", "MAE", "Problems of the data", "None found"):
+        assert text in report
+    assert "basam evaluate folder a&amp;b" in report
+    assert "&quot;slope&quot;: 0.1" in report
+    assert "Stand-in" not in report
+
+
+def test_report_needs_no_network(report: str) -> None:
+    assert not re.search(r"https?:|//[a-z]|@import|url\(|<script|<link", re.sub(r"base64,[^']+", "", report))
+    sources = re.findall(r"src='([^']{0,40})", report)
+    assert sources
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+
+
+def test_plots_are_drawn(report: str, run: Path) -> None:
+    plots = sorted(path.name for path in (run / "plots").iterdir())
+    expected = [
+        f"{kind}_{prompt}.png" for kind in ("metric-against-size", "precision-recall") for prompt in ("gt-box", "gt-point")
+    ]
+    assert [name for name in plots if not name.startswith("gallery")] == sorted(expected)
+    assert {"gallery_1.png", "gallery_2.png"} <= set(plots)
+    assert report.count("<img") == len(plots)
+    for name in plots:
+        with Image.open(run / "plots" / name) as image:
+            assert min(image.size) > 200
+            assert np.asarray(image.convert("L")).std() > 5  # something is on it
+
+
+def test_stand_ins_are_labelled(make_settings: Any, tmp_path: Path) -> None:
+    root = write_pairs(tmp_path / "standin-DUTS", 2)
+    outcome = evaluate(make_settings(root=str(root), sizes=(64,)), tmp_path / "run", workers=0)
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "Stand-in data" in report
+    assert "every figure below is one of <b>standin-DUTS</b>" in report
+    assert outcome.summary is not None
+    assert outcome.summary["data"] == "standin-DUTS all"
+    assert outcome.summary["stand-in"]
+
+
+def test_problems_of_the_data_are_listed(make_settings: Any, pairs: Path, tmp_path: Path) -> None:
+    (pairs / "masks" / "photo01.png").unlink()
+    outcome = evaluate(make_settings(sizes=(64,)), tmp_path / "run", workers=0)
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "1 x image without a mask [left out]" in report
+    assert "photo01.png" in report
+    assert outcome.issues is not None
+    assert not outcome.issues.broken

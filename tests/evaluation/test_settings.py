@@ -1,0 +1,45 @@
+"""Settings: what is refused, and which encodings they make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from basam.evaluation.metrics import metrics_for
+from basam.evaluation.prompts import PromptSpec
+from basam.evaluation.settings import Settings, Variant
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sizes": (0,)}, r"size 0: a long side in pixels or 'native'"),
+        ({"sizes": (64, 64)}, "sizes: 64 is given twice"),
+        ({"methods": ("sliding",)}, "methods: 'sliding' is unknown: known are resize, plain, basam"),
+        ({"metrics": ("beauty",)}, "metrics: 'beauty' is unknown"),
+        ({"dtype": "int8"}, "dtype='int8': allowed are"),
+        ({"limit": 0}, "limit=0: at least one image"),
+        ({"prompts": ()}, "at least one prompt is needed, or a detector's results"),
+    ],
+)
+def test_what_cannot_be_run_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Settings("folder", ".", **changes)
+
+
+def test_resize_is_one_encoding_whatever_the_sizes() -> None:
+    settings = Settings("folder", ".", sizes=(512, "native"), methods=("resize", "basam"))
+    assert settings.variants(1024) == [Variant(1024, "resize"), Variant(512, "basam"), Variant("native", "basam")]
+    assert Variant("native", "basam").long_side is None
+
+
+def test_metrics_are_those_of_the_kind() -> None:
+    assert Settings("dis5k", ".").metrics == metrics_for("dis5k")
+    assert Settings("dis5k", ".", metrics=("iou",)).metrics == ("iou",)
+
+
+def test_settings_become_json() -> None:
+    values = Settings("folder", ".", prompts=(PromptSpec.parse("k-points:2+1"),)).to_dict()
+    assert values["prompts"] == ["k-points:2+1"]
+    assert values["mode"]["slope"] == 0.1

@@ -1,0 +1,178 @@
+"""Models of the original authors' code and weights to load: `segment_anything` with stand-ins for torchvision, the oracle."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+ORACLE = Path(__file__).with_name("oracle")
+
+
+def stand_ins() -> dict[str, ModuleType]:
+    """The four names of torchvision that `segment_anything` imports."""
+    names = ("", ".transforms", ".transforms.functional", ".ops", ".ops.boxes")
+    modules = {f"torchvision{name}": ModuleType(f"torchvision{name}") for name in names}
+    modules["torchvision.transforms.functional"].__dict__.update(
+        to_pil_image=Image.fromarray, resize=lambda image, size: image.resize(size[::-1], Image.Resampling.BILINEAR)
+    )
+    modules["torchvision.ops.boxes"].__dict__.update(
+        batched_nms=lambda boxes, scores, groups, iou_threshold: scores.argsort(descending=True),
+        box_area=lambda boxes: (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]),
+    )
+    return modules
+
+
+@pytest.fixture(scope="session")
+def meta() -> SimpleNamespace:
+    """Meta's package: its modeling module, `SamPredictor` and `SamAutomaticMaskGenerator`."""
+    if importlib.util.find_spec("segment_anything") is None:
+        pytest.skip('segment-anything is not installed: pip install -e ".[dev]"')
+    modules = stand_ins()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in modules.items():
+            patch.setitem(sys.modules, name, module)  # gone again afterwards: others ask whether torchvision is there
+        package = importlib.import_module("segment_anything")
+    return SimpleNamespace(
+        modeling=importlib.import_module("segment_anything.modeling"),
+        SamPredictor=package.SamPredictor,
+        SamAutomaticMaskGenerator=package.SamAutomaticMaskGenerator,
+    )
+
+
+@pytest.fixture(scope="session")
+def small_sam(meta: SimpleNamespace) -> Callable[..., nn.Module]:
+    """Builds Meta's SAM with few channels and random weights: `small_sam(image_size)`."""
+
+    def build(image_size: int = 128, encoder_class: Any = None, **encoder: Any) -> nn.Module:
+        torch.manual_seed(0)
+        parts, grid, width = meta.modeling, image_size // 16, 32
+        sizes = {
+            "depth": 3,
+            "embed_dim": width,
+            "num_heads": 2,
+            "global_attn_indexes": (1, 2),
+            "window_size": 3,
+            "out_chans": width,
+        }
+        model = parts.Sam(
+            (encoder_class or parts.ImageEncoderViT)(
+                img_size=image_size,
+                mlp_ratio=2,
+                norm_layer=partial(nn.LayerNorm, eps=1e-6),
+                use_rel_pos=True,
+                **(sizes | encoder),
+            ),
+            parts.PromptEncoder(
+                embed_dim=width, image_embedding_size=(grid, grid), input_image_size=(image_size, image_size), mask_in_chans=8
+            ),
+            parts.MaskDecoder(
+                num_multimask_outputs=3,
+                transformer=parts.TwoWayTransformer(depth=2, embedding_dim=width, mlp_dim=64, num_heads=8),
+                transformer_dim=width,
+                iou_head_hidden_dim=48,
+            ),
+        )
+        for name, parameter in model.named_parameters():
+            if "rel_pos" in name or "pos_embed" in name:
+                nn.init.normal_(parameter, std=0.2)
+        return model.eval()
+
+    return build
+
+
+@pytest.fixture
+def photo() -> Callable[[int, int], np.ndarray]:
+    """A random image: `photo(height, width)`, `(height, width, 3)` uint8."""
+    return lambda height, width: np.random.default_rng(height * width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], SimpleNamespace]:
+    """What the original authors' code computes with weights filled from their keys by `oracle/fill.py`:
+    the file to load, the input, and the numbers expected."""
+    spec = importlib.util.spec_from_file_location("oracle_fill", ORACLE / "fill.py")
+    assert spec is not None
+    assert spec.loader is not None
+    rule = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(rule)
+
+    def get(name: str, wrap: str | None = None) -> SimpleNamespace:
+        shapes = json.loads((ORACLE / f"{name}.shapes.json").read_text())
+        state = {key: torch.as_tensor(np.asarray(value)) for key, value in rule.state(shapes).items()}
+        file = tmp_path_factory.mktemp("oracle") / f"{name}.pth"
+        torch.save({wrap: state} if wrap else state, file)
+        pixels = torch.as_tensor(rule.fill("input", (1, 3, 1024, 1024)))
+        return SimpleNamespace(file=file, shapes=shapes, pixels=pixels, expected=np.load(ORACLE / f"{name}.expected.npz"))
+
+    return get
+
+
+BOX = {"boxes": torch.tensor([[200.0, 150.0, 800.0, 700.0]])}
+POINT = {"points": torch.tensor([[[512.0, 400.0]]]), "labels": torch.tensor([[1]])}
+
+
+@pytest.fixture
+def check_oracle() -> Callable[..., None]:
+    """Compare a model with the oracle: embedding, masks and IoU of a box and of a point."""
+    from basam.families import family_of
+
+    def check(model: nn.Module, case: SimpleNamespace, masks_of: Callable[[torch.Tensor], torch.Tensor], key: str) -> None:
+        family = family_of(model)
+        with torch.no_grad():
+            features = family.encode(model, case.pixels)
+            embedding = features["image_embeddings"] if isinstance(features, dict) else features
+            np.testing.assert_allclose(embedding[0, ::16, ::4, ::4], case.expected["embedding"], atol=1e-4)
+            for name, prompt in (("box", BOX), ("point", POINT)):
+                given = {"points": None, "labels": None, "boxes": None, "masks": None} | prompt
+                masks, iou = family.decode(model, features, multimask=True, **given)
+                np.testing.assert_allclose(masks_of(masks)[0], case.expected[f"{name}_{key}"], atol=1e-4)
+                np.testing.assert_allclose(iou[0], case.expected[f"{name}_iou"], atol=1e-4)
+
+    return check
+
+
+def mobile() -> nn.Module:
+    from basam.families.modules.mobile_sam import MobileSamConfig, MobileSamModel
+
+    tinyvit = {"widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1), "heads": (0, 1, 1, 1), "channels": 32, "image_size": 128}
+    vision = {"num_hidden_layers": 0, "image_size": 128, "num_pos_feats": 16}
+    parts = {
+        "prompt_encoder_config": {"hidden_size": 32, "image_size": 128},
+        "mask_decoder_config": {"hidden_size": 32, "mlp_dim": 32},
+    }
+    model = MobileSamModel(MobileSamConfig(tinyvit=tinyvit, vision_config=vision, **parts))
+    for parameter in model.mask_decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)  # transformers' own values are too small to tell results apart
+    return model
+
+
+def efficient() -> nn.Module:
+    from basam.families.modules.efficient_encoder import EfficientSamConfig
+    from basam.families.modules.efficient_sam import EfficientSam
+
+    sizes = {"width": 16, "depth": 1, "heads": 1, "mlp": 16, "image_size": 128, "channels": 32}
+    return EfficientSam(EfficientSamConfig(**sizes, decoder_inner=16, decoder_mlp=32, iou_hidden=16, upscaling=(8, 4)))
+
+
+@pytest.fixture(params=["nano", "mobile", "efficient", "meta"])
+def each_model(request: pytest.FixtureRequest) -> nn.Module:
+    """A small model of every family in turn."""
+    if request.param == "meta":
+        return request.getfixturevalue("small_sam")(128)
+    import basam
+
+    torch.manual_seed(0)
+    return {"nano": basam.load, "mobile": mobile, "efficient": efficient}[request.param]().eval()

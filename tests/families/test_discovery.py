@@ -1,0 +1,78 @@
+"""A family takes one file: found, recognised and attached without a change elsewhere."""
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+import basam
+from basam import families
+from basam.families.base import Replaced
+
+ONE_FILE = '''
+"""A SAM of one global layer, for a test."""
+import torch
+from torch import nn
+from basam.families.base import Family, Geometry, Replaced
+
+class Encoder(nn.Linear): ...
+
+class Toy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = Encoder(3, 3)
+
+class AnySizeEncoder(Replaced, Encoder):
+    def forward(self, pixels):
+        self.basam.fit(pixels)
+        return self.basam.factor * super().forward(pixels.movedim(1, -1))
+
+class ToySam(Family):
+    name = "Toy"
+    def matches(self, model): return isinstance(model, Toy)
+    def geometry(self, model): return Geometry(patch=2, trained_side=4, layers=1, global_layers=(0,), heads=1)
+    def replacements(self, model): return [(model.encoder, AnySizeEncoder)]
+    def recognises(self, path): return path.suffix == ".toy"
+    def load(self, path): return Toy()
+    def encoder(self, model): return model.encoder
+    def encode(self, model, pixels): return model.encoder(pixels)
+    def decode(self, model, features, **prompts): raise NotImplementedError
+
+FAMILY = ToySam()
+'''
+
+
+@pytest.fixture
+def one_file(tmp_path, monkeypatch):
+    (tmp_path / "toy_sam.py").write_text(ONE_FILE)
+    (tmp_path / "model.toy").touch()
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    families.families.cache_clear()
+    yield tmp_path / "model.toy"
+    families.families.cache_clear()
+    sys.modules.pop("basam.families.toy_sam", None)
+
+
+def test_one_file_is_all_that_a_family_needs(one_file):
+    model = basam.load(one_file)
+    assert type(model).__name__ == "Toy"
+    basam.attach(model)
+    assert isinstance(model.encoder, Replaced)
+    family = families.family_of(model)
+    pixels = torch.ones(1, 3, 16, 12)
+    ratio = family.encode(model, pixels) / family.encode(basam.attach(model, basam.BiasMode.off()), pixels)
+    torch.testing.assert_close(ratio, torch.full_like(ratio, basam.method.length_scale(48, 16)))
+    with pytest.raises(basam.UnsupportedModelError, match=r"Linear is no SAM that basam knows: .*Toy"):
+        basam.attach(nn.Linear(2, 2))
+
+
+def test_without_it_the_file_is_unknown(tmp_path):
+    (tmp_path / "model.toy").write_bytes(b"toy")
+    with pytest.raises(basam.UnsupportedModelError, match="no checkpoint"):
+        basam.load(tmp_path / "model.toy")
+
+
+def test_every_family_is_found():
+    names = " ".join(family.name for family in families.families())
+    assert all(name in names for name in ("transformers", "Meta", "MobileSAM", "EfficientSAM"))

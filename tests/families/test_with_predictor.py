@@ -1,0 +1,43 @@
+"""`basam.Predictor` on a model of every family, and Meta's own predictor beside it."""
+
+import numpy as np
+
+import basam
+from basam.families import family_of
+
+
+def test_a_photo_and_its_prompts(each_model, photo):
+    predictor = basam.Predictor(each_model)
+    predictor.set_image(photo(120, 200))
+    masks, scores, low = predictor.predict(box=np.array([20, 30, 150, 100]))
+    assert (masks.shape, scores.shape, low.shape) == ((3, 120, 200), (3,), (3, 32, 52))
+    boxes = np.array([[20, 30, 150, 100], [0, 0, 50, 50]])
+    many = predictor.predict(box=boxes, point_coords=np.array([[[60, 60]], [[9, 9]]]), point_labels=np.ones((2, 1)))
+    assert many[0].shape == (2, 3, 120, 200)
+    if not family_of(each_model).name.startswith("EfficientSAM"):
+        refined = predictor.predict(box=boxes, mask_input=np.stack([low[:1], low[1:2]]), multimask_output=False)
+        assert refined[2].shape == (2, 1, 32, 52)
+
+
+def test_two_predictors_may_share_a_model(each_model, photo):
+    first, second = basam.Predictor(each_model), basam.Predictor(each_model)
+    box = np.array([20, 30, 100, 100])
+    first.set_image(photo(120, 200))
+    before = first.predict(box=box)[2]
+    second.set_image(photo(160, 112))
+    second.predict(box=box)
+    np.testing.assert_array_equal(first.predict(box=box)[2], before)
+
+
+def test_metas_predictor_finds_the_same_masks(meta, small_sam, photo):
+    model = basam.attach(small_sam(128), basam.BiasMode(slope=0.5))
+    image, box = photo(130, 201), np.array([20, 30, 150, 100])
+    theirs = meta.SamPredictor(model)
+    theirs.set_image(image)
+    expected = theirs.predict(box=box, return_logits=True)
+    ours = basam.Predictor(model)
+    ours.set_image(image)
+    found = ours.predict(box=box, return_logits=True)
+    np.testing.assert_allclose(found[2], expected[2], atol=1e-4)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-4)
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-3)

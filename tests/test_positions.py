@@ -1,0 +1,72 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from basam.positions import image_wide_coordinates, mask_table, relative_table, resample_absolute, resize_relative
+
+
+def test_relative_index_of_a_small_table_by_hand():
+    table = torch.tensor([[-2.0], [-1.0], [0.0], [1.0], [2.0]])  # 3 patches: row 2 + (i - j)
+    assert relative_table(table, 3, 3, "interpolate")[..., 0].tolist() == [[0, -1, -2], [1, 0, -1], [2, 1, 0]]
+
+
+def test_extend_keeps_one_step_a_patch_and_clamps():
+    table = torch.tensor([[-1.0], [0.0], [1.0]])
+    assert resize_relative(table, 4, "extend")[:, 0].tolist() == [-1, -1, -1, 0, 1, 1, 1]
+    assert relative_table(table, 3, 3, "extend")[..., 0].tolist() == [[0, -1, -1], [1, 0, -1], [1, 1, 0]]
+
+
+def test_extend_of_a_smaller_grid_takes_the_middle():
+    table = torch.arange(7.0)[:, None]  # 4 patches, row 3 is distance 0
+    assert resize_relative(table, 2, "extend")[:, 0].tolist() == [2, 3, 4]
+
+
+def test_interpolate_stretches_the_range_by_hand():
+    table = torch.tensor([[0.0], [2.0], [4.0]])
+    # 3 to 7 rows, half-pixel centres: (i + 0.5) * 3 / 7 - 0.5, clamped to the ends.
+    expected = [min(4.0, max(0.0, 2 * ((i + 0.5) * 3 / 7 - 0.5))) for i in range(7)]
+    assert resize_relative(table, 4, "interpolate")[:, 0].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("positions", ["interpolate", "extend"])
+def test_the_trained_size_is_returned_as_it_is(positions):
+    table = torch.randn(9, 4)
+    assert resize_relative(table, 5, positions) is table
+    absolute = torch.randn(1, 5, 5, 3)
+    assert torch.equal(resample_absolute(absolute, 5, 5), absolute)
+
+
+@pytest.mark.parametrize("positions", ["interpolate", "extend"])
+def test_grids_that_are_not_square_are_crops_of_the_square(positions):
+    table = torch.randn(9, 4)
+    square = relative_table(table, 7, 7, positions)
+    assert torch.equal(relative_table(table, 3, 7, positions), square[:3, :3])
+    absolute = torch.randn(1, 4, 4, 2)
+    assert torch.equal(resample_absolute(absolute, 3, 7), resample_absolute(absolute, 7, 7)[:, :3])
+    assert torch.equal(image_wide_coordinates(3, 7), image_wide_coordinates(7, 7)[:3])
+
+
+def test_absolute_positions_are_bicubic_in_float32():
+    table = torch.randn(1, 4, 4, 3, dtype=torch.bfloat16)
+    expected = F.interpolate(table.float().permute(0, 3, 1, 2), (6, 6), mode="bicubic").permute(0, 2, 3, 1)
+    out = resample_absolute(table, 6, 6)
+    assert out.dtype == torch.bfloat16
+    assert torch.equal(out, expected.bfloat16())
+
+
+def test_mask_table_by_hand():
+    assert mask_table(3, torch.tensor([0.5, 2.0])).tolist() == [
+        [[0, -0.5, -1], [-0.5, 0, -0.5], [-1, -0.5, 0]],
+        [[0, -2, -4], [-2, 0, -2], [-4, -2, 0]],
+    ]
+
+
+def test_image_wide_coordinates_by_hand():
+    # 1 x 2 grid: the square of the long side has 2 x 2 patches of half its side.
+    assert image_wide_coordinates(1, 2).tolist() == [[[0.25, 0.25], [0.75, 0.25]]]
+
+
+def test_tables_pass_gradients():
+    table = torch.randn(5, 2, requires_grad=True)
+    relative_table(table, 4, 5, "interpolate").sum().backward()
+    assert table.grad.abs().sum() > 0

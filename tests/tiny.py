@@ -1,0 +1,40 @@
+"""Tiny random SAMs of the true architecture, whose every table holds numbers that matter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import SamConfig, SamHQConfig, SamHQModel, SamModel
+
+VISION = {
+    "hidden_size": 32,
+    "output_channels": 16,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 2,
+    "patch_size": 16,
+    "mlp_dim": 64,
+    "window_size": 3,
+    "global_attn_indexes": [1, 3],
+    "num_pos_feats": 8,
+    "initializer_range": 0.02,
+}
+DECODER = {"hidden_size": 16, "mlp_dim": 32, "num_attention_heads": 2, "num_hidden_layers": 2, "iou_head_hidden_dim": 16}
+
+
+def tiny_sam(image_size: int = 64, hq: bool = False, seed: int = 0, attn: str = "sdpa", **vision: Any) -> Any:
+    """A SamModel (or SamHQModel) for `image_size`, in evaluation mode, all parameters drawn with a visible scale."""
+    sides = {"image_size": image_size}
+    prompt = {"hidden_size": 16, "mask_input_channels": 8, "image_embedding_size": image_size // 16, "patch_size": 16, **sides}
+    decoder = DECODER | ({"vit_dim": 32} if hq else {})
+    config_class, model_class = (SamHQConfig, SamHQModel) if hq else (SamConfig, SamModel)
+    config = config_class(vision_config=VISION | sides | vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
+    config._attn_implementation = attn
+    model = model_class(config).eval()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            scale = 1.0 if "positional_embedding" in name or "pos_embed" in name else 0.3
+            noise = torch.randn(parameter.shape, generator=generator) * scale
+            parameter.copy_(1 + 0.1 * noise if "norm" in name and name.endswith("weight") else noise)
+    return model
