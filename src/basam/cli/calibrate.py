@@ -32,7 +32,7 @@ def calibrate(
         int | None, typer.Option(min=2, help="Photographs at most: 30, and 16 without masks.", show_default=False)
     ] = None,
     slopes: Annotated[
-        str | None, typer.Option(metavar="X,X", help="With --unlabelled: slopes to try; one keeps it.", show_default=False)
+        str | None, typer.Option(metavar="X,X", help="With --unlabelled: slopes to try, by default 0,0.1.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the photographs drawn, and of the queries looked at.")] = 0,
     device: Annotated[str, typer.Option(help="For example cpu, cuda or cuda:1.")] = "cpu",

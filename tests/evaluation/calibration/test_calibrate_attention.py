@@ -65,11 +65,11 @@ def test_rows_are_those_of_the_whole_matrix_in_whatever_tiles(monkeypatch):
 
 
 @pytest.mark.parametrize("mode", [basam.BiasMode.off(), basam.BiasMode(slope=0.5, positions="extend")])
-def test_recorded_is_the_attention_of_the_corrected_layers(tiny_sam, mode):
-    model = basam.attach(tiny_sam, mode)
+def test_recorded_is_the_attention_of_the_corrected_layers(tiny, mode):
+    model = basam.attach(tiny, mode)
     seen = []
     layers = model.vision_encoder.layers
-    hooks = [layers[n].attn.register_forward_pre_hook(lambda module, args: seen.append((module, args[0]))) for n in (1, 2)]
+    hooks = [layers[n].attn.register_forward_pre_hook(lambda module, args: seen.append((module, args[0]))) for n in (1, 3)]
     places = Places(torch.tensor([[0.1, 0.1], [2.7, 3.9], [1.5, 0.5]]), (3, 4))
     pixels = torch.randn(1, 3, 96, 128)
     with torch.no_grad():
@@ -89,8 +89,8 @@ def test_recorded_is_the_attention_of_the_corrected_layers(tiny_sam, mode):
             torch.testing.assert_close(layer.sum((-2, -1)), torch.ones(2, 3))
 
 
-def test_nothing_is_left_of_the_recording(tiny_sam):
-    model = basam.attach(tiny_sam)
+def test_nothing_is_left_of_the_recording(tiny):
+    model = basam.attach(tiny)
     places = Places(torch.tensor([[0.5, 0.5]]), (4, 4))
     with recording(model, places, 1.0) as recorded:
         pass
@@ -99,7 +99,7 @@ def test_nothing_is_left_of_the_recording(tiny_sam):
     assert all("attend_grid" not in vars(module) for module in model.modules())
 
 
-def test_a_plain_model_cannot_be_recorded(tiny_sam):
+def test_a_plain_model_cannot_be_recorded(tiny):
     places = Places(torch.tensor([[0.5, 0.5]]), (4, 4))
-    with pytest.raises(basam.UnsupportedModelError, match="no attached layer"), recording(tiny_sam, places, 1.0):
+    with pytest.raises(basam.UnsupportedModelError, match="no attached layer"), recording(tiny, places, 1.0):
         pass

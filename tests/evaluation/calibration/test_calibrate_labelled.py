@@ -9,8 +9,8 @@ from basam.evaluation.calibration import labelled
 
 
 @pytest.fixture
-def predictor(tiny_sam):
-    return basam.Predictor(tiny_sam)
+def predictor(tiny):
+    return basam.Predictor(tiny)
 
 
 def world(score):

@@ -10,7 +10,7 @@ import basam
 from basam import BiasMode
 from basam.data import image_files
 from basam.evaluation.calibration import unlabelled
-from basam.evaluation.calibration.plot import plot_calibration, shown_modes
+from basam.evaluation.calibration.plot import modes_by_slope, plot_calibration
 from basam.evaluation.calibration.unlabelled import LayerStatistics, calibrate_unlabelled, compare, modes_to_try
 
 
@@ -20,8 +20,8 @@ def photos(photo_folder):
 
 
 @pytest.fixture
-def predictor(tiny_sam):
-    return basam.Predictor(tiny_sam)
+def predictor(tiny):
+    return basam.Predictor(tiny)
 
 
 def test_plain_sam_at_the_trained_size_is_the_reference(predictor, photos):
@@ -37,7 +37,7 @@ def test_plain_sam_at_the_trained_size_is_the_reference(predictor, photos):
 
 def test_statistics_of_every_mode_size_and_layer(predictor, photos):
     result = calibrate_unlabelled(predictor, photos, [100, 160], queries=8)
-    assert result.layers == (1, 2)
+    assert result.layers == (1, 3)
     assert list(result.statistics) == modes_to_try()
     for of_mode in result.statistics.values():
         assert [[len(layers) for layers in photo] for photo in of_mode] == [[2, 2]] * 4
@@ -96,13 +96,12 @@ def test_no_size_is_an_error(predictor, photos):
         calibrate_unlabelled(predictor, photos, [])
 
 
-def test_the_plot_shows_one_slope_and_is_written_whole(predictor, photos, tmp_path):
-    modes = modes_to_try((0.5, 1.0), (0.0, 0.1))
+def test_the_plot_has_a_line_a_slope_and_is_written_whole(predictor, photos, tmp_path):
+    modes = modes_to_try((1.0, 0.5), (0.0, 0.1))
     result = calibrate_unlabelled(predictor, photos, [64, 100], modes=modes, queries=2)
-    shown = shown_modes(result)
-    assert len(shown) == 3
-    assert shown[0] == BiasMode.off()
-    assert len({mode.slope for mode in shown[1:]}) == 1
+    curves = {slope: [mode.strength for mode in of_slope[1:]] for slope, of_slope in modes_by_slope(result).items()}
+    assert curves == {0.0: [0.5, 1.0], 0.1: [0.5, 1.0]}
+    assert all(of_slope[0] == BiasMode.off() for of_slope in modes_by_slope(result).values())
     plot_calibration(tmp_path / "plot.png", result, "a title")
     with Image.open(tmp_path / "plot.png") as image:
         assert image.width > 400
