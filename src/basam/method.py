@@ -83,8 +83,9 @@ class BiasMode:
         decoder: `log` scales q.k of the mask decoder's attention from tokens to the image by lambda(n) as well (with
             `strength`): it has a key a patch, so its softmax flattens alike. `none` leaves the decoder as trained.
         tinyvit_windows: TinyViT (MobileSAM) has windows only, whose length never changes. `log-count` scales q.k inside
-            them by `ln m / ln m0` (with `strength`), m and m0 the present and the trained number of windows of the layer,
-            as the authors of BA-SAM do for MobileSAM; `none` leaves windows as trained.
+            them by `ln m / ln m0` (with `strength`), m and m0 the present and the trained number of windows of the layer:
+            the published code scales by the logarithm of their number, the division, which makes it the identity at the
+            trained size, is ours. `none` leaves windows as trained.
 
     Raises:
         ValueError: naming the field, its value and what is allowed.

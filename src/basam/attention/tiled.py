@@ -54,7 +54,7 @@ class Tiles:
         self.working = torch.float32 if self.low else q.dtype
         # Contiguous, since heads usually are slices of one projection and products of slices are slower.
         self.q, self.k, self.v = (t.flatten(0, 1).contiguous() for t in (q, k, v))
-        self.rows, self.cols = rows.flatten(0, 1), cols.flatten(0, 1)
+        self.rows, self.cols = (t.flatten(0, 1).to(self.working) for t in (rows, cols))
         self.scale = scale
         if self.low:
             self.k = self.k - self.k.mean(1, keepdim=True, dtype=torch.float32).to(k.dtype)
@@ -72,9 +72,8 @@ class Tiles:
         shape = (group.stop - group.start, part.stop - part.start, self.tokens)
         size = shape[0] * shape[1] * shape[2]
         logits = self.buffer[:size].view(shape)
-        rows = self.rows[group, part].to(self.working)
-        cols = self.cols[group, part].to(self.working)
-        torch.add(rows[..., :, None], cols[..., None, :], out=logits.view(*shape[:2], self.height, self.width))
+        rows, cols = self.rows[group, part, :, None], self.cols[group, part, None, :]
+        torch.add(rows, cols, out=logits.view(*shape[:2], self.height, self.width))
         queries, keys = self.q[group, part], self.k[group].transpose(1, 2)
         if self.low:
             product = self.low_buffer[:size].view(shape)
