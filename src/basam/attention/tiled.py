@@ -7,8 +7,8 @@ place; the softmax of a row is therefore exact and needs no running maximum. Sma
 tile. The backward pass makes every tile anew instead of keeping it.
 
 bfloat16 and float16: products run in that dtype, the bias is added and the softmax taken in float32. The keys are centred
-first (subtracting their mean shifts all logits of a query alike, which softmax does not see), so that the rounding of the
-product acts on small numbers.
+first (subtracting their mean shifts all logits of a query alike, which softmax does not see) and scaled, so that the rounding
+of the product acts on small numbers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class Tiles:
         self.rows, self.cols = (t.flatten(0, 1).to(self.working) for t in (rows, cols))
         self.scale = scale
         if self.low:
-            self.k = self.k - self.k.mean(1, keepdim=True, dtype=torch.float32).to(k.dtype)
+            # Centred and scaled in float32 and rounded once: see the module's docstring.
+            keys = self.k.to(self.working)
+            self.k = ((keys - keys.mean(1, keepdim=True)) * scale).to(k.dtype)
         self.groups, self.tokens, self.head_dim = self.q.shape
         self.height, self.width = rows.shape[-1], cols.shape[-1]
         item = torch.empty((), dtype=self.working).element_size()
@@ -72,15 +74,17 @@ class Tiles:
         shape = (group.stop - group.start, part.stop - part.start, self.tokens)
         size = shape[0] * shape[1] * shape[2]
         logits = self.buffer[:size].view(shape)
+        by_key = logits.view(*shape[:2], self.height, self.width)
         rows, cols = self.rows[group, part, :, None], self.cols[group, part, None, :]
-        torch.add(rows, cols, out=logits.view(*shape[:2], self.height, self.width))
         queries, keys = self.q[group, part], self.k[group].transpose(1, 2)
         if self.low:
-            product = self.low_buffer[:size].view(shape)
-            matmul(queries, keys, product)
-            logits.add_(product, alpha=self.scale)
+            product = matmul(queries, keys, self.low_buffer[:size].view(shape))
+            # One dtype an operation: adding bfloat16 to float32 would go through a copy of its own.
+            logits.copy_(product)
+            by_key.add_(rows).add_(cols)
             torch.softmax(logits, -1, out=logits)
             return product.copy_(logits)
+        torch.add(rows, cols, out=by_key)
         if shape[0] == 1:
             logits[0].addmm_(queries[0], keys[0], alpha=self.scale)
         else:

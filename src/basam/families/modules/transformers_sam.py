@@ -22,8 +22,8 @@ from basam.families.modules.vit import AnySizePositions, GridAttention
 from basam.families.windows import join_windows, split_windows
 from basam.positions import image_wide_coordinates
 
-# Tokens that go through an MLP at one time where nothing is differentiated: its hidden layer is four times as wide.
-MLP_TOKENS = 8192
+# Tokens that go through an MLP at one time where nothing is differentiated: what it makes of them stays in the cache.
+MLP_TOKENS = 1024
 
 
 class AnySizePatches(Replaced, nn.Module):
