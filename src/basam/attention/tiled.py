@@ -22,7 +22,7 @@ from torch import Tensor
 TILE_BYTES = {"cpu": 4 << 20}
 TILE_BYTES_ACCELERATOR = 256 << 20
 # Queries a tile at least, whatever its bytes: with fewer, reading all the keys costs more than the products.
-MIN_ROWS = 64
+MIN_ROWS = 256
 
 
 def tile_bytes(device: torch.device) -> int:
