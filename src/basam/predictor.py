@@ -219,9 +219,8 @@ class Predictor:
             raise ValueError("no prompt: give point_coords with point_labels, boxes or mask_input")
         count = len(given[0])
         step = self.prompts_at_once(3 if multimask_output else 1)
-        masks: Tensor | None = None
-        scores: list[Tensor] = []
-        low_res: list[Tensor] = []
+        # Filled piece by piece: gathering pieces in a list would hold everything twice.
+        masks = scores = low_res = torch.empty(0)
         for start in range(0, count, step):
             part = slice(start, start + step)
             points, labels, corners, logits = (
@@ -230,15 +229,14 @@ class Predictor:
             low, score = self.family.decode(
                 self.model, self.features, points=points, labels=labels, boxes=corners, masks=logits, multimask=multimask_output
             )
-            scores.append(score.float())
-            low_res.append(low.float())
-            full = frame.masks_out(low_res[-1])
+            full = frame.masks_out(low.float())
             values = full if return_logits else full > self.mask_threshold
-            if masks is None:
+            if start == 0:
                 masks = torch.empty((count, *values.shape[1:]), dtype=values.dtype)
-            masks[part] = values.cpu()
-        assert masks is not None
-        return masks, torch.cat(scores), torch.cat(low_res)
+                scores = score.new_empty((count, *score.shape[1:]), dtype=torch.float32)
+                low_res = low.new_empty((count, *low.shape[1:]), dtype=torch.float32)
+            masks[part], scores[part], low_res[part] = values.cpu(), score, low
+        return masks, scores, low_res
 
     def prompts_at_once(self, masks_each: int) -> int:
         """How many prompts fit `CHUNK_BYTES` with their decoder activations and upsampled logits."""
