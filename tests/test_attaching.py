@@ -223,3 +223,25 @@ def test_pixels_that_are_no_multiple_of_the_patch(tiny, size):
     basam.attach(tiny)
     with pytest.raises(ValueError, match=rf"pixel_values of {size[0]} x {size[1]} px.*multiples of the patch \(16 px\)"):
         masks_of(tiny, torch.randn(1, 3, *size))
+
+
+@pytest.mark.parametrize("rel_pos", [False, True])
+def test_the_factor_acts_on_q_k_of_global_layers_alone(rel_pos):
+    """With the mask off, lambda is the same as larger queries: exactly so without relative positions, which it spares."""
+    pixels = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(5))  # 64 tokens of 16: lambda is 1.5
+    model = tiny_sam()
+    layers = [model.vision_encoder.layers[index].attn for index in (1, 3)]
+    with torch.no_grad():
+        for attention in layers if not rel_pos else ():
+            attention.rel_pos_h.zero_()
+            attention.rel_pos_w.zero_()
+    with basam.attached(model, basam.BiasMode(slope=0)):
+        corrected = masks_of(model, pixels)
+    with torch.no_grad():
+        for attention in layers:
+            attention.qkv.weight[:32] *= 1.5
+            attention.qkv.bias[:32] *= 1.5
+    with basam.attached(model, basam.BiasMode.off()):
+        larger = masks_of(model, pixels)
+    difference = (corrected - larger).abs().max()
+    assert difference > 1e-3 if rel_pos else difference <= 1e-4
