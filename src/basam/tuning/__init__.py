@@ -1,0 +1,1 @@
+"""Training: the loop that everything shares, fine-tuning of a pretrained SAM, and pretraining of the embedded one."""

@@ -1,0 +1,250 @@
+"""The training loop: step numbers in, a trained module out, over `accelerate` on any number of processes and devices.
+
+A batch is a pure function of the step and of which part of it a process has. A run that was killed therefore goes on along
+the same curve from nothing but its last checkpoint, and two processes with half a batch each do what one does with a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from basam.extras import require
+from basam.tuning.checkpoints import CHECKPOINT, TrainingError, load_checkpoint, save_checkpoint
+from basam.tuning.ema import WeightAverage
+from basam.tuning.progress import Progress
+from basam.tuning.schedule import learning_rate
+
+
+class Batches(Protocol):
+    """Where batches come from. Instances travel to worker processes."""
+
+    def make(self, step: int, part: int, parts: int) -> Any:
+        """Part `part` of `parts` equal parts of the batch of a step: tensors in dicts, lists and tuples."""
+
+    def describe(self, step: int) -> str:
+        """What the batch of a step consists of, for an error message."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to train.
+
+    Attributes:
+        steps: optimiser steps in all; the learning rate falls over them.
+        rate, floor, warmup: see `schedule.learning_rate`.
+        weight_decay: of AdamW, on parameters of two and more dimensions.
+        clip: largest norm of the gradient.
+        accumulate: parts of a batch that are computed one after the other, to save memory.
+        ema: decay of the average of weights; 0: the average follows the weights.
+        precision: `no`, `bf16` or `fp16`, as `accelerate` calls them.
+        seed: of batches and of what is drawn at random in weights.
+    """
+
+    steps: int
+    rate: float
+    warmup: int = 100
+    floor: float = 0.01
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    accumulate: int = 1
+    ema: float = 0.999
+    precision: str = "no"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("warmup", 0), ("accumulate", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)}: at least {least} is needed")
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise ValueError(f"rate={self.rate}: a learning rate above 0 is needed")
+        if self.precision not in ("no", "bf16", "fp16"):
+            raise ValueError(f"precision={self.precision!r}: allowed are 'no', 'bf16', 'fp16'")
+
+
+class Steps(Dataset):
+    """Parts of batches by number, for a loader's worker processes."""
+
+    def __init__(self, batches: Batches, part: int, parts: int, accumulate: int) -> None:
+        self.batches, self.part, self.parts, self.accumulate = batches, part, parts, accumulate
+
+    def __getitem__(self, index: int) -> Any:
+        step, micro = divmod(index, self.accumulate)
+        return self.batches.make(step, self.part * self.accumulate + micro, self.parts * self.accumulate)
+
+
+class Trainer:
+    """Trains a module whose `forward(batch)` returns a dict of means over the batch, `loss` among them.
+
+    Args:
+        module: parameters with `requires_grad` are trained.
+        batches: where batches come from.
+        plan: how long and how fast.
+        folder: of the checkpoint and of TensorBoard's files; a run in it goes on.
+        settings: whatever else decides the result; a checkpoint made with others is refused.
+        device: `cpu`, or None for what `accelerate` finds.
+        workers: processes that make batches; 0: none beside this one.
+        trackers: names that `accelerate` knows.
+        save_every, log_every: in steps.
+        after: called with the trainer and the number of steps done after every checkpoint, on every process.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        batches: Batches,
+        plan: Plan,
+        folder: Path,
+        *,
+        settings: dict[str, Any] | None = None,
+        device: str | None = None,
+        workers: int = 0,
+        trackers: tuple[str, ...] = ("tensorboard",),
+        save_every: int = 500,
+        log_every: int = 20,
+        after: Callable[[Trainer, int], None] | None = None,
+    ) -> None:
+        accelerate = require("accelerate", "tune")
+        if trackers == ("tensorboard",):
+            require("tensorboard", "tune")
+        # Which parameters a step uses depends on its prompts.
+        unused = accelerate.DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = accelerate.Accelerator(
+            cpu=device == "cpu",
+            mixed_precision=plan.precision,
+            log_with=list(trackers),
+            project_dir=str(folder),
+            kwargs_handlers=[unused],
+        )
+        self.send = accelerate.utils.send_to_device
+        self.plan, self.folder, self.batches, self.workers = plan, folder, batches, workers
+        self.save_every, self.log_every, self.after = save_every, log_every, after
+        self.settings = {**(settings or {}), **asdict(plan)}
+        self.trackers = trackers
+        self.module = module.to(self.accelerator.device)
+        self.average = WeightAverage(self.module, plan.ema)
+        if not self.average.parameters:
+            raise ValueError("nothing to train: no parameter of the module requires a gradient")
+        self.optimizer = torch.optim.AdamW(self.groups(), lr=plan.rate, betas=(0.9, 0.98))
+        self.wrapped, self.optimizer = self.accelerator.prepare(self.module, self.optimizer)
+        self.done = 0
+        self.resume()
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameters with and without weight decay."""
+        parameters = list(self.average.parameters.values())
+        tables = [p for p in parameters if p.ndim >= 2]
+        others = [p for p in parameters if p.ndim < 2]
+        return [
+            group
+            for group in (
+                {"params": tables, "weight_decay": self.plan.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            )
+            if group["params"]
+        ]
+
+    @property
+    def is_main(self) -> bool:
+        return self.accelerator.is_main_process
+
+    def resume(self) -> None:
+        state = load_checkpoint(self.folder, self.settings)
+        if state is not None:
+            with torch.no_grad():
+                for name, parameter in self.average.parameters.items():
+                    parameter.copy_(state["weights"][name])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.done = state["step"]
+
+    def save(self) -> None:
+        """Write the checkpoint (main process) and wait for it (all)."""
+        if self.is_main:
+            state = {
+                "step": self.done,
+                "settings": self.settings,
+                "weights": {name: p.detach() for name, p in self.average.parameters.items()},
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+            }
+            save_checkpoint(self.folder, state)
+        self.accelerator.wait_for_everyone()
+
+    def run(self) -> None:
+        """Train until `plan.steps` are done.
+
+        Raises:
+            TrainingError: a loss that is no finite number (its batch is named), or a checkpoint that cannot be written.
+        """
+        plan, accelerator = self.plan, self.accelerator
+        steps = Steps(self.batches, accelerator.process_index, accelerator.num_processes, plan.accumulate)
+        order = range(self.done * plan.accumulate, plan.steps * plan.accumulate)
+        loader = DataLoader(
+            steps,
+            batch_size=None,
+            sampler=order,
+            num_workers=self.workers,
+            prefetch_factor=4 if self.workers else None,
+            pin_memory=accelerator.device.type == "cuda",
+        )
+        if self.trackers:
+            accelerator.init_trackers("logs")
+        parts = iter(loader)
+        self.wrapped.train()
+        with Progress(self.done, plan.steps, self.log_every, shown=self.is_main) as progress:
+            while self.done < plan.steps:
+                means = self.step(parts)
+                self.done += 1
+                progress.advance(self.done, means)
+                if self.trackers and self.done % self.log_every == 0:
+                    accelerator.log({f"train/{name}": value for name, value in means.items()}, step=self.done)
+                if self.done % self.save_every == 0 or self.done == plan.steps:
+                    self.save()
+                    if self.after is not None:
+                        self.after(self, self.done)
+                        self.wrapped.train()
+        if self.trackers:
+            accelerator.end_training()
+
+    def step(self, parts: Iterator[Any]) -> dict[str, float]:
+        """One optimiser step; the means of what the module returned over all parts and processes, and the rate."""
+        plan, accelerator = self.plan, self.accelerator
+        rate = learning_rate(self.done, plan.steps, plan.rate, plan.warmup, plan.floor)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        sums: dict[str, Tensor] = {}
+        for remaining in reversed(range(plan.accumulate)):
+            batch = self.send(next(parts), accelerator.device)
+            # Gradients travel between processes once, with the last part.
+            with accelerator.no_sync(self.wrapped) if remaining else nullcontext():
+                outputs = self.wrapped(batch)
+                accelerator.backward(outputs["loss"] / plan.accumulate)
+            for name, value in outputs.items():
+                sums[name] = sums.get(name, 0.0) + value.detach().float() / plan.accumulate
+        names = sorted(sums)
+        reduced = accelerator.reduce(torch.stack([sums[name] for name in names]), reduction="mean")
+        means = dict(zip(names, reduced.tolist(), strict=True))
+        if not math.isfinite(means["loss"]):
+            raise self.not_finite(means["loss"])
+        accelerator.clip_grad_norm_(list(self.average.parameters.values()), plan.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.average.update(self.done)
+        return {**means, "rate": rate}
+
+    def not_finite(self, loss: float) -> TrainingError:
+        kept = self.folder / CHECKPOINT
+        return TrainingError(
+            f"the loss is {loss} at step {self.done}, in the batch of {self.batches.describe(self.done)}; "
+            + (f"the last good checkpoint is kept in {kept}" if kept.is_file() else "there is no checkpoint yet")
+            + ". Look at these files, or lower the learning rate"
+        )
