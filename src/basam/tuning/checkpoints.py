@@ -47,9 +47,7 @@ def load_checkpoint(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | 
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         before = state["settings"]
     except Exception as error:  # whatever unpickling a damaged file raises
-        raise TrainingError(
-            f"{path} is no checkpoint that can be read ({error}): remove it, or train into another folder"
-        ) from error
+        raise TrainingError(f"{path} is no readable checkpoint ({error}): remove it, or train into another folder") from error
     other = [
         f"{key} was {before.get(key)!r}, now {settings.get(key)!r}"
         for key in before | settings

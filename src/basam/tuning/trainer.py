@@ -120,7 +120,7 @@ class Trainer:
         self.accelerator = accelerate.Accelerator(
             cpu=device == "cpu",
             mixed_precision=plan.precision,
-            log_with=list(trackers),
+            log_with=list(trackers) or None,
             project_dir=str(folder),
             kwargs_handlers=[unused],
         )

@@ -11,7 +11,7 @@ import typer
 def main(
     out: Annotated[Path, typer.Argument(help="Run folder; a run in it goes on.", show_default=False)],
     data: Annotated[Path | None, typer.Option(help="Folder of COCO and standin-DUTS; none: scenes only.")] = None,
-    start: Annotated[str | None, typer.Option(help="Model to start from.", show_default="random weights")] = None,
+    start: Annotated[str | None, typer.Option("--init", help="Model to start from.", show_default="random weights")] = None,
     steps: Annotated[int, typer.Option(min=1)] = 8000,
     batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 16,
     prompts: Annotated[int, typer.Option(min=1, help="Objects asked for a picture.")] = 4,

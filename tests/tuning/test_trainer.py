@@ -1,0 +1,115 @@
+"""The loop: learns, goes on where it was killed, is the same on several processes, and says what went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import line
+import pytest
+import torch
+from basam.tuning import checkpoints
+from basam.tuning.checkpoints import TrainingError
+from basam.tuning.trainer import Plan, Trainer
+from torch import nn
+
+SCRIPT = Path(line.__file__)
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+
+
+def curve(folder: Path, **more: object) -> list[float]:
+    one, losses = line.trainer(folder, **more)  # type: ignore[arg-type]
+    one.run()
+    return losses
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    losses = curve(tmp_path, steps=60)
+    assert sum(losses[-5:]) < 0.1 * sum(losses[:5])
+
+
+def test_a_killed_run_goes_on_along_the_same_curve(tmp_path: Path) -> None:
+    whole = curve(tmp_path / "whole")
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "killed"), "12"]
+    killed = subprocess.run([*command, "6"], env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
+    assert killed.returncode == -9
+    assert curve(tmp_path / "killed") == whole[4:]  # from the checkpoint of step 4
+
+
+def test_two_processes_do_what_one_does(tmp_path: Path) -> None:
+    whole = curve(tmp_path / "one", steps=6)
+    subprocess.run([*TORCHRUN, str(SCRIPT), str(tmp_path / "two"), "6", "0"], check=True, capture_output=True)
+    assert json.loads((tmp_path / "two" / "losses.json").read_text()) == pytest.approx(whole, rel=1e-5)
+
+
+def test_accumulated_parts_do_what_a_whole_batch_does(tmp_path: Path) -> None:
+    parts = curve(tmp_path / "parts", plan=Plan(steps=6, rate=0.05, warmup=2, ema=0.9, accumulate=4))
+    assert parts == pytest.approx(curve(tmp_path / "whole", plan=Plan(steps=6, rate=0.05, warmup=2, ema=0.9)), rel=1e-5)
+
+
+def test_worker_processes_change_nothing(tmp_path: Path) -> None:
+    assert curve(tmp_path / "worker", steps=5, workers=1) == curve(tmp_path / "none", steps=5)
+
+
+def test_a_loss_that_is_no_number_stops_names_the_batch_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"loss is nan at step 6, in the batch of points 6.*last good checkpoint is kept"):
+        curve(tmp_path, bad=6)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 4
+    assert all(weight.isfinite().all() for weight in state["weights"].values())
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save, calls = torch.save, []
+
+    def fill(state: object, path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 2:
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        save(state, path)
+
+    monkeypatch.setattr(checkpoints.torch, "save", fill)
+    with pytest.raises(TrainingError, match=r"checkpoint of step 8 cannot be written.*No space left.*last good one is kept"):
+        curve(tmp_path)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
+    curve(tmp_path, steps=4)
+    with pytest.raises(TrainingError, match=r"other settings \(steps was 4, now 5\): train into another folder"):
+        line.trainer(tmp_path, steps=5)
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"half a file")
+    with pytest.raises(TrainingError, match=r"checkpoint.pt is no readable checkpoint"):
+        line.trainer(tmp_path)
+
+
+def test_a_module_without_trained_parameters_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing to train"):
+        Trainer(nn.Linear(1, 1).requires_grad_(False), line.Points(), Plan(1, 0.1), tmp_path, device="cpu", trackers=())
+
+
+def test_figures_go_to_tensorboard(tmp_path: Path) -> None:
+    one, _ = line.trainer(tmp_path, steps=2, trackers=("tensorboard",), log_every=1)
+    one.run()
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (events,) = (tmp_path / "logs").glob("events*")
+    log = EventAccumulator(str(events)).Reload()
+    assert [event.step for event in log.Scalars("train/loss")] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"steps": 0}, "steps=0"), ({"rate": -1.0}, "rate=-1.0"), ({"precision": "int8"}, "precision='int8'")],
+)
+def test_a_plan_names_what_is_wrong(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Plan(**({"steps": 1, "rate": 0.1} | wrong))  # type: ignore[arg-type]
