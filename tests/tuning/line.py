@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from basam.tuning.trainer import Plan, Trainer
 from torch import Tensor, nn
+
+from basam.tuning.trainer import Plan, Trainer
 
 SIZE = 8
 

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from basam.tuning.losses import LossWeights, bce_loss, dice_loss, focal_loss, intersection_over_union, prompt_losses
 
 SURE = 20.0  # a logit whose probability is 1 within 1e-8

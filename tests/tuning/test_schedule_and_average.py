@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
+
 from basam.tuning.ema import WeightAverage
 from basam.tuning.schedule import learning_rate
-from torch import nn
 
 
 def test_rate_warms_up_falls_by_a_cosine_and_stays_above_its_floor() -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 import line
 import pytest
 import torch
+from torch import nn
+
 from basam.tuning import checkpoints
 from basam.tuning.checkpoints import TrainingError
 from basam.tuning.trainer import Plan, Trainer
-from torch import nn
 
 SCRIPT = Path(line.__file__)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
