@@ -45,7 +45,7 @@ def scene_source(cache: Path, count: int, size: int, share: float, workers: int)
         OSError: `cache` cannot be written.
     """
     images_file, labels_file = (cache / f"scenes-{count}-{size}-{name}.npy" for name in ("images", "labels"))
-    if not labels_file.is_file():
+    if not images_file.is_file():  # the one that appears last
         cache.mkdir(parents=True, exist_ok=True)
         with replacing(images_file) as images_path, replacing(labels_file) as labels_path:
             images = np.lib.format.open_memmap(images_path, "w+", np.uint8, (count, size, size, 3))
