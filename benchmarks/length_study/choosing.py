@@ -86,8 +86,9 @@ def finalists(study: Study, always: Iterable[str]) -> dict[str, Candidate]:
 
 def chosen(study: Study, always: Iterable[str]) -> str | None:
     """The name of the configuration that the rule picks; None before all that it needs is measured."""
-    found = allowed(finalists(study, always)) if shortlist(study) else {}
+    found = finalists(study, always)
     if not found:
         return None
-    picked = choose(list(found.values()))
-    return next(name for name, candidate in found.items() if candidate is picked)
+    kept = allowed(found)
+    picked = choose(list(kept.values()))
+    return next(name for name, candidate in kept.items() if candidate is picked)

@@ -1,4 +1,4 @@
-"""Fills the blocks of the page between their markers, and draws its figures."""
+"""Fills the blocks of the pages between their markers, and draws the figures."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ from length_study.plan import CORE_NAMES
 from length_study.results import ALL_PHOTOS, Study
 from length_study.running import Run
 
-PAGE = "extrapolation.md"
+PAGES = ("extrapolation.md", "extrapolation-tables.md")
 _BLOCK = re.compile(r"(?P<begin><!-- begin (?P<name>[a-z0-9-]+) -->\n).*?(?P<end><!-- end (?P=name) -->)", re.DOTALL)
 
 
-def fill(text: str, blocks: dict[str, str]) -> str:
-    """The page with every block replaced; what is written between the blocks stays.
+def fill(texts: list[str], blocks: dict[str, str]) -> list[str]:
+    """The pages with every block replaced; what is written between the blocks stays.
 
     Raises:
-        ValueError: the page has a block that is not in `blocks`, or lacks one that is.
+        ValueError: the pages have a block that is not in `blocks`, or do not have every one exactly once.
     """
-    found = [match["name"] for match in _BLOCK.finditer(text)]
+    found = [match["name"] for text in texts for match in _BLOCK.finditer(text)]
     if sorted(found) != sorted(blocks):
         odd = ", ".join(sorted(set(found) ^ set(blocks))) or "one twice"
-        raise ValueError(
-            f"blocks of the page and of the study differ: {odd}; a block is <!-- begin NAME --> ... <!-- end NAME -->"
-        )
-    return _BLOCK.sub(lambda match: f"{match['begin']}{blocks[match['name']]}\n{match['end']}", text)
+        raise ValueError(f"blocks of pages and study differ: {odd}; a block is <!-- begin NAME --> ... <!-- end NAME -->")
+    return [_BLOCK.sub(lambda match: f"{match['begin']}{blocks[match['name']]}\n{match['end']}", text) for text in texts]
 
 
 def made(run: dict[str, Any], seconds: float) -> str:
@@ -51,13 +49,14 @@ def proposal(study: Study) -> str:
 
 
 def write_page(run: Run, docs: Path) -> None:
-    """The page in `docs` with new blocks, and the figures beside it."""
+    """The pages in `docs` with new blocks, and the figures beside them."""
     study = Study(run.results.measured.values())
     layers = run.global_layers()
     seconds = sum(line["seconds"] for line in run.results.measured.values())
     found = {"made": made(run.description(), seconds), "proposal": proposal(study)} | tables.blocks(study, layers)
-    page = docs / PAGE
-    write_text(page, [fill(page.read_text(encoding="utf-8"), found)])
+    pages = [docs / name for name in PAGES]
+    for page, text in zip(pages, fill([page.read_text(encoding="utf-8") for page in pages], found), strict=True):
+        write_text(page, [text])
     images, picked = docs / "images", choosing.chosen(study, CORE_NAMES)
     drawn = [
         plots.against_size(
@@ -70,4 +69,4 @@ def write_page(run: Run, docs: Path) -> None:
         plots.entropy(study, layers, images / "extrapolation-entropy.png"),
         plots.sweeps(study, images / "extrapolation-sweeps.png"),
     ]
-    print(f"wrote {page} and {sum(path is not None for path in drawn)} figures")
+    print(f"wrote {len(pages)} pages in {docs} and {sum(path is not None for path in drawn)} figures")

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from basam.evaluation.lines import Results
+from basam.evaluation.run import chosen as evenly
 from length_study.choosing import FINAL_POINTS, FIRST_POINTS, chosen, shortlist
 from length_study.configurations import CORE, EXTENDED, PLAIN, SQUEEZED, SWEEPS, USUAL, names
 from length_study.measuring import ENTROPY, FLOAT32, PROMPTS, Task
-from length_study.pictures import PHOTOS, for_choosing, photo_sides, sample_id
+from length_study.pictures import PHOTOS, for_choosing, photo_sides, photos_of, sample_id
 from length_study.results import Point, Study
 
 SIZES = (128, 192, 256, 384, 512, 768, 1024)
@@ -35,7 +36,7 @@ class Amounts:
     units: int = 200
     large: int = 60
     few: int = 20
-    photos: int | None = None  # a set; None: all
+    photos: int | None = None  # a set, evenly spaced; None: all
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,10 @@ def photo_stage(name: str, data: Path, wanted: Sequence[str], limit: int | None)
     """Every photograph at the sizes that it reaches without being enlarged."""
     by_sample: dict[str, dict[int, tuple[str, ...]]] = {}
     for regime in PHOTOS:
-        for sample, side in list(photo_sides(regime, data).items())[:limit]:
-            by_sample[sample] = {size: tuple(wanted) for size in PHOTO_SIZES if size <= side}
+        sides = photo_sides(regime, data)
+        for photo in evenly(photos_of(regime, data), limit):
+            sample = f"{regime}/{photo.id}"
+            by_sample[sample] = {size: tuple(wanted) for size in PHOTO_SIZES if size <= sides[sample]}
     return Stage(name, "quality", by_sample)
 
 

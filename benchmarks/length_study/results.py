@@ -18,6 +18,7 @@ from length_study.measuring import ENTROPY, METRICS
 from length_study.pictures import PHOTOS, TRAINED
 
 ALL_PHOTOS = "photographs"
+ENOUGH = 20  # pictures
 Values = dict[str, float]  # by unit
 
 
@@ -27,7 +28,10 @@ class Point(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A mean over `units` pictures and its 95 % interval by the percentile bootstrap (10,000 draws, seed 0)."""
+    """A mean over `units` pictures and its 95 % interval by the percentile bootstrap (10,000 draws, seed 0).
+
+    With few pictures such intervals are too narrow: below ENOUGH nothing is called a gain or a loss.
+    """
 
     mean: float
     low: float
@@ -36,11 +40,11 @@ class Estimate(NamedTuple):
 
     @property
     def is_loss(self) -> bool:
-        return self.high < 0
+        return self.high < 0 and self.units >= ENOUGH
 
     @property
     def is_gain(self) -> bool:
-        return self.low > 0
+        return self.low > 0 and self.units >= ENOUGH
 
 
 def estimate(values: Iterable[float]) -> Estimate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from calibration import markdown
 
@@ -21,9 +22,11 @@ NOTHING = "Not measured yet."
 
 
 def difference_cell(found: Estimate | None) -> str:
-    """Mean difference and interval; bold where the interval does not hold 0."""
+    """Mean difference and interval; bold where it is a gain or a loss."""
     if found is None:
         return ""
+    if found.low == found.high == 0:
+        return "same"
     mean = f"{found.mean:+.3f}"
     return f"{f'**{mean}**' if found.is_gain or found.is_loss else mean} ({found.low:+.3f} to {found.high:+.3f})"
 
@@ -90,8 +93,16 @@ PHOTO_TITLES = {
 }
 
 
-def rises(study: Study, regime: str, name: str) -> list[tuple[Point, list[float], int]]:
-    """Of every point: the mean rise of entropy over plain SAM at the trained size, a number a layer, and the units."""
+class Rise(NamedTuple):
+    """Mean rise of entropy at a point over plain SAM at the trained size, in nats: a number a layer, over `units` pictures."""
+
+    point: Point
+    by_layer: list[float]
+    units: int
+
+
+def rises(study: Study, regime: str, name: str) -> list[Rise]:
+    """Of every point that was measured, the trained size excepted."""
     base = study.layers.get((Point("detail", TRAINED), PLAIN.name), {})
     found = []
     for point in points_of(regime):
@@ -99,7 +110,7 @@ def rises(study: Study, regime: str, name: str) -> list[tuple[Point, list[float]
         units = [unit for unit in layers if unit in base]
         if units and point.size != TRAINED:
             columns = zip(*([a - b for a, b in zip(layers[u], base[u], strict=True)] for u in units), strict=True)
-            found.append((point, [statistics.fmean(column) for column in columns], len(units)))
+            found.append(Rise(point, [statistics.fmean(column) for column in columns], len(units)))
     return found
 
 
@@ -108,15 +119,27 @@ def log_ratio(point: Point) -> float:
     return 2 * math.log(point.size / TRAINED)
 
 
-def entropy(study: Study, layers: Sequence[int]) -> str:
+def entropy(study: Study) -> str:
+    """The mean rise over layers: a row a point, a column a configuration."""
+    rows = []
+    for regime in ("detail", "scene"):
+        found = {name: {rise.point: rise for rise in rises(study, regime, name)} for name in ENTROPY_NAMES}
+        for point, plain in found[PLAIN.name].items():
+            there = [found[name].get(point) for name in ENTROPY_NAMES]
+            means = [f"{statistics.fmean(rise.by_layer):+.2f}" if rise else "" for rise in there]
+            rows.append([regime, point_name(point), str(plain.units), f"{log_ratio(point):+.2f}", *means])
+    return markdown(["more", "size", "scenes", "ln(n/n0)", *ENTROPY_NAMES], rows) if rows else NOTHING
+
+
+def entropy_by_layer(study: Study, layers: Sequence[int]) -> str:
     rows = []
     for regime in ("detail", "scene"):
         for name in ENTROPY_NAMES:
             for point, numbers, count in rises(study, regime, name):
                 cells = [regime, point_name(point), name, str(count), f"{log_ratio(point):+.2f}"]
-                rows.append([*cells, *(f"{number:+.2f}" for number in numbers), f"{statistics.fmean(numbers):+.2f}"])
+                rows.append([*cells, *(f"{number:+.2f}" for number in numbers)])
     rows.sort(key=lambda cells: (cells[0], float(cells[4])))
-    header = ["more", "size", "configuration", "scenes", "ln(n/n0)", *(f"layer {layer}" for layer in layers), "mean"]
+    header = ["more", "size", "configuration", "scenes", "ln(n/n0)", *(f"layer {layer}" for layer in layers)]
     return markdown(header, rows) if rows else NOTHING
 
 
@@ -191,8 +214,8 @@ def blocks(study: Study, layers: Sequence[int]) -> dict[str, str]:
     after = [point for point in POINTS if point.size > TRAINED]
     found["held-out-detail"] = comparison(study, [p for p in after if p.regime == "detail"], held_out, keep=for_reporting)
     found["held-out-scene"] = comparison(study, [p for p in after if p.regime == "scene"], held_out, keep=for_reporting)
-    found |= {"sweeps": sweeps(study), "choice": choice(study), "entropy": entropy(study, layers)}
-    found["float32"] = in_float32(study)
+    found |= {"sweeps": sweeps(study), "choice": choice(study), "entropy": entropy(study)}
+    found |= {"entropy-by-layer": entropy_by_layer(study, layers), "float32": in_float32(study)}
     return found
 
 

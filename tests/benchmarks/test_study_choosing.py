@@ -8,7 +8,7 @@ from length_study.results import Study
 from study_lines import lines_for
 
 NAMES = [name for name in (*names(CORE), *names(SWEEPS)) if name != SQUEEZED.name]
-ROWS = [(0.5, 0.3), (0.6, 0.2), (0.4, 0.1), (0.7, 0.4)]  # IoU in detail and in scene of four units
+ROWS = [(0.5, 0.3), (0.6, 0.2), (0.4, 0.1), (0.7, 0.4)] * 5  # IoU in detail and in scene of twenty units
 
 
 def everywhere(by_name, first_seed=5_000_000):
@@ -24,7 +24,7 @@ def everywhere(by_name, first_seed=5_000_000):
 
 def study_of(by_name):
     """All configurations are as bad as can be, but those given."""
-    return Study(everywhere(dict.fromkeys(NAMES, [(0.0, 0.0)] * 4) | by_name))
+    return Study(everywhere(dict.fromkeys(NAMES, [(0.0, 0.0)] * 20) | by_name))
 
 
 def test_the_rule_takes_what_is_better_in_both():
@@ -47,10 +47,13 @@ def test_a_tie_goes_to_the_weaker_correction():
 
 def test_scenes_for_reporting_have_no_say():
     measured = dict.fromkeys(NAMES, ROWS)
-    odd = everywhere(measured | {"factor": [(1.0, 1.0)] * 4}, first_seed=5_000_001)
+    odd = everywhere(measured | {"factor": [(1.0, 1.0)] * 20}, first_seed=5_000_001)
     assert choosing.chosen(Study(everywhere(measured) + odd), names(CORE)) == "plain"
 
 
 def test_nothing_is_chosen_before_it_is_measured():
     assert choosing.chosen(Study([]), names(CORE)) is None
     assert tables.choice(Study([])) == tables.NOTHING
+    swept_only = [one for one in everywhere(dict.fromkeys(NAMES, ROWS)) if one["size"] == 512]
+    assert choosing.shortlist(Study(swept_only))
+    assert choosing.chosen(Study(swept_only), names(CORE)) is None
