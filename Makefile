@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test test-slow lint bench zero-shot clean
+.PHONY: demo test test-slow lint bench zero-shot extrapolation clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,9 @@ bench: $(READY)
 
 zero-shot: $(READY)
 	$(BIN)/python benchmarks/zero_shot.py
+
+extrapolation: $(READY)
+	$(BIN)/python benchmarks/extrapolation.py
 
 clean:
 	rm -rf $(VENV) out runs

@@ -1,0 +1,91 @@
+"""The ways of encoding a picture that are compared, by name. None depends on the defaults of `BiasMode`: they follow from here.
+
+| name | what it is |
+|---|---|
+| `squeezed` | plain SAM on the picture squeezed (or enlarged) to the trained size |
+| `plain` | SAM at the size of the picture, uncorrected |
+| `factor` | the scaling factor alone |
+| `mask S` | the bias-mode mask alone, with slope S |
+| `both S` | factor and mask |
+| `... x T` | the same at strength T |
+| `..., extend` | the same with positions extended instead of interpolated |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from basam.method import BiasMode, Positions
+
+SLOPE = 0.1  # of the configurations that every point has
+SLOPES = (0.1, 0.3, 1.0, 3.0, 10.0)
+STRENGTHS = (0.25, 0.5, 0.75)
+POSITIONS: tuple[Positions, ...] = ("interpolate", "extend")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """`squeezed`: the picture is encoded at the trained size, whatever its own."""
+
+    name: str
+    mode: BiasMode
+    squeezed: bool = False
+
+
+def configuration(
+    scaling: bool, slope: float = 0.0, *, positions: Positions = "interpolate", strength: float = 1.0
+) -> Configuration:
+    """The configuration of these fields, named as the table above says."""
+    mode = BiasMode(
+        scaling="log" if scaling else "none",
+        strength=strength,
+        slope=slope,
+        slopes="uniform",
+        schedule="extrapolation",
+        positions=positions,
+        decoder="none",
+        tinyvit_windows="none",
+    )
+    family = ("both" if scaling else "mask") if slope else ("factor" if scaling else "plain")
+    name = family + (f" {slope:g}" if slope else "") + (f" x {strength:g}" if strength != 1 else "")
+    return Configuration(name + (", extend" if positions == "extend" else ""), mode)
+
+
+PLAIN = configuration(False)
+SQUEEZED = Configuration("squeezed", PLAIN.mode, squeezed=True)
+# Plain, factor, mask and both, interpolated: what the curves show.
+USUAL = (PLAIN, configuration(True), configuration(False, SLOPE), configuration(True, SLOPE))
+EXTENDED = tuple(configuration(c.mode.scaling == "log", c.mode.slope, positions="extend") for c in USUAL)
+CORE = (SQUEEZED, *USUAL, *EXTENDED)
+SLOPE_SWEEP = tuple(
+    configuration(scaling, slope, positions=positions)
+    for scaling in (False, True)
+    for positions in POSITIONS
+    for slope in SLOPES
+    if slope != SLOPE
+)
+STRENGTH_SWEEP = tuple(configuration(True, slope, strength=strength) for slope in (0.0, SLOPE, 1.0) for strength in STRENGTHS)
+SWEEPS = SLOPE_SWEEP + STRENGTH_SWEEP
+ALL = {c.name: c for c in (*CORE, *SWEEPS)}
+
+
+def names(configurations: Iterable[Configuration]) -> tuple[str, ...]:
+    return tuple(c.name for c in configurations)
+
+
+def effect(c: Configuration, grid: tuple[int, int], trained_side: int) -> tuple[object, ...]:
+    """What a configuration does on a grid of (height, width) patches: configurations of one effect are encoded once."""
+    tokens, trained = grid[0] * grid[1], trained_side**2
+    if c.squeezed and grid != (trained_side, trained_side):
+        return ("squeezed",)
+    positions = c.mode.positions if max(grid) != trained_side else ""
+    return c.mode.factor(tokens, trained), c.mode.effective_slope(tokens, trained), positions
+
+
+def by_effect(wanted: Sequence[str], grid: tuple[int, int], trained_side: int) -> list[list[Configuration]]:
+    """The wanted configurations in groups of one effect each."""
+    groups: dict[tuple[object, ...], list[Configuration]] = {}
+    for name in wanted:
+        groups.setdefault(effect(ALL[name], grid, trained_side), []).append(ALL[name])
+    return list(groups.values())
