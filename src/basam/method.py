@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 Scaling = Literal["log", "none"]
-Slopes = Literal["uniform", "geometric"]
+Slopes = Literal["uniform", "geometric", "learned"]
 Schedule = Literal["extrapolation", "constant"]
 Positions = Literal["interpolate", "extend"]
 Decoder = Literal["none", "log"]
@@ -41,7 +41,7 @@ def length_scale(tokens: int, trained_tokens: int) -> float:
     return math.log(tokens) / math.log(trained_tokens)
 
 
-def head_slopes(heads: int, slope: float, kind: Slopes = "uniform") -> Tensor:
+def head_slopes(heads: int, slope: float, kind: Literal["uniform", "geometric"] = "uniform") -> Tensor:
     """Slopes of the bias-mode mask, one a head: `(heads,)` float64, in logits a patch.
 
     `uniform` gives every head `slope`; `geometric` gives head h (counted from 1) `slope * 2 ** (-8 h / heads)`, which
@@ -75,7 +75,8 @@ class BiasMode:
         strength: share of the correction that is applied, 0 to 1: the factor becomes `1 + strength * (lambda - 1)`, the
             slope `strength * slope`.
         slope: strength of the mask in logits a patch of Manhattan distance, at least 0.
-        slopes: `uniform` over heads, or `geometric` as in ALiBi (see `head_slopes`).
+        slopes: `uniform` over heads, `geometric` as in ALiBi (see `head_slopes`), or `learned`: one a head and global layer,
+            which an adapter brings along (`basam.load(..., adapter=...)`); `slope` then has no say.
         schedule: `extrapolation` multiplies the slope by `max(0, lambda - 1)`, so that the mask grows with the excess of
             tokens and is absent at and below the trained size; `constant` keeps the slope at every size.
         positions: relative positions beyond the trained range: `interpolate` stretches the trained table over the new
@@ -144,14 +145,19 @@ class BiasMode:
         """`strength` of the way from 1 to `length_scale`."""
         return 1.0 + self.strength * (length_scale(count, trained_count) - 1.0)
 
-    def effective_slope(self, tokens: int, trained_tokens: int) -> float:
-        """The slope after strength and schedule, before it is spread over heads."""
-        slope = self.strength * self.slope
+    def mask_share(self, tokens: int, trained_tokens: int) -> float:
+        """What slopes are multiplied by at this number of tokens: strength and schedule."""
         if self.schedule == "constant":
-            return slope
-        return slope * max(0.0, length_scale(tokens, trained_tokens) - 1.0)
+            return self.strength
+        return self.strength * max(0.0, length_scale(tokens, trained_tokens) - 1.0)
 
     def mask_slopes(self, heads: int, tokens: int, trained_tokens: int) -> Tensor | None:
-        """Slopes of every head at this number of tokens, `(heads,)` float64; None where the mask is absent."""
-        slope = self.effective_slope(tokens, trained_tokens)
+        """Slopes of every head at this number of tokens, `(heads,)` float64; None where the mask is absent.
+
+        Raises:
+            ValueError: slopes are `learned`; the attachment of the model has them.
+        """
+        if self.slopes == "learned":
+            raise ValueError("slopes='learned': the attachment of a model has them, not the mode")
+        slope = self.slope * self.mask_share(tokens, trained_tokens)
         return head_slopes(heads, slope, self.slopes) if slope else None

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from basam.method import BiasMode
+from basam.slopes import LearnedSlopes
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -56,6 +57,7 @@ class Attachment:
     geometry: Geometry
     grid: tuple[int, int]  # present height and width, in patches
     max_side: int = 4096  # pixels: how far upstream's own predictor goes, where it has one that follows the image
+    learned: LearnedSlopes | None = None  # in force under BiasMode(slopes="learned")
 
     @property
     def tokens(self) -> int:
@@ -75,8 +77,12 @@ class Attachment:
         """What the mask decoder's attention to the image is scaled by."""
         return self.mode.decoder_factor(self.tokens, self.geometry.trained_tokens)
 
-    def mask_slopes(self, heads: int) -> Tensor | None:
-        return self.mode.mask_slopes(heads, self.tokens, self.geometry.trained_tokens)
+    def mask_slopes(self, heads: int, layer: int) -> Tensor | None:
+        """Slopes `(heads,)` of a global layer, counted from 0; None where the mask is absent. Learned ones carry gradients."""
+        if self.mode.slopes != "learned":
+            return self.mode.mask_slopes(heads, self.tokens, self.geometry.trained_tokens)
+        share = self.mode.mask_share(self.tokens, self.geometry.trained_tokens)
+        return self.learned.of_layer(layer) * share if self.learned is not None and share else None
 
     def fit(self, pixel_values: Tensor) -> None:
         """Take the grid of `pixel_values` (B, channels, height, width); sizes are multiples of the patch."""

@@ -81,7 +81,7 @@ def test_recorded_is_the_attention_of_the_corrected_layers(tiny, mode):
         assert len(recorded) == 2
         for (module, hidden), layer in zip(seen, recorded, strict=True):
             q, k, _ = module.qkv(hidden).unflatten(-1, (3, 2, 16)).flatten(1, 2).permute(2, 0, 3, 1, 4)
-            slopes = module.basam.mask_slopes(2)
+            slopes = module.basam.mask_slopes(2, module.basam_layer)
             rows, cols = separable_bias(q, *module.tables(q, 6, 8), None if slopes is None else slopes.to(q))
             bias = (rows[..., :, None] + cols[..., None, :]).flatten(-2)
             whole = (module.scale * module.basam.factor * q @ k.mT + bias).softmax(-1)[0, :, [0, 5 * 8 + 7, 3 * 8 + 1]]

@@ -62,7 +62,7 @@ def measure(module: GridAttention, qkv: Tensor, places: Places, ratio: float) ->
     _, height, width = qkv.shape[:3]
     q, k, _ = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (1, heads, N, d)
     tables = module.tables(q, height, width)
-    slopes = module.basam.mask_slopes(q.shape[1])
+    slopes = module.basam.mask_slopes(q.shape[1], module.basam_layer)
     scale = module.scale * module.basam.factor
     rows_at = patches_at(places.coordinates[:, 0], ratio, height)
     index = (rows_at * width + patches_at(places.coordinates[:, 1], ratio, width)).to(q.device)

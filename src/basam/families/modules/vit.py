@@ -26,12 +26,13 @@ class GridAttention(Replaced, nn.Module):
     use_rel_pos: bool
     rel_pos_h: Tensor
     rel_pos_w: Tensor
+    basam_layer: int  # which of the global layers this is, counted from 0; `attach` says so
 
     def attend_grid(self, qkv: Tensor) -> Tensor:
         """`(B, H, W, 3, heads, d)` to `(B, H, W, heads * d)`."""
         batch, height, width = qkv.shape[:3]
         q, k, v = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (B, heads, N, d)
-        slopes = self.basam.mask_slopes(q.shape[1])
+        slopes = self.basam.mask_slopes(q.shape[1], self.basam_layer)
         out = self.attend(q, k, v, height, width, self.scale * self.basam.factor, slopes)
         return merge_heads(out).view(batch, height, width, -1)
 

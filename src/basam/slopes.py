@@ -1,0 +1,43 @@
+"""Slopes of the bias-mode mask that are learnt: one number a head and global layer, positive whatever an optimiser does.
+
+They belong to an attachment and not to the model: an attached model keeps the parameters and state dict keys of a plain one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from basam.method import head_slopes
+
+
+class LearnedSlopes(nn.Module):
+    """Slopes in logits a patch, kept as their logarithm: a step of the optimiser is then a share of the slope.
+
+    Args:
+        start: `(global layers, heads)`, above 0; layers in the order of the encoder.
+
+    Raises:
+        ValueError: another shape, or a slope that is not above 0.
+    """
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__()
+        if start.ndim != 2:
+            raise ValueError(f"slopes of shape {tuple(start.shape)}: (global layers, heads) are needed")
+        if not bool(((start > 0) & start.isfinite()).all()):
+            raise ValueError(f"slopes from {float(start.min()):g} to {float(start.max()):g}: they must be finite and above 0")
+        self.log = nn.Parameter(start.float().log())
+
+    @classmethod
+    def uniform(cls, layers: int, heads: int, slope: float) -> LearnedSlopes:
+        """`slope` for every head of every global layer."""
+        return cls(head_slopes(heads, slope).expand(layers, heads))
+
+    def forward(self) -> Tensor:
+        """`(global layers, heads)` float32."""
+        return self.log.exp()
+
+    def of_layer(self, layer: int) -> Tensor:
+        """Slopes `(heads,)` of one global layer, counted from 0."""
+        return torch.exp(self.log[layer])
