@@ -88,12 +88,19 @@ def describe(path: Path) -> str:
     return f"its config.json says model_type={found!r}; known are {', '.join(CLASSES)}"
 
 
-def load(name: str | Path = "nano", *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> nn.Module:
-    """A plain, not attached model in evaluation mode.
+def load(
+    name: str | Path = "nano",
+    *,
+    adapter: str | Path | None = None,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> nn.Module:
+    """A plain, not attached model in evaluation mode; with an adapter, tuned and attached with the adapter's mode.
 
     Args:
         name: `nano` (embedded, needs no network), a checkpoint folder or file, a published file such as
             `sam_vit_b_01ec64`, or a hub name such as `facebook/sam-vit-base`; docs/models.md has them all.
+        adapter: a folder that `basam tune` wrote, or its hub name.
         dtype: of the image encoder; prompts and masks keep float32, since coordinates of a large image do not fit
             bfloat16. None: float32.
         device: where the model goes; None: the CPU.
@@ -101,9 +108,16 @@ def load(name: str | Path = "nano", *, dtype: torch.dtype | None = None, device:
     Raises:
         FileNotFoundError, ConnectionError: see `resolve`.
         UnsupportedModelError: no family recognises the checkpoint, or its tensors do not fit.
+        AdapterError: the adapter is none, or was made for other weights.
     """
     path = resolve(name)
     model = family_of_file(path).load(path)
+    if adapter is not None:
+        from basam.adapters import put_on, read_adapter
+
+        # What looks like a path and is not there is told by `read_adapter`; `resolve` would speak of models.
+        folder = resolve(adapter) if str(adapter).count("/") == 1 and not Path(adapter).exists() else Path(adapter)
+        put_on(model, read_adapter(folder), str(adapter))
     if dtype is not None:
         family_of(model).encoder(model).to(dtype)
     return model if device is None else model.to(device)

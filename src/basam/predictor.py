@@ -60,12 +60,13 @@ class Predictor:
         name: str | Path = "nano",
         mode: BiasMode | None = None,
         *,
+        adapter: str | Path | None = None,
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
         max_side: int = 4096,
     ) -> Predictor:
-        """A predictor on `basam.load(name, dtype=dtype, device=device)`."""
-        return cls(load(name, dtype=dtype, device=device), mode, max_side=max_side)
+        """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
+        return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
 
     @property
     def attachment(self) -> Attachment:

@@ -9,6 +9,7 @@ import pytest
 from basam.evaluation.metrics import metrics_for
 from basam.evaluation.prompts import PromptSpec
 from basam.evaluation.settings import Settings, Variant
+from basam.method import BiasMode
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,6 @@ def test_metrics_are_those_of_the_kind() -> None:
 
 
 def test_settings_become_json() -> None:
-    values = Settings("folder", ".", prompts=(PromptSpec.parse("k-points:2+1"),)).to_dict()
+    values = Settings("folder", ".", prompts=(PromptSpec.parse("k-points:2+1"),), mode=BiasMode(slope=0.1)).to_dict()
     assert values["prompts"] == ["k-points:2+1"]
     assert values["mode"]["slope"] == 0.1

@@ -33,11 +33,14 @@ def evaluate(
     images: Annotated[str | None, typer.Option(help="For 'folder': images below ROOT.", show_default=False)] = None,
     masks: Annotated[str | None, typer.Option(help="For 'folder': masks below ROOT.", show_default=False)] = None,
     model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
+    adapter: Annotated[str | None, typer.Option(help="A folder of basam tune, or its hub name.", show_default=False)] = None,
     sizes: Annotated[str, typer.Option(metavar="N,N,native", help="Long sides in pixels.")] = "native",
     methods: Annotated[
         str, typer.Option(help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected.")
     ] = "resize,plain,basam",
-    mode: Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json for basam.", show_default=False)] = None,
+    mode: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A mode.json for basam.", show_default="the adapter's, or BiasMode()")
+    ] = None,
     prompts: Annotated[
         str, typer.Option(help="gt-box, noisy-box[:SHARE], gt-point, random-point, k-points:P[+N], none.")
     ] = "gt-box",
@@ -76,7 +79,6 @@ def evaluate(
         from basam.evaluation.prompts import PromptSpec
         from basam.evaluation.run import evaluate as run
         from basam.evaluation.settings import Settings
-        from basam.method import BiasMode
         from basam.mode_files import read_mode
 
         settings = Settings(
@@ -86,7 +88,8 @@ def evaluate(
             images,
             masks,
             model,
-            mode=BiasMode() if mode is None else read_mode(mode),
+            adapter,
+            mode=None if mode is None else read_mode(mode),
             prompts=tuple(PromptSpec.parse(name) for name in prompt_names),
             detections=None if detections is None else str(detections),
             limit=limit,

@@ -43,8 +43,10 @@ def parse_long_side(text: str) -> int | None:
     return int(text)
 
 
-def parse_mode(plain: bool, slope: float | None, positions: Positions | None, mode_file: Path | None) -> Any:
-
+def parse_mode(
+    plain: bool, slope: float | None, positions: Positions | None, mode_file: Path | None, adapter: str | None
+) -> Any:
+    """The mode that was asked for; None: that of the adapter."""
     from basam.method import BiasMode
     from basam.mode_files import read_mode
 
@@ -52,6 +54,8 @@ def parse_mode(plain: bool, slope: float | None, positions: Positions | None, mo
         raise typer.BadParameter("plain SAM takes no --slope, --positions or --mode", param_hint="--plain")
     if plain:
         return BiasMode.off()
+    if adapter is not None and slope is None and positions is None and mode_file is None:
+        return None
     changes: dict[str, Any] = {}
     if slope is not None:
         changes["slope"] = slope
@@ -75,6 +79,7 @@ def segment(
         list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="A box in pixels; one mask a box. Repeatable.")
     ] = None,
     model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
+    adapter: Annotated[str | None, typer.Option(help="A folder of basam tune, or its hub name.", show_default=False)] = None,
     long_side: Annotated[str, typer.Option(metavar="native|N", help="Resize so that the long side has N pixels.")] = "native",
     max_side: Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")] = 4096,
     plain: Annotated[bool, typer.Option("--plain", help="SAM without the correction, for comparison.")] = False,
@@ -100,7 +105,7 @@ def segment(
     side = parse_long_side(long_side)
     if points and len(boxes) > 1:
         raise typer.BadParameter("points go with one box or none", param_hint="--point")
-    correction = parse_mode(plain, slope, positions, mode)
+    correction = parse_mode(plain, slope, positions, mode, adapter)
 
     import torch
     from rich.console import Console
@@ -113,7 +118,12 @@ def segment(
         from basam.predictor import Predictor
 
         predictor = Predictor.from_pretrained(
-            model, correction, dtype=getattr(torch, dtype.value), device=torch.device(device), max_side=max_side
+            model,
+            correction,
+            adapter=adapter,
+            dtype=getattr(torch, dtype.value),
+            device=torch.device(device),
+            max_side=max_side,
         )
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         errors.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What a run was made with: the model's weights, the data, the versions of the libraries."""
+"""What a run was made with: the data and the versions of the libraries."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import platform
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-
-import torch
-from torch import nn
 
 LIBRARIES = (
     "torch",
@@ -21,15 +18,6 @@ LIBRARIES = (
     "opencv-python-headless",
     "accelerate",
 )
-
-
-def model_fingerprint(model: nn.Module) -> str:
-    """SHA-256 over names, types, shapes and bytes of the state dict, in the order of names."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def names_fingerprint(names: Iterable[str]) -> str:

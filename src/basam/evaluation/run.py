@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from basam.data import Dataset, Issues, Sample, open_dataset
 from basam.evaluation.detections import read_detections
 from basam.evaluation.distributed import Processes, processes
-from basam.evaluation.fingerprint import file_fingerprint, model_fingerprint, names_fingerprint, versions
+from basam.evaluation.fingerprint import file_fingerprint, names_fingerprint, versions
 from basam.evaluation.lines import Results
 from basam.evaluation.pool import MetricPool
 from basam.evaluation.questions import askers
@@ -25,6 +25,7 @@ from basam.evaluation.settings import Settings
 from basam.evaluation.stages import Stages
 from basam.evaluation.store import RunFolder
 from basam.evaluation.tables import lines_of, make_row, write_summary
+from basam.families.checkpoints import model_fingerprint
 from basam.predictor import Predictor
 
 Progress = Callable[[int, int], None]  # images done and images in all, of this process
@@ -69,8 +70,13 @@ def evaluate(
     samples = chosen(dataset, settings.limit)
     detections = None if settings.detections is None else read_detections(settings.detections, dataset)
     predictor = Predictor.from_pretrained(
-        settings.model, settings.mode, dtype=getattr(torch, settings.dtype), device=group.device(settings.device)
+        settings.model,
+        settings.mode,
+        adapter=settings.adapter,
+        dtype=getattr(torch, settings.dtype),
+        device=group.device(settings.device),
     )
+    settings = replace(settings, mode=predictor.attachment.mode)
     workers = group.workers() if workers is None else workers
     folder = RunFolder(Path(out))
     if group.is_main:
@@ -128,6 +134,7 @@ def describe(settings: Settings, dataset: Dataset, samples: Sequence[Sample], pr
         "model": {
             **predictor.family.describe(predictor.model),
             "sha256": model_fingerprint(predictor.model),
+            "slopes": None if (learned := predictor.attachment.learned) is None else learned().tolist(),
         },
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from basam.evaluation.metrics import METRICS, metrics_for
@@ -41,10 +41,10 @@ class Settings:
 
     Attributes:
         kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`.
-        model: what `basam.load` takes.
+        model: what `basam.load` takes; adapter: likewise.
         sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them.
         methods: keys of `METHODS`.
-        mode: the correction of method `basam`.
+        mode: the correction of method `basam`. None: that of the adapter, or `BiasMode()` where there is none.
         prompts: made from the ground truth; detections: a detector's results JSON, as one more prompt.
         metrics: keys of `METRICS`; empty: those of the data set's kind.
         seed: of the prompts.
@@ -63,9 +63,10 @@ class Settings:
     images: str | None = None
     masks: str | None = None
     model: str = "nano"
+    adapter: str | None = None
     sizes: tuple[int | str, ...] = (NATIVE,)
     methods: tuple[str, ...] = tuple(METHODS)
-    mode: BiasMode = field(default_factory=BiasMode)
+    mode: BiasMode | None = None
     prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"),)
     detections: str | None = None
     metrics: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from basam.evaluation.lines import Line, Results, read_lines, to_text
 from basam.writing import replacing
 
 # Settings that do not change a figure: data and model are compared by their fingerprints.
-FREE = ("root", "images", "masks", "model", "detections", "device")
+FREE = ("root", "images", "masks", "model", "adapter", "detections", "device")
 
 
 class RunMismatchError(ValueError):

@@ -5,6 +5,7 @@ Pickled files go through `torch.load(weights_only=True)`, which builds tensors a
 
 from __future__ import annotations
 
+import hashlib
 import re
 import warnings
 import zipfile
@@ -147,6 +148,15 @@ def looks_like(keys: Iterable[str]) -> str:
         if any(part in key for key in keys):
             return f"it looks like {name}"
     return f"a state dict of {len(keys)} tensors, the first: {', '.join(keys[:3])}"
+
+
+def model_fingerprint(model: nn.Module) -> str:
+    """SHA-256 over names, types, shapes and bytes of the state dict, in the order of names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def problems(path: Path, name: str, **found: Iterable[str]) -> UnsupportedModelError | None:
