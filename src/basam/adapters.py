@@ -90,7 +90,10 @@ def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, An
         temporary.write_text(card, encoding="utf-8")
     header = {"format": FORMAT, "base": adapter.base, "base_sha256": adapter.base_sha256, "lora_scale": repr(adapter.lora_scale)}
     with replacing(folder / TENSORS) as temporary:
-        save_file(adapter.tensors(), temporary, header)
+        try:
+            save_file(adapter.tensors(), temporary, header)
+        except SafetensorError as error:
+            raise OSError(f"{folder / TENSORS} cannot be written: {error}") from error
 
 
 def read_adapter(folder: str | os.PathLike[str]) -> Adapter:

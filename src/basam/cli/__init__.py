@@ -13,6 +13,7 @@ from basam.cli.evaluate import evaluate
 from basam.cli.info import info
 from basam.cli.scenes import scenes
 from basam.cli.segment import segment
+from basam.cli.tune import tune
 
 app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -38,6 +39,7 @@ app.command()(info)
 app.command()(download)
 app.command()(scenes)
 app.command()(calibrate)
+app.command()(tune)
 
 
 def main() -> None:

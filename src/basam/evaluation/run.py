@@ -111,11 +111,11 @@ def no_progress(done: int, whole: int) -> None:
     """Nobody asked."""
 
 
-def chosen(dataset: Dataset, limit: int | None) -> list[Sample]:
+def chosen(samples: Dataset | Sequence[Sample], limit: int | None) -> list[Sample]:
     """All samples, or `limit` of them, evenly spaced: names often sort by kind, and the first ones would all be alike."""
-    if limit is None or limit >= len(dataset):
-        return list(dataset)
-    return [dataset[index * len(dataset) // limit] for index in range(limit)]
+    if limit is None or limit >= len(samples):
+        return list(samples)
+    return [samples[index * len(samples) // limit] for index in range(limit)]
 
 
 def describe(settings: Settings, dataset: Dataset, samples: Sequence[Sample], predictor: Predictor) -> dict[str, Any]:

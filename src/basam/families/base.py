@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from basam.method import BiasMode
 from basam.slopes import LearnedSlopes
@@ -156,6 +158,28 @@ class Family(ABC):
         points `(K, P, 2)` and boxes `(K, 4)` in pixels of the encoder's input, labels `(K, P)` of 1 and 0, masks
         `(K, 1, 4 H, 4 W)` logits.
         """
+
+
+    def decode_each(
+        self,
+        model: nn.Module,
+        features: Any,
+        *,
+        points: Tensor | None,
+        labels: Tensor | None,
+        boxes: Tensor | None,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """`decode` of B images encoded together, with one prompt each: `(B, M, 4 H, 4 W)` and `(B, M)`."""
+        prompts = {"points": points, "labels": labels, "boxes": boxes}
+        count = next(len(prompt) for prompt in prompts.values() if prompt is not None)
+        answers = []
+        for index in range(count):
+            one = tree_map_only(Tensor, lambda tensor: tensor[index : index + 1], features)  # noqa: B023
+            mine = {name: None if prompt is None else prompt[index : index + 1] for name, prompt in prompts.items()}
+            answers.append(self.decode(model, one, **mine, masks=None, multimask=multimask))
+        logits, scores = zip(*answers, strict=True)
+        return torch.cat(logits), torch.cat(scores)
 
 
 class Replaced:

@@ -90,6 +90,27 @@ class TransformersSam(Family):
         return output.pred_masks.flatten(0, 1), output.iou_scores.flatten(0, 1)
 
 
+    def decode_each(
+        self,
+        model: Any,
+        features: dict[str, Any],
+        *,
+        points: Tensor | None,
+        labels: Tensor | None,
+        boxes: Tensor | None,
+        multimask: bool,
+    ) -> tuple[Tensor, Tensor]:
+        # Upstream's prompts are (images, prompts an image, ...), so one call does.
+        output = model(
+            input_points=None if points is None else points.unsqueeze(1),
+            input_labels=None if labels is None else labels.unsqueeze(1),
+            input_boxes=None if boxes is None else boxes.unsqueeze(1),
+            multimask_output=multimask,
+            **features,
+        )
+        return output.pred_masks.flatten(0, 1), output.iou_scores.flatten(0, 1)
+
+
 def expand(features: Any, count: int) -> Any:
     """One image's features `(1, ...)`, or a list of them, for `count` prompts along the batch."""
     if isinstance(features, list):

@@ -160,12 +160,12 @@ def measure_photo(
     predictor: Predictor,
     sample: Sample,
     modes: Sequence[BiasMode],
-    sizes: Sequence[int],
+    sizes: Sequence[int | None],
     prompts: Sequence[PromptSpec],
     seed: int,
     issues: Issues,
 ) -> dict[BiasMode, tuple[float, ...]]:
-    """Mean IoU of one photograph for every mode and size; it is read once.
+    """Mean IoU of one photograph for every mode and size (None: its own); it is read once.
 
     Raises:
         SampleError: it cannot be read.

@@ -1,0 +1,181 @@
+"""Batches to tune on: a pure function of seed and step, whatever the number of processes, and whether a run was interrupted.
+
+A batch is a dict of B photographs with one object and one prompt each:
+
+- `pixels` `(B, 3, H, W)` normalised; what is padded is 0
+- `targets` `(B, h, w)` share of the object in each pixel of the decoder's masks, 0 to 1
+- `valid` `(B, h, w)` share of the photograph in it; 0 where it is padding
+- `points` `(B, P, 2)` x, y in pixels of `pixels` with `labels` `(B, P)`, or `boxes` `(B, 4)`
+- `multimask` whether the three masks for ambiguous prompts are asked for, instead of the single one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from basam.data import Issues, SampleError
+from basam.evaluation.prompts import Prompt, PromptSpec, make_prompt
+from basam.families.base import Family, Geometry
+from basam.resize import Frame
+from basam.tuning.augment import Augment, cropped
+from basam.tuning.buckets import Buckets, Item, Sizes, items_of
+from basam.tuning.pictures import Pictures, shrink
+from basam.tuning.sources import Portion
+
+# What people give, and what the evaluation asks for: boxes, exact and careless, and points.
+MIX = tuple(PromptSpec.parse(text) for text in ("gt-box", "noisy-box", "gt-point", "random-point", "k-points:3+1"))
+MASK_PIXELS = 4  # pixels of a mask a patch side
+# A photograph that turns out to be broken is replaced by the next draw, so often at most.
+REPLACEMENTS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What a step does with each of its photographs, known without decoding one: so every process knows all of it."""
+
+    items: list[Item]
+    shares: list[float]  # of both sides that its crop keeps
+    frames: list[Frame]
+    spec: PromptSpec
+    multimask: bool
+
+
+class TuningBatches:
+    """Makes the batches of a run, as `trainer.Batches` wants them.
+
+    Args:
+        portions: what is trained on.
+        family, geometry: of the model: its normalisation and patch.
+        batch_size: photographs a step, in all processes together.
+        sizes: long sides to train at; one for all photographs of a step, unless they keep their own.
+        mix: kinds of prompts; one is drawn for each step.
+        sampling: see `items_of`.
+
+    Attributes:
+        issues: what was wrong with the data so far.
+
+    Raises:
+        ValueError: see `items_of`; sizes smaller than a patch; an empty mix.
+    """
+
+    def __init__(
+        self,
+        portions: Sequence[Portion],
+        family: Family,
+        geometry: Geometry,
+        *,
+        batch_size: int,
+        sizes: Sizes,
+        seed: int = 0,
+        mix: Sequence[PromptSpec] = MIX,
+        sampling: str = "balanced",
+        augment: Augment | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size}: at least one photograph a step is needed")
+        if sizes.high < geometry.patch:
+            raise ValueError(f"sizes {sizes}: smaller than a patch ({geometry.patch} px)")
+        if not mix:
+            raise ValueError("no prompt: give at least one kind")
+        self.family, self.geometry = family, geometry
+        self.batch_size, self.sizes, self.seed, self.mix = batch_size, sizes, seed, tuple(mix)
+        self.augment = Augment() if augment is None else augment
+        self.issues = Issues()
+        self.items = items_of(portions, sampling, self.issues)
+        self.buckets = Buckets(self.items, sizes.native)
+        # Enough for the smallest crop at the largest size, whose own sides may be reduced a little.
+        self.pictures = Pictures(None if sizes.native else round(sizes.high / self.augment.crop) + 1)
+
+    def draw(self, step: int) -> Draw:
+        """What step number `step` is made of."""
+        generator = np.random.default_rng([self.seed, step])
+        items = self.buckets.draw(generator, self.batch_size)
+        spec = self.mix[generator.integers(len(self.mix))]
+        # One click may mean a part or the whole: then the three masks are trained as well.
+        multimask = spec.kind in ("gt-point", "random-point") and bool(generator.random() < 0.5)
+        low, high, patch = max(self.sizes.low, self.geometry.patch), self.sizes.high, self.geometry.patch
+        long_side = int(generator.integers(low, high + 1))
+        shares = [self.augment.share(generator) for _ in items]
+        frames = []
+        for item, share in zip(items, shares, strict=True):
+            height, width = cropped(item.height, share), cropped(item.width, share)
+            target = max(patch, min(high, max(height, width))) if self.sizes.native else long_side
+            frames.append(Frame.fit(height, width, target, patch, False))
+        padded = max(frame.padded[0] for frame in frames), max(frame.padded[1] for frame in frames)
+        frames = [Frame(frame.resized, frame.resized, padded) for frame in frames]
+        return Draw(items, shares, frames, spec, multimask)
+
+    def describe(self, step: int) -> str:
+        """The photographs of a step and what is asked of them."""
+        draw = self.draw(step)
+        return f"{draw.spec} of {', '.join(str(item.sample.image_path) for item in draw.items)}"
+
+    def make(self, step: int, part: int, parts: int) -> dict[str, Any]:
+        """Part `part` of `parts` of the batch of a step.
+
+        Raises:
+            ValueError: the batch cannot be cut into `parts` equal parts.
+            SampleError: so many photographs are broken that none was found to take the place of one.
+        """
+        if self.batch_size % parts:
+            raise ValueError(f"batch_size={self.batch_size} cannot be shared by {parts} (processes times accumulation)")
+        draw, size = self.draw(step), self.batch_size // parts
+        made = [self.example(draw, step, number) for number in range(part * size, (part + 1) * size)]
+        pixels, targets, valid, prompts = zip(*made, strict=True)
+        stacked = {"pixels": torch.cat(pixels), "targets": torch.cat(targets), "valid": torch.cat(valid)}
+        return {**stacked, **together(prompts), "multimask": draw.multimask}
+
+    def example(self, draw: Draw, step: int, number: int) -> tuple[Tensor, Tensor, Tensor, Prompt]:
+        """Pixels, target and valid share (with a batch of one) and prompt of one photograph of a step."""
+        generator = np.random.default_rng([self.seed, step, 1, number])
+        item, frame, share = draw.items[number], draw.frames[number], draw.shares[number]
+        for attempt in range(REPLACEMENTS + 1):
+            try:
+                picture = self.pictures.read(item.sample)
+                break
+            except SampleError as error:
+                if attempt == REPLACEMENTS:
+                    raise
+                warnings.warn(f"{error}: another photograph takes its place", stacklevel=2)
+                # Another photograph in the frame of this one: all other processes know that frame already.
+                item = self.items[generator.integers(len(self.items))]
+        mask = picture.masks[generator.integers(len(picture.masks))]
+        image, mask = self.augment.place(picture.image, mask, share, generator)
+        size = frame.resized[1], frame.resized[0]
+        image = self.augment.recolour(image.resize(size, Image.Resampling.BILINEAR), generator)
+        pixels = frame.image_in(np.asarray(image), self.family.mean, self.family.std)
+        mask = shrink(mask, size)
+        prompt = make_prompt(
+            draw.spec, mask, seed=int(generator.integers(2**31)), sample_id=item.sample.id, instance_id=str(number)
+        )
+        return pixels, self.to_mask(mask, frame), self.to_mask(np.ones_like(mask), frame), prompt
+
+    def to_mask(self, mask: np.ndarray, frame: Frame) -> Tensor:
+        """`(1, h, w)`: the share of `mask`, of the resized image, in every pixel of the decoder's masks."""
+        (height, width), (up, across) = frame.resized, frame.padded
+        whole = F.pad(torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32)), (0, across - width, 0, up - height))
+        return F.avg_pool2d(whole[None], self.geometry.patch // MASK_PIXELS)
+
+
+def together(prompts: Sequence[Prompt]) -> dict[str, Tensor]:
+    """Prompts of one kind as tensors; one with fewer points repeats its first, which is inside the object."""
+    boxes = [prompt.box for prompt in prompts if prompt.box is not None]
+    if boxes:
+        return {"boxes": torch.from_numpy(np.stack(boxes)).float()}
+    given = [(prompt.points, prompt.labels) for prompt in prompts if prompt.points is not None and prompt.labels is not None]
+    most = max(len(labels) for _, labels in given)
+    orders = [[*range(len(labels)), *[0] * (most - len(labels))] for _, labels in given]
+    return {
+        "points": torch.from_numpy(np.stack([points[order] for (points, _), order in zip(given, orders, strict=True)])).float(),
+        "labels": torch.from_numpy(np.stack([labels[order] for (_, labels), order in zip(given, orders, strict=True)])),
+    }

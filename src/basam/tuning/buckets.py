@@ -1,0 +1,130 @@
+"""Which photographs come together in a batch: those of about one shape, drawn by weight, as a pure function of the step."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from basam.data import Issue, Issues, Sample
+from basam.tuning.sources import Portion
+
+# Width by height of photographs in one bucket differs by at most a factor of 2 ** (1 / 3).
+ASPECTS_AN_OCTAVE = 3
+# At their own sizes, long sides in one bucket differ by at most a factor of 2 ** (1 / 2).
+SIZES_AN_OCTAVE = 2
+SAMPLING = ("balanced", "proportional")
+TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
+ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A photograph to train on, with its upright size in pixels and its share of all draws."""
+
+    sample: Sample
+    height: int
+    width: int
+    weight: float
+
+    @property
+    def long_side(self) -> int:
+        return max(self.height, self.width)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Long sides in pixels that are trained at: drawn from `low` to `high`, or the photographs' own up to `high`."""
+
+    low: int
+    high: int
+    native: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.low <= self.high:
+            raise ValueError(f"sizes {self.low}-{self.high}: two numbers of pixels are needed, the smaller one first")
+
+    @classmethod
+    def parse(cls, text: str, max_side: int) -> Sizes:
+        """`512-2048`, `1024` or `native`.
+
+        Raises:
+            ValueError: none of these.
+        """
+        if text == "native":
+            return cls(1, max_side, True)
+        parts = text.split("-")
+        if len(parts) > 2 or not all(part.isdigit() for part in parts):
+            raise ValueError(f"sizes {text!r}: LOW-HIGH, one number of pixels or 'native' is needed, such as 512-2048")
+        return cls(int(parts[0]), int(parts[-1]))
+
+    def __str__(self) -> str:
+        return "native" if self.native else f"{self.low}-{self.high}" if self.low < self.high else str(self.low)
+
+
+def size_of(sample: Sample) -> tuple[int, int]:
+    """Upright height and width of a photograph, from its header. Raises OSError where there is none."""
+    with Image.open(sample.image_path) as image:
+        width, height = image.size
+        return (width, height) if image.getexif().get(ORIENTATION) in TURNED else (height, width)
+
+
+def items_of(portions: Sequence[Portion], sampling: str, issues: Issues) -> list[Item]:
+    """All training photographs; what has no readable header is left out and told in `issues`.
+
+    Args:
+        sampling: `balanced`: every data set is drawn equally often; `proportional`: every photograph is.
+
+    Raises:
+        ValueError: unknown `sampling`, or no photograph at all.
+    """
+    if sampling not in SAMPLING:
+        raise ValueError(f"sampling={sampling!r}: allowed are {', '.join(SAMPLING)}")
+    found: list[list[tuple[Sample, tuple[int, int]]]] = []
+    for portion in portions:
+        sized = []
+        for sample in portion.train:
+            try:
+                sized.append((sample, size_of(sample)))
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+                issues.add(Issue("unreadable-image", str(sample.image_path), str(error)))
+        if sized:
+            found.append(sized)
+        elif portion.train:
+            raise ValueError(f"{portion.title}: none of its {len(portion.train)} photographs can be read")
+    whole = sum(len(sized) for sized in found)
+    if not whole:
+        raise ValueError("there is no photograph to train on")
+    return [
+        Item(sample, *size, 1 / (len(found) * len(sized)) if sampling == "balanced" else 1 / whole)
+        for sized in found
+        for sample, size in sized
+    ]
+
+
+class Buckets:
+    """Items by shape (and by size, where they keep their own).
+
+    A bucket is drawn by the weight of what is in it and then its items by theirs, so that every item is drawn as often as
+    its weight says, whatever the buckets.
+    """
+
+    def __init__(self, items: Sequence[Item], native: bool) -> None:
+        groups: dict[tuple[int, int], list[Item]] = defaultdict(list)
+        for item in items:
+            aspect = round(ASPECTS_AN_OCTAVE * math.log2(item.width / item.height))
+            size = round(SIZES_AN_OCTAVE * math.log2(item.long_side)) if native else 0
+            groups[aspect, size].append(item)
+        self.groups = [groups[key] for key in sorted(groups)]
+        self.weights = [np.array([item.weight for item in group]) for group in self.groups]
+        self.totals = np.array([weights.sum() for weights in self.weights])
+
+    def draw(self, generator: np.random.Generator, count: int) -> list[Item]:
+        """`count` items of one bucket."""
+        number = generator.choice(len(self.groups), p=self.totals / self.totals.sum())
+        group, weights = self.groups[number], self.weights[number]
+        return [group[index] for index in generator.choice(len(group), size=count, p=weights / weights.sum())]

@@ -1,0 +1,94 @@
+"""The module that is trained: a prepared model with its slopes, which takes a batch and returns its loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from basam.families import family_of
+from basam.tuning.losses import LossWeights, prompt_losses
+from basam.tuning.ways import slopes_of
+
+# What is padded is decided: probability 0, so that neither loss sees it.
+NOTHING = -30.0
+
+
+@dataclass(frozen=True)
+class TuneLoss:
+    """Shares of the losses. `boundary`: how much more a pixel at the edge of the object counts in the cross entropy."""
+
+    bce: float = 1.0
+    dice: float = 1.0
+    iou: float = 1.0
+    boundary: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name}={value}: at least 0 is needed")
+        if not self.bce and not self.dice:
+            raise ValueError("bce and dice are both 0: nothing would be learnt of masks")
+
+
+class Tuned(nn.Module):
+    """Args:
+    model: as `ways.prepare` leaves it.
+    loss: shares of the losses.
+    slope_rate: the learning rate of slopes, as a multiple of that of weights.
+    """
+
+    def __init__(self, model: nn.Module, loss: TuneLoss | None = None, slope_rate: float = 1.0) -> None:
+        super().__init__()
+        self.model = model
+        # They are no part of the model; here they are seen by the optimiser and shared between processes.
+        self.slopes = slopes_of(model)
+        self.loss = TuneLoss() if loss is None else loss
+        self.slope_rate = slope_rate
+        self.family = family_of(model)
+
+    def train(self, mode: bool = True) -> Tuned:
+        """As usual, but running statistics (TinyViT's) stay those of the base."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
+
+    def rate_of(self, name: str) -> float:
+        """Multiple of the learning rate for a parameter."""
+        return self.slope_rate if name.startswith("slopes.") else 1.0
+
+    def decays(self, name: str, parameter: Tensor) -> bool:
+        """Whether a parameter is decayed: matrices are, slopes are not (decay would pull them to 1)."""
+        return parameter.ndim >= 2 and not name.startswith("slopes.")
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """`loss` and `iou`, means over the batch (see `batches`)."""
+        pixels = batch["pixels"]
+        features = self.family.encode(self.model, pixels)
+        # Coordinates of a large image do not fit bfloat16, so only the encoder runs in low precision.
+        with torch.autocast(pixels.device.type, enabled=False):
+            logits, predicted = self.family.decode_each(
+                self.model,
+                features,
+                points=batch.get("points"),
+                labels=batch.get("labels"),
+                boxes=batch.get("boxes"),
+                multimask=batch["multimask"],
+            )
+            valid = batch["valid"]
+            logits = logits.float().masked_fill(valid[:, None] == 0, NOTHING)
+            weights = LossWeights(focal=0.0, bce=self.loss.bce, dice=self.loss.dice, iou=self.loss.iou)
+            pixel_weight = valid * (1 + self.loss.boundary * edges(batch["targets"]))
+            losses, reached = prompt_losses(logits, predicted.float(), batch["targets"], weights, pixel_weight)
+        return {"loss": losses.mean(), "iou": reached.mean()}
+
+
+def edges(target: Tensor) -> Tensor:
+    """How much of the object begins or ends in the 3 x 3 pixels around each, 0 to 1: `(B, h, w)` alike."""
+    around = F.pad(target[:, None], (1, 1, 1, 1), mode="replicate")
+    return (F.max_pool2d(around, 3, 1) + F.max_pool2d(-around, 3, 1))[:, 0]

@@ -1,0 +1,119 @@
+"""How good the weights of a step are, on photographs that are not trained on, and which step is kept."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from basam.data import Issues, SampleError
+from basam.evaluation.calibration.labelled import measure_photo
+from basam.evaluation.prompts import PromptSpec
+from basam.evaluation.run import chosen
+from basam.evaluation.store import read_json, write_json
+from basam.predictor import Predictor
+from basam.tuning.sources import Portion
+
+PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
+# Sums over the photographs of all processes.
+Reduce = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean IoU of one step, by data set and in the mean of data sets; `seconds` were spent on training until then."""
+
+    step: int
+    by_data: dict[str, float]
+    seconds: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.by_data.values())
+
+
+@dataclass
+class Scores:
+    """The scores of a run, kept in a file so that a resumed run knows them."""
+
+    path: Path
+    scores: list[Score] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> Scores:
+        """Those in the file; none where there is no file."""
+        return cls(path, [Score(**entry) for entry in read_json(path)["scores"]] if path.is_file() else [])
+
+    def has(self, step: int) -> bool:
+        return any(score.step == step for score in self.scores)
+
+    @property
+    def best(self) -> Score:
+        """The highest mean; the earliest of several."""
+        return max(self.scores, key=lambda score: score.mean)
+
+    def add(self, score: Score, write: bool) -> None:
+        """Take in a score; `write` it to the file (one process does)."""
+        self.scores.append(score)
+        if write:
+            write_json(self.path, {"scores": [asdict(one) for one in self.scores]})
+
+
+class Validator:
+    """Measures mean IoU, with boxes and points of the ground truth, one mask a prompt, as the evaluation does.
+
+    Args:
+        predictor: on the model that is trained.
+        portions: with photographs to validate on.
+        sizes: long sides in pixels; None: the photographs' own.
+        count: photographs of each data set at most, evenly spaced.
+        rank, processes: this process measures every `processes`-th of them.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        portions: Sequence[Portion],
+        sizes: Sequence[int | None],
+        *,
+        count: int,
+        seed: int,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        self.predictor, self.sizes, self.seed = predictor, tuple(sizes), seed
+        self.rank, self.processes = rank, processes
+        self.samples = {portion.title: chosen(portion.val, count) for portion in portions if portion.val}
+        self.issues = Issues()
+
+    def measure(self, step: int, seconds: float, reduce: Reduce) -> Score:
+        """The score of the model as it is.
+
+        Raises:
+            ValueError: no photograph of a data set can be read.
+        """
+        model, mode = self.predictor.model, self.predictor.attachment.mode
+        model.eval()
+        issues = Issues()
+        sums = torch.zeros(len(self.samples), 2, dtype=torch.float64)
+        for index, samples in enumerate(self.samples.values()):
+            for sample in samples[self.rank :: self.processes]:
+                try:
+                    found = measure_photo(self.predictor, sample, [mode], self.sizes, PROMPTS, self.seed, issues)[mode]
+                except SampleError as error:
+                    issues.add(error.issue)
+                    continue
+                sums[index] += torch.tensor([statistics.fmean(found), 1.0], dtype=torch.float64)
+        self.predictor.reset_image()
+        if not len(self.issues):
+            self.issues = issues
+        totals = reduce(sums)
+        by_data = {}
+        for title, (total, number) in zip(self.samples, totals.tolist(), strict=True):
+            if not number:
+                raise ValueError(f"{title}: none of the photographs to validate on can be read")
+            by_data[title] = total / number
+        return Score(step, by_data, seconds)
