@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from basam.attaching import attach
@@ -90,10 +90,7 @@ def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, An
         temporary.write_text(card, encoding="utf-8")
     header = {"format": FORMAT, "base": adapter.base, "base_sha256": adapter.base_sha256, "lora_scale": repr(adapter.lora_scale)}
     with replacing(folder / TENSORS) as temporary:
-        try:
-            save_file(adapter.tensors(), temporary, header)
-        except SafetensorError as error:
-            raise OSError(f"{folder / TENSORS} cannot be written: {error}") from error
+        temporary.write_bytes(save(adapter.tensors(), header))
 
 
 def read_adapter(folder: str | os.PathLike[str]) -> Adapter:

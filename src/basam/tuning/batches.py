@@ -103,8 +103,10 @@ class TuningBatches:
         spec = self.mix[generator.integers(len(self.mix))]
         # One click may mean a part or the whole: then the three masks are trained as well.
         multimask = spec.kind in ("gt-point", "random-point") and bool(generator.random() < 0.5)
-        low, high, patch = max(self.sizes.low, self.geometry.patch), self.sizes.high, self.geometry.patch
-        long_side = int(generator.integers(low, high + 1))
+        high, patch = self.sizes.high, self.geometry.patch
+        # Whole patches, as long as there are any in the range: what is padded teaches nothing.
+        low = min(-(-self.sizes.low // patch), high // patch)
+        long_side = min(high, max(patch * int(generator.integers(low, high // patch + 1)), self.sizes.low))
         shares = [self.augment.share(generator) for _ in items]
         frames = []
         for item, share in zip(items, shares, strict=True):

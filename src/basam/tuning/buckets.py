@@ -70,6 +70,9 @@ def size_of(sample: Sample) -> tuple[int, int]:
     """Upright height and width of a photograph, from its header. Raises OSError where there is none."""
     with Image.open(sample.image_path) as image:
         width, height = image.size
+        # Asked for EXIF that is not at its beginning, Pillow decodes the whole of a PNG.
+        if image.format == "PNG" and "exif" not in image.info:
+            return height, width
         return (width, height) if image.getexif().get(ORIENTATION) in TURNED else (height, width)
 
 

@@ -74,6 +74,7 @@ class Tuning:
         self.portions = open_portions(*(list(map(Source.parse, given)) for given in (settings.data, settings.validation)))
         model = load(settings.model)
         self.base_sha256 = model_fingerprint(model)
+        torch.manual_seed(settings.seed)  # LoRA begins with random numbers
         prepare(model, settings.way, tuned_mode(settings.mode), slope=settings.slope, lora=settings.lora)
         if settings.checkpointing:
             keep_little(model)
