@@ -80,7 +80,9 @@ def test_a_missing_file_is_named(base, adapter, tmp_path, missing):
 def test_an_adapter_of_another_base_is_refused(adapter, tmp_path):
     write_adapter(tmp_path / "adapter", adapter, "")
     tiny_sam(seed=5).save_pretrained(tmp_path / "other")
-    with pytest.raises(AdapterError, match=r"was made for '.*base.*' with weights \w{12}; .* load the adapter with its own base"):
+    with pytest.raises(
+        AdapterError, match=r"was made for '.*base.*' with weights \w{12}; .* load the adapter with its own base"
+    ):
         basam.load(tmp_path / "other", adapter=tmp_path / "adapter")
 
 

@@ -88,7 +88,12 @@ def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, An
     write_mode(folder / MODE, adapter.mode, found)
     with replacing(folder / CARD) as temporary:
         temporary.write_text(card, encoding="utf-8")
-    header = {"format": FORMAT, "base": adapter.base, "base_sha256": adapter.base_sha256, "lora_scale": repr(adapter.lora_scale)}
+    header = {
+        "format": FORMAT,
+        "base": adapter.base,
+        "base_sha256": adapter.base_sha256,
+        "lora_scale": repr(adapter.lora_scale),
+    }
     with replacing(folder / TENSORS) as temporary:
         temporary.write_bytes(save(adapter.tensors(), header))
 

@@ -83,9 +83,7 @@ def check_slopes(mode: BiasMode, slopes: LearnedSlopes | None, geometry: Geometr
         return
     expected = (len(geometry.global_layers), geometry.heads)
     if tuple(slopes.log.shape) != expected:
-        raise ValueError(
-            f"learned slopes of {tuple(slopes.log.shape)} global layers and heads: this model has {expected[0]} and {expected[1]}"
-        )
+        raise ValueError(f"learned slopes of {tuple(slopes.log.shape)} global layers and heads: this model has {expected}")
 
 
 def global_attentions(model: nn.Module, geometry: Geometry) -> list[GridAttention]:

@@ -23,8 +23,12 @@ def tune(
     model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
     way: Annotated[str, typer.Option("--tune", help="What is trained: bias, decoder, lora or full.")] = "decoder",
     sizes: Annotated[
-        str | None, typer.Option(metavar="LOW-HIGH|N|native", help="Long sides in pixels, one drawn for each step.",
-                                 show_default="trained size to twice that")
+        str | None,
+        typer.Option(
+            metavar="LOW-HIGH|N|native",
+            help="Long sides in pixels, one drawn for each step.",
+            show_default="trained size to twice that",
+        ),
     ] = None,
     max_side: Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")] = 4096,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1000,

@@ -159,7 +159,6 @@ class Family(ABC):
         `(K, 1, 4 H, 4 W)` logits.
         """
 
-
     def decode_each(
         self,
         model: nn.Module,

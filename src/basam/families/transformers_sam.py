@@ -89,7 +89,6 @@ class TransformersSam(Family):
         )
         return output.pred_masks.flatten(0, 1), output.iou_scores.flatten(0, 1)
 
-
     def decode_each(
         self,
         model: Any,

@@ -11,10 +11,9 @@ A batch is a dict of B photographs with one object and one prompt each:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import warnings
 from typing import Any
 
 import numpy as np

@@ -28,7 +28,12 @@ def provenance(settings: TuneSettings, portions: Sequence[Portion], scores: Scor
         "tuned": settings.way,
         "base": settings.model,
         "data": [
-            {"title": one.title, "photographs": len(one.train), "validated on": one.validated_on or one.title, "of which": len(one.val)}
+            {
+                "title": one.title,
+                "photographs": len(one.train),
+                "validated on": one.validated_on,
+                "of which": len(one.val),
+            }
             for one in portions
         ],
         "sizes": str(settings.sizes_for(geometry.image_size)),
@@ -52,7 +57,8 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
     before, kept = found["validation"]["before"], found["validation"]["kept"]
     rows = [f"| {title} | {before.get(title, float('nan')):.4f} | {kept[title]:.4f} |" for title in kept]
     data = [
-        f"- {one['title']}: {one['photographs']} photographs; validated on {one['validated on']} ({one['of which']})"
+        f"- {one['title']}: {one['photographs']} photographs"
+        + (f"; validated on {one['of which']}: {one['validated on']}" if one["of which"] else "")
         for one in found["data"]
     ]
     parts = [
@@ -76,8 +82,8 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
         "",
         *data,
         "",
-        f"Long sides of {found['sizes']} px, {found['steps']} steps of {settings.batch_size} photographs (step {found['kept']} is "
-        f"kept), seed {found['seed']}, {found['seconds'] / 60:.1f} minutes, basam {found['basam']}, {found['date']}.",
+        f"Long sides of {found['sizes']} px, {found['steps']} steps of {settings.batch_size} photographs (step {found['kept']} "
+        f"is kept), seed {found['seed']}, {found['seconds'] / 60:.1f} minutes, basam {found['basam']}, {found['date']}.",
         "",
         "```console",
         f"$ {' '.join(command)}" if command else f"$ basam tune --tune {settings.way} ...",

@@ -60,12 +60,15 @@ class LossWeights:
     iou: float = 1.0
 
 
-def prompt_losses(logits: Tensor, predicted_iou: Tensor, target: Tensor, weights: LossWeights) -> tuple[Tensor, Tensor]:
+def prompt_losses(
+    logits: Tensor, predicted_iou: Tensor, target: Tensor, weights: LossWeights, pixels: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Loss and IoU of K prompts, each answered with M masks, of which the one with the least mask loss is trained.
 
     Args:
         logits: `(K, M, h, w)`; predicted_iou: `(K, M)`, all of them trained towards what their mask reaches.
         target: `(K, h, w)` in 0..1.
+        pixels: `(K, h, w)`: how much each pixel counts in the cross entropy. None: all alike.
 
     Returns:
         losses `(K,)`, and IoU `(K,)` of the trained masks.
@@ -75,7 +78,7 @@ def prompt_losses(logits: Tensor, predicted_iou: Tensor, target: Tensor, weights
     if weights.focal:
         masks = masks + weights.focal * focal_loss(logits, truth)
     if weights.bce:
-        masks = masks + weights.bce * bce_loss(logits, truth)
+        masks = masks + weights.bce * bce_loss(logits, truth, None if pixels is None else pixels[:, None])
     reached = intersection_over_union(logits, truth)
     best = masks.detach().argmin(1, keepdim=True)
     iou_error = (predicted_iou - reached).square().mean(1)

@@ -177,10 +177,8 @@ class Tuning:
         """Write the adapter where `score` is the best, and what is told of it in any case."""
         folder = self.out / ADAPTER
         is_best = score is self.scores.best
-        if is_best:
-            adapter = adapter_of(self.predictor.model, self.settings.model, self.base_sha256)
-        else:
-            adapter = read_adapter(folder)
+        model = self.predictor.model
+        adapter = adapter_of(model, self.settings.model, self.base_sha256) if is_best else read_adapter(folder)
         found = provenance(self.settings, self.portions, self.scores, self.geometry)
         write_adapter(folder, adapter, card(adapter, self.settings, found, self.command), found)
         by_data = ", ".join(f"{title} {value:.4f}" for title, value in score.by_data.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from basam.evaluation.prompts import PromptSpec
@@ -58,9 +58,9 @@ class TuneSettings:
     prompts: tuple[PromptSpec, ...] = MIX
     sampling: str = "balanced"
     augment: bool = True
-    loss: TuneLoss = TuneLoss()
+    loss: TuneLoss = field(default_factory=TuneLoss)
     ema: float = 0.99
-    lora: Lora = Lora()
+    lora: Lora = field(default_factory=Lora)
     slope: float = START_SLOPE
     mode: BiasMode | None = None
     validate_every: int = 100

@@ -91,7 +91,7 @@ def open_portion(source: Source, cut: bool) -> Portion:
     if own is not None:
         return Portion(dataset.name, dataset.title, dataset.samples, own.samples, own.title)
     train, val = set_aside(dataset)
-    return Portion(dataset.name, dataset.title, train, val, f"{len(val)} of {len(dataset)} of {dataset.split}, set aside")
+    return Portion(dataset.name, dataset.title, train, val, f"set aside of {dataset.split}")
 
 
 def open_split(source: Source, purpose: str) -> Dataset:
@@ -150,7 +150,7 @@ def check_apart(train: Iterable[Sample], val: Iterable[Sample]) -> None:
         for other in alike:
             if other.resolve() == path.resolve() or content(other) == digest:
                 raise OverlapError(
-                    f"{other} is trained on, and {path} is validated on: they are the same photograph. Take it out of one of them"
+                    f"{other} is trained on, and {path} is validated on: they are the same photograph. Take one of them out"
                 )
 
 

@@ -139,17 +139,19 @@ class Trainer:
         self.resume()
 
     def groups(self) -> list[dict[str, Any]]:
-        """Parameters with and without weight decay."""
-        parameters = list(self.average.parameters.values())
-        tables = [p for p in parameters if p.ndim >= 2]
-        others = [p for p in parameters if p.ndim < 2]
+        """Parameters by weight decay and by the multiple of the learning rate that they get.
+
+        A module may decide with `decays(name, parameter)` and `rate_of(name)`; otherwise tables are decayed and all have
+        the same rate.
+        """
+        decays = getattr(self.module, "decays", lambda name, parameter: parameter.ndim >= 2)
+        rate_of = getattr(self.module, "rate_of", lambda name: 1.0)
+        groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+        for name, parameter in self.average.parameters.items():
+            groups.setdefault((decays(name, parameter), rate_of(name)), []).append(parameter)
         return [
-            group
-            for group in (
-                {"params": tables, "weight_decay": self.plan.weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            )
-            if group["params"]
+            {"params": parameters, "weight_decay": self.plan.weight_decay if decayed else 0.0, "multiple": multiple}
+            for (decayed, multiple), parameters in sorted(groups.items(), key=lambda group: (not group[0][0], group[0][1]))
         ]
 
     @property
@@ -220,7 +222,7 @@ class Trainer:
         plan, accelerator = self.plan, self.accelerator
         rate = learning_rate(self.done, plan.steps, plan.rate, plan.warmup, plan.floor)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("multiple", 1.0)
         sums: dict[str, Tensor] = {}
         for remaining in reversed(range(plan.accumulate)):
             batch = self.send(next(parts), accelerator.device)

@@ -73,7 +73,9 @@ def prepare(model: nn.Module, way: str, mode: BiasMode, *, slope: float = START_
     if way not in WAYS:
         raise ValueError(f"tune={way!r}: allowed are {', '.join(WAYS)}")
     if mode.slopes != "learned" or not mode.strength:
-        raise ValueError(f"mode has slopes={mode.slopes!r}, strength={mode.strength:g}: learned slopes and a strength are needed")
+        raise ValueError(
+            f"mode has slopes={mode.slopes!r}, strength={mode.strength:g}: learned slopes and a strength are needed"
+        )
     geometry = family_of(model).geometry(model)
     if not geometry.global_layers:
         raise ValueError(f"{type(model).__name__} has no global layers, so there are no slopes to learn")
@@ -84,8 +86,7 @@ def prepare(model: nn.Module, way: str, mode: BiasMode, *, slope: float = START_
     slopes = LearnedSlopes.uniform(len(geometry.global_layers), geometry.heads, slope)
     attach(model, mode, slopes)
     if way == "decoder":
-        decoder: nn.Module = model.mask_decoder  # so named in every family
-        decoder.requires_grad_(True)
+        model.get_submodule("mask_decoder").requires_grad_(True)  # so named in every family
     elif way == "full":
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(FIXED.search(name) is None)
