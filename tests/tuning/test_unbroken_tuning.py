@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 from small_run import start
-
 from typer.testing import CliRunner
 
 from basam.adapters import read_adapter

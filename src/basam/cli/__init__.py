@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from basam import __version__
+from basam.cli.benchmark import benchmark
 from basam.cli.calibrate import calibrate
 from basam.cli.download import download
 from basam.cli.evaluate import evaluate
@@ -40,6 +41,7 @@ app.command()(download)
 app.command()(scenes)
 app.command()(calibrate)
 app.command()(tune)
+app.command()(benchmark)
 
 
 def main() -> None:

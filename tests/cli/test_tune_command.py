@@ -1,0 +1,116 @@
+"""`basam tune`: what is typed arrives, and what is wrong is told with exit status 2."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_run import write_pairs
+from tiny import tiny_sam
+from typer.testing import CliRunner
+
+import basam
+from basam.attaching import attachment_of
+from basam.cli import app
+from basam.method import BiasMode
+from basam.mode_files import write_mode
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    tiny_sam().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_pairs(tmp_path / "data", 6)
+
+
+def call(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["tune", *map(str, arguments), "--tracker", "none"])
+
+
+def test_what_is_typed_arrives(root: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    write_mode(tmp_path / "mode.json", BiasMode(positions="extend", slope=0.5))
+    options = "--tune lora --rank 3 --sizes 64-96 --steps 2 --batch-size 2 --validate-every 1 --validate-sizes 64 --seed 4"
+    options += " --prompts gt-box --slope 0.2 --boundary 2 --no-augment --no-checkpointing --sampling proportional"
+    given = ["--data", f"folder:{root}", "--model", model, *options.split(), "--mode", tmp_path / "mode.json", "--out", out]
+    result = call(*given)
+    assert result.exit_code == 0, result.output
+    for text in ("LoRA", "slopes", "100.00%", "step 1: IoU", "step 2/2", f"wrote {out}/adapter"):
+        assert text in result.output
+    mode = json.loads((out / "adapter" / "mode.json").read_text())
+    assert mode["mode"] == {**mode["mode"], "slopes": "learned", "schedule": "constant", "positions": "extend", "slope": 0.5}
+    assert (mode["found"]["seed"], mode["found"]["tuned"], mode["found"]["sizes"]) == (4, "lora", "64-96")
+    learned = attachment_of(basam.load(model, adapter=out / "adapter")).learned
+    assert learned().mean().item() == pytest.approx(0.2, rel=0.1)
+
+    again = call(*given, "--merge", tmp_path / "merged")
+    assert again.exit_code == 0, again.output
+    assert "step 1/2" not in again.output  # nothing was left to do
+    assert type(basam.load(tmp_path / "merged")).__name__ == "SamModel"
+
+
+def test_the_adapter_is_segmented_and_evaluated_with(root: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ["--tune", "bias", "--sizes", 64, "--steps", 1, "--batch-size", 2, "--slope", 3]
+    assert call("--data", f"folder:{root}", "--model", model, *options, "--out", out).exit_code == 0
+    photo = root / "images" / "photo00.png"
+    scores = {}
+    tuned = ["--adapter", out / "adapter"]
+    for name, more in (("tuned", tuned), ("plain", ["--plain"]), ("off", [*tuned, "--plain"])):
+        words = ["segment", photo, "--model", model, "--out", tmp_path / name, "--json", *more]
+        result = CliRunner().invoke(app, list(map(str, words)))
+        assert result.exit_code == 0, result.output
+        scores[name] = json.loads(result.stdout)[0]["predicted_iou"]
+    assert scores["off"] == scores["plain"] != scores["tuned"]
+    words = ["evaluate", "folder", root, "--model", model, "--adapter", out / "adapter", "--sizes", 64, "--methods", "basam"]
+    result = CliRunner().invoke(
+        app, list(map(str, [*words, "--metrics", "iou", "--workers", 0, "--limit", 1, "--out", tmp_path / "evaluated"]))
+    )
+    assert result.exit_code == 0, result.output
+    run = json.loads((tmp_path / "evaluated" / "run.json").read_text())
+    assert run["settings"]["mode"]["slopes"] == "learned"
+    assert run["model"]["slopes"][0] == pytest.approx([3, 3], rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tune", "hat"], "way='hat': allowed are bias, decoder, lora, full"),
+        (["--sizes", "big"], "sizes 'big': LOW-HIGH, one number of pixels or 'native'"),
+        (["--prompts", "mind-reading"], "prompt 'mind-reading' is unknown"),
+        (["--rate", "-1"], "rate=-1.0"),
+        (["--batch-size", "3", "--accumulate", "2"], "batch_size=3 cannot be shared"),
+        (["--mode", "absent.json"], "absent.json: no such mode file"),
+        (["--data", "photos:here"], "data 'photos:here': KIND:ROOT or KIND:ROOT:SPLIT"),
+        (["--data", "folder:nowhere"], "nowhere: no such folder"),
+        (["--model", "no-such-model"], "no-such-model"),
+        (["--validate-sizes", "64,big"], "numbers separated by commas are needed"),
+    ],
+)
+def test_what_cannot_be_run_is_told(options: list[str], message: str, root: Path, model: Path, tmp_path: Path) -> None:
+    given = ["--data", f"folder:{root}", "--model", model, *options, "--out", tmp_path / "run"]
+    result = call(*given)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
+    assert not (tmp_path / "run" / "adapter").exists()
+
+
+def test_empty_data_and_photographs_on_both_sides(root: Path, model: Path, tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / "empty" / folder).mkdir(parents=True)
+    result = call("--data", f"folder:{tmp_path / 'empty'}", "--model", model, "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "no pair of image and mask" in result.output
+    shutil.copytree(root, tmp_path / "copy")
+    both = ["--data", f"folder:{root}", "--validation", f"folder:{tmp_path / 'copy'}"]
+    result = call(*both, "--model", model, "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "they are the same photograph" in result.output
