@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: demo test test-slow lint bench zero-shot extrapolation clean
+.PHONY: demo test test-slow lint bench zero-shot extrapolation generalised clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ zero-shot: $(READY)
 
 extrapolation: $(READY)
 	$(BIN)/python benchmarks/extrapolation.py
+
+generalised: $(READY)
+	$(BIN)/python benchmarks/generalised.py
 
 clean:
 	rm -rf $(VENV) out runs

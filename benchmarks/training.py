@@ -82,7 +82,7 @@ def plain(model: Any) -> Any:
     from torch import nn
 
     from basam.families import family_of
-    from basam.tuning.tuned import TuneLoss, Tuned
+    from basam.tuning.tuned import Tuned, TuneLoss
 
     class Plain(Tuned):
         def __init__(self) -> None:

@@ -151,6 +151,10 @@ class BiasMode:
             return self.strength
         return self.strength * max(0.0, length_scale(tokens, trained_tokens) - 1.0)
 
+    def effective_slope(self, tokens: int, trained_tokens: int) -> float:
+        """The slope after strength and schedule, before it is spread over heads."""
+        return self.slope * self.mask_share(tokens, trained_tokens)
+
     def mask_slopes(self, heads: int, tokens: int, trained_tokens: int) -> Tensor | None:
         """Slopes of every head at this number of tokens, `(heads,)` float64; None where the mask is absent.
 
@@ -159,5 +163,5 @@ class BiasMode:
         """
         if self.slopes == "learned":
             raise ValueError("slopes='learned': the attachment of a model has them, not the mode")
-        slope = self.slope * self.mask_share(tokens, trained_tokens)
+        slope = self.effective_slope(tokens, trained_tokens)
         return head_slopes(heads, slope, self.slopes) if slope else None

@@ -53,7 +53,7 @@ def test_one_table(given: dict[str, Path], tmp_path: Path) -> None:
     content = json.loads((tmp_path / "benchmark.json").read_text())
     assert content["titles"] == {"folder": "pairs all", "dis5k": "DIS5K DIS-TE1"}
     iou = {(row["candidate"], row["kind"], row["method"], row["size"]): row["iou"] for row in content["rows"]}
-    assert len(iou) == 2 * 2 * (2 + 2 + 1)
+    assert len(iou) == 2 * 2 * (2 + 2) + 2
     assert ("thin", "folder", "basam", 64) not in iou
     assert iou["thin", "dis5k", "basam", 64] == iou["all", "dis5k", "basam", 64]
     assert iou["all", "dis5k", "plain", 96] == iou["zero-shot", "dis5k", "plain", 96]  # nothing but slopes was tuned
@@ -61,6 +61,7 @@ def test_one_table(given: dict[str, Path], tmp_path: Path) -> None:
     page = (tmp_path / "benchmark.md").read_text()
     assert f"| all, corrected | {iou['all', 'folder', 'basam', 64]:.3f} |" in page
     assert "| thin, corrected | - | - |" in page
+    assert "thin, uncorrected" not in page
     assert "| all | bias | 4 | 0 | 64-96 | 9 | 6 | 1.5 |" in page
     assert (tmp_path / "iou_gt-box.png").stat().st_size > 10_000
     assert "IoU, prompt gt-box, size 96" in result.output

@@ -18,7 +18,7 @@ def benchmark(
     ],
     adapter: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FOLDER[@KIND,KIND]", help="A row of the table; on data of these kinds only. Repeatable."),
+        typer.Option(metavar="NAME=FOLDER[@KIND,KIND]", help="Rows of the table; a specialist with @KIND. Repeatable."),
     ] = None,
     model: Annotated[
         str, typer.Option(help="The base: 'nano' (embedded), a checkpoint folder or file, or a hub name.")
@@ -41,6 +41,7 @@ def benchmark(
 ) -> None:
     """Compare a base with adapters, each with and without the correction, on the test splits of several data sets.
 
+    An adapter with @KIND is a specialist: measured on data of these kinds only, with its correction.
     OUT gets benchmark.md, benchmark.json, a plot a prompt, and below runs/ what basam evaluate writes.
     """
     long_sides, names = parse_sizes(sizes), split_names("--prompts", prompts)

@@ -22,7 +22,7 @@ ZERO_SHOT = "zero-shot"
 METHODS = {"plain": "uncorrected", "basam": "corrected"}
 # Keys of `metrics.METRICS`: what the papers of each kind report first, and IoU, which all have in common.
 METRICS = {
-    "dis5k": ("iou", "boundary_iou", "weighted_f"),
+    "dis5k": ("iou", "boundary_iou", "mae"),
     "duts": ("iou", "f_measure", "mae"),
     "cod10k": ("iou", "s_measure", "weighted_f"),
 }
@@ -31,11 +31,18 @@ USUAL = ("iou", "dice")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row of the table: an adapter (None: the base as it is), on data of some kinds only (empty: all)."""
+    """Rows of the table: an adapter (None: the base as it is) with and without the correction.
+
+    With `kinds` it is a specialist: measured on data of these kinds only, and as it was tuned, with the correction.
+    """
 
     name: str
     adapter: str | None = None
     kinds: tuple[str, ...] = ()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("basam",) if self.kinds else tuple(METHODS)
 
     @classmethod
     def parse(cls, text: str) -> Candidate:
@@ -141,7 +148,7 @@ def benchmark(
                 model=settings.model,
                 adapter=candidate.adapter,
                 sizes=settings.sizes,
-                methods=tuple(METHODS),
+                methods=candidate.methods,
                 mode=settings.mode if candidate.adapter is None else None,
                 prompts=settings.prompts,
                 metrics=METRICS.get(source.kind, USUAL),
