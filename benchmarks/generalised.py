@@ -189,15 +189,15 @@ def page(study: Study) -> str:
             "",
             f"`{name}` ({model['parameters'] / 1e6:.1f} M parameters, trained at {model['trained long side']} px, weights "
             f"`{model['sha256'][:12]}`) tuned on salient objects, skin lesions, camouflaged and thin objects: one specialist "
-            f"for each, and one generalist for all. Tuned at {study.train_sizes} px, measured at {at} and at {beyond} px, where "
-            "it was never trained. The figures are those of a small model on few photographs; the procedure is that for any "
-            "SAM ([fine-tuning](../fine-tuning.md)).",
+            f"for each, and one generalist for all. Tuned at {study.train_sizes} px, measured at {at} and at {beyond} px, "
+            "where it was never trained. The figures are those of a small model on few photographs; the procedure is that for "
+            "any SAM ([fine-tuning](../fine-tuning.md)).",
             "",
             f"`make generalised` makes this page. Made {made['started'][:10]} on 2 cores of an Intel Xeon, no GPU, seed 0, "
             f"torch {made['versions']['torch']}. Trained with `--tune {study.options.way}`, {study.options.steps} steps a "
-            f"specialist and {3 * study.options.steps} for the generalist, of 4 photographs each; no photograph of a test split "
-            f"was trained or chosen on. At most {study.options.limit} test images a set, evenly spaced. DIS5K and DUTS are "
-            "**stand-ins** with the layout of these data sets, COD10K is **generated**: none of their images is in them.",
+            f"specialist and {3 * study.options.steps} for the generalist, of 4 photographs each; no photograph of a test "
+            f"split was trained or chosen on. At most {study.options.limit} test images a set, evenly spaced. DIS5K and DUTS "
+            "are **stand-ins** with the layout of these data sets, COD10K is **generated**: none of their images is in them.",
             "",
             "## Against the aims",
             "",

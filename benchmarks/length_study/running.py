@@ -11,10 +11,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from basam.evaluation.fingerprint import model_fingerprint, versions
+from basam.evaluation.fingerprint import versions
 from basam.evaluation.lines import Line
 from basam.evaluation.store import Appender, RunFolder, read_json
 from basam.families import family_of
+from basam.families.checkpoints import model_fingerprint
 from basam.models import load
 from length_study import pictures
 from length_study.measuring import do, start_worker
