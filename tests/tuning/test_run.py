@@ -17,7 +17,8 @@ from basam.predictor import Predictor
 from basam.tuning.checkpoints import CHECKPOINT, TrainingError
 from basam.tuning.run import Tuning, merge
 from basam.tuning.tuned import Tuned
-from basam.tuning.validation import Scores, Validator
+from basam.tuning.validation import Score, Scores, Validator
+from basam.tuning.ways import prepare, tuned_mode
 
 
 @pytest.mark.parametrize("way", ["bias", "decoder", "lora", "full"])
@@ -177,11 +178,40 @@ def test_scores_come_back(tmp_path):
     scores = Scores.read(tmp_path / "none.json")
     assert scores.scores == []
     scores = Scores(tmp_path / "scores.json")
-    from basam.tuning.validation import Score
-
     for step, value in ((0, 0.5), (3, 0.7), (6, 0.7)):
         scores.add(Score(step, {"a": value, "b": 0.1}, 1.5 * step), write=True)
     again = Scores.read(tmp_path / "scores.json")
     assert again.scores == scores.scores
     assert again.best.step == 3
     assert again.best.mean == pytest.approx(0.4)
+
+
+@pytest.fixture
+def fresh_accelerator():
+    """accelerate keeps one precision a process."""
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(True)
+    yield
+    AcceleratorState._reset_state(True)
+
+
+def test_low_precision_is_that_of_the_encoder_alone(tuning, fresh_accelerator):
+    run = tuning(way="full", precision="bf16", steps=2, validate_every=2, augment=False)
+    model = run.predictor.model
+    seen: dict[str, set[torch.dtype]] = {"encoder": set(), "decoder": set()}
+    hooks = [
+        model.vision_encoder.layers[1].mlp.register_forward_hook(lambda m, a, out: seen["encoder"].add(out.dtype)),
+        model.mask_decoder.transformer.layers[0].mlp.register_forward_hook(lambda m, a, out: seen["decoder"].add(out.dtype)),
+    ]
+    losses = []
+    step = run.trainer.step
+    run.trainer.step = lambda parts: losses.append(step(parts)) or losses[-1]
+    run.run()
+    for hook in hooks:
+        hook.remove()
+    assert seen == {"encoder": {torch.bfloat16, torch.float32}, "decoder": {torch.float32}}  # float32: validation
+    assert all(parameter.dtype == torch.float32 for parameter in run.trainer.module.parameters())
+    exact = Tuned(prepare(basam.load(run.settings.model), "full", tuned_mode()))
+    with torch.no_grad():
+        assert losses[0]["loss"] == pytest.approx(exact(run.batches.make(0, 0, 1))["loss"].item(), rel=0.02)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,18 +78,11 @@ def load(path: Path, model_class: Any = None) -> nn.Module:
             raise UnsupportedModelError(f"{path} is no SAM checkpoint in transformers' layout")
         model_class = getattr(transformers, CLASSES[config["model_type"]])
     options = {"dtype": "float32", "local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-    # Messages about loading are ours: they are errors, not warnings.
-    level, bar = transformers.logging.get_verbosity(), transformers.logging.is_progress_bar_enabled()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
     try:
-        model, info = model_class.from_pretrained(path, **options)
+        with quiet():  # messages about loading are ours: they are errors, not warnings
+            model, info = model_class.from_pretrained(path, **options)
     except OSError as error:
         raise FileNotFoundError(f"{path} has no readable weights beside its config.json: {error}") from error
-    finally:
-        transformers.logging.set_verbosity(level)
-        if bar:
-            transformers.logging.enable_progress_bar()
     misfit = checkpoints.problems(
         path,
         model_class.__name__,
@@ -98,6 +93,22 @@ def load(path: Path, model_class: Any = None) -> nn.Module:
     if misfit is not None:
         raise misfit
     return model.eval()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """`transformers` without warnings and progress bars for the length of a block."""
+    import transformers
+
+    level, bar = transformers.logging.get_verbosity(), transformers.logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(level)
+        if bar:
+            transformers.logging.enable_progress_bar()
 
 
 def summary(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from basam.adapters import read_adapter, write_adapter
 from basam.data import Issues
 from basam.families import family_of
 from basam.families.checkpoints import model_fingerprint
+from basam.families.transformers_files import quiet
 from basam.models import load
 from basam.predictor import Predictor
 from basam.tuning.accounting import Part, parts_of
@@ -206,7 +207,8 @@ def merge(settings: TuneSettings, adapter: Path, out: Path) -> None:
     model: Any = load(settings.model, adapter=adapter)
     if not hasattr(model, "save_pretrained"):
         raise ValueError(f"{settings.model} is no model of transformers: it cannot be merged; load it with its adapter")
-    model.save_pretrained(out)
+    with quiet():
+        model.save_pretrained(out)
     merged = load(out)
     rest = read_adapter(adapter)
     slopes = type(rest)(str(out), model_fingerprint(merged), rest.mode, rest.slopes)
