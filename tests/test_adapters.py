@@ -104,3 +104,14 @@ def test_files_that_are_none_of_an_adapter(base, adapter, tmp_path):
     (folder / "adapter.safetensors").write_bytes(b"\0" * 20)
     with pytest.raises(AdapterError, match="cannot be read"):
         basam.load(base, adapter=folder)
+
+
+def test_an_adapter_by_its_hub_name(base, adapter, tmp_path, monkeypatch):
+    write_adapter(tmp_path / "snapshot", adapter, "")
+    asked = []
+    monkeypatch.setattr("basam.models.download", lambda name: asked.append(name) or tmp_path / "snapshot")
+    monkeypatch.chdir(tmp_path)
+    assert torch.equal(attachment_of(basam.load(base, adapter="me/lesions")).learned.log, adapter.slopes.log)
+    assert asked == ["me/lesions"]
+    basam.load(base, adapter="./snapshot")  # what is there is never asked for
+    assert asked == ["me/lesions"]

@@ -179,7 +179,8 @@ def test_scores_come_back(tmp_path):
     assert scores.scores == []
     scores = Scores(tmp_path / "scores.json")
     for step, value in ((0, 0.5), (3, 0.7), (6, 0.7)):
-        scores.add(Score(step, {"a": value, "b": 0.1}, 1.5 * step), write=True)
+        scores.scores.append(Score(step, {"a": value, "b": 0.1}, 1.5 * step))
+    scores.write()
     again = Scores.read(tmp_path / "scores.json")
     assert again.scores == scores.scores
     assert again.best.step == 3

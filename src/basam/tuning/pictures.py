@@ -41,13 +41,13 @@ class Pictures:
     def __init__(self, long_side: int | None, cache_bytes: int = CACHE_BYTES) -> None:
         self.long_side = long_side
         self.cache_bytes = cache_bytes
-        self.kept: OrderedDict[int, Picture] = OrderedDict()
+        self.kept: OrderedDict[tuple[str, str], Picture] = OrderedDict()
         self.held = 0
         self.issues = Issues()
 
     def read(self, sample: Sample) -> Picture:
         """The picture of `sample`. Raises SampleError where it cannot be used."""
-        key = id(sample)
+        key = str(sample.image_path), sample.id
         if key in self.kept:
             self.kept.move_to_end(key)
             return self.kept[key]

@@ -163,9 +163,11 @@ class Tuning:
         seconds = before + (time.perf_counter() - self.since if step else 0.0)
         with trainer.average.applied():
             score = self.validator.measure(step, seconds, self.reduce)
-            self.scores.add(score, write=trainer.is_main)
+            self.scores.scores.append(score)
             if trainer.is_main:
+                # In this order: whoever is killed between the two validates this step again, and keeps its adapter again.
                 self.keep(score)
+                self.scores.write()
         trainer.accelerator.wait_for_everyone()
         self.since = time.perf_counter()
 

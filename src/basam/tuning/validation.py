@@ -55,11 +55,9 @@ class Scores:
         """The highest mean; the earliest of several."""
         return max(self.scores, key=lambda score: score.mean)
 
-    def add(self, score: Score, write: bool) -> None:
-        """Take in a score; `write` it to the file (one process does)."""
-        self.scores.append(score)
-        if write:
-            write_json(self.path, {"scores": [asdict(one) for one in self.scores]})
+    def write(self) -> None:
+        """Write all of them."""
+        write_json(self.path, {"scores": [asdict(score) for score in self.scores]})
 
 
 class Validator:
