@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from basam.adapters import read_adapter, write_adapter
 from basam.data import Issues
@@ -79,33 +79,13 @@ class Tuning:
         prepare(model, settings.way, tuned_mode(settings.mode), slope=settings.slope, lora=settings.lora)
         if settings.checkpointing:
             keep_little(model)
-        family = family_of(model)
-        self.geometry = family.geometry(model)
-        sizes = settings.sizes_for(self.geometry.image_size)
-        self.batches = TuningBatches(
-            self.portions,
-            family,
-            self.geometry,
-            batch_size=settings.batch_size,
-            sizes=sizes,
-            seed=settings.seed,
-            mix=settings.prompts,
-            sampling=settings.sampling,
-            augment=Augment() if settings.augment else Augment.none(),
-        )
-        rate = settings.highest_rate
+        self.geometry = family_of(model).geometry(model)
+        self.sizes = settings.sizes_for(self.geometry.image_size)
+        self.batches = self.make_batches(model)
         self.trainer = Trainer(
-            Tuned(model, settings.loss, settings.slope_rate / rate),
+            Tuned(model, settings.loss, settings.slope_rate / settings.highest_rate),
             self.batches,
-            Plan(
-                steps=settings.steps,
-                rate=rate,
-                warmup=min(100, settings.steps // 10),
-                accumulate=settings.accumulate,
-                ema=settings.ema,
-                precision=settings.precision,
-                seed=settings.seed,
-            ),
+            self.plan(),
             self.out,
             settings=settings.to_dict() | {"base_sha256": self.base_sha256},
             device=device if device == "cpu" else None,
@@ -115,16 +95,52 @@ class Tuning:
             log_every=min(20, settings.validate_every),
             after=self.validate,
         )
-        accelerator = self.trainer.accelerator
-        parts = accelerator.num_processes * settings.accumulate
+        self.check_shares()
+        self.predictor = Predictor(model, max_side=settings.max_side)
+        self.validator = self.make_validator()
+        self.scores = Scores.read(self.out / SCORES)
+        self.since = time.perf_counter()
+
+    def make_batches(self, model: nn.Module) -> TuningBatches:
+        settings = self.settings
+        return TuningBatches(
+            self.portions,
+            family_of(model),
+            self.geometry,
+            batch_size=settings.batch_size,
+            sizes=self.sizes,
+            seed=settings.seed,
+            mix=settings.prompts,
+            sampling=settings.sampling,
+            augment=Augment() if settings.augment else Augment.none(),
+        )
+
+    def plan(self) -> Plan:
+        settings = self.settings
+        return Plan(
+            steps=settings.steps,
+            rate=settings.highest_rate,
+            warmup=min(100, settings.steps // 10),
+            accumulate=settings.accumulate,
+            ema=settings.ema,
+            precision=settings.precision,
+            seed=settings.seed,
+        )
+
+    def check_shares(self) -> None:
+        """A batch must be cut into equal parts, so that they count alike."""
+        settings, processes = self.settings, self.trainer.accelerator.num_processes
+        parts = processes * settings.accumulate
         if settings.batch_size % parts:
             raise ValueError(
-                f"batch_size={settings.batch_size} cannot be shared by {accelerator.num_processes} processes in "
-                f"{settings.accumulate} parts each: give a multiple of {parts}"
+                f"batch_size={settings.batch_size} cannot be shared by {processes} processes in {settings.accumulate} parts "
+                f"each: give a multiple of {parts}"
             )
+
+    def make_validator(self) -> Validator:
+        settings, sizes, accelerator = self.settings, self.sizes, self.trainer.accelerator
         ends: tuple[int | None, ...] = (None,) if sizes.native else tuple(dict.fromkeys((sizes.low, sizes.high)))
-        self.predictor = Predictor(model, max_side=settings.max_side)
-        self.validator = Validator(
+        validator = Validator(
             self.predictor,
             self.portions,
             settings.validate_sizes or ends,
@@ -133,10 +149,9 @@ class Tuning:
             rank=accelerator.process_index,
             processes=accelerator.num_processes,
         )
-        if not self.validator.samples:
+        if not validator.samples:
             raise ValueError("there is no photograph to validate on")
-        self.scores = Scores.read(self.out / SCORES)
-        self.since = time.perf_counter()
+        return validator
 
     @property
     def parts(self) -> list[Part]:

@@ -76,6 +76,10 @@ class TuneSettings:
         for name, allowed in (("way", WAYS), ("sampling", SAMPLING), ("precision", ("no", "bf16", "fp16"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}={getattr(self, name)!r}: allowed are {', '.join(allowed)}")
+        for name in ("rate", "slope_rate", "slope"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name}={value}: a number above 0 is needed")
         for name in ("steps", "batch_size", "accumulate", "validate_every", "validate_count"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1 is needed")
