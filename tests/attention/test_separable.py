@@ -16,11 +16,17 @@ def operands(batch, heads, height, width, dim, dtype=torch.float64, seed=0, grad
     return [t.requires_grad_(grad) for t in tensors]
 
 
-@pytest.fixture
-def small_tiles(monkeypatch):
-    """Tiles of a few rows, so that a small grid is cut into many."""
-    monkeypatch.setitem(tiled.TILE_BYTES, "cpu", 2000)
-    monkeypatch.setattr(tiled, "MIN_ROWS", 3)
+def cut_small(monkeypatch, budget, fused):
+    """Tiles of `budget` bytes or two rows. Not `fused`: as on devices whose fused attention takes no wider bias."""
+    monkeypatch.setitem(tiled.TILE_BYTES, "cpu", budget)
+    monkeypatch.setattr(tiled, "FUSED_BYTES", {"cpu": budget} if fused else {})
+    monkeypatch.setattr(tiled, "MIN_ROWS", 2)
+
+
+@pytest.fixture(params=["fused", "logits"])
+def small_tiles(monkeypatch, request):
+    """Tiles of a few rows, so that a small grid is cut into many; both ways of working them."""
+    cut_small(monkeypatch, 2000, request.param == "fused")
 
 
 def test_eager_twin_by_hand():
@@ -44,20 +50,19 @@ def test_eager_twin_by_hand():
     width=st.integers(1, 9),
     dim=st.integers(1, 8),
     budget=st.sampled_from([64, 700, 5000, 1 << 20]),
+    fused=st.booleans(),
 )
-def test_tiles_equal_the_eager_twin_in_float64(batch, heads, height, width, dim, budget):
+def test_tiles_equal_the_eager_twin_in_float64(batch, heads, height, width, dim, budget, fused):
     tensors = operands(batch, heads, height, width, dim)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(tiled.TILE_BYTES, "cpu", budget)
-        patch.setattr(tiled, "MIN_ROWS", 2)
+        cut_small(patch, budget, fused)
         out = separable_attention(*tensors, scale=0.7, backend="tiled")
     assert (out - eager_attention(*tensors, 0.7)).abs().max() <= 1e-10
 
 
 @pytest.mark.parametrize("budget", [500, 1 << 20])
 def test_gradients(monkeypatch, budget):
-    monkeypatch.setitem(tiled.TILE_BYTES, "cpu", budget)
-    monkeypatch.setattr(tiled, "MIN_ROWS", 2)
+    cut_small(monkeypatch, budget, fused=True)
     tensors = operands(2, 2, 2, 3, 3, grad=True)
     assert torch.autograd.gradcheck(lambda *t: separable_attention(*t, scale=0.7, backend="tiled"), tensors)
 

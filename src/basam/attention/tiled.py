@@ -2,13 +2,17 @@
 
     logits[i, (r, c)] = scale * q_i . k_(r, c) + rows[i, r] + cols[i, c]
 
-A tile holds the logits of some queries against *all* keys, small enough to stay in the last-level cache, and is worked in
-place; the softmax of a row is therefore exact and needs no running maximum. Small grids put many heads and images into one
-tile. The backward pass makes every tile anew instead of keeping it.
+A tile belongs to some queries and *all* keys and is small enough to stay in the cache. Small grids put many heads and images
+into one tile.
 
-bfloat16 and float16: products run in that dtype, the bias is added and the softmax taken in float32. The keys are centred
-first (subtracting their mean shifts all logits of a query alike, which softmax does not see) and scaled, so that the rounding
-of the product acts on small numbers.
+On a CPU the forward pass makes the bias of a tile, in float32 or better, and hands it to PyTorch's fused attention, which takes
+it beside bfloat16 and float16 operands and keeps logits and softmax in float32: only the operands and the probabilities are
+rounded. Other devices' fused kernels want a mask in the dtype of q, which would round the bias; there, and in every backward
+pass, a tile is the logits themselves, worked in place. The backward pass makes every tile anew instead of keeping it.
+
+Logits of bfloat16 and float16: products run in that dtype, the bias is added and the softmax taken in float32. The keys are
+centred first (subtracting their mean shifts all logits of a query alike, which softmax does not see) and scaled, so that the
+rounding of the product acts on small numbers.
 """
 
 from __future__ import annotations
@@ -16,11 +20,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 # Logits of one tile. Half the last-level cache of a current CPU core complex; on an accelerator, enough work for a launch.
 TILE_BYTES = {"cpu": 4 << 20}
 TILE_BYTES_ACCELERATOR = 256 << 20
+# Devices whose fused attention takes a wider bias than its operands, and how much of it a call takes where one head has more than
+# TILE_BYTES: the kernel cuts queries by 256 and packs keys once a call, so it gains from many rows until they leave the cache.
+FUSED_BYTES = {"cpu": 16 << 20}
 # Queries a tile at least, whatever its bytes: with fewer, reading all the keys costs more than the products.
 MIN_ROWS = 256
 
@@ -30,8 +38,8 @@ def tile_bytes(device: torch.device) -> int:
     return TILE_BYTES.get(device.type, TILE_BYTES_ACCELERATOR)
 
 
-def tiles(groups: int, tokens: int, item_bytes: int, budget: int) -> Iterator[tuple[slice, slice]]:
-    """Slices over (batch x heads, queries) whose logits fit `budget` bytes: whole heads where several fit, else rows."""
+def tiles(groups: int, tokens: int, item_bytes: int, budget: int, row_budget: int) -> Iterator[tuple[slice, slice]]:
+    """Slices over (batch x heads, queries): whole heads where `budget` bytes hold one, else rows of a head in `row_budget`."""
     matrix = tokens * tokens * item_bytes
     if matrix <= budget:
         step = budget // matrix
@@ -39,19 +47,24 @@ def tiles(groups: int, tokens: int, item_bytes: int, budget: int) -> Iterator[tu
             yield slice(start, min(start + step, groups)), slice(0, tokens)
         return
     # Equal tiles, so that the last one is not a sliver.
-    count = -(-matrix // budget)
+    count = -(-matrix // row_budget)
     step = max(MIN_ROWS, -(-tokens // count))
     for group in range(groups):
         for start in range(0, tokens, step):
             yield slice(group, group + 1), slice(start, min(start + step, tokens))
 
 
+def working_dtype(dtype: torch.dtype) -> torch.dtype:
+    """What logits, bias and softmax are held in: float32 or better."""
+    return torch.promote_types(dtype, torch.float32)
+
+
 class Tiles:
     """The operands of one call, flattened over batch and heads, and the buffers that all its tiles share."""
 
     def __init__(self, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> None:
-        self.low = q.dtype in (torch.bfloat16, torch.float16)
-        self.working = torch.float32 if self.low else q.dtype
+        self.working = working_dtype(q.dtype)
+        self.low = self.working != q.dtype
         # Contiguous, since heads usually are slices of one projection and products of slices are slower.
         self.q, self.k, self.v = (t.flatten(0, 1).contiguous() for t in (q, k, v))
         self.rows, self.cols = (t.flatten(0, 1).to(self.working) for t in (rows, cols))
@@ -62,8 +75,8 @@ class Tiles:
             self.k = ((keys - keys.mean(1, keepdim=True)) * scale).to(k.dtype)
         self.groups, self.tokens, self.head_dim = self.q.shape
         self.height, self.width = rows.shape[-1], cols.shape[-1]
-        item = torch.empty((), dtype=self.working).element_size()
-        self.parts = list(tiles(self.groups, self.tokens, item, tile_bytes(q.device)))
+        budget = tile_bytes(q.device)
+        self.parts = list(tiles(self.groups, self.tokens, self.working.itemsize, budget, budget))
         group, part = self.parts[0]
         largest = (group.stop - group.start) * (part.stop - part.start) * self.tokens
         self.buffer = torch.empty(largest, dtype=self.working, device=q.device)
@@ -102,12 +115,31 @@ def matmul(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
 
 
 def forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    work = Tiles(q, k, v, rows, cols, scale)
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
     flat = out.flatten(0, 1)
+    if q.device.type in FUSED_BYTES:
+        fused_forward(flat, *(t.flatten(0, 1) for t in (q, k, v, rows, cols)), scale)
+        return out
+    work = Tiles(q, k, v, rows, cols, scale)
     for group, part in work.parts:
         matmul(work.probabilities(group, part), work.v[group], flat[group, part])
     return out
+
+
+def fused_forward(out: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> None:
+    """Into `out`, `(groups, N, d)`: fused attention with the bias of one tile at a time. Operands as views, without copies."""
+    working = working_dtype(q.dtype)
+    groups, tokens, height, width = *q.shape[:2], rows.shape[-1], cols.shape[-1]
+    parts = list(tiles(groups, tokens, working.itemsize, tile_bytes(q.device), FUSED_BYTES[q.device.type]))
+    group, part = parts[0]
+    buffer = torch.empty((group.stop - group.start) * (part.stop - part.start) * tokens, dtype=working, device=q.device)
+    for group, part in parts:
+        shape = (group.stop - group.start, part.stop - part.start, tokens)
+        bias = buffer[: shape[0] * shape[1] * tokens].view(shape)
+        tile_rows, tile_cols = rows[group, part].to(working), cols[group, part].to(working)
+        torch.add(tile_rows[..., :, None], tile_cols[..., None, :], out=bias.view(*shape[:2], height, width))
+        operands = (t[None] for t in (q[group, part], k[group], v[group]))
+        out[group, part] = F.scaled_dot_product_attention(*operands, attn_mask=bias[None], scale=scale)[0]
 
 
 def backward(
