@@ -1,7 +1,8 @@
 """Image encoder of SAM ViT-B (random weights): basam beside transformers' own sdpa path, time and peak memory.
 
     python benchmarks/encoder.py                     # the whole table, a process a run
-    python benchmarks/encoder.py --sizes 1024 --dtypes float32 --repeats 3
+    python benchmarks/encoder.py --sizes 1024 --dtypes float32 --repeats 3    # one row of it
+    OMP_NUM_THREADS=1 python benchmarks/encoder.py --clock cpu                  # beside other work: seconds of one core
 
 The two paths of one row run in turn, several times; ratios are of medians. Peak memory is the process's own maximum
 resident size, the model and the libraries included. sdpa at 4096 px needs about 200 GB for its bias and is not run.
@@ -20,7 +21,10 @@ import time
 from datetime import date
 
 
-def run_one(path: str, size: int, dtype_name: str, model: str) -> None:
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def run_one(path: str, size: int, dtype_name: str, model: str, clock: str) -> None:
     """One encoder pass after a small warm-up; prints seconds and peak memory as JSON."""
     import torch
     from transformers import SamVisionConfig, SamVisionModel
@@ -50,15 +54,16 @@ def run_one(path: str, size: int, dtype_name: str, model: str) -> None:
         small = SamVisionConfig(image_size=256, num_hidden_layers=2, global_attn_indexes=[1], initializer_range=0.02)
         SamVisionModel(small).eval().to(dtype)(torch.randn(1, 3, 256, 256, dtype=dtype))
         image = torch.randn(1, 3, size, size, dtype=dtype)
-        start = time.perf_counter()
+        start = CLOCKS[clock]()
         network(image)
-        seconds = time.perf_counter() - start
+        seconds = CLOCKS[clock]() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(json.dumps({"seconds": seconds, "peak_gb": peak}))
 
 
-def measure(path: str, size: int, dtype: str, model: str) -> dict[str, float]:
-    command = [sys.executable, __file__, "--one", path, "--sizes", str(size), "--dtypes", dtype, "--model", model]
+def measure(path: str, size: int, dtype: str, model: str, clock: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--one", path, "--sizes", str(size), "--dtypes", dtype]
+    command += ["--model", model, "--clock", clock]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise SystemExit(f"{path} at {size} px, {dtype}: exit {result.returncode}\n{result.stderr[-2000:]}")
@@ -72,18 +77,19 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--model", choices=["b", "l"], default="b")
     parser.add_argument("--only", choices=["basam"], help="leave sdpa out")
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall", help="cpu: seconds that the process computed")
     parser.add_argument("--one", choices=["basam", "sdpa"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        run_one(options.one, options.sizes[0], options.dtypes[0], options.model)
+        run_one(options.one, options.sizes[0], options.dtypes[0], options.model, options.clock)
         return
     import os
 
     import torch
     import transformers
 
-    print(f"{date.today()}, {os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}, transformers ", end="")
-    print(f"{transformers.__version__}, seed 0, SAM ViT-{options.model.upper()}, {options.repeats} runs each, medians\n")
+    print(f"{date.today()}, {torch.get_num_threads()} threads on {os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}, transformers ", end="")
+    print(f"{transformers.__version__}, seed 0, SAM ViT-{options.model.upper()}, {options.repeats} runs each, medians, {options.clock} clock\n")
     print("| encoder | sdpa s | basam s | sdpa / basam | sdpa peak GB | basam peak GB |")
     print("|---|---|---|---|---|---|", flush=True)
     for size in options.sizes:
@@ -94,7 +100,7 @@ def main() -> None:
             runs: dict[str, list[dict[str, float]]] = {path: [] for path in paths}
             for _ in range(1 if size > 2048 else options.repeats):
                 for path in paths:
-                    runs[path].append(measure(path, size, dtype, options.model))
+                    runs[path].append(measure(path, size, dtype, options.model, options.clock))
             seconds = {path: statistics.median(run["seconds"] for run in results) for path, results in runs.items()}
             peak = {path: max(run["peak_gb"] for run in results) for path, results in runs.items()}
             ours = f"{seconds['basam']:.2f}"

@@ -21,6 +21,7 @@ def cut_small(monkeypatch, budget, fused):
     monkeypatch.setitem(tiled.TILE_BYTES, "cpu", budget)
     monkeypatch.setattr(tiled, "FUSED_BYTES", {"cpu": budget} if fused else {})
     monkeypatch.setattr(tiled, "MIN_ROWS", 2)
+    monkeypatch.setattr(tiled, "FUSED_ROWS", 2)
 
 
 @pytest.fixture(params=["fused", "logits"])
@@ -105,6 +106,19 @@ def test_bfloat16_softmax_is_that_of_float32():
     cols = torch.tensor([0.0, 0.25, 0.5, 0.75]).expand(1, 1, 4, 4)
     out = separable_attention(q, q, v, rows, cols, scale=1.0, backend="tiled")
     assert out[0, 0, 0, :4].float().tolist() == pytest.approx(cols[0, 0, 0].softmax(0).tolist(), abs=2e-3)
+
+
+def test_where_fused_attention_takes_no_wider_bias_none_is_given(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise RuntimeError("the bias must have the dtype of q")
+
+    tensors = operands(1, 2, 4, 4, 8, torch.bfloat16)
+    exact = eager_attention(*(t.double() for t in tensors), 0.35)
+    monkeypatch.setattr(tiled, "FUSED_BYTES", {})
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", refuse)
+    monkeypatch.setattr(tiled, "fused", refuse)
+    out = separable_attention(*tensors, scale=0.35)
+    assert (out.double() - exact).abs().max() <= 0.02
 
 
 def test_a_common_part_of_all_keys_costs_low_precision_nothing():

@@ -2,17 +2,17 @@
 
     logits[i, (r, c)] = scale * q_i . k_(r, c) + rows[i, r] + cols[i, c]
 
-A tile belongs to some queries and *all* keys and is small enough to stay in the cache. Small grids put many heads and images
-into one tile.
+Small grids put many heads and images into one tile.
 
 On a CPU the forward pass makes the bias of a tile, in float32 or better, and hands it to PyTorch's fused attention, which takes
 it beside bfloat16 and float16 operands and keeps logits and softmax in float32: only the operands and the probabilities are
-rounded. Other devices' fused kernels want a mask in the dtype of q, which would round the bias; there, and in every backward
-pass, a tile is the logits themselves, worked in place. The backward pass makes every tile anew instead of keeping it.
+rounded. The keys of a large grid go in blocks of whole grid rows, so that the bias stays in the cache; the log-sum-exp of every
+query and block says how the outputs of the blocks add up.
 
-Logits of bfloat16 and float16: products run in that dtype, the bias is added and the softmax taken in float32. The keys are
-centred first (subtracting their mean shifts all logits of a query alike, which softmax does not see) and scaled, so that the
-rounding of the product acts on small numbers.
+Other devices' fused kernels want a mask in the dtype of q, which would round the bias. There, and in every backward pass, a tile
+is the logits of some queries against *all* keys, worked in place. The backward pass makes every tile anew instead of keeping
+it. In bfloat16 and float16 the product q.k is rounded then; keys are centred (subtracting their mean shifts all logits of a
+query alike, which softmax does not see) and scaled first, so that the rounding acts on small numbers.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 # Logits of one tile. Half the last-level cache of a current CPU core complex; on an accelerator, enough work for a launch.
 TILE_BYTES = {"cpu": 4 << 20}
 TILE_BYTES_ACCELERATOR = 256 << 20
-# Devices whose fused attention takes a wider bias than its operands, and how much of it a call takes where one head has more than
-# TILE_BYTES: the kernel cuts queries by 256 and packs keys once a call, so it gains from many rows until they leave the cache.
-FUSED_BYTES = {"cpu": 16 << 20}
 # Queries a tile at least, whatever its bytes: with fewer, reading all the keys costs more than the products.
 MIN_ROWS = 256
+
+# Devices whose fused attention takes a wider bias than its operands, and the bytes of bias that a call takes there.
+FUSED_BYTES = {"cpu": 8 << 20}
+# Queries a fused call at least: it cuts them by 256 from 768 on, and packs its keys anew.
+FUSED_ROWS = 1024
 
 
 def tile_bytes(device: torch.device) -> int:
@@ -38,20 +39,25 @@ def tile_bytes(device: torch.device) -> int:
     return TILE_BYTES.get(device.type, TILE_BYTES_ACCELERATOR)
 
 
-def tiles(groups: int, tokens: int, item_bytes: int, budget: int, row_budget: int) -> Iterator[tuple[slice, slice]]:
-    """Slices over (batch x heads, queries): whole heads where `budget` bytes hold one, else rows of a head in `row_budget`."""
-    matrix = tokens * tokens * item_bytes
-    if matrix <= budget:
-        step = budget // matrix
-        for start in range(0, groups, step):
-            yield slice(start, min(start + step, groups)), slice(0, tokens)
+def tiles(groups: int, tokens: int, item_bytes: int, budget: int, min_rows: int) -> Iterator[tuple[slice, slice]]:
+    """Slices over (batch x heads, queries) whose N columns fit `budget` bytes: whole heads where several fit, else rows of one.
+
+    Never fewer than about `min_rows` rows, whatever their bytes.
+    """
+    row = tokens * item_bytes
+    if tokens * row <= budget:
+        yield from ((group, slice(0, tokens)) for group in pieces(groups, budget // (tokens * row)))
         return
-    # Equal tiles, so that the last one is not a sliver.
-    count = -(-matrix // row_budget)
-    step = max(MIN_ROWS, -(-tokens // count))
     for group in range(groups):
-        for start in range(0, tokens, step):
-            yield slice(group, group + 1), slice(start, min(start + step, tokens))
+        for part in pieces(tokens, max(min_rows, budget // row)):
+            yield slice(group, group + 1), part
+
+
+def pieces(size: int, largest: int) -> Iterator[slice]:
+    """`size` in the fewest pieces of at most `largest`, alike, so that the last one is not a sliver."""
+    count = -(-size // max(1, largest))
+    step = -(-size // count)
+    return (slice(start, min(start + step, size)) for start in range(0, size, step))
 
 
 def working_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -75,8 +81,7 @@ class Tiles:
             self.k = ((keys - keys.mean(1, keepdim=True)) * scale).to(k.dtype)
         self.groups, self.tokens, self.head_dim = self.q.shape
         self.height, self.width = rows.shape[-1], cols.shape[-1]
-        budget = tile_bytes(q.device)
-        self.parts = list(tiles(self.groups, self.tokens, self.working.itemsize, budget, budget))
+        self.parts = list(tiles(self.groups, self.tokens, self.working.itemsize, tile_bytes(q.device), MIN_ROWS))
         group, part = self.parts[0]
         largest = (group.stop - group.start) * (part.stop - part.start) * self.tokens
         self.buffer = torch.empty(largest, dtype=self.working, device=q.device)
@@ -127,19 +132,37 @@ def forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: 
 
 
 def fused_forward(out: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> None:
-    """Into `out`, `(groups, N, d)`: fused attention with the bias of one tile at a time. Operands as views, without copies."""
+    """Into `out`, `(groups, N, d)`. Operands are views, of which nothing is copied."""
     working = working_dtype(q.dtype)
     groups, tokens, height, width = *q.shape[:2], rows.shape[-1], cols.shape[-1]
-    parts = list(tiles(groups, tokens, working.itemsize, tile_bytes(q.device), FUSED_BYTES[q.device.type]))
-    group, part = parts[0]
-    buffer = torch.empty((group.stop - group.start) * (part.stop - part.start) * tokens, dtype=working, device=q.device)
-    for group, part in parts:
-        shape = (group.stop - group.start, part.stop - part.start, tokens)
-        bias = buffer[: shape[0] * shape[1] * tokens].view(shape)
-        tile_rows, tile_cols = rows[group, part].to(working), cols[group, part].to(working)
-        torch.add(tile_rows[..., :, None], tile_cols[..., None, :], out=bias.view(*shape[:2], height, width))
-        operands = (t[None] for t in (q[group, part], k[group], v[group]))
-        out[group, part] = F.scaled_dot_product_attention(*operands, attn_mask=bias[None], scale=scale)[0]
+    budget = FUSED_BYTES[q.device.type]
+    buffer = torch.empty(0, dtype=working, device=q.device)
+    for group, part in tiles(groups, tokens, working.itemsize, budget, FUSED_ROWS):
+        by_row, by_col = (t[group, part].to(working) for t in (rows, cols))
+        grid_row = by_col.numel() * working.itemsize
+        blocks = []
+        for block in pieces(height, budget // grid_row):
+            bias = buffer.resize_(*by_col.shape[:2], block.stop - block.start, width)
+            torch.add(by_row[..., block, None], by_col[..., None, :], out=bias)
+            keys = slice(block.start * width, block.stop * width)
+            blocks.append(fused(q[group, part], k[group, keys], v[group, keys], bias.flatten(-2), scale))
+        out[group, part] = blocks[0][0] if len(blocks) == 1 else merge(blocks)
+
+
+def fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Attention of `(g, t, d)` over some keys, and the log-sum-exp of the logits, `(g, t)`."""
+    q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
+    # What scaled_dot_product_attention calls on a CPU; it returns the log-sum-exp as well.
+    out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        q[None], k[None], v[None], attn_mask=bias[None], scale=scale
+    )
+    return out[0], lse[0]
+
+
+def merge(blocks: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Attention over all keys from the outputs over blocks of them and their log-sum-exps."""
+    outputs, lse = (torch.stack(tensors) for tensors in zip(*blocks, strict=True))
+    return (outputs * lse.softmax(0)[..., None]).sum(0)
 
 
 def backward(
