@@ -1,16 +1,19 @@
 """Image encoder of SAM ViT-B (random weights): basam beside transformers' own sdpa path, time and peak memory.
 
     python benchmarks/encoder.py                     # the whole table, a process a run
-    python benchmarks/encoder.py --sizes 1024 --dtypes float32 --repeats 3
+    python benchmarks/encoder.py --sizes 1024 --dtypes float32 --repeats 3    # one row of it
+    OMP_NUM_THREADS=1 python benchmarks/encoder.py --clock cpu                  # beside other work: seconds of one core
 
 The two paths of one row run in turn, several times; ratios are of medians. Peak memory is the process's own maximum
-resident size, the model and the libraries included. sdpa at 4096 px needs about 200 GB for its bias and is not run.
+resident size, the model and the libraries included. sdpa holds the bias of a layer twice (200 GB at 4096 px) and is not run
+where that is more than the machine has.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import statistics
@@ -19,8 +22,10 @@ import sys
 import time
 from datetime import date
 
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
-def run_one(path: str, size: int, dtype_name: str, model: str) -> None:
+
+def run_one(path: str, size: int, dtype_name: str, model: str, clock: str) -> None:
     """One encoder pass after a small warm-up; prints seconds and peak memory as JSON."""
     import torch
     from transformers import SamVisionConfig, SamVisionModel
@@ -50,19 +55,27 @@ def run_one(path: str, size: int, dtype_name: str, model: str) -> None:
         small = SamVisionConfig(image_size=256, num_hidden_layers=2, global_attn_indexes=[1], initializer_range=0.02)
         SamVisionModel(small).eval().to(dtype)(torch.randn(1, 3, 256, 256, dtype=dtype))
         image = torch.randn(1, 3, size, size, dtype=dtype)
-        start = time.perf_counter()
+        start = CLOCKS[clock]()
         network(image)
-        seconds = time.perf_counter() - start
+        seconds = CLOCKS[clock]() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(json.dumps({"seconds": seconds, "peak_gb": peak}))
 
 
-def measure(path: str, size: int, dtype: str, model: str) -> dict[str, float]:
-    command = [sys.executable, __file__, "--one", path, "--sizes", str(size), "--dtypes", dtype, "--model", model]
+def measure(path: str, size: int, dtype: str, model: str, clock: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--one", path, "--sizes", str(size), "--dtypes", dtype]
+    command += ["--model", model, "--clock", clock]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise SystemExit(f"{path} at {size} px, {dtype}: exit {result.returncode}\n{result.stderr[-2000:]}")
     return json.loads(result.stdout.splitlines()[-1])
+
+
+def sdpa_fits(size: int, dtype: str, heads: int) -> bool:
+    """Whether this machine holds the bias of one layer of sdpa twice, once as a sum and once in the making."""
+    tokens = (size // 16) ** 2
+    item_bytes = 4 if dtype == "float32" else 2
+    return 2 * heads * tokens**2 * item_bytes < 0.9 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def main() -> None:
@@ -72,35 +85,37 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--model", choices=["b", "l"], default="b")
     parser.add_argument("--only", choices=["basam"], help="leave sdpa out")
+    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall", help="cpu: seconds that the process computed")
     parser.add_argument("--one", choices=["basam", "sdpa"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        run_one(options.one, options.sizes[0], options.dtypes[0], options.model)
+        run_one(options.one, options.sizes[0], options.dtypes[0], options.model, options.clock)
         return
-    import os
-
     import torch
     import transformers
 
-    print(f"{date.today()}, {os.cpu_count()} cores, {platform.machine()}, torch {torch.__version__}, transformers ", end="")
-    print(f"{transformers.__version__}, seed 0, SAM ViT-{options.model.upper()}, {options.repeats} runs each, medians\n")
+    machine = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores, {platform.machine()}"
+    versions = f"torch {torch.__version__}, transformers {transformers.__version__}"
+    runs_made = f"seed 0, SAM ViT-{options.model.upper()}, {options.repeats} runs each, medians, {options.clock} clock"
+    print(f"{date.today()}, {machine}, {versions}, {runs_made}\n")
     print("| encoder | sdpa s | basam s | sdpa / basam | sdpa peak GB | basam peak GB |")
     print("|---|---|---|---|---|---|", flush=True)
     for size in options.sizes:
         for dtype in options.dtypes:
             if size > 2048 and dtype == "float32":
                 continue
-            paths = ["basam"] if options.only or size > 2048 else ["sdpa", "basam"]
+            sdpa = not options.only and sdpa_fits(size, dtype, 12 if options.model == "b" else 16)
+            paths = ["sdpa", "basam"] if sdpa else ["basam"]
             runs: dict[str, list[dict[str, float]]] = {path: [] for path in paths}
             for _ in range(1 if size > 2048 else options.repeats):
                 for path in paths:
-                    runs[path].append(measure(path, size, dtype, options.model))
+                    runs[path].append(measure(path, size, dtype, options.model, options.clock))
             seconds = {path: statistics.median(run["seconds"] for run in results) for path, results in runs.items()}
             peak = {path: max(run["peak_gb"] for run in results) for path, results in runs.items()}
             ours = f"{seconds['basam']:.2f}"
-            theirs = f"{seconds['sdpa']:.2f}" if "sdpa" in seconds else "does not fit"
-            ratio = f"{seconds['sdpa'] / seconds['basam']:.2f}" if "sdpa" in seconds else "-"
-            memory = f"{peak['sdpa']:.2f}" if "sdpa" in peak else "-"
+            theirs = f"{seconds['sdpa']:.2f}" if sdpa else "not run" if options.only else "does not fit"
+            ratio = f"{seconds['sdpa'] / seconds['basam']:.2f}" if sdpa else "-"
+            memory = f"{peak['sdpa']:.2f}" if sdpa else "-"
             print(f"| {size} px, {dtype} | {theirs} | {ours} | {ratio} | {memory} | {peak['basam']:.2f} |", flush=True)
 
 

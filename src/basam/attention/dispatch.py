@@ -13,8 +13,10 @@ from basam.attention.reference import eager_attention
 
 Backend = Literal["auto", "tiled", "eager"]
 
-# Below this, all logits of a call fit the second-level cache and one fused call with a small mask beats four calls.
-SMALL_BYTES = 512 << 10
+# Logits, in bytes, up to which one fused call with the whole bias is at least as fast as tiles: what one tile holds. Where
+# something is differentiated that call keeps them, and is faster only while they fit the second-level cache.
+SMALL_BYTES = 8 << 20
+SMALL_BYTES_GRAD = 512 << 10
 
 
 def separable_attention(
@@ -43,11 +45,21 @@ def separable_attention(
         return eager_attention(q, k, v, rows, cols, scale)
     if backend not in ("auto", "tiled"):
         raise ValueError(f"backend={backend!r}: allowed are 'auto', 'tiled', 'eager'")
-    if backend == "auto" and 4 * q.shape[0] * q.shape[1] * q.shape[2] ** 2 <= SMALL_BYTES:
-        working = torch.promote_types(q.dtype, torch.float32)
+    if backend == "auto" and one_call(q, k, v, rows, cols):
+        working = tiled.working_dtype(q.dtype)
         bias = rows.to(working)[..., :, None] + cols.to(working)[..., None, :]
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.flatten(-2), scale=scale)
     return TiledAttention.apply(q, k, v, rows, cols, scale)
+
+
+def one_call(q: Tensor, *others: Tensor) -> bool:
+    """Whether all logits are few enough for one fused call, and the device has one that takes their bias."""
+    working = tiled.working_dtype(q.dtype)
+    if working != q.dtype and q.device.type not in tiled.FUSED_BYTES:
+        return False
+    grad = torch.is_grad_enabled() and any(t.requires_grad for t in (q, *others))
+    batch, heads, tokens, _ = q.shape
+    return batch * heads * tokens**2 * working.itemsize <= (SMALL_BYTES_GRAD if grad else SMALL_BYTES)
 
 
 def check(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> None:

@@ -2,13 +2,17 @@
 
     logits[i, (r, c)] = scale * q_i . k_(r, c) + rows[i, r] + cols[i, c]
 
-A tile holds the logits of some queries against *all* keys, small enough to stay in the last-level cache, and is worked in
-place; the softmax of a row is therefore exact and needs no running maximum. Small grids put many heads and images into one
-tile. The backward pass makes every tile anew instead of keeping it.
+Small grids put many heads and images into one tile.
 
-bfloat16 and float16: products run in that dtype, the bias is added and the softmax taken in float32. The keys are centred
-first (subtracting their mean shifts all logits of a query alike, which softmax does not see) and scaled, so that the rounding
-of the product acts on small numbers.
+On a CPU the forward pass makes the bias of a tile, in float32 or better, and hands it to PyTorch's fused attention, which takes
+it beside bfloat16 and float16 operands and keeps logits and softmax in float32: only the operands and the probabilities are
+rounded. The keys of a large grid go in blocks of whole grid rows, so that the bias stays in the cache; the log-sum-exp of every
+query and block says how the outputs of the blocks add up.
+
+Other devices' fused kernels want a mask in the dtype of q, which would round the bias. There, and in every backward pass, a tile
+is the logits of some queries against *all* keys, worked in place. The backward pass makes every tile anew instead of keeping
+it. In bfloat16 and float16 the product q.k is rounded then; keys are centred (subtracting their mean shifts all logits of a
+query alike, which softmax does not see) and scaled first, so that the rounding acts on small numbers.
 """
 
 from __future__ import annotations
@@ -24,34 +28,49 @@ TILE_BYTES_ACCELERATOR = 256 << 20
 # Queries a tile at least, whatever its bytes: with fewer, reading all the keys costs more than the products.
 MIN_ROWS = 256
 
+# Devices whose fused attention takes a wider bias than its operands, and the bytes of bias that a call takes there.
+FUSED_BYTES = {"cpu": 8 << 20}
+# Queries a fused call at least: it cuts them by 256 from 768 on, and packs its keys anew.
+FUSED_ROWS = 1024
+
 
 def tile_bytes(device: torch.device) -> int:
     """Bytes of logits that one tile may take on `device`."""
     return TILE_BYTES.get(device.type, TILE_BYTES_ACCELERATOR)
 
 
-def tiles(groups: int, tokens: int, item_bytes: int, budget: int) -> Iterator[tuple[slice, slice]]:
-    """Slices over (batch x heads, queries) whose logits fit `budget` bytes: whole heads where several fit, else rows."""
-    matrix = tokens * tokens * item_bytes
-    if matrix <= budget:
-        step = budget // matrix
-        for start in range(0, groups, step):
-            yield slice(start, min(start + step, groups)), slice(0, tokens)
+def tiles(groups: int, tokens: int, item_bytes: int, budget: int, min_rows: int) -> Iterator[tuple[slice, slice]]:
+    """Slices over (batch x heads, queries) whose N columns fit `budget` bytes: whole heads where several fit, else rows of one.
+
+    Never fewer than about `min_rows` rows, whatever their bytes.
+    """
+    row = tokens * item_bytes
+    if tokens * row <= budget:
+        yield from ((group, slice(0, tokens)) for group in pieces(groups, budget // (tokens * row)))
         return
-    # Equal tiles, so that the last one is not a sliver.
-    count = -(-matrix // budget)
-    step = max(MIN_ROWS, -(-tokens // count))
     for group in range(groups):
-        for start in range(0, tokens, step):
-            yield slice(group, group + 1), slice(start, min(start + step, tokens))
+        for part in pieces(tokens, max(min_rows, budget // row)):
+            yield slice(group, group + 1), part
+
+
+def pieces(size: int, largest: int) -> Iterator[slice]:
+    """`size` in the fewest pieces of at most `largest`, alike, so that the last one is not a sliver."""
+    count = -(-size // max(1, largest))
+    step = -(-size // count)
+    return (slice(start, min(start + step, size)) for start in range(0, size, step))
+
+
+def working_dtype(dtype: torch.dtype) -> torch.dtype:
+    """What logits, bias and softmax are held in: float32 or better."""
+    return torch.promote_types(dtype, torch.float32)
 
 
 class Tiles:
     """The operands of one call, flattened over batch and heads, and the buffers that all its tiles share."""
 
     def __init__(self, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> None:
-        self.low = q.dtype in (torch.bfloat16, torch.float16)
-        self.working = torch.float32 if self.low else q.dtype
+        self.working = working_dtype(q.dtype)
+        self.low = self.working != q.dtype
         # Contiguous, since heads usually are slices of one projection and products of slices are slower.
         self.q, self.k, self.v = (t.flatten(0, 1).contiguous() for t in (q, k, v))
         self.rows, self.cols = (t.flatten(0, 1).to(self.working) for t in (rows, cols))
@@ -62,8 +81,7 @@ class Tiles:
             self.k = ((keys - keys.mean(1, keepdim=True)) * scale).to(k.dtype)
         self.groups, self.tokens, self.head_dim = self.q.shape
         self.height, self.width = rows.shape[-1], cols.shape[-1]
-        item = torch.empty((), dtype=self.working).element_size()
-        self.parts = list(tiles(self.groups, self.tokens, item, tile_bytes(q.device)))
+        self.parts = list(tiles(self.groups, self.tokens, self.working.itemsize, tile_bytes(q.device), MIN_ROWS))
         group, part = self.parts[0]
         largest = (group.stop - group.start) * (part.stop - part.start) * self.tokens
         self.buffer = torch.empty(largest, dtype=self.working, device=q.device)
@@ -102,12 +120,49 @@ def matmul(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
 
 
 def forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    work = Tiles(q, k, v, rows, cols, scale)
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
     flat = out.flatten(0, 1)
+    if q.device.type in FUSED_BYTES:
+        fused_forward(flat, *(t.flatten(0, 1) for t in (q, k, v, rows, cols)), scale)
+        return out
+    work = Tiles(q, k, v, rows, cols, scale)
     for group, part in work.parts:
         matmul(work.probabilities(group, part), work.v[group], flat[group, part])
     return out
+
+
+def fused_forward(out: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> None:
+    """Into `out`, `(groups, N, d)`. Operands are views, of which nothing is copied."""
+    working = working_dtype(q.dtype)
+    groups, tokens, height, width = *q.shape[:2], rows.shape[-1], cols.shape[-1]
+    budget = FUSED_BYTES[q.device.type]
+    buffer = torch.empty(0, dtype=working, device=q.device)
+    for group, part in tiles(groups, tokens, working.itemsize, budget, FUSED_ROWS):
+        by_row, by_col = (t[group, part].to(working) for t in (rows, cols))
+        grid_row = by_col.numel() * working.itemsize
+        blocks = []
+        for block in pieces(height, budget // grid_row):
+            bias = buffer.resize_(*by_col.shape[:2], block.stop - block.start, width)
+            torch.add(by_row[..., block, None], by_col[..., None, :], out=bias)
+            keys = slice(block.start * width, block.stop * width)
+            blocks.append(fused(q[group, part], k[group, keys], v[group, keys], bias.flatten(-2), scale))
+        out[group, part] = blocks[0][0] if len(blocks) == 1 else merge(blocks)
+
+
+def fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Attention of `(g, t, d)` over some keys, and the log-sum-exp of the logits, `(g, t)`."""
+    q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
+    # What scaled_dot_product_attention calls on a CPU; it returns the log-sum-exp as well.
+    out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        q[None], k[None], v[None], attn_mask=bias[None], scale=scale
+    )
+    return out[0], lse[0]
+
+
+def merge(blocks: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Attention over all keys from the outputs over blocks of them and their log-sum-exps."""
+    outputs, lse = (torch.stack(tensors) for tensors in zip(*blocks, strict=True))
+    return (outputs * lse.softmax(0)[..., None]).sum(0)
 
 
 def backward(

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# Tokens that go through window attention at one time where nothing is differentiated: what is made of them stays in the cache.
+BAND_TOKENS = 1024
+
+
+def by_bands(attend: Callable[[Tensor], Tensor], x: Tensor, window: int) -> Tensor:
+    """`attend` over `x` `(B, H, W, C)` in bands of whole windows, which know nothing of each other."""
+    batch, height, width, _ = x.shape
+    rows = window * max(1, BAND_TOKENS // (batch * window * width))
+    if torch.is_grad_enabled() or rows >= height:
+        return attend(x)
+    return torch.cat([attend(band.contiguous()) for band in x.split(rows, 1)], 1)
 
 
 def split_windows(qkv: Tensor, window: int, fill: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -33,4 +48,5 @@ def join_windows(out: Tensor, batch: int, height: int, width: int, window: int) 
     tiled = out.view(batch, -1, across, heads, window, window, head_dim).permute(0, 1, 4, 2, 5, 3, 6)
     # For clarity: (B, rows of windows, window, columns of windows, window, heads, d)
     padded = tiled.reshape(batch, -1, across * window, heads * head_dim)
-    return padded[:, :height, :width]
+    # Contiguous: `linear` of a slice of rows would multiply row by row, each with a copy of the weight.
+    return padded[:, :height, :width].contiguous()

@@ -9,6 +9,7 @@ What is replaced, and why:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from transformers.utils import output_capturing
 
 from basam.families.base import Replaced
 from basam.families.modules.vit import AnySizePositions, GridAttention
-from basam.families.windows import join_windows, split_windows
+from basam.families.windows import by_bands, join_windows, split_windows
 from basam.positions import image_wide_coordinates
 
 # Tokens that go through an MLP at one time where nothing is differentiated: what it makes of them stays in the cache.
@@ -47,17 +48,20 @@ class CorrectedAttention(GridAttention):
     num_attention_heads: int
 
     def forward(self, hidden_states: Tensor, window_size: int = 0) -> tuple[Tensor, None]:
-        batch, height, width, _ = hidden_states.shape
-        qkv = self.qkv(hidden_states).unflatten(-1, (3, self.num_attention_heads, -1))  # (B, H, W, 3, heads, d)
         if window_size:
-            bias = self.qkv.bias
-            fill = None if bias is None else bias.view(3, self.num_attention_heads, -1)
-            q, k, v = split_windows(qkv, window_size, fill)  # (B * windows, heads, window ** 2, d)
-            out = self.attend(q, k, v, window_size, window_size, self.scale, None)
-            out = join_windows(out, batch, height, width, window_size)
-        else:
-            out = self.attend_grid(qkv)
-        return self.proj(out), None
+            return by_bands(partial(self.attend_windows, window=window_size), hidden_states, window_size), None
+        return self.proj(self.attend_grid(self.project(hidden_states))), None
+
+    def project(self, hidden_states: Tensor) -> Tensor:
+        return self.qkv(hidden_states).unflatten(-1, (3, self.num_attention_heads, -1))  # (B, H, W, 3, heads, d)
+
+    def attend_windows(self, hidden_states: Tensor, window: int) -> Tensor:
+        batch, height, width, _ = hidden_states.shape
+        bias = self.qkv.bias
+        fill = None if bias is None else bias.view(3, self.num_attention_heads, -1)
+        q, k, v = split_windows(self.project(hidden_states), window, fill)  # (B * windows, heads, window ** 2, d)
+        out = self.attend(q, k, v, window, window, self.scale, None)
+        return self.proj(join_windows(out, batch, height, width, window))
 
 
 class CorrectedLayer(Replaced, nn.Module):
