@@ -9,9 +9,9 @@ it beside bfloat16 and float16 operands and keeps logits and softmax in float32:
 rounded. The keys of a large grid go in blocks of whole grid rows, so that the bias stays in the cache; the log-sum-exp of every
 query and block says how the outputs of the blocks add up.
 
-Other devices' fused kernels want a mask in the dtype of q, which would round the bias. There, and in every backward pass, a tile
-is the logits of some queries against *all* keys, worked in place. The backward pass makes every tile anew instead of keeping
-it. In bfloat16 and float16 the product q.k is rounded then; keys are centred (subtracting their mean shifts all logits of a
+Other devices' fused kernels want a mask in the dtype of q, which would round the bias. There, and in every backward pass, a
+tile is the logits of some queries against *all* keys, worked in place. The backward pass makes every tile anew instead of
+keeping it. In bfloat16 and float16 the product q.k is rounded then; keys are centred (subtracting their mean shifts all logits of a
 query alike, which softmax does not see) and scaled first, so that the rounding acts on small numbers.
 """
 
@@ -123,7 +123,7 @@ def forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: 
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
     flat = out.flatten(0, 1)
     if q.device.type in FUSED_BYTES:
-        fused_forward(flat, *(t.flatten(0, 1) for t in (q, k, v, rows, cols)), scale)
+        fused_forward(flat, *[t.flatten(0, 1) for t in (q, k, v, rows, cols)], scale=scale)
         return out
     work = Tiles(q, k, v, rows, cols, scale)
     for group, part in work.parts:
