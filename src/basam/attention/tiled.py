@@ -11,8 +11,8 @@ query and block says how the outputs of the blocks add up.
 
 Other devices' fused kernels want a mask in the dtype of q, which would round the bias. There, and in every backward pass, a
 tile is the logits of some queries against *all* keys, worked in place. The backward pass makes every tile anew instead of
-keeping it. In bfloat16 and float16 the product q.k is rounded then; keys are centred (subtracting their mean shifts all logits of a
-query alike, which softmax does not see) and scaled first, so that the rounding acts on small numbers.
+keeping it. In bfloat16 and float16 the product q.k is rounded then; keys are centred (subtracting their mean shifts all logits
+of a query alike, which softmax does not see) and scaled first, so that the rounding acts on small numbers.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: 
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
     flat = out.flatten(0, 1)
     if q.device.type in FUSED_BYTES:
-        fused_forward(flat, *[t.flatten(0, 1) for t in (q, k, v, rows, cols)], scale=scale)
+        q, k, v, rows, cols = (t.flatten(0, 1) for t in (q, k, v, rows, cols))
+        fused_forward(flat, q, k, v, rows, cols, scale)
         return out
     work = Tiles(q, k, v, rows, cols, scale)
     for group, part in work.parts:
