@@ -7,6 +7,7 @@
 Photographs come from ../shared/data, reduced to a long side of 256 px; masks are compared at the photograph's own size.
 Box: the tight box of each object. Click: the middle of its largest inscribed circle. One mask a prompt, no choice among three.
 COCO: instances over 32 x 32 pixels. GrabCut (OpenCV, five rounds from the box) takes long and is run on every third photograph.
+"The truth at the resolution of the logits" is the most that a model with masks of 64 x 64 can reach.
 Scenes have seeds that no training uses. The interval is a bootstrap over pictures, whose instances are averaged first.
 """
 
@@ -22,15 +23,18 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from rich.progress import track
 
 from basam import Predictor
 from basam.data import open_dataset
 from basam.evaluation.prompts import inscribed_centre, tight_box
 from basam.images import to_rgb
+from basam.resize import Frame
 from basam.scenes import DOMAINS, render
 
-SIZE = 256
+SIZE, PATCH = 256, 16
 FIRST_SEED = 2_000_000  # training takes seeds below 1,000,000
 
 
@@ -69,6 +73,16 @@ def ellipse(mask: np.ndarray) -> np.ndarray:
     return across**2 + down**2 <= 0.25
 
 
+def as_cells(mask: np.ndarray) -> np.ndarray:
+    """The truth itself as an answer of the model's resolution: logits of a quarter of the image, enlarged as answers are."""
+    height, width = mask.shape
+    frame = Frame.fit(height, width, SIZE, PATCH, False)
+    small = F.interpolate(torch.from_numpy(mask)[None, None].float(), frame.resized, mode="area")
+    padding = (0, frame.padded[1] - frame.resized[1], 0, frame.padded[0] - frame.resized[0])
+    logits = F.avg_pool2d(F.pad(small, padding), 4) - 0.5
+    return (frame.masks_out(logits)[0, 0] > 0).numpy()
+
+
 def grabcut(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """GrabCut from the box, on the picture reduced to 256 px."""
     height, width = mask.shape
@@ -96,7 +110,11 @@ def measure(predictors: dict[str, Predictor], pictures: Iterator[Picture], title
     found: dict[str, list[list[float]]] = defaultdict(list)
     for picture in track(list(pictures), title):
         truths = picture.masks
-        baselines: dict[str, Callable[[np.ndarray], np.ndarray]] = {"the box itself": whole_box, "ellipse": ellipse}
+        baselines: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+            "the box itself": whole_box,
+            "ellipse": ellipse,
+            "the truth at the resolution of the logits": as_cells,
+        }
         if picture.grabcut:
             baselines["GrabCut"] = lambda mask, image=picture.image: grabcut(image, mask)  # type: ignore[misc]
         for name, baseline in baselines.items():

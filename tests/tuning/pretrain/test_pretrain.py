@@ -15,7 +15,7 @@ from PIL import Image
 import basam
 from basam.evaluation.prompts import tight_box
 from basam.tuning.losses import LossWeights
-from basam.tuning.pretrain.asking import PromptedLoss, corrections
+from basam.tuning.pretrain.asking import PromptedLoss, corrections, surroundings
 from basam.tuning.pretrain.batches import PromptedViews
 from basam.tuning.pretrain.model import new_model
 from basam.tuning.pretrain.pictures import Source, photo_source, scene_source
@@ -85,6 +85,16 @@ def test_corrections_are_where_the_answer_is_wrong() -> None:
         points, labels = corrections(answer, target, torch.full((1, 2), chance))
         assert points.tolist() == [[[14.0, 6.0], [22.0, 14.0]]]
         assert labels.tolist() == [[1, 0]]
+
+
+def test_the_surroundings_of_an_object_count_and_hardly_anything_else() -> None:
+    target = torch.zeros(2, 12, 16)
+    target[0, 4:6, 7:11] = 0.5  # 2 rows and 4 columns: margins of 3 rows and 4 columns
+    weights = surroundings(target, far=0.25)
+    near = torch.zeros(12, 16, dtype=torch.bool)
+    near[1:9, 3:15] = True
+    assert torch.equal(weights[0], torch.where(near, 1.0, 0.25))
+    assert torch.equal(weights[1], torch.ones(12, 16))
 
 
 def test_the_loss_asks_every_way_and_reaches_every_part_of_the_model(scenes: Source) -> None:

@@ -59,7 +59,8 @@ class PromptedLoss(nn.Module):
 
     def losses(self, answer: tuple[Tensor, Tensor], target: Tensor) -> tuple[Tensor, Tensor]:
         logits, scores = (each.flatten(0, 1) for each in answer)
-        return prompt_losses(logits, scores, target.flatten(0, 1), self.weights)
+        flat = target.flatten(0, 1)
+        return prompt_losses(logits, scores, flat, self.weights, surroundings(flat))
 
     def ask_again(self, embeddings: Tensor, batch: dict[str, Any], before: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The answer thought best as a mask prompt, with a click where it is wrong; a box stays. One prompt an image from
@@ -76,6 +77,27 @@ class PromptedLoss(nn.Module):
             points, labels = torch.cat([asked, points], 2), torch.cat([torch.ones_like(labels), labels], 2)
         masks = mask.flatten(0, 1)[:, None]
         return self.answer(embeddings.repeat_interleave(count, 0), False, points, labels, boxes, masks)
+
+
+def surroundings(target: Tensor, far: float = 0.01) -> Tensor:
+    """How much each pixel counts in the cross entropy: 1 in the object's box enlarged by half its size and two pixels on
+    every side, `far` elsewhere. Without it an object of a few pixels is lost in the mean over the picture.
+
+    Args:
+        target: `(K, h, w)` in 0..1; one without any object counts alike everywhere.
+    """
+    near = []
+    for axis in (2, 1):  # columns that the object reaches over rows, then the reverse
+        reached = target.amax(3 - axis) > 0
+        length = reached.shape[1]
+        places = torch.arange(length, device=target.device)
+        first = torch.where(reached, places, length).amin(1, keepdim=True)
+        last = torch.where(reached, places, -1).amax(1, keepdim=True)
+        margin = (last - first + 1) / 2 + 2
+        near.append((places >= first - margin) & (places <= last + margin))
+    columns, rows = near
+    inside = rows[:, :, None] & columns[:, None, :]
+    return torch.where(inside | ~inside.any((1, 2), keepdim=True), 1.0, far)
 
 
 def corrections(answer: Tensor, target: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,11 +25,11 @@ def draw_view(sources: list[Source], height: int, width: int, generator: np.rand
     shares = np.array([source.share for source in sources])
     while True:
         kind = generator.random()
-        if kind < 0.12:
+        if kind < 0.18:
             view = quilt(sources, shares, height, width, generator)
         else:
             view = single(pick(sources, shares, generator), height, width, generator)
-            if kind < 0.35:
+            if kind < 0.38:
                 view = pasted(view, single(pick(sources, shares, generator), height, width, generator), generator)
         if len(view.masks):
             return View(coloured(view.image, generator), view.masks)
