@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from basam.attaching import attach, attachment_of
 from basam.families import family_of
-from basam.families.base import Attachment, Family
+from basam.families.base import Attachment, Family, Prompts
 from basam.images import ImageLike, read_image
 from basam.method import BiasMode
 from basam.models import load
@@ -215,21 +215,16 @@ class Predictor:
             ValueError: no prompt is given.
         """
         frame = self.image_frame
-        given = [prompt for prompt in (point_coords, boxes, mask_input) if prompt is not None]
-        if not given:
+        if point_coords is None and boxes is None and mask_input is None:
             raise ValueError("no prompt: give point_coords with point_labels, boxes or mask_input")
-        count = len(given[0])
+        prompts = Prompts(point_coords, point_labels, boxes, mask_input)
+        count = len(prompts)
         step = self.prompts_at_once(3 if multimask_output else 1)
         # Filled piece by piece: gathering pieces in a list would hold everything twice.
         masks = scores = low_res = torch.empty(0)
         for start in range(0, count, step):
             part = slice(start, start + step)
-            points, labels, corners, logits = (
-                None if prompt is None else prompt[part] for prompt in (point_coords, point_labels, boxes, mask_input)
-            )
-            low, score = self.family.decode(
-                self.model, self.features, points=points, labels=labels, boxes=corners, masks=logits, multimask=multimask_output
-            )
+            low, score = self.family.decode(self.model, self.features, prompts[part], multimask=multimask_output)
             full = frame.masks_out(low.float())
             values = full if return_logits else full > self.mask_threshold
             if start == 0:

@@ -18,6 +18,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from basam.families import Prompts
+
 ORACLE = Path(__file__).with_name("oracle")
 
 
@@ -120,8 +122,8 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], SimpleNa
     return get
 
 
-BOX = {"boxes": torch.tensor([[200.0, 150.0, 800.0, 700.0]])}
-POINT = {"points": torch.tensor([[[512.0, 400.0]]]), "labels": torch.tensor([[1]])}
+BOX = Prompts(boxes=torch.tensor([[200.0, 150.0, 800.0, 700.0]]))
+POINT = Prompts(torch.tensor([[[512.0, 400.0]]]), torch.tensor([[1]]))
 
 
 @pytest.fixture
@@ -136,8 +138,7 @@ def check_oracle() -> Callable[..., None]:
             embedding = features["image_embeddings"] if isinstance(features, dict) else features
             np.testing.assert_allclose(embedding[0, ::16, ::4, ::4], case.expected["embedding"], atol=1e-4)
             for name, prompt in (("box", BOX), ("point", POINT)):
-                given = {"points": None, "labels": None, "boxes": None, "masks": None} | prompt
-                masks, iou = family.decode(model, features, multimask=True, **given)
+                masks, iou = family.decode(model, features, prompt, multimask=True)
                 np.testing.assert_allclose(masks_of(masks)[0], case.expected[f"{name}_{key}"], atol=1e-4)
                 np.testing.assert_allclose(iou[0], case.expected[f"{name}_iou"], atol=1e-4)
 

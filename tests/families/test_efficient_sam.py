@@ -7,15 +7,14 @@ import torch
 import torch.nn.functional as F
 
 import basam
-from basam.families import efficient_sam, family_of
+from basam.families import Prompts, efficient_sam, family_of
 from basam.families.checkpoints import count
 from basam.families.modules.efficient_encoder import Attention, EfficientSamConfig
 from basam.families.modules.efficient_sam import EfficientSam
 from basam.method import distances, length_scale
 from basam.models import family_of_file
 
-NONE = {"points": None, "labels": None, "boxes": None, "masks": None}
-BOX = NONE | {"boxes": torch.tensor([[100.0, 100.0, 200.0, 180.0]])}
+BOX = {"boxes": torch.tensor([[100.0, 100.0, 200.0, 180.0]])}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def small():
 def run(model, pixels, multimask=True, **prompts):
     family = family_of(model)
     with torch.no_grad():
-        return family.decode(model, family.encode(model, pixels), multimask=multimask, **(BOX | prompts))
+        return family.decode(model, family.encode(model, pixels), Prompts(**(BOX | prompts)), multimask=multimask)
 
 
 def test_it_agrees_with_the_authors_code_plain_and_attached(model, case, check_oracle):

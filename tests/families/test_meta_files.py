@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from transformers import SamModel
 
 import basam
-from basam.families import family_of
+from basam.families import Prompts, family_of
 from basam.models import family_of_file
 
 BOX = torch.tensor([[10.0, 20.0, 80.0, 70.0]])
@@ -32,9 +32,9 @@ def run_meta(model, pixels):
 
 def run(model, pixels, **prompts):
     family = family_of(model)
-    given = {"points": None, "labels": None, "boxes": BOX, "masks": None} | prompts
+    given = Prompts(**({"boxes": BOX} | prompts))
     with torch.no_grad():
-        return family.decode(model, family.encode(model, pixels), multimask=True, **given)
+        return family.decode(model, family.encode(model, pixels), given, multimask=True)
 
 
 def agree(ours, theirs):

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import basam
-from basam.families import family_of
+from basam.families import Prompts, family_of
 from basam.models import family_of_file
 
-PROMPTS = {"points": None, "labels": None, "boxes": torch.tensor([[100.0, 100.0, 500.0, 400.0]]), "masks": None}
+BOXES = torch.tensor([[100.0, 100.0, 500.0, 400.0]])
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def model(loaded):
 def run(model, pixels):
     family = family_of(model)
     with torch.no_grad():
-        return family.decode(model, family.encode(model, pixels), multimask=True, **PROMPTS)
+        return family.decode(model, family.encode(model, pixels), Prompts(boxes=BOXES), multimask=True)
 
 
 def test_it_agrees_with_the_authors_code_plain_and_attached(model, case, check_oracle):
@@ -66,7 +66,7 @@ def test_it_is_used_like_a_model_of_transformers(model):
     basam.attach(model)
     pixels = torch.randn(1, 3, 160, 240)
     with torch.no_grad():
-        output = model(pixel_values=pixels, input_boxes=PROMPTS["boxes"][None])
+        output = model(pixel_values=pixels, input_boxes=BOXES[None])
     torch.testing.assert_close(output.pred_masks[0], run(model, pixels)[0])
 
 

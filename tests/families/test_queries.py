@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import basam
-from basam.families import family_of
+from basam.families import Prompts, family_of
 from basam.method import length_scale
 
-PROMPTS = {"points": torch.tensor([[[20.0, 30.0]]]), "labels": torch.tensor([[1]]), "boxes": None, "masks": None}
+PROMPTS = Prompts(torch.tensor([[[20.0, 30.0]]]), torch.tensor([[1]]))
 
 
 def masks_of(model, side, mode=None):
@@ -20,7 +20,7 @@ def masks_of(model, side, mode=None):
     with torch.no_grad():
         features = family.encode(model, torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1)))
         basam.attach(model, mode or basam.BiasMode.off())
-        return family.decode(model, features, multimask=True, **PROMPTS)[0]
+        return family.decode(model, features, PROMPTS, multimask=True)[0]
 
 
 def scaled_by_hand(model, factor):

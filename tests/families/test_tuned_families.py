@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import basam
-from basam.families import family_of
+from basam.families import Prompts, family_of
 from basam.tuning.tuned import Tuned, TuneLoss, edges
 from basam.tuning.ways import prepare, tuned_mode
 
@@ -18,13 +18,12 @@ def test_decode_each_is_decode_of_each(each_model):
     basam.attach(each_model)
     family = family_of(each_model)
     pixels = torch.randn(2, 3, 96, 128, generator=torch.Generator().manual_seed(0))
-    for prompt in ({"boxes": BOXES, "points": None, "labels": None}, {**POINTS, "boxes": None}):
+    for prompts in (Prompts(boxes=BOXES), Prompts(**POINTS)):
         with torch.no_grad():
-            together = family.decode_each(each_model, family.encode(each_model, pixels), **prompt, multimask=True)
+            together = family.decode_each(each_model, family.encode(each_model, pixels), prompts, multimask=True)
             for index in range(2):
-                one = {name: None if value is None else value[index : index + 1] for name, value in prompt.items()}
                 features = family.encode(each_model, pixels[index : index + 1])
-                alone = family.decode(each_model, features, **one, masks=None, multimask=True)
+                alone = family.decode(each_model, features, prompts[index : index + 1], multimask=True)
                 assert together[0].shape == (2, 3, 24, 32)
                 for mine, theirs in zip(together, alone, strict=True):
                     assert torch.allclose(mine[index], theirs[0], atol=2e-4)

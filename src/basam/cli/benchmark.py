@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from basam.cli.evaluate import parse_sizes, split_names
+from basam.cli.options import (
+    Device,
+    EncoderDtype,
+    Limit,
+    LongSides,
+    MetricWorkers,
+    ModelName,
+    PromptSeed,
+    parse_sizes,
+    split_names,
+)
 
 
 def benchmark(
@@ -20,23 +30,17 @@ def benchmark(
         list[str] | None,
         typer.Option(metavar="NAME=FOLDER[@KIND,KIND]", help="Rows of the table; a specialist with @KIND. Repeatable."),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="The base: 'nano' (embedded), a checkpoint folder or file, or a hub name.")
-    ] = "nano",
-    sizes: Annotated[str, typer.Option(metavar="N,N,native", help="Long sides in pixels.")] = "native",
+    model: ModelName = "nano",
+    sizes: LongSides = "native",
     prompts: Annotated[str, typer.Option(help="As for basam evaluate.")] = "gt-box,gt-point",
     mode: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The correction of the base.", show_default="BiasMode()")
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="That many images of each, evenly spaced.", show_default="all")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of random prompts.")] = 0,
-    dtype: Annotated[str, typer.Option(help="Of the image encoder: float32, bfloat16 or float16.")] = "float32",
-    device: Annotated[str, typer.Option(help="For example cpu or cuda.")] = "cpu",
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")
-    ] = None,
+    limit: Limit = None,
+    seed: PromptSeed = 0,
+    dtype: EncoderDtype = "float32",
+    device: Device = "cpu",
+    workers: MetricWorkers = None,
     out: Annotated[Path, typer.Option(help="Folder of the runs; those in it go on.")] = Path("runs/benchmark"),
 ) -> None:
     """Compare a base with adapters, each with and without the correction, on the test splits of several data sets.

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from basam.cli.options import Device, ModelName
+
 
 def parse_list(option: str, text: str, kind: type, example: str) -> list[Any]:
     """`512,1024` as numbers above 0, each once; an error names the option and the text."""
@@ -26,7 +28,7 @@ def calibrate(
     unlabelled: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Photographs without masks, instead of KIND and ROOT.")
     ] = None,
-    model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
+    model: ModelName = "nano",
     sizes: Annotated[str, typer.Option(metavar="N,N", help="Long sides in pixels to calibrate for.")] = "1024",
     count: Annotated[
         int | None, typer.Option(min=2, help="Photographs at most: 30, and 16 without masks.", show_default=False)
@@ -35,7 +37,7 @@ def calibrate(
         str | None, typer.Option(metavar="X,X", help="With --unlabelled: slopes to try, by default 0,0.1.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the photographs drawn, and of the queries looked at.")] = 0,
-    device: Annotated[str, typer.Option(help="For example cpu, cuda or cuda:1.")] = "cpu",
+    device: Device = "cpu",
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the mode goes.")] = Path("mode.json"),
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --unlabelled: the plot; OUT with .png.", show_default=False)

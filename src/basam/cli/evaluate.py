@@ -8,22 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-
-def split_names(option: str, text: str) -> tuple[str, ...]:
-    """`a,b` as names; an error names the option."""
-    names = tuple(part.strip() for part in text.split(","))
-    if not all(names):
-        raise typer.BadParameter(f"{text!r}: names separated by commas are needed", param_hint=option)
-    return names
-
-
-def parse_sizes(text: str) -> tuple[int | str, ...]:
-    sizes: list[int | str] = []
-    for part in split_names("--sizes", text):
-        if part != "native" and (not part.isdigit() or int(part) < 1):
-            raise typer.BadParameter(f"{part!r}: 'native' or a number of pixels is needed", param_hint="--sizes")
-        sizes.append(part if part == "native" else int(part))
-    return tuple(sizes)
+from basam.cli.options import (
+    AdapterName,
+    Device,
+    EncoderDtype,
+    Limit,
+    LongSides,
+    MetricWorkers,
+    ModelName,
+    PromptSeed,
+    parse_sizes,
+    split_names,
+)
 
 
 def evaluate(
@@ -32,9 +28,9 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="Such as DIS-TE1 or val2017.", show_default="the test split")] = None,
     images: Annotated[str | None, typer.Option(help="For 'folder': images below ROOT.", show_default=False)] = None,
     masks: Annotated[str | None, typer.Option(help="For 'folder': masks below ROOT.", show_default=False)] = None,
-    model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
-    adapter: Annotated[str | None, typer.Option(help="A folder of basam tune, or its hub name.", show_default=False)] = None,
-    sizes: Annotated[str, typer.Option(metavar="N,N,native", help="Long sides in pixels.")] = "native",
+    model: ModelName = "nano",
+    adapter: AdapterName = None,
+    sizes: LongSides = "native",
     methods: Annotated[
         str, typer.Option(help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected.")
     ] = "resize,plain,basam",
@@ -48,14 +44,12 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="COCO: results JSON of a detector, as boxes.", show_default=False)
     ] = None,
     metrics: Annotated[str | None, typer.Option(help="Such as iou,mae.", show_default="those of the data set")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="That many images, evenly spaced.", show_default="all")] = None,
-    seed: Annotated[int, typer.Option(help="Of random prompts.")] = 0,
+    limit: Limit = None,
+    seed: PromptSeed = 0,
     multimask: Annotated[bool, typer.Option("--multimask", help="Take the mask of three with the best score.")] = False,
-    dtype: Annotated[str, typer.Option(help="Of the image encoder: float32, bfloat16 or float16.")] = "float32",
-    device: Annotated[str, typer.Option(help="For example cpu or cuda.")] = "cpu",
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")
-    ] = None,
+    dtype: EncoderDtype = "float32",
+    device: Device = "cpu",
+    workers: MetricWorkers = None,
     out: Annotated[Path, typer.Option(help="Run folder; a run in it goes on.")] = Path("runs/evaluate"),
 ) -> None:
     """Evaluate a model on a data set at any sizes, with and without the correction.

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from basam.cli.options import AdapterName, Device, MaxSide, ModeFile, ModelName
+
 
 class Positions(str, Enum):
     interpolate = "interpolate"
@@ -78,10 +80,10 @@ def segment(
     box: Annotated[
         list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="A box in pixels; one mask a box. Repeatable.")
     ] = None,
-    model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
-    adapter: Annotated[str | None, typer.Option(help="A folder of basam tune, or its hub name.", show_default=False)] = None,
+    model: ModelName = "nano",
+    adapter: AdapterName = None,
     long_side: Annotated[str, typer.Option(metavar="native|N", help="Resize so that the long side has N pixels.")] = "native",
-    max_side: Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")] = 4096,
+    max_side: MaxSide = 4096,
     plain: Annotated[bool, typer.Option("--plain", help="SAM without the correction, for comparison.")] = False,
     slope: Annotated[
         float | None, typer.Option(help="Slope of the bias-mode mask, logits a patch.", show_default=False)
@@ -89,9 +91,9 @@ def segment(
     positions: Annotated[
         Positions | None, typer.Option(help="Relative positions beyond the trained range.", show_default=False)
     ] = None,
-    mode: Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)] = None,
+    mode: ModeFile = None,
     dtype: Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")] = DType.float32,
-    device: Annotated[str, typer.Option(help="For example cpu, cuda or cuda:1.")] = "cpu",
+    device: Device = "cpu",
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays; made where absent.")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")] = False,
 ) -> None:

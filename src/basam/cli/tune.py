@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from basam.cli.evaluate import split_names
+from basam.cli.options import MaxSide, ModelName, split_names
 
 
 def tune(
@@ -20,7 +20,7 @@ def tune(
         list[str] | None,
         typer.Option(metavar="KIND:ROOT[:SPLIT]", help="What to choose on, instead of a part of --data. Repeatable."),
     ] = None,
-    model: Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")] = "nano",
+    model: ModelName = "nano",
     way: Annotated[str, typer.Option("--tune", help="What is trained: bias, decoder, lora or full.")] = "decoder",
     sizes: Annotated[
         str | None,
@@ -30,7 +30,7 @@ def tune(
             show_default="trained size to twice that",
         ),
     ] = None,
-    max_side: Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")] = 4096,
+    max_side: MaxSide = 4096,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1000,
     batch_size: Annotated[int, typer.Option(min=1, help="Photographs a step, of all processes together.")] = 4,
     accumulate: Annotated[int, typer.Option(min=1, help="Parts of a batch, one after the other, to save memory.")] = 1,

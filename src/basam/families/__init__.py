@@ -8,7 +8,7 @@ from functools import cache
 
 from torch import nn
 
-from basam.families.base import Attachment, Family, Geometry, UnsupportedModelError
+from basam.families.base import Attachment, Family, Geometry, Prompts, UnsupportedModelError
 
 
 @cache
@@ -31,4 +31,4 @@ def family_of(model: nn.Module) -> Family:
     raise UnsupportedModelError(f"{type(model).__module__}.{type(model).__qualname__} is no SAM that basam knows: {known}")
 
 
-__all__ = ["Attachment", "Family", "Geometry", "UnsupportedModelError", "families", "family_of"]
+__all__ = ["Attachment", "Family", "Geometry", "Prompts", "UnsupportedModelError", "families", "family_of"]

@@ -98,6 +98,29 @@ class Attachment:
         self.grid = (height // patch, width // patch)
 
 
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """K prompts on one image, or one on each of K images; coordinates in pixels of the encoder's input.
+
+    Attributes:
+        points: `(K, P, 2)` as x, y; labels: `(K, P)` of 1 (on the object) and 0 (beside it).
+        boxes: `(K, 4)` as x0, y0, x1, y1.
+        masks: `(K, 1, 4 H, 4 W)` logits, for a grid of H x W patches.
+    """
+
+    points: Tensor | None = None
+    labels: Tensor | None = None
+    boxes: Tensor | None = None
+    masks: Tensor | None = None
+
+    def __len__(self) -> int:
+        return next((len(given) for given in (self.points, self.boxes, self.masks) if given is not None), 0)
+
+    def __getitem__(self, part: slice) -> Prompts:
+        given = (self.points, self.labels, self.boxes, self.masks)
+        return Prompts(*(None if each is None else each[part] for each in given))
+
+
 class Family(ABC):
     """One way of implementing SAM. Subclasses are stateless; every method gets the model."""
 
@@ -142,41 +165,16 @@ class Family(ABC):
         """Image features of normalised `pixel_values` (1, 3, height, width), in whatever form `decode` takes them."""
 
     @abstractmethod
-    def decode(
-        self,
-        model: nn.Module,
-        features: Any,
-        *,
-        points: Tensor | None,
-        labels: Tensor | None,
-        boxes: Tensor | None,
-        masks: Tensor | None,
-        multimask: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """Mask logits `(K, M, 4 H, 4 W)` and predicted IoU `(K, M)` of K prompts on one encoded image.
+    def decode(self, model: nn.Module, features: Any, prompts: Prompts, *, multimask: bool) -> tuple[Tensor, Tensor]:
+        """Mask logits `(K, M, 4 H, 4 W)` and predicted IoU `(K, M)` of K prompts on one encoded image."""
 
-        points `(K, P, 2)` and boxes `(K, 4)` in pixels of the encoder's input, labels `(K, P)` of 1 and 0, masks
-        `(K, 1, 4 H, 4 W)` logits.
-        """
-
-    def decode_each(
-        self,
-        model: nn.Module,
-        features: Any,
-        *,
-        points: Tensor | None,
-        labels: Tensor | None,
-        boxes: Tensor | None,
-        multimask: bool,
-    ) -> tuple[Tensor, Tensor]:
+    def decode_each(self, model: nn.Module, features: Any, prompts: Prompts, *, multimask: bool) -> tuple[Tensor, Tensor]:
         """`decode` of B images encoded together, with one prompt each: `(B, M, 4 H, 4 W)` and `(B, M)`."""
-        prompts = {"points": points, "labels": labels, "boxes": boxes}
-        count = next(len(prompt) for prompt in prompts.values() if prompt is not None)
         answers = []
-        for index in range(count):
-            one = tree_map_only(Tensor, lambda tensor: tensor[index : index + 1], features)  # noqa: B023
-            mine = {name: None if prompt is None else prompt[index : index + 1] for name, prompt in prompts.items()}
-            answers.append(self.decode(model, one, **mine, masks=None, multimask=multimask))
+        for index in range(len(prompts)):
+            one = slice(index, index + 1)
+            features_of_one = tree_map_only(Tensor, lambda tensor: tensor[one], features)  # noqa: B023
+            answers.append(self.decode(model, features_of_one, prompts[one], multimask=multimask))
         logits, scores = zip(*answers, strict=True)
         return torch.cat(logits), torch.cat(scores)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from basam.families import checkpoints, meta_files
-from basam.families.base import Family, Geometry, overview
+from basam.families.base import Family, Geometry, Prompts, overview
 
 KEYS = (*meta_files.IMAGE_KEYS, "prompt_encoder.bbox_top_left_embeddings.weight", "mask_decoder.mask_tokens.weight")
 HEAD_WIDTH = 64  # of the published models; no tensor tells it
@@ -87,20 +87,11 @@ class EfficientSamFamily(Family):
     def encode(self, model: Any, pixel_values: Tensor) -> Tensor:
         return model.image_encoder(pixel_values).to(model.mask_decoder.iou_token.weight.dtype)
 
-    def decode(
-        self,
-        model: Any,
-        features: Tensor,
-        *,
-        points: Tensor | None,
-        labels: Tensor | None,
-        boxes: Tensor | None,
-        masks: Tensor | None,
-        multimask: bool,
-    ) -> tuple[Tensor, Tensor]:
+    def decode(self, model: Any, features: Tensor, prompts: Prompts, *, multimask: bool) -> tuple[Tensor, Tensor]:
         from basam.families.modules.efficient_sam import BOTTOM_RIGHT, MAX_POINTS, TOP_LEFT
 
-        if masks is not None:
+        points, labels, boxes = prompts.points, prompts.labels, prompts.boxes
+        if prompts.masks is not None:
             raise ValueError("masks: EfficientSAM takes points and boxes, it has no mask prompts")
         given: list[tuple[Tensor, Tensor]] = []
         if points is not None and labels is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from basam.families import checkpoints, meta_files
-from basam.families.base import Family, Geometry, Replaced, combine, overview
+from basam.families.base import Family, Geometry, Prompts, Replaced, combine, overview
 from basam.families.transformers_files import vit_name
 
 
@@ -80,20 +80,13 @@ class MetaSam(Family):
         return output.to(model.mask_decoder.iou_token.weight.dtype), extra
 
     def decode(
-        self,
-        model: Any,
-        features: tuple[Tensor, dict[str, Any]],
-        *,
-        points: Tensor | None,
-        labels: Tensor | None,
-        boxes: Tensor | None,
-        masks: Tensor | None,
-        multimask: bool,
+        self, model: Any, features: tuple[Tensor, dict[str, Any]], prompts: Prompts, *, multimask: bool
     ) -> tuple[Tensor, Tensor]:
         embedding, extra = features
         if isinstance(model, Replaced):
             model.basam.grid = (embedding.shape[-2], embedding.shape[-1])
-        sparse, dense = model.prompt_encoder(points=None if points is None else (points, labels), boxes=boxes, masks=masks)
+        points = None if prompts.points is None else (prompts.points, prompts.labels)
+        sparse, dense = model.prompt_encoder(points=points, boxes=prompts.boxes, masks=prompts.masks)
         return model.mask_decoder(
             image_embeddings=embedding,
             image_pe=model.prompt_encoder.get_dense_pe(),

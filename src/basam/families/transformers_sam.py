@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from basam.families import transformers_files
-from basam.families.base import Family, Geometry
+from basam.families.base import Family, Geometry, Prompts
 
 
 class TransformersSam(Family):
@@ -64,50 +64,32 @@ class TransformersSam(Family):
             features["intermediate_embeddings"] = [layer.to(dtype) for layer in output.intermediate_embeddings]
         return features
 
-    def decode(
-        self,
-        model: Any,
-        features: dict[str, Any],
-        *,
-        points: Tensor | None,
-        labels: Tensor | None,
-        boxes: Tensor | None,
-        masks: Tensor | None,
-        multimask: bool,
-    ) -> tuple[Tensor, Tensor]:
+    def decode(self, model: Any, features: dict[str, Any], prompts: Prompts, *, multimask: bool) -> tuple[Tensor, Tensor]:
         # Upstream takes one mask an image: prompts with masks go along the batch, all others along the prompts.
-        along = 0 if masks is None else 1
-        if masks is not None:
-            features = {name: expand(value, len(masks)) for name, value in features.items()}
-        output = model(
-            input_points=None if points is None else points.unsqueeze(along),
-            input_labels=None if labels is None else labels.unsqueeze(along),
-            input_boxes=None if boxes is None else boxes.unsqueeze(along),
-            input_masks=masks,
-            multimask_output=multimask,
-            **features,
-        )
-        return output.pred_masks.flatten(0, 1), output.iou_scores.flatten(0, 1)
+        along = 0 if prompts.masks is None else 1
+        if prompts.masks is not None:
+            features = {name: expand(value, len(prompts.masks)) for name, value in features.items()}
+        return answer(model, features, prompts, along, multimask)
 
-    def decode_each(
-        self,
-        model: Any,
-        features: dict[str, Any],
-        *,
-        points: Tensor | None,
-        labels: Tensor | None,
-        boxes: Tensor | None,
-        multimask: bool,
-    ) -> tuple[Tensor, Tensor]:
+    def decode_each(self, model: Any, features: dict[str, Any], prompts: Prompts, *, multimask: bool) -> tuple[Tensor, Tensor]:
         # Upstream's prompts are (images, prompts an image, ...), so one call does.
-        output = model(
-            input_points=None if points is None else points.unsqueeze(1),
-            input_labels=None if labels is None else labels.unsqueeze(1),
-            input_boxes=None if boxes is None else boxes.unsqueeze(1),
-            multimask_output=multimask,
-            **features,
-        )
-        return output.pred_masks.flatten(0, 1), output.iou_scores.flatten(0, 1)
+        return answer(model, features, prompts, 1, multimask)
+
+
+def answer(model: Any, features: dict[str, Any], prompts: Prompts, along: int, multimask: bool) -> tuple[Tensor, Tensor]:
+    """Masks and predicted IoU of K prompts that lie along the dimension of images (1) or of prompts an image (0)."""
+    points, labels, boxes = (
+        None if given is None else given.unsqueeze(along) for given in (prompts.points, prompts.labels, prompts.boxes)
+    )
+    output = model(
+        input_points=points,
+        input_labels=labels,
+        input_boxes=boxes,
+        input_masks=prompts.masks,
+        multimask_output=multimask,
+        **features,
+    )
+    return output.pred_masks.flatten(0, 1), output.iou_scores.flatten(0, 1)
 
 
 def expand(features: Any, count: int) -> Any:

@@ -24,10 +24,13 @@ class PromptedLoss(nn.Module):
         labels = torch.ones(prompts.shape[:3], dtype=torch.long, device=prompts.device)
         first = {"input_boxes": prompts} if batch["asked"] == "box" else {"input_points": prompts, "input_labels": labels}
         output = self.answer(embeddings, batch["multimask"], **first)
-        losses, ious = self.losses(output, target)
+        # One click says little of where an object ends: cross entropy that counts every pixel around it makes such answers
+        # too small, so the surroundings weigh only where the prompt tells the object.
+        losses, ious = self.losses(output, target, surrounding=batch["asked"] == "box")
         figures = {"loss": losses.mean(), f"iou_{batch['asked']}": ious.mean()}
         if batch["refine"]:
-            again, better = self.losses(self.ask_again(embeddings, batch, output), target.flatten(0, 1)[:, None])
+            corrected, one_each = self.ask_again(embeddings, batch, output), target.flatten(0, 1)[:, None]
+            again, better = self.losses(corrected, one_each, surrounding=True)
             figures["loss"] = (figures["loss"] + again.mean()) / 2
             figures["iou_refined"] = better.mean()
         return figures
@@ -57,10 +60,10 @@ class PromptedLoss(nn.Module):
         )
         return logits.float(), scores.float()
 
-    def losses(self, answer: tuple[Tensor, Tensor], target: Tensor) -> tuple[Tensor, Tensor]:
+    def losses(self, answer: tuple[Tensor, Tensor], target: Tensor, surrounding: bool) -> tuple[Tensor, Tensor]:
         logits, scores = (each.flatten(0, 1) for each in answer)
         flat = target.flatten(0, 1)
-        return prompt_losses(logits, scores, flat, self.weights, surroundings(flat))
+        return prompt_losses(logits, scores, flat, self.weights, surroundings(flat) if surrounding else None)
 
     def ask_again(self, embeddings: Tensor, batch: dict[str, Any], before: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The answer thought best as a mask prompt, with a click where it is wrong; a box stays. One prompt an image from

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any, cast
 
 from basam.attaching import attach, detach
 from basam.method import BiasMode
@@ -53,9 +54,9 @@ def pretrain(
     sources = [scene_source(cache, scenes, SIZE, 0.45, max(1, workers))]
     sources += [] if data is None else photo_sources(data)
     model = new_model(seed) if start is None else load(start)
-    # Attached, since batches are not all square; at the trained size plain SAM and basam are the same.
     # The backward of PyTorch's fused attention on CPU is slow for the decoder's few prompt tokens: a fifth of a step.
-    model.set_attn_implementation({"mask_decoder_config": "eager"})
+    cast(Any, model).set_attn_implementation({"mask_decoder_config": "eager"})
+    # Attached, since batches are not all square; at the trained size plain SAM and basam are the same.
     module = PromptedLoss(attach(model, BiasMode.off()).train(), WEIGHTS)
     plan = Plan(steps=steps, rate=rate, warmup=min(200, max(1, steps // 10)), precision=precision, seed=seed)
     views = PromptedViews(sources, batch, prompts, seed)

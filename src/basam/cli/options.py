@@ -1,0 +1,39 @@
+"""Options that several commands have, and texts that they take apart alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelName = Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")]
+AdapterName = Annotated[str | None, typer.Option(help="A folder of basam tune, or its hub name.", show_default=False)]
+LongSides = Annotated[str, typer.Option(metavar="N,N,native", help="Long sides in pixels.")]
+MaxSide = Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="That many images, evenly spaced.", show_default="all")]
+PromptSeed = Annotated[int, typer.Option(help="Of random prompts.")]
+EncoderDtype = Annotated[str, typer.Option(help="Of the image encoder: float32, bfloat16 or float16.")]
+Device = Annotated[str, typer.Option(help="For example cpu, cuda or cuda:1.")]
+MetricWorkers = Annotated[
+    int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")
+]
+ModeFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)]
+
+
+def split_names(option: str, text: str) -> tuple[str, ...]:
+    """`a,b` as names; an error names the option."""
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names):
+        raise typer.BadParameter(f"{text!r}: names separated by commas are needed", param_hint=option)
+    return names
+
+
+def parse_sizes(text: str) -> tuple[int | str, ...]:
+    """`512,native` as long sides; an error names `--sizes`."""
+    sizes: list[int | str] = []
+    for part in split_names("--sizes", text):
+        if part != "native" and (not part.isdigit() or int(part) < 1):
+            raise typer.BadParameter(f"{part!r}: 'native' or a number of pixels is needed", param_hint="--sizes")
+        sizes.append(part if part == "native" else int(part))
+    return tuple(sizes)
