@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -73,7 +74,8 @@ def test_embeddings_then_prompts_equal_one_call(hq):
 def test_the_mode_matters_beyond_the_trained_size(tiny):
     pixels = torch.randn(1, 3, 128, 128)
     results = []
-    for mode in (basam.BiasMode.off(), basam.BiasMode(), basam.BiasMode(slope=1.0), basam.BiasMode(positions="extend")):
+    changes = ({"slope": 2.0}, {"scaling": "log"}, {"positions": "extend"})
+    for mode in (basam.BiasMode.off(), *(replace(basam.BiasMode.off(), **change) for change in changes)):
         with basam.attached(tiny, mode):
             results.append(masks_of(tiny, pixels))
     for i, a in enumerate(results):
@@ -235,7 +237,7 @@ def test_the_factor_acts_on_q_k_of_global_layers_alone(rel_pos):
         for attention in layers if not rel_pos else ():
             attention.rel_pos_h.zero_()
             attention.rel_pos_w.zero_()
-    with basam.attached(model, basam.BiasMode(slope=0)):
+    with basam.attached(model, basam.BiasMode(scaling="log", strength=1.0, slope=0)):
         corrected = masks_of(model, pixels)
     with torch.no_grad():
         for attention in layers:

@@ -35,26 +35,27 @@ def test_distances_by_hand():
 
 
 def test_default_is_the_identity_at_and_only_at_the_trained_size():
-    mode = BiasMode()
-    assert mode.factor(256, 256) == 1
-    assert mode.mask_slopes(3, 256, 256) is None
+    for mode in (BiasMode(), BiasMode(scaling="log", strength=1.0, slope=0.4)):
+        assert mode.factor(256, 256) == 1
+        assert mode.mask_slopes(3, 256, 256) is None
     assert mode.factor(1024, 256) == pytest.approx(1.25)
-    assert mode.mask_slopes(3, 1024, 256).tolist() == pytest.approx([0.25 * mode.slope] * 3)
+    assert mode.mask_slopes(3, 1024, 256).tolist() == pytest.approx([0.25 * 0.4] * 3)
+    assert BiasMode() != BiasMode.off()
     assert mode.factor(64, 256) == pytest.approx(0.75)
     assert mode.mask_slopes(3, 64, 256) is None  # no mask on fewer tokens than trained
 
 
 def test_constant_schedule_keeps_the_slope():
-    mode = BiasMode(schedule="constant", slope=0.2)
+    mode = BiasMode(schedule="constant", strength=1.0, slope=0.2)
     for tokens in (64, 256, 4096):
         assert mode.mask_slopes(2, tokens, 256).tolist() == pytest.approx([0.2, 0.2])
 
 
 def test_strength_takes_its_share_of_factor_and_slope():
-    mode = BiasMode(strength=0.5, slope=0.4)
+    mode = BiasMode(scaling="log", strength=0.5, slope=0.4)
     assert mode.factor(1024, 256) == pytest.approx(1.125)
     assert mode.mask_slopes(1, 1024, 256).tolist() == pytest.approx([0.5 * 0.4 * 0.25])
-    assert BiasMode(strength=0).factor(1024, 256) == 1
+    assert BiasMode(scaling="log", strength=0).factor(1024, 256) == 1
     assert BiasMode(strength=0).mask_slopes(1, 1024, 256) is None
 
 

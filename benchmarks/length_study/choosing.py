@@ -16,7 +16,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from basam.evaluation.calibration.choice import Candidate, choose
-from length_study.configurations import ALL, PLAIN, SQUEEZED, SWEEPS, names
+from length_study.configurations import ALL, DEFAULT, PLAIN, SQUEEZED, SWEEPS, names
 from length_study.measuring import PROMPTS
 from length_study.pictures import for_choosing
 from length_study.results import Estimate, Point, Study, estimate
@@ -82,6 +82,12 @@ def finalists(study: Study, always: Iterable[str]) -> dict[str, Candidate]:
     listed = shortlist(study)
     everywhere = [name for name in always if name != SQUEEZED.name]
     return candidates(study, (*everywhere, *listed), FINAL_POINTS) if listed else {}
+
+
+def extras(study: Study, always: Iterable[str]) -> tuple[str, ...]:
+    """What is measured everywhere beside what every point has anyway: the default, and what the rule picks."""
+    picked = chosen(study, always)
+    return tuple(dict.fromkeys(name for name in (DEFAULT.name, picked) if name is not None and name not in always))
 
 
 def chosen(study: Study, always: Iterable[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""The ways of encoding a picture that are compared, by name. None depends on the defaults of `BiasMode`: they follow from here.
+"""The ways of encoding a picture that are compared, by name. None takes a default of `BiasMode`: they follow from here.
 
 | name | what it is |
 |---|---|
@@ -67,6 +67,8 @@ SLOPE_SWEEP = tuple(
 )
 STRENGTH_SWEEP = tuple(configuration(True, slope, strength=strength) for slope in (0.0, SLOPE, 1.0) for strength in STRENGTHS)
 SWEEPS = SLOPE_SWEEP + STRENGTH_SWEEP
+# What `BiasMode()` is: docs/results/extrapolation.md says how it came to be, and the rule's own answer.
+DEFAULT = configuration(True, SLOPE, strength=0.25)
 ALL = {c.name: c for c in (*CORE, *SWEEPS)}
 
 

@@ -57,15 +57,13 @@ def write_page(run: Run, docs: Path) -> None:
     pages = [docs / name for name in PAGES]
     for page, text in zip(pages, fill([page.read_text(encoding="utf-8") for page in pages], found), strict=True):
         write_text(page, [text])
-    images, picked = docs / "images", choosing.chosen(study, CORE_NAMES)
+    images = docs / "images"
     drawn = [
         plots.against_size(
-            study, "detail", "More detail: the same scenes with more pixels", images / "extrapolation-detail.png", picked
+            study, "detail", "More detail: the same scenes with more pixels", images / "extrapolation-detail.png"
         ),
-        plots.against_size(
-            study, "scene", "More scene: mosaics, objects keep their size", images / "extrapolation-scene.png", picked
-        ),
-        plots.against_size(study, ALL_PHOTOS, "Photographs, none enlarged", images / "extrapolation-photographs.png", picked),
+        plots.against_size(study, "scene", "More scene: mosaics, objects keep their size", images / "extrapolation-scene.png"),
+        plots.against_size(study, ALL_PHOTOS, "Photographs, none enlarged", images / "extrapolation-photographs.png"),
         plots.entropy(study, layers, images / "extrapolation-entropy.png"),
         plots.sweeps(study, images / "extrapolation-sweeps.png"),
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from basam.evaluation.lines import Results
 from basam.evaluation.run import chosen as evenly
-from length_study.choosing import FINAL_POINTS, FIRST_POINTS, chosen, shortlist
+from length_study.choosing import FINAL_POINTS, FIRST_POINTS, extras, shortlist
 from length_study.configurations import CORE, EXTENDED, PLAIN, SQUEEZED, SWEEPS, USUAL, names
 from length_study.measuring import ENTROPY, FLOAT32, PROMPTS, Task
 from length_study.pictures import PHOTOS, for_choosing, photo_sides, photos_of, sample_id
@@ -107,10 +107,9 @@ def stages(results: Results, amounts: Amounts, data: Path | None) -> Iterator[St
     yield generated_stage("entropy", POINTS, ENTROPY_NAMES, few, ENTROPY)
     yield generated_stage("768 and 1024 px", LARGE, CORE_NAMES, large)
     yield generated_stage("shortlist", FINAL_POINTS, shortlist(study()), choosing(len(large)))
-    picked = chosen(study(), CORE_NAMES)
-    extra = (picked,) if picked and picked not in CORE_NAMES else ()
-    yield generated_stage("chosen", POINTS, extra, large)
-    yield generated_stage("chosen up to 512 px", small, extra, units)
+    extra = extras(study(), CORE_NAMES)
+    yield generated_stage("default", POINTS, extra, large)
+    yield generated_stage("default up to 512 px", small, extra, units)
     if data is not None:
         yield photo_stage(
             "photographs", data, (*PHOTO_NAMES, *(name for name in extra if name not in PHOTO_NAMES)), amounts.photos

@@ -8,7 +8,18 @@ from typing import Any
 
 from basam.evaluation.plots import COLOURS, LABELS, new_figure, save
 from length_study import choosing
-from length_study.configurations import EXTENDED, PLAIN, POSITIONS, SLOPE, SLOPES, SQUEEZED, STRENGTHS, USUAL, configuration
+from length_study.configurations import (
+    DEFAULT,
+    EXTENDED,
+    PLAIN,
+    POSITIONS,
+    SLOPE,
+    SLOPES,
+    SQUEEZED,
+    STRENGTHS,
+    USUAL,
+    configuration,
+)
 from length_study.measuring import PROMPTS
 from length_study.pictures import TRAINED, for_choosing
 from length_study.results import Estimate, Point, Study
@@ -22,8 +33,8 @@ STYLES: dict[str, dict[str, Any]] = {
     MASK: {"color": "#66a182", "marker": "D", "label": f"mask, slope {SLOPE:g}"},
     BOTH: {"color": COLOURS["basam"], "marker": "^", "label": "factor and mask"},
     EXTENDED[0].name: {"color": "#2e4057", "marker": "P", "label": "plain, positions extended"},
+    DEFAULT.name: {"color": "#8e44ad", "marker": "*", "label": f"the default: {DEFAULT.name}"},
 }
-CHOSEN: dict[str, Any] = {"color": "#8e44ad", "marker": "*"}
 SMALL = {"markersize": 4, "linewidth": 1.3}
 LEGEND: dict[str, Any] = {"loc": "outside lower center", "fontsize": 8, "frameon": False}
 
@@ -48,13 +59,7 @@ def finish(axis: Any, points: Sequence[Point], title: str, label: str) -> None:
     axis.grid(alpha=0.3)
 
 
-def styles_with(picked: str | None) -> dict[str, dict[str, Any]]:
-    """Configurations of the curves, the chosen one where it is none of the usual."""
-    extra = {picked: {**CHOSEN, "label": f"chosen: {picked}"}} if picked and picked not in STYLES else {}
-    return STYLES | extra
-
-
-def against_size(study: Study, regime: str, title: str, path: Path, picked: str | None) -> Path | None:
+def against_size(study: Study, regime: str, title: str, path: Path) -> Path | None:
     """Mean IoU above, paired differences to plain below; a column a prompt. None where nothing was measured.
 
     Means are over the pictures that every size has, so that a curve does not change pictures on its way; differences are over
@@ -70,7 +75,7 @@ def against_size(study: Study, regime: str, title: str, path: Path, picked: str 
     xs = range(len(points))
     for column, prompt in enumerate(PROMPTS):
         top, bottom = axes[:, column]
-        for name, style in styles_with(picked).items():
+        for name, style in STYLES.items():
             means = [study.mean(point, name, prompt, keep=everywhere.__contains__) for point in points]
             band(top, xs, means, shade=name == PLAIN.name, **style)
             if name == PLAIN.name:

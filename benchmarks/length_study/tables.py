@@ -165,7 +165,7 @@ def choice(study: Study) -> str:
     for name in sorted(found, key=lambda name: found[name].mean, reverse=True):
         candidate = found[name]
         difference, error = paired_difference(candidate.by_photo, plain.by_photo)
-        verdict = "**chosen**" if name == picked else "" if name in kept else "out: loses in more detail"
+        verdict = "**picked**" if name == picked else "" if name in kept else "out: loses in more detail"
         means = [statistics.fmean(column) for column in zip(*candidate.scores, strict=True)]
         cells = [name, f"{candidate.mean:.4f}", *(f"{mean:.4f}" for mean in means), f"{difference:+.4f} ± {error:.4f}"]
         rows.append([*cells, difference_cell(choosing.detail_difference(candidate, plain)), verdict])
@@ -196,8 +196,7 @@ def in_float32(study: Study) -> str:
 
 def blocks(study: Study, layers: Sequence[int]) -> dict[str, str]:
     """All tables."""
-    picked = choosing.chosen(study, CORE_NAMES)
-    extra = [picked] if picked and picked not in CORE_NAMES else []
+    extra = choosing.extras(study, CORE_NAMES)
     interpolated = [SQUEEZED.name, *names(USUAL[1:]), *extra]
     extended = list(names(EXTENDED))
     found = {"falls": falls(study)}

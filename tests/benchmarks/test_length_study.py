@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from length_study import page, tables
-from length_study.configurations import ALL, CORE, SWEEPS, by_effect, names
+from length_study.configurations import ALL, CORE, DEFAULT, SWEEPS, by_effect, names
 from length_study.measuring import PROMPTS, Task, Worker
 from length_study.pictures import INSTANCES, for_choosing, generated, picked, reduced_mask, sample_id
 from length_study.plan import Amounts, Stage, absent, expected_seconds, stages
@@ -31,7 +31,8 @@ def test_names_say_what_the_modes_are():
     assert ALL["plain"].mode == basam.BiasMode.off()
     swept = ALL["both 1 x 0.5"].mode
     assert (swept.scaling, swept.slope, swept.strength, swept.positions) == ("log", 1.0, 0.5, "interpolate")
-    assert ALL["mask 3, extend"].mode == basam.BiasMode(scaling="none", slope=3.0, positions="extend")
+    assert ALL["mask 3, extend"].mode == basam.BiasMode(scaling="none", strength=1.0, slope=3.0, positions="extend")
+    assert DEFAULT.mode == basam.BiasMode()
     assert {c.mode.schedule for c in ALL.values()} == {"extrapolation"}, "the identity at the trained size"
 
 

@@ -7,6 +7,7 @@ from PIL import Image
 from tiny import tiny_sam
 from typer.testing import CliRunner
 
+from basam import BiasMode
 from basam.cli import app
 
 
@@ -41,10 +42,12 @@ def test_masks_overlays_and_a_table(photos, model, tmp_path):
     assert set(np.unique(mask)) <= {0, 255}
     assert Image.open(out / "a_overlay.jpg").size == (100, 70)
     row = next(line for line in result.stdout.splitlines() if line.startswith("a.png"))
+    strength = BiasMode().strength
     assert "100 x 70" in row
     assert " 35 " in row  # 5 x 7 patches
     assert "2.19" in row  # of 16 trained ones
-    assert "1.282" in row  # ln 35 / ln 16
+    assert f"{1 + strength * (1.2824 - 1):.3f}" in row  # ln 35 / ln 16 is 1.2824
+    assert f"{strength * 0.2824 * BiasMode().slope:.3f}" in row
 
 
 def test_json_of_several_boxes(photos, model, tmp_path):
@@ -52,7 +55,8 @@ def test_json_of_several_boxes(photos, model, tmp_path):
     rows = json.loads(result.stdout)
     assert [os.path.basename(row["mask"]) for row in rows] == ["a_mask_0.png", "a_mask_1.png"]
     assert rows[0]["tokens"] == 35
-    assert rows[0]["lambda"] == pytest.approx(1.2824, abs=1e-3)
+    assert rows[0]["lambda"] == pytest.approx(BiasMode().factor(35, 16))
+    assert rows[0]["slope"] == pytest.approx(BiasMode().effective_slope(35, 16))
     assert all(os.path.exists(row["mask"]) for row in rows)
 
 
@@ -62,7 +66,11 @@ def test_options_reach_the_model(photos, model, tmp_path):
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)[0]
 
-    assert first("--plain")["lambda"] == 1
+    assert (first("--plain")["lambda"], first("--plain")["slope"]) == (1, 0)
+    assert first("--scaling", "none")["lambda"] == 1
+    assert first("--strength", "1")["lambda"] == pytest.approx(1.2824, abs=1e-3)
+    assert first("--slope", "0")["slope"] == 0
+    assert first("--slope", "0")["lambda"] > 1
     assert first("--long-side", "32")["tokens"] == 4
     assert first("--max-side", "64")["tokens"] == 12
     scores = {first(*options)["predicted_iou"] for options in ((), ("--slope", "3"), ("--positions", "extend"), ("--plain",))}

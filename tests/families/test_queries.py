@@ -47,7 +47,7 @@ def test_half_the_strength_is_half_the_way(each_model):
     side = 2 * family_of(each_model).geometry(each_model).image_size
     trained = family_of(each_model).geometry(each_model).trained_tokens
     factor = 1 + (length_scale(4 * trained, trained) - 1) / 2
-    found = masks_of(each_model, side, basam.BiasMode(strength=0.5, decoder="log"))
+    found = masks_of(each_model, side, basam.BiasMode(scaling="log", strength=0.5, decoder="log"))
     torch.testing.assert_close(found, masks_of(scaled_by_hand(each_model, factor), side), atol=1e-5, rtol=1e-5)
 
 

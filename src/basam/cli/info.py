@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -24,10 +25,16 @@ def info(model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder 
         raise typer.Exit(2) from error
     table = Table(box=None, show_header=False, pad_edge=False)
     tokens, side = summary["trained tokens"], summary["trained long side"]
-    factors = ", ".join(f"{BiasMode().factor(scale**2 * tokens, tokens):.3f} at {scale * side} px" for scale in (1, 2, 4))
+    mode = BiasMode()
+
+    def at_sizes(value: Callable[[int, int], float]) -> str:
+        return ", ".join(f"{value(scale**2 * tokens, tokens):.3f} at {scale * side} px" for scale in (1, 2, 4))
+
     layers = f"{len(summary['global layers'])} of {summary['layers']} layers" if summary["global layers"] else "no layer"
     attaching = {
-        "attaching": f"corrects attention over the whole grid ({layers}): q.k times lambda ({factors}), minus the mask",
+        "attaching": f"corrects attention over the whole grid ({layers})",
+        "q.k times": at_sizes(mode.factor),
+        "mask, a patch": at_sizes(mode.effective_slope),
         "": "lets positions, prompts and padding follow the image; parameters keep names and values",
     }
     for name, value in {"file": str(path), "family": family.name, **summary, **attaching}.items():

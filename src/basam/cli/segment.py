@@ -19,6 +19,11 @@ class Positions(str, Enum):
     extend = "extend"
 
 
+class Scaling(str, Enum):
+    log = "log"
+    none = "none"
+
+
 class DType(str, Enum):
     float32 = "float32"
     bfloat16 = "bfloat16"
@@ -45,24 +50,20 @@ def parse_long_side(text: str) -> int | None:
     return int(text)
 
 
-def parse_mode(
-    plain: bool, slope: float | None, positions: Positions | None, mode_file: Path | None, adapter: str | None
-) -> Any:
+def parse_mode(plain: bool, switches: dict[str, Any], mode_file: Path | None, adapter: str | None) -> Any:
     """The mode that was asked for; None: that of the adapter."""
     from basam.method import BiasMode
     from basam.mode_files import read_mode
 
-    if plain and (slope is not None or positions is not None or mode_file is not None):
-        raise typer.BadParameter("plain SAM takes no --slope, --positions or --mode", param_hint="--plain")
+    changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
+    if plain and (changes or mode_file is not None):
+        raise typer.BadParameter(
+            "plain SAM takes no --strength, --scaling, --slope, --positions or --mode", param_hint="--plain"
+        )
     if plain:
         return BiasMode.off()
-    if adapter is not None and slope is None and positions is None and mode_file is None:
+    if adapter is not None and not changes and mode_file is None:
         return None
-    changes: dict[str, Any] = {}
-    if slope is not None:
-        changes["slope"] = slope
-    if positions is not None:
-        changes["positions"] = positions.value
     try:
         return replace(BiasMode() if mode_file is None else read_mode(mode_file), **changes)
     except (ValueError, OSError) as error:
@@ -85,6 +86,12 @@ def segment(
     long_side: Annotated[str, typer.Option(metavar="native|N", help="Resize so that the long side has N pixels.")] = "native",
     max_side: MaxSide = 4096,
     plain: Annotated[bool, typer.Option("--plain", help="SAM without the correction, for comparison.")] = False,
+    scaling: Annotated[
+        Scaling | None, typer.Option(help="Whether q.k is scaled by lambda = ln n / ln n0.", show_default=False)
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="Share of the correction that is applied, 0 to 1.", show_default=False)
+    ] = None,
     slope: Annotated[
         float | None, typer.Option(help="Slope of the bias-mode mask, logits a patch.", show_default=False)
     ] = None,
@@ -107,7 +114,9 @@ def segment(
     side = parse_long_side(long_side)
     if points and len(boxes) > 1:
         raise typer.BadParameter("points go with one box or none", param_hint="--point")
-    correction = parse_mode(plain, slope, positions, mode, adapter)
+    correction = parse_mode(
+        plain, {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions}, mode, adapter
+    )
 
     import torch
     from rich.console import Console

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from basam.families.base import Attachment
 from basam.images import overlay, read_image, write_image, write_mask
 from basam.predictor import Predictor
 
@@ -105,6 +106,7 @@ def segment_photo(job: Job, photo: Path, stem: str) -> list[dict[str, Any]]:
                 "tokens": attachment.tokens,
                 "tokens_ratio": attachment.tokens / attachment.geometry.trained_tokens,
                 "lambda": attachment.factor,
+                "slope": slope_in_force(attachment),
                 "seconds": seconds,
                 "predicted_iou": float(score),
                 "area": float(mask.mean()),
@@ -116,9 +118,15 @@ def segment_photo(job: Job, photo: Path, stem: str) -> list[dict[str, Any]]:
     return rows
 
 
+def slope_in_force(attachment: Attachment) -> float | None:
+    """Logits a patch that the mask takes off at the present size, before it is spread over heads; None: learned ones."""
+    mode, tokens = attachment.mode, attachment.tokens
+    return None if mode.slopes == "learned" else mode.effective_slope(tokens, attachment.geometry.trained_tokens)
+
+
 def table(rows: list[dict[str, Any]]) -> Table:
     out = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("photo", "size", "tokens", "/ trained", "lambda", "seconds", "predicted IoU", "mask"):
+    for name in ("photo", "size", "tokens", "/\ntrained", "lambda", "slope", "seconds", "predicted\nIoU", "mask"):
         text = name in ("photo", "mask")
         out.add_column(name, justify="left" if text else "right", overflow="fold", no_wrap=not text)
     for row in rows:
@@ -128,6 +136,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
             str(row["tokens"]),
             f"{row['tokens_ratio']:.2f}",
             f"{row['lambda']:.3f}",
+            "learned" if row["slope"] is None else f"{row['slope']:.3f}",
             f"{row['seconds']:.1f}",
             f"{row['predicted_iou']:.2f}",
             row["mask"],

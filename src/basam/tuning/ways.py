@@ -50,7 +50,7 @@ def tuned_mode(mode: BiasMode | None = None) -> BiasMode:
     no gradient would reach them there, and what is learnt from data needs no rule for where it holds. The price is that a
     tuned model is not plain SAM at the trained size, which it is not meant to be.
     """
-    return replace(mode or BiasMode(), slopes="learned", schedule="constant")
+    return replace(mode or BiasMode(strength=1.0), slopes="learned", schedule="constant")
 
 
 def prepare(model: nn.Module, way: str, mode: BiasMode, *, slope: float = START_SLOPE, lora: Lora | None = None) -> nn.Module:

@@ -1,5 +1,7 @@
 """The rule that picks a candidate: one standard error, then the weaker correction."""
 
+from dataclasses import replace
+
 import pytest
 
 from basam import BiasMode
@@ -7,7 +9,7 @@ from basam.evaluation.calibration.choice import Candidate, canonical, choose, de
 from basam.evaluation.calibration.report import provenance, table
 
 PLAIN = BiasMode.off()
-HALF, FULL = BiasMode(strength=0.5, slope=0.0), BiasMode(strength=1.0, slope=0.0)
+HALF, FULL = (BiasMode(scaling="log", strength=strength, slope=0.0) for strength in (0.5, 1.0))
 
 
 def candidate(mode, *photos):
@@ -40,23 +42,33 @@ def test_paired_difference_of_known_numbers():
 
 
 def test_modes_sort_from_plain_to_strong():
-    geometric = BiasMode(strength=0.5, slope=0.1, slopes="geometric")
-    modes = [PLAIN, BiasMode(scaling="none", slope=0.1), HALF, geometric, BiasMode(strength=0.5, slope=0.1), FULL, BiasMode()]
+    geometric = BiasMode(scaling="log", strength=0.5, slope=0.1, slopes="geometric")
+    modes = [
+        PLAIN,
+        BiasMode(scaling="none", slope=0.1),
+        HALF,
+        geometric,
+        replace(geometric, slopes="uniform"),
+        FULL,
+        replace(FULL, slope=0.1),
+    ]
     backwards = modes[::-1]
     assert sorted(backwards, key=weight) == modes
 
 
 def test_modes_that_do_the_same_are_one():
-    assert canonical(BiasMode(strength=0.0)) == PLAIN
+    assert canonical(BiasMode(scaling="log", strength=0.0)) == PLAIN
     assert canonical(BiasMode(scaling="none", slope=0.0, schedule="constant", strength=0.5)) == PLAIN
-    assert canonical(BiasMode(slope=0.0, slopes="geometric")) == FULL
+    assert canonical(replace(FULL, slopes="geometric")) == FULL
     assert canonical(BiasMode()) == BiasMode()
 
 
 def test_modes_in_words():
     assert describe(PLAIN) == "plain"
-    assert describe(BiasMode(strength=0.5, slope=0.1)) == "factor 0.5, slope 0.05"
-    mode = BiasMode(scaling="none", slope=0.1, schedule="constant", slopes="geometric", positions="extend", decoder="log")
+    assert describe(replace(HALF, slope=0.1)) == "factor 0.5, slope 0.05"
+    mode = BiasMode(
+        scaling="none", strength=1.0, slope=0.1, schedule="constant", slopes="geometric", positions="extend", decoder="log"
+    )
     assert describe(mode) == "slope 0.1 constant geometric, positions extended, decoder 1"
 
 

@@ -27,9 +27,9 @@ def world(score):
     "best",
     [
         BiasMode.off(),
-        BiasMode(strength=0.5, slope=0.0),
-        BiasMode(strength=0.5, slope=0.2, slopes="geometric"),
-        BiasMode(scaling="none", slope=0.05, schedule="constant", positions="extend"),
+        BiasMode(scaling="log", strength=0.5, slope=0.0),
+        BiasMode(scaling="log", strength=0.5, slope=0.2, slopes="geometric"),
+        BiasMode(scaling="none", strength=1.0, slope=0.05, schedule="constant", positions="extend"),
     ],
 )
 def test_the_search_finds_the_best_mode_of_a_made_up_world(monkeypatch, predictor, photo_folder, best):

@@ -41,7 +41,7 @@ def test_statistics_of_every_mode_size_and_layer(predictor, photos):
     assert list(result.statistics) == modes_to_try()
     for of_mode in result.statistics.values():
         assert [[len(layers) for layers in photo] for photo in of_mode] == [[2, 2]] * 4
-    layer = result.statistics[BiasMode()][0][1][0]
+    layer = result.statistics[BiasMode(scaling="log", slope=0.1)][0][1][0]
     assert layer.keys == 12  # a photograph of 48 x 64 has 3 x 4 patches at the trained size
     assert 0 < layer.total_variation < 1
     assert predictor.attachment.mode == result.chosen.mode
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_numbers(predictor, photos):
 
 
 def test_the_mode_that_attends_as_trained_is_picked(monkeypatch, predictor, photos):
-    good = BiasMode(strength=0.5)
+    good = BiasMode(scaling="log", strength=0.5, slope=0.1)
 
     def measure_photo(predictor, image, modes, sizes, queries, generator):
         return {

@@ -30,7 +30,7 @@ from basam.method import BiasMode
 from basam.predictor import Predictor
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
-SLOPES = (0.0, BiasMode().slope)  # the factor alone, and with the mask
+SLOPES = (0.0, 0.1)  # the factor alone, and with the mask
 QUERIES = 64
 
 
@@ -71,7 +71,7 @@ class UnlabelledCalibration:
 
 def modes_to_try(strengths: Sequence[float] = STRENGTHS, slopes: Sequence[float] = SLOPES) -> list[BiasMode]:
     """Plain SAM, and every strength with every slope."""
-    modes = [BiasMode(strength=strength, slope=slope) for slope in slopes for strength in strengths]
+    modes = [BiasMode(scaling="log", strength=strength, slope=slope) for slope in slopes for strength in strengths]
     return list(dict.fromkeys([BiasMode.off(), *map(canonical, modes)]))
 
 
