@@ -85,7 +85,7 @@ def basam(words: list[str]) -> None:
 def page(tables: list[Table]) -> str:
     runs = {table.name: json.loads((table.run / "run.json").read_text()) for table in tables}
     first = next(iter(runs.values()))
-    model, made = first["model"], first["sessions"][-1]
+    model, made, mode = first["model"], first["sessions"][-1], first["settings"]["mode"]
     parts = [
         "# Zero-shot results",
         "",
@@ -95,7 +95,7 @@ def page(tables: list[Table]) -> str:
         "",
         "`make zero-shot` makes this page: it runs the commands below and takes every figure from their run folders. "
         f"Made {made['started'][:10]} on 2 cores of an AMD EPYC, no GPU, seed {first['settings']['seed']}, torch "
-        f"{made['versions']['torch']}, with the default mode (`BiasMode()`, slope {first['settings']['mode']['slope']}). "
+        f"{made['versions']['torch']}, with the default mode (`BiasMode()`: strength {mode['strength']}, slope {mode['slope']}). "
         "To keep it within minutes on two cores, some sets are a number of images evenly spaced over the split (`--limit`).",
         "",
         "*resize* is plain SAM on the photo squeezed to the trained size, *plain* is SAM at the size without correction, "
