@@ -37,7 +37,7 @@ class ToySam(Family):
     def load(self, path): return Toy()
     def encoder(self, model): return model.encoder
     def encode(self, model, pixels): return model.encoder(pixels)
-    def decode(self, model, features, **prompts): raise NotImplementedError
+    def decode(self, model, features, prompts, *, multimask): raise NotImplementedError
 
 FAMILY = ToySam()
 '''
@@ -57,7 +57,7 @@ def one_file(tmp_path, monkeypatch):
 def test_one_file_is_all_that_a_family_needs(one_file):
     model = basam.load(one_file)
     assert type(model).__name__ == "Toy"
-    basam.attach(model)
+    basam.attach(model, basam.BiasMode(strength=1.0))
     assert isinstance(model.encoder, Replaced)
     family = families.family_of(model)
     pixels = torch.ones(1, 3, 16, 12)

@@ -55,7 +55,7 @@ def test_it_agrees_with_the_authors_code_plain_and_attached(model, case, check_o
         return F.interpolate(masks, (1024, 1024), mode="bicubic")[:, :, ::16, ::16]
 
     check_oracle(model, case, full_size, "masks")
-    check_oracle(basam.attach(model, basam.BiasMode(decoder="log")), case, full_size, "masks")
+    check_oracle(basam.attach(model, basam.BiasMode(decoder="log", strength=1.0)), case, full_size, "masks")
 
 
 def test_summary_and_counts_are_the_published_ones(case):
@@ -75,7 +75,7 @@ def test_the_larger_one_is_recognised_from_its_tensors():
 def test_the_correction_is_the_formula(small):
     """Every layer, at a grid of 9 x 12 for a trained one of 6 x 6, written out with N x N tensors."""
     pixels = torch.randn(1, 3, 72, 96)
-    mode = basam.BiasMode(slope=0.7, slopes="geometric")
+    mode = basam.BiasMode(slope=0.7, slopes="geometric", strength=1.0)
     height, width, encoder = 9, 12, small.image_encoder
     factor = length_scale(108, 36)
     table = encoder.pos_embed[:, 1:].view(1, 5, 5, 32).permute(0, 3, 1, 2)

@@ -77,7 +77,9 @@ def test_other_sizes_are_metas_code_built_at_that_size(saved, small_sam, size):
     agree(run(basam.attach(basam.load(file), basam.BiasMode.off()), pixels), run_meta(other, pixels))
 
 
-@pytest.mark.parametrize("mode", [basam.BiasMode.off(), basam.BiasMode(slope=0.3, decoder="log", positions="extend")])
+@pytest.mark.parametrize(
+    "mode", [basam.BiasMode.off(), basam.BiasMode(slope=0.3, decoder="log", positions="extend", strength=1.0)]
+)
 def test_a_photo_of_three_to_two_is_the_same_in_the_file_and_in_the_live_model(saved, mode):
     model, file = saved
     pixels = torch.randn(1, 3, 128, 192)
@@ -94,7 +96,9 @@ def test_vit_b_agrees_with_the_authors_code(oracle, check_oracle):
     model = basam.load(case.file)
     assert sum(p.numel() for p in model.parameters()) == 93_735_728
     check_oracle(model, case, lambda masks: masks[:, :, ::4, ::4], "low_res")
-    check_oracle(basam.attach(model, basam.BiasMode(decoder="log")), case, lambda masks: masks[:, :, ::4, ::4], "low_res")
+    check_oracle(
+        basam.attach(model, basam.BiasMode(decoder="log", strength=1.0)), case, lambda masks: masks[:, :, ::4, ::4], "low_res"
+    )
 
 
 def test_wrapped_half_precision_and_safetensors_files_load(saved, tmp_path):

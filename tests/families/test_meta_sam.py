@@ -47,7 +47,7 @@ def test_a_photo_of_1500_by_1000_is_not_squeezed(meta, small_sam, photo):
 def test_masks_are_where_the_predictor_of_the_project_has_them(meta, model, photo):
     """No resizing and no padding happens at a multiple of the patch: pixels and prompts are the family's own."""
     image = photo(128, 192)
-    _, scores, low = predict(meta.SamPredictor(basam.attach(model, basam.BiasMode(slope=0.5))), image)
+    _, scores, low = predict(meta.SamPredictor(basam.attach(model, basam.BiasMode(slope=0.5, strength=1.0))), image)
     family = family_of(model)
     pixels = (torch.as_tensor(image).permute(2, 0, 1) - model.pixel_mean) / model.pixel_std
     with torch.no_grad():
@@ -117,7 +117,7 @@ def test_two_images_of_one_model_are_not_mixed(meta, model, photo):
 
 
 def test_copies_and_pickles_work_and_stand_alone(meta, model, photo):
-    basam.attach(model, basam.BiasMode(slope=0.5))
+    basam.attach(model, basam.BiasMode(slope=0.5, strength=1.0))
     expected = predict(meta.SamPredictor(model), photo(128, 192))
     stream = io.BytesIO()
     torch.save(model, stream)

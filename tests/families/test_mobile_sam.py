@@ -35,7 +35,7 @@ def run(model, pixels):
 
 def test_it_agrees_with_the_authors_code_plain_and_attached(model, case, check_oracle):
     check_oracle(model, case, lambda masks: masks[:, :, ::4, ::4], "low_res")
-    basam.attach(model, basam.BiasMode(decoder="log", tinyvit_windows="log-count"))
+    basam.attach(model, basam.BiasMode(decoder="log", tinyvit_windows="log-count", strength=1.0))
     check_oracle(model, case, lambda masks: masks[:, :, ::4, ::4], "low_res")
 
 
@@ -53,7 +53,7 @@ def test_a_photo_of_any_size_is_taken_once_attached(model):
     masks, iou = run(model, wide)
     assert masks.shape == (1, 3, 100, 148)
     assert iou.shape == (1, 3)
-    scaled = run(basam.attach(model, basam.BiasMode(tinyvit_windows="log-count")), wide)[0]
+    scaled = run(basam.attach(model, basam.BiasMode(tinyvit_windows="log-count", strength=1.0)), wide)[0]
     assert not torch.allclose(scaled, masks)
     with pytest.raises(ValueError, match="multiples of the patch"):
         run(model, torch.randn(1, 3, 400, 600))

@@ -38,7 +38,7 @@ def test_the_queries_are_scaled_by_lambda(each_model):
     family = family_of(each_model)
     side = 3 * family.geometry(each_model).image_size // 2
     factor = length_scale((side // 16) ** 2, family.geometry(each_model).trained_tokens)
-    found = masks_of(each_model, side, basam.BiasMode(scaling="none", decoder="log"))
+    found = masks_of(each_model, side, basam.BiasMode(scaling="none", decoder="log", strength=1.0))
     torch.testing.assert_close(found, masks_of(scaled_by_hand(each_model, factor), side), atol=1e-5, rtol=1e-5)
     assert not torch.allclose(found, masks_of(each_model, side))
 
@@ -54,12 +54,12 @@ def test_half_the_strength_is_half_the_way(each_model):
 def test_off_the_default_and_the_trained_size_leave_the_decoder_alone(each_model):
     side = family_of(each_model).geometry(each_model).image_size
     assert torch.equal(masks_of(each_model, 2 * side, basam.BiasMode()), masks_of(each_model, 2 * side))
-    assert torch.equal(masks_of(each_model, side, basam.BiasMode(decoder="log")), masks_of(each_model, side))
+    assert torch.equal(masks_of(each_model, side, basam.BiasMode(decoder="log", strength=1.0)), masks_of(each_model, side))
 
 
 def test_names_and_values_of_parameters_stay(each_model):
     before = {key: value.clone() for key, value in each_model.state_dict().items()}
-    basam.attach(each_model, basam.BiasMode(decoder="log"))
+    basam.attach(each_model, basam.BiasMode(decoder="log", strength=1.0))
     after = each_model.state_dict()
     assert json.dumps(list(after)) == json.dumps(list(before))
     assert all(torch.equal(after[key], value) for key, value in before.items())
@@ -67,6 +67,6 @@ def test_names_and_values_of_parameters_stay(each_model):
 
 def test_an_unknown_choice_is_refused():
     with pytest.raises(ValueError, match="decoder='sqrt': allowed are 'none', 'log'"):
-        basam.BiasMode(decoder="sqrt")
+        basam.BiasMode(decoder="sqrt", strength=1.0)
     with pytest.raises(ValueError, match="tinyvit_windows='yes': allowed are 'none', 'log-count'"):
-        basam.BiasMode(tinyvit_windows="yes")
+        basam.BiasMode(tinyvit_windows="yes", strength=1.0)

@@ -65,7 +65,7 @@ def attached(mode, grid=(10, 10)):
 
 
 def test_windows_scale_with_the_logarithm_of_their_number():
-    module = attached(BiasMode(tinyvit_windows="log-count"))
+    module = attached(BiasMode(tinyvit_windows="log-count", strength=1.0))
     x = torch.randn(1, 13, 20, 8)  # 5 x 7 windows of 3; 4 x 4 were trained
     with torch.no_grad():
         expected = window_by_window(module, x, math.log(35) / math.log(16))
@@ -83,7 +83,7 @@ def test_windows_are_as_trained_by_default_and_at_the_trained_number(mode, side)
 
 
 def test_a_layer_trained_on_one_window_is_left_alone():
-    assert BiasMode(tinyvit_windows="log-count").window_factor(9, 1) == 1.0
+    assert BiasMode(tinyvit_windows="log-count", strength=1.0).window_factor(9, 1) == 1.0
 
 
 def test_the_embedding_has_a_token_every_sixteen_pixels():

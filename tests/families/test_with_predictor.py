@@ -30,7 +30,7 @@ def test_two_predictors_may_share_a_model(each_model, photo):
 
 
 def test_metas_predictor_finds_the_same_masks(meta, small_sam, photo):
-    model = basam.attach(small_sam(128), basam.BiasMode(slope=0.5))
+    model = basam.attach(small_sam(128), basam.BiasMode(slope=0.5, strength=1.0))
     image, box = photo(130, 201), np.array([20, 30, 150, 100])
     theirs = meta.SamPredictor(model)
     theirs.set_image(image)
