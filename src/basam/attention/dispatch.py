@@ -13,9 +13,10 @@ from basam.attention.reference import eager_attention
 
 Backend = Literal["auto", "tiled", "eager"]
 
-# Logits, in bytes, up to which one fused call with the whole bias is at least as fast as tiles: what one tile holds. Where
-# something is differentiated that call keeps them, and is faster only while they fit the second-level cache.
-SMALL_BYTES = 8 << 20
+# Logits, in bytes, up to which one fused call with the whole bias is at least as fast as tiles: what two tiles hold, since so
+# few calls do not repay their overhead. Where something is differentiated that call keeps them, and is faster only while they
+# fit the second-level cache.
+SMALL_BYTES = 16 << 20
 SMALL_BYTES_GRAD = 512 << 10
 
 
@@ -63,14 +64,15 @@ def one_call(q: Tensor, *others: Tensor) -> bool:
 
 
 def check(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> None:
-    if q.ndim != 4 or k.shape != q.shape or v.shape != q.shape:
+    shape = q.shape  # read once: on the smallest grids reading shapes takes a few percent of the call
+    if len(shape) != 4 or k.shape != shape or v.shape != shape:
         raise ValueError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(q.shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
     if not (q.dtype == k.dtype == v.dtype and q.is_floating_point()):
         raise ValueError(f"q, k and v must have one floating dtype: got {q.dtype}, {k.dtype}, {v.dtype}")
     for name, bias in (("rows", rows), ("cols", cols)):
-        if bias.ndim != 4 or bias.shape[:3] != q.shape[:3]:
+        if bias.ndim != 4 or bias.shape[:3] != shape[:3]:
             raise ValueError(f"{name} must be (B, heads, N, size) with {tuple(q.shape[:3])} first: got {tuple(bias.shape)}")
-    if rows.shape[3] * cols.shape[3] != q.shape[2]:
+    if rows.shape[3] * cols.shape[3] != shape[2]:
         raise ValueError(f"a grid of {rows.shape[3]} rows and {cols.shape[3]} columns does not have N={q.shape[2]} tokens")
 
 
