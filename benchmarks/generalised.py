@@ -208,6 +208,8 @@ def page(study: Study) -> str:
             "mode for the base, and what was tuned with for an adapter. Specialists are measured on their own data.",
             "",
             table,
+            "On lesions the red lines are the specialist and the three other ways of tuning.",
+            "",
             *(f"![IoU against size, {prompt}](images/generalised-{prompt}.png)" for prompt in PROMPTS),
             "",
             "## Paired differences",

@@ -8,20 +8,12 @@ from typing import Any
 
 import pytest
 from small_run import write_pairs
-from tiny import tiny_sam
 from typer.testing import CliRunner
 
 from basam.cli import app
 from basam.data import open_dataset
 from basam.method import BiasMode
 from basam.mode_files import write_mode
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    tiny_sam().save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture

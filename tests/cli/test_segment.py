@@ -4,18 +4,10 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import tiny_sam
 from typer.testing import CliRunner
 
 from basam import BiasMode
 from basam.cli import app
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    tiny_sam().save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from small_run import write_pairs
-from tiny import tiny_sam
 from typer.testing import CliRunner
 
 import basam
@@ -17,13 +16,6 @@ from basam.attaching import attachment_of
 from basam.cli import app
 from basam.method import BiasMode
 from basam.mode_files import write_mode
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    tiny_sam().save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture

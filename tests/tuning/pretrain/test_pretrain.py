@@ -14,7 +14,7 @@ from PIL import Image
 
 import basam
 from basam.evaluation.prompts import tight_box
-from basam.tuning.losses import LossWeights
+from basam.tuning.losses import LossWeights, bce_loss
 from basam.tuning.pretrain.asking import PromptedLoss, corrections, surroundings
 from basam.tuning.pretrain.batches import PromptedViews
 from basam.tuning.pretrain.model import new_model
@@ -113,6 +113,28 @@ def test_the_loss_asks_every_way_and_reaches_every_part_of_the_model(scenes: Sou
     assert len(seen) == 8
     idle = {name for name, p in model.named_parameters() if p.requires_grad and p.grad is None}
     assert idle <= {"shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding"}
+
+
+@pytest.mark.parametrize("asked", ["box", "point"])
+def test_the_surroundings_weigh_after_a_box_and_not_after_a_click(scenes: Source, asked: str) -> None:
+    model: Any = basam.attach(new_model(0), basam.BiasMode.off()).eval()
+    views = PromptedViews([scenes], 2, 2, seed=0)
+    step = next(step for step in range(200) if views.kind(step)[1:] == ((asked, False), False))
+    batch = views.make(step, 0, 1)
+    module = PromptedLoss(model, LossWeights(focal=0.0, bce=1.0, dice=0.0, iou=0.0))
+    with torch.no_grad():
+        found = module(batch)["loss"]
+        embeddings = model.vision_encoder(batch["pixels"]).last_hidden_state
+        prompts = batch["prompts"]
+        ones = torch.ones(prompts.shape[:3], dtype=torch.long)
+        given = {"input_boxes": prompts} if asked == "box" else {"input_points": prompts, "input_labels": ones}
+        logits = module.answer(embeddings, False, **given)[0].flatten(0, 2)
+    target = batch["target"].flatten(0, 1)
+    weight = surroundings(target) if asked == "box" else None
+    torch.testing.assert_close(found, bce_loss(logits, target, weight).mean())
+    other = None if asked == "box" else surroundings(target)
+    # A model that has learnt nothing answers about 0 everywhere, so the two differ little, but far beyond rounding.
+    assert abs(found - bce_loss(logits, target, other).mean()) > 1e-4
 
 
 def test_answers_are_those_of_the_model_itself(scenes: Source) -> None:

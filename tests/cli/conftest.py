@@ -1,0 +1,16 @@
+"""What tests of several commands need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny import tiny_sam
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random SAM trained, as it were, at 64 px, as a checkpoint folder."""
+    folder = tmp_path_factory.mktemp("model")
+    tiny_sam().save_pretrained(folder)
+    return folder
