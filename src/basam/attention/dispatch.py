@@ -64,7 +64,7 @@ def one_call(q: Tensor, *others: Tensor) -> bool:
 
 
 def check(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> None:
-    shape = q.shape  # read once: on the smallest grids reading shapes takes a few percent of the call
+    shape = q.shape
     if len(shape) != 4 or k.shape != shape or v.shape != shape:
         raise ValueError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(q.shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
     if not (q.dtype == k.dtype == v.dtype and q.is_floating_point()):
