@@ -1,8 +1,12 @@
 """`basam.Predictor` on a model of every family, and Meta's own predictor beside it."""
 
 import numpy as np
+import pytest
+import torch
+from seen import products_in
 
 import basam
+from basam import products
 from basam.families import family_of
 
 
@@ -41,3 +45,29 @@ def test_metas_predictor_finds_the_same_masks(meta, small_sam, photo):
     np.testing.assert_allclose(found[2], expected[2], atol=1e-4)
     np.testing.assert_allclose(found[1], expected[1], atol=1e-4)
     np.testing.assert_allclose(found[0], expected[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_an_encoder_in_low_precision_leaves_no_slow_product(each_model, dtype, monkeypatch):
+    family, pixels = family_of(each_model), torch.randn(1, 3, 96, 160, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        exact = embeddings(family.encoder(basam.attach(each_model))(pixels))
+        family.encoder(each_model).to(dtype)
+        low = pixels.to(dtype)
+        monkeypatch.setattr(products, "native", lambda asked: True)
+        plain = embeddings(family.encoder(each_model)(low))
+        monkeypatch.setattr(products, "native", lambda asked: asked != dtype)
+        with products_in() as seen:
+            wide = embeddings(family.encoder(each_model)(low))
+    assert seen == {torch.float32}
+    assert wide.dtype == dtype
+    # Rounded less often than a CPU rounds that multiplies in low precision itself.
+    assert error(wide, exact) <= 1.1 * error(plain, exact)
+
+
+def embeddings(output):
+    return getattr(output, "last_hidden_state", output)
+
+
+def error(found, exact):
+    return float((found.float() - exact).square().mean().sqrt())

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from basam.method import BiasMode
+from basam.products import fast_products
 from basam.slopes import LearnedSlopes
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -183,6 +184,14 @@ class Replaced:
     """Mixin of every replacement class: `self.basam` is the model's `Attachment`."""
 
     basam: Attachment
+
+
+class ReplacedEncoder(Replaced, nn.Module):
+    """The image encoder: what it multiplies in low precision is multiplied fast, on any CPU."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        with fast_products(next(self.parameters())):
+            return super().forward(*args, **kwargs)
 
 
 COMBINED: dict[tuple[type, type], type[nn.Module]] = {}

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basam.families.base import Replaced, merge_heads
+from basam.families.base import ReplacedEncoder, merge_heads
 from basam.families.modules.neck import neck
 from basam.families.modules.vit import GridAttention
 from basam.positions import resample_absolute
@@ -129,7 +129,7 @@ class Encoder(nn.Module):
         return self.neck(x.permute(0, 3, 1, 2))
 
 
-class AnySizeEncoder(Replaced, Encoder):
+class AnySizeEncoder(ReplacedEncoder, Encoder):
     """Takes any multiple of the patch, and notes the grid."""
 
     def check(self, pixel_values: Tensor) -> None:

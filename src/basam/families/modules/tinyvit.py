@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basam.families.base import Replaced
+from basam.families.base import Replaced, ReplacedEncoder
 from basam.families.modules.neck import neck
 from basam.families.windows import join_windows, split_windows
 from basam.method import distances
@@ -211,7 +211,7 @@ class TinyViT(nn.Module):
         return self.neck(x)
 
 
-class AnySizeTinyViT(Replaced, TinyViT):
+class AnySizeTinyViT(ReplacedEncoder, TinyViT):
     """Takes any multiple of 16 pixels, and notes the grid."""
 
     def check(self, pixel_values: Tensor) -> None:

@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from basam.attention import relative_attention
-from basam.families.base import Replaced, merge_heads
+from basam.families.base import Replaced, ReplacedEncoder, merge_heads
 from basam.positions import relative_table, resample_absolute
 
 
-class AnySizePositions(Replaced, nn.Module):
+class AnySizePositions(ReplacedEncoder):
     """Upstream adds `self.pos_embed` after the patch embedding: the table of the present grid here."""
 
     @property
