@@ -46,34 +46,37 @@ def separable_attention(
         return eager_attention(q, k, v, rows, cols, scale)
     if backend not in ("auto", "tiled"):
         raise ValueError(f"backend={backend!r}: allowed are 'auto', 'tiled', 'eager'")
-    if backend == "auto" and one_call(q, k, v, rows, cols):
+    if backend == "auto":
         working = tiled.working_dtype(q.dtype)
-        bias = rows.to(working)[..., :, None] + cols.to(working)[..., None, :]
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.flatten(-2), scale=scale)
+        if one_call(q, working, (q, k, v, rows, cols)):
+            if not (rows.dtype == working == cols.dtype):
+                rows, cols = rows.to(working), cols.to(working)
+            bias = rows.unsqueeze(-1) + cols.unsqueeze(-2)
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.flatten(-2), scale=scale)
     return TiledAttention.apply(q, k, v, rows, cols, scale)
 
 
-def one_call(q: Tensor, *others: Tensor) -> bool:
-    """Whether all logits are few enough for one fused call, and the device has one that takes their bias."""
-    working = tiled.working_dtype(q.dtype)
-    if working != q.dtype and q.device.type not in tiled.FUSED_BYTES:
-        return False
-    grad = torch.is_grad_enabled() and any(t.requires_grad for t in (q, *others))
+# The two below run before every call, of which the smallest take a quarter of a millisecond: each line of theirs is felt.
+def one_call(q: Tensor, working: torch.dtype, inputs: tuple[Tensor, ...]) -> bool:
+    """Whether all logits are few enough for one fused call, and the device has one that takes their bias in `working`."""
     batch, heads, tokens, _ = q.shape
-    return batch * heads * tokens**2 * working.itemsize <= (SMALL_BYTES_GRAD if grad else SMALL_BYTES)
+    logits = batch * heads * tokens**2 * working.itemsize
+    if logits > SMALL_BYTES or (working != q.dtype and q.device.type not in tiled.FUSED_BYTES):
+        return False
+    return logits <= SMALL_BYTES_GRAD or not torch.is_grad_enabled() or not any(t.requires_grad for t in inputs)
 
 
 def check(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> None:
-    shape = q.shape
-    if len(shape) != 4 or k.shape != shape or v.shape != shape:
-        raise ValueError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(q.shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
-    if not (q.dtype == k.dtype == v.dtype and q.is_floating_point()):
-        raise ValueError(f"q, k and v must have one floating dtype: got {q.dtype}, {k.dtype}, {v.dtype}")
-    for name, bias in (("rows", rows), ("cols", cols)):
-        if bias.ndim != 4 or bias.shape[:3] != shape[:3]:
-            raise ValueError(f"{name} must be (B, heads, N, size) with {tuple(q.shape[:3])} first: got {tuple(bias.shape)}")
-    if rows.shape[3] * cols.shape[3] != shape[2]:
-        raise ValueError(f"a grid of {rows.shape[3]} rows and {cols.shape[3]} columns does not have N={q.shape[2]} tokens")
+    shape, dtype = q.shape, q.dtype
+    if len(shape) != 4 or not (k.shape == shape == v.shape):
+        raise ValueError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
+    if not (k.dtype == dtype == v.dtype and dtype.is_floating_point):
+        raise ValueError(f"q, k and v must have one floating dtype: got {dtype}, {k.dtype}, {v.dtype}")
+    if not (rows.shape[:-1] == shape[:-1] == cols.shape[:-1]):
+        name, bias = ("cols", cols) if rows.shape[:-1] == shape[:-1] else ("rows", rows)
+        raise ValueError(f"{name} must be (B, heads, N, size) with {tuple(shape[:3])} first: got {tuple(bias.shape)}")
+    if rows.shape[-1] * cols.shape[-1] != shape[2]:
+        raise ValueError(f"a grid of {rows.shape[3]} rows and {cols.shape[3]} columns does not have N={shape[2]} tokens")
 
 
 class TiledAttention(torch.autograd.Function):
