@@ -28,6 +28,7 @@ def world(score):
     [
         BiasMode.off(),
         BiasMode(scaling="log", strength=0.5, slope=0.0),
+        BiasMode(scaling="log", strength=0.25, slope=0.12),
         BiasMode(scaling="log", strength=0.5, slope=0.2, slopes="geometric"),
         BiasMode(scaling="none", strength=1.0, slope=0.05, schedule="constant", positions="extend"),
     ],

@@ -34,7 +34,7 @@ class TestSplitError(ValueError):
 
 
 def factors(best: BiasMode) -> list[BiasMode]:
-    return [replace(best, scaling="log", strength=strength) for strength in (0.5, 1.0)]
+    return [replace(best, scaling="log", strength=strength) for strength in (0.25, 0.5, 1.0)]
 
 
 def masks(best: BiasMode) -> list[BiasMode]:
