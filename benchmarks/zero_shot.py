@@ -30,7 +30,7 @@ DATA = Path("../shared/data")
 RUNS = Path("runs/zero-shot")
 DOCS = Path("docs/results")
 SCENES = RUNS / "generated-COD10K"  # the name that it is reported under
-MAKE_SCENES = ["scenes", "--out", str(SCENES), "--domain", "camouflage", "--split", "test", "--count", "8", "--size", "1024"]
+MAKE_SCENES = ["scenes", "--out", str(SCENES), "--domain", "camouflage", "--split", "test", "--count", "16", "--size", "1024"]
 COMMON = ["--sizes", "256,512,1024", "--methods", "resize,plain,basam", "--prompts", "gt-box,gt-point", "--seed", "0"]
 LARGER = ("facebook/sam-vit-base", "facebook/sam-vit-large", "facebook/sam-vit-huge")
 
@@ -61,15 +61,15 @@ class Table:
 
 SALIENCY = ("s_measure", "weighted_f", "f_max", "e_max", "mae", "iou", "boundary_iou")
 TABLES = (
-    Table("coco", "coco", DATA / "COCO", "val2017", 12, ("ap", "ap50", "ap75", "iou", "dice", "boundary_iou", "mae"),
+    Table("coco", "coco", DATA / "COCO", "val2017", 25, ("ap", "ap50", "ap75", "iou", "dice", "boundary_iou", "mae"),
           "50 photographs of COCO val2017; AP is that of ground-truth prompts, not of detection."),
-    Table("isic2017", "isic2017", DATA / "ISIC2017", "test", 12, SALIENCY,
+    Table("isic2017", "isic2017", DATA / "ISIC2017", "test", 16, SALIENCY,
           "Skin lesions: originals of ISIC 2017 and dermoscopy of PH2, not the published test split."),
-    Table("standin-duts", "duts", DATA / "standin-DUTS", "DUTS-TE", 16, SALIENCY,
+    Table("standin-duts", "duts", DATA / "standin-DUTS", "DUTS-TE", 50, SALIENCY,
           "**Stand-in**: people, leaves and horses in the layout of DUTS; no image of DUTS is in it."),
     Table("standin-dis5k", "dis5k", DATA / "standin-DIS5K", "DIS-TE", 9, (*SALIENCY, "hce"),
           "**Stand-in**: weeds, vessels and cracks in the layout of DIS5K (TE1 to TE3); no image of DIS5K is in it."),
-    Table("generated-camouflage", "cod10k", SCENES, "Test", 8, (*SALIENCY, "camouflage_context_measure"),
+    Table("generated-camouflage", "cod10k", SCENES, "Test", 16, (*SALIENCY, "camouflage_context_measure"),
           "**Generated** scenes of 1024 px in the layout of COD10K; no photograph is in it."),
 )  # fmt: skip
 
