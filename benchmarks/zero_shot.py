@@ -96,7 +96,7 @@ def page(tables: list[Table]) -> str:
         "`make zero-shot` makes this page: it runs the commands below and takes every figure from their run folders. "
         f"Made {made['started'][:10]} on 2 cores of an AMD EPYC, no GPU, seed {first['settings']['seed']}, "
         f"torch {made['versions']['torch']}, default mode (`BiasMode()`: strength {mode['strength']}, slope {mode['slope']}). "
-        "To keep it within half an hour on two cores, some sets are a number of images evenly spaced over the split (`--limit`).",
+        "To keep it within half an hour, some sets are a number of images evenly spaced over the split (`--limit`).",
         "",
         "*resize* is plain SAM on the photo squeezed to the trained size, *plain* is SAM at the size without correction, "
         "*basam* with it. [Evaluation](../evaluation.md) explains prompts, metrics and their two conventions.",
