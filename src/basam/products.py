@@ -1,7 +1,8 @@
 """Products in bfloat16 and float16 on a CPU that has none of its own: in float32, rounded once.
 
 Without them (on x86, before AVX-512) PyTorch multiplies such tensors number by number, many times slower than in float32.
-Weights and activations stay in low precision; operands are widened for one product at a time.
+Weights and activations stay in low precision; operands are widened for one product at a time. `torch.autocast` cannot do it:
+on a CPU it narrows only.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 # What encoders multiply with. Not among them: fused attention, whose products PyTorch gives to a library that widens itself.
 PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
-    [F.linear, F.conv2d, F.conv_transpose2d, torch.einsum, torch.matmul, torch.bmm, Tensor.matmul, Tensor.__matmul__]
+    [F.linear, F.conv2d, torch.einsum, torch.matmul, Tensor.matmul, Tensor.__matmul__]
 )
 
 
@@ -57,6 +58,7 @@ def fast_products(parameter: Tensor) -> AbstractContextManager[Any]:
     Does nothing where the device multiplies in that dtype itself, where something is differentiated (layers that are
     computed anew in the backward pass would be so without it) and under `torch.compile`, whose own products these are.
     """
-    if parameter.device.type != "cpu" or native(parameter.dtype) or torch.is_grad_enabled() or torch.compiler.is_compiling():
+    # Compiling comes first: asking `native` would break the graph.
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or parameter.device.type != "cpu" or native(parameter.dtype):
         return nullcontext()
     return Float32Products(parameter.dtype)

@@ -56,7 +56,7 @@ def separable_attention(
     return TiledAttention.apply(q, k, v, rows, cols, scale)
 
 
-# The two below run before every call, of which the smallest take a quarter of a millisecond: each line of theirs is felt.
+# The two below run before every call, of which the smallest take less than a millisecond: each line of theirs is felt.
 def one_call(q: Tensor, working: torch.dtype, inputs: tuple[Tensor, ...]) -> bool:
     """Whether all logits are few enough for one fused call, and the device has one that takes their bias in `working`."""
     batch, heads, tokens, _ = q.shape
