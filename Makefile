@@ -14,7 +14,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/python -m basam.demo --out out/demo
+	$(BIN)/python -m basam.cli.demo --out out/demo
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -33,13 +33,13 @@ bench: $(READY)
 	$(BIN)/python benchmarks/evaluation.py
 
 zero-shot: $(READY)
-	$(BIN)/python benchmarks/zero_shot.py
+	$(BIN)/python -m studies.zero_shot
 
 extrapolation: $(READY)
-	$(BIN)/python benchmarks/extrapolation.py
+	$(BIN)/python -m studies.extrapolation
 
 generalised: $(READY)
-	$(BIN)/python benchmarks/generalised.py
+	$(BIN)/python -m studies.generalised
 
 clean:
 	rm -rf $(VENV) out runs

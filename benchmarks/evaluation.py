@@ -19,8 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from basam.evaluation.run import evaluate
-from basam.evaluation.settings import Settings
+from basam.evaluation import EvaluateSettings, evaluate
 
 
 def write_images(root: Path, count: int, size: int) -> None:
@@ -42,7 +41,7 @@ def measure(size: int, images: int, workers: int, model: str) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "data"
         write_images(root, images, size)
-        settings = Settings("folder", str(root), model=model, sizes=(size,), methods=("plain", "basam"))
+        settings = EvaluateSettings("folder", str(root), model=model, sizes=(size,), methods=("plain", "basam"))
         outcome = evaluate(settings, Path(temporary) / "run", workers=workers)
     seconds = outcome.stages.seconds
     whole = sum(seconds.values())

@@ -21,8 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from basam.attention import separable_attention
-from basam.attention.reference import eager_attention
+from basam.attention import eager_attention, separable_attention
 
 
 def materialised(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from basam.evaluation.metrics import METRICS, measure
-from basam.extras import require
+from basam.files import require
 
 
 def scene(side: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

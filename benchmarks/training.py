@@ -33,9 +33,7 @@ def run_one(path: str, way: str, size: int, precision: str, again: bool) -> None
     import torch
     from transformers import SamConfig, SamModel
 
-    from basam.tuning.run import keep_little
-    from basam.tuning.tuned import Tuned
-    from basam.tuning.ways import prepare, tuned_mode
+    from basam.tuning import Tuned, keep_little, prepare, tuned_mode
 
     torch.manual_seed(0)
     config = SamConfig()  # ViT-B
@@ -82,7 +80,7 @@ def plain(model: Any) -> Any:
     from torch import nn
 
     from basam.families import family_of
-    from basam.tuning.tuned import Tuned, TuneLoss
+    from basam.tuning import Tuned, TuneLoss
 
     class Plain(Tuned):
         def __init__(self) -> None:

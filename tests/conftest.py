@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny_sam
+
+from tests.helpers.tiny import tiny_sam
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

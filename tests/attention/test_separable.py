@@ -3,8 +3,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basam.attention import relative as relative_module
-from basam.attention import relative_attention, separable_attention, tiled
+from basam.attention import cpu_tiles as tiled
+from basam.attention import relative_attention, separable_attention
+from basam.attention import sam_terms as relative_module
 from basam.attention.reference import eager_attention
 from basam.positions import relative_table
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny import tiny_sam
+
+from tests.helpers.tiny import tiny_sam
 
 
 @pytest.fixture(scope="session")

@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import write_pairs
-from tiny import tiny_sam
 from typer.testing import CliRunner
 
 import basam
-from basam.adapters import write_adapter
 from basam.cli import app
-from basam.families.checkpoints import model_fingerprint
-from basam.tuning.ways import adapter_of, prepare, tuned_mode
+from basam.model import model_fingerprint, write_adapter
+from basam.tuning import adapter_of, prepare, tuned_mode
+from tests.helpers.small_run import write_pairs
+from tests.helpers.tiny import tiny_sam
 
 
 @pytest.fixture(autouse=True)
 def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("basam.evaluation.run.write_report", lambda *_: None)
+    monkeypatch.setattr("basam.evaluation.evaluating.write_report", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

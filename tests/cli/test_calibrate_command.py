@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from basam import BiasMode
 from basam.cli import app
-from basam.mode_files import read_mode, write_mode
+from basam.model import read_mode, write_mode
 
 
 @pytest.fixture

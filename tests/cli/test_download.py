@@ -3,8 +3,8 @@
 import pytest
 from typer.testing import CliRunner
 
-from basam import downloads
 from basam.cli import app
+from basam.model import downloads
 
 
 def run(*arguments):

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import write_pairs
 from typer.testing import CliRunner
 
 from basam.cli import app
 from basam.data import open_dataset
 from basam.method import BiasMode
-from basam.mode_files import write_mode
+from basam.model import write_mode
+from tests.helpers.small_run import write_pairs
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("basam.evaluation.run.write_report", lambda *_: None)
+    monkeypatch.setattr("basam.evaluation.evaluating.write_report", lambda *_: None)
 
 
 def call(*arguments: object) -> Any:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import write_pairs
 from typer.testing import CliRunner
 
 import basam
-from basam.attaching import attachment_of
 from basam.cli import app
 from basam.method import BiasMode
-from basam.mode_files import write_mode
+from basam.model import attachment_of, write_mode
+from tests.helpers.small_run import write_pairs
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import write_pairs
-from tiny import tiny_sam
 
-from basam.evaluation.settings import Settings
+from basam.evaluation.settings import EvaluateSettings
+from tests.helpers.small_run import write_pairs
+from tests.helpers.tiny import tiny_sam
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_settings(pairs: Path, model_folder: Path) -> Any:
     """Settings of a quick run on `pairs`, with changes."""
 
-    def make(**changes: Any) -> Settings:
+    def make(**changes: Any) -> EvaluateSettings:
         quick: dict[str, Any] = {"kind": "folder", "root": str(pairs), "model": str(model_folder), "sizes": (64, 96)}
-        return Settings(**(quick | {"metrics": ("iou", "mae", "f_measure")} | changes))
+        return EvaluateSettings(**(quick | {"metrics": ("iou", "mae", "f_measure")} | changes))
 
     return make

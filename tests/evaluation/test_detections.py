@@ -5,9 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from basam.data.base import Dataset
-from basam.data.coco import CocoSample
-from basam.data.issues import Issues
+from basam.data import CocoSample, Dataset, Issues
 from basam.evaluation.detections import read_detections
 
 GOOD = {"image_id": 139, "category_id": 7, "bbox": [1.5, 2, 4, 3], "score": 0.5}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from basam.data.issues import Issue
+from basam.data import Issue
 from basam.evaluation.lines import Results, issue_line, read_lines, to_text
 from basam.evaluation.store import RunFolder
 

@@ -8,17 +8,17 @@ import signal
 import numpy as np
 import pytest
 
-from basam.evaluation.jobs import Job, do, sigmoid
+from basam.evaluation.jobs import MetricJob, do, sigmoid
 from basam.evaluation.pool import MetricPool
 
 
-def job(right: int) -> Job:
+def job(right: int) -> MetricJob:
     """A mask of 10 pixels in a row, `right` of which are the object's 10."""
     logits = np.full((4, 20), -3, dtype=np.float32)
     truth = np.zeros((4, 20), dtype=bool)
     logits[1, :10] = 3
     truth[1, 10 - right : 20 - right] = True
-    return Job(logits, truth, ("iou",))
+    return MetricJob(logits, truth, ("iou",))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -56,7 +56,7 @@ def submit_and_finish(pool: MetricPool, jobs: int) -> None:
 
 
 def test_without_a_truth_there_is_a_mask_only() -> None:
-    measured = do(Job(job(3).logits, None, ("iou",)))
+    measured = do(MetricJob(job(3).logits, None, ("iou",)))
     assert measured.metrics == {}
     assert measured.rle["size"] == [4, 20]
 

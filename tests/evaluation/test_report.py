@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from small_run import write_pairs
 
-from basam.evaluation.prompts import PromptSpec
-from basam.evaluation.run import evaluate
-from basam.evaluation.settings import Settings
+from basam.data import PromptSpec
+from basam.evaluation.evaluating import evaluate
+from basam.evaluation.settings import EvaluateSettings
+from tests.helpers.small_run import write_pairs
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
     root = write_pairs(tmp_path_factory.mktemp("report") / "data", 3)
     prompts = (PromptSpec("gt-box"), PromptSpec("gt-point"))
     metrics = ("iou", "mae", "f_measure")
-    settings = Settings("folder", str(root), model=str(model_folder), sizes=(64, 96), prompts=prompts, metrics=metrics)
+    settings = EvaluateSettings("folder", str(root), model=str(model_folder), sizes=(64, 96), prompts=prompts, metrics=metrics)
     return evaluate(settings, root.parent / "run", workers=0, command=["basam", "evaluate", "folder", "a&b"]).folder
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from basam.data import PromptSpec
 from basam.evaluation.metrics import metrics_for
-from basam.evaluation.prompts import PromptSpec
-from basam.evaluation.settings import Settings, Variant
+from basam.evaluation.settings import EvaluateSettings, Variant
 from basam.method import BiasMode
 
 
@@ -26,21 +26,21 @@ from basam.method import BiasMode
 )
 def test_what_cannot_be_run_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Settings("folder", ".", **changes)
+        EvaluateSettings("folder", ".", **changes)
 
 
 def test_resize_is_one_encoding_whatever_the_sizes() -> None:
-    settings = Settings("folder", ".", sizes=(512, "native"), methods=("resize", "basam"))
+    settings = EvaluateSettings("folder", ".", sizes=(512, "native"), methods=("resize", "basam"))
     assert settings.variants(1024) == [Variant(1024, "resize"), Variant(512, "basam"), Variant("native", "basam")]
     assert Variant("native", "basam").long_side is None
 
 
 def test_metrics_are_those_of_the_kind() -> None:
-    assert Settings("dis5k", ".").metrics == metrics_for("dis5k")
-    assert Settings("dis5k", ".", metrics=("iou",)).metrics == ("iou",)
+    assert EvaluateSettings("dis5k", ".").metrics == metrics_for("dis5k")
+    assert EvaluateSettings("dis5k", ".", metrics=("iou",)).metrics == ("iou",)
 
 
 def test_settings_become_json() -> None:
-    values = Settings("folder", ".", prompts=(PromptSpec.parse("k-points:2+1"),), mode=BiasMode(slope=0.1)).to_dict()
+    values = EvaluateSettings("folder", ".", prompts=(PromptSpec.parse("k-points:2+1"),), mode=BiasMode(slope=0.1)).to_dict()
     assert values["prompts"] == ["k-points:2+1"]
     assert values["mode"]["slope"] == 0.1

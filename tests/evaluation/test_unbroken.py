@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from small_run import start, words, write_pairs
+
+from tests.helpers.small_run import start, words, write_pairs
 
 IMAGES = 10
 LINES = IMAGES * 5  # resize once, plain and basam at two sizes

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from basam.families import Prompts
+from basam.families import PromptTensors
 
 ORACLE = Path(__file__).with_name("oracle")
 
@@ -122,14 +122,14 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], SimpleNa
     return get
 
 
-BOX = Prompts(boxes=torch.tensor([[200.0, 150.0, 800.0, 700.0]]))
-POINT = Prompts(torch.tensor([[[512.0, 400.0]]]), torch.tensor([[1]]))
+BOX = PromptTensors(boxes=torch.tensor([[200.0, 150.0, 800.0, 700.0]]))
+POINT = PromptTensors(torch.tensor([[[512.0, 400.0]]]), torch.tensor([[1]]))
 
 
 @pytest.fixture
 def check_oracle() -> Callable[..., None]:
     """Compare a model with the oracle: embedding, masks and IoU of a box and of a point."""
-    from basam.families import family_of
+    from basam.families.registry import family_of
 
     def check(model: nn.Module, case: SimpleNamespace, masks_of: Callable[[torch.Tensor], torch.Tensor], key: str) -> None:
         family = family_of(model)
@@ -146,7 +146,7 @@ def check_oracle() -> Callable[..., None]:
 
 
 def mobile() -> nn.Module:
-    from basam.families.modules.mobile_sam import MobileSamConfig, MobileSamModel
+    from basam.families.mobile_sam.modules import MobileSamConfig, MobileSamModel
 
     tinyvit = {"widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1), "heads": (0, 1, 1, 1), "channels": 32, "image_size": 128}
     vision = {"num_hidden_layers": 0, "image_size": 128, "num_pos_feats": 16}
@@ -161,8 +161,8 @@ def mobile() -> nn.Module:
 
 
 def efficient() -> nn.Module:
-    from basam.families.modules.efficient_encoder import EfficientSamConfig
-    from basam.families.modules.efficient_sam import EfficientSam
+    from basam.families.efficient_sam.encoder import EfficientSamConfig
+    from basam.families.efficient_sam.modules import EfficientSam
 
     sizes = {"width": 16, "depth": 1, "heads": 1, "mlp": 16, "image_size": 128, "channels": 32}
     return EfficientSam(EfficientSamConfig(**sizes, decoder_inner=16, decoder_mlp=32, iou_hidden=16, upscaling=(8, 4)))

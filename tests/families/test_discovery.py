@@ -1,4 +1,4 @@
-"""A family takes one file: found, recognised and attached without a change elsewhere."""
+"""A family takes one folder: found, recognised and attached without a change elsewhere."""
 
 import sys
 
@@ -8,13 +8,13 @@ from torch import nn
 
 import basam
 from basam import families
-from basam.families.base import Replaced
+from basam.families.attachment import Replaced
 
-ONE_FILE = '''
+ONE_FOLDER = '''
 """A SAM of one global layer, for a test."""
 import torch
 from torch import nn
-from basam.families.base import Family, Geometry, Replaced
+from basam.families import Family, Geometry, Replaced
 
 class Encoder(nn.Linear): ...
 
@@ -44,8 +44,9 @@ FAMILY = ToySam()
 
 
 @pytest.fixture
-def one_file(tmp_path, monkeypatch):
-    (tmp_path / "toy_sam.py").write_text(ONE_FILE)
+def one_folder(tmp_path, monkeypatch):
+    (tmp_path / "toy_sam").mkdir()
+    (tmp_path / "toy_sam" / "__init__.py").write_text(ONE_FOLDER)
     (tmp_path / "model.toy").touch()
     monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
     families.families.cache_clear()
@@ -54,8 +55,8 @@ def one_file(tmp_path, monkeypatch):
     sys.modules.pop("basam.families.toy_sam", None)
 
 
-def test_one_file_is_all_that_a_family_needs(one_file):
-    model = basam.load(one_file)
+def test_one_folder_is_all_that_a_family_needs(one_folder):
+    model = basam.load(one_folder)
     assert type(model).__name__ == "Toy"
     basam.attach(model, basam.BiasMode(strength=1.0))
     assert isinstance(model.encoder, Replaced)

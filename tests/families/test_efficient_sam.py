@@ -7,12 +7,13 @@ import torch
 import torch.nn.functional as F
 
 import basam
-from basam.families import Prompts, efficient_sam, family_of
-from basam.families.checkpoints import count
-from basam.families.modules.efficient_encoder import Attention, EfficientSamConfig
-from basam.families.modules.efficient_sam import EfficientSam
+from basam.families import PromptTensors, efficient_sam
+from basam.families.efficient_sam.encoder import Attention, EfficientSamConfig
+from basam.families.efficient_sam.modules import EfficientSam
+from basam.families.registry import family_of
+from basam.families.shared import count
 from basam.method import distances, length_scale
-from basam.models import family_of_file
+from basam.model import family_of_file
 
 BOX = {"boxes": torch.tensor([[100.0, 100.0, 200.0, 180.0]])}
 
@@ -47,7 +48,7 @@ def small():
 def run(model, pixels, multimask=True, **prompts):
     family = family_of(model)
     with torch.no_grad():
-        return family.decode(model, family.encode(model, pixels), Prompts(**(BOX | prompts)), multimask=multimask)
+        return family.decode(model, family.encode(model, pixels), PromptTensors(**(BOX | prompts)), multimask=multimask)
 
 
 def test_it_agrees_with_the_authors_code_plain_and_attached(model, case, check_oracle):

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 import basam
-from basam.families import Prompts, family_of
+from basam.families import PromptTensors
+from basam.families.registry import family_of
 
 BOX = np.array([10, 20, 90, 100])
 
@@ -54,7 +55,7 @@ def test_masks_are_where_the_predictor_of_the_project_has_them(meta, model, phot
         masks, iou = family.decode(
             model,
             family.encode(model, pixels[None]),
-            Prompts(boxes=torch.as_tensor(BOX)[None].float()),
+            PromptTensors(boxes=torch.as_tensor(BOX)[None].float()),
             multimask=True,
         )
     np.testing.assert_allclose(low, masks[0], atol=1e-5)
@@ -189,7 +190,7 @@ def test_a_fork_like_sam_hq_keeps_what_it_adds(meta, small_sam, photo):
             return family.decode(
                 model,
                 family.encode(model, pixels),
-                Prompts(torch.tensor([[[50.0, 60.0]]]), torch.tensor([[1]])),
+                PromptTensors(torch.tensor([[[50.0, 60.0]]]), torch.tensor([[1]])),
                 multimask=True,
             )[0]
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import basam
-from basam.families import Prompts, family_of
-from basam.models import family_of_file
+from basam.families import PromptTensors
+from basam.families.registry import family_of
+from basam.model import family_of_file
 
 BOXES = torch.tensor([[100.0, 100.0, 500.0, 400.0]])
 
@@ -30,7 +31,7 @@ def model(loaded):
 def run(model, pixels):
     family = family_of(model)
     with torch.no_grad():
-        return family.decode(model, family.encode(model, pixels), Prompts(boxes=BOXES), multimask=True)
+        return family.decode(model, family.encode(model, pixels), PromptTensors(boxes=BOXES), multimask=True)
 
 
 def test_it_agrees_with_the_authors_code_plain_and_attached(model, case, check_oracle):

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from basam.families.base import Attachment, Geometry
-from basam.families.modules.tinyvit import ScaledWindowAttention, TinyViT, TinyViTConfig, WindowAttention
+from basam.families.attachment import Attachment, Geometry
+from basam.families.mobile_sam.tinyvit import ScaledWindowAttention, TinyViT, TinyViTConfig, WindowAttention
 from basam.method import BiasMode
 
 SMALL = TinyViTConfig(

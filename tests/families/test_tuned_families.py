@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import basam
-from basam.families import Prompts, family_of
-from basam.tuning.tuned import Tuned, TuneLoss, edges
-from basam.tuning.ways import prepare, tuned_mode
+from basam.families import PromptTensors
+from basam.families.registry import family_of
+from basam.tuning import Tuned, TuneLoss, edges, prepare, tuned_mode
 
 BOXES = torch.tensor([[5.0, 9.0, 100.0, 80.0], [20.0, 30.0, 60.0, 90.0]])
 POINTS = {"points": torch.tensor([[[30.0, 40.0]], [[70.0, 60.0]]]), "labels": torch.ones(2, 1, dtype=torch.long)}
@@ -18,7 +18,7 @@ def test_decode_each_is_decode_of_each(each_model):
     basam.attach(each_model)
     family = family_of(each_model)
     pixels = torch.randn(2, 3, 96, 128, generator=torch.Generator().manual_seed(0))
-    for prompts in (Prompts(boxes=BOXES), Prompts(**POINTS)):
+    for prompts in (PromptTensors(boxes=BOXES), PromptTensors(**POINTS)):
         with torch.no_grad():
             together = family.decode_each(each_model, family.encode(each_model, pixels), prompts, multimask=True)
             for index in range(2):

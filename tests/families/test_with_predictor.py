@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from seen import products_in
 
 import basam
-from basam import products
-from basam.families import family_of
+from basam.attention import low_precision as products
+from basam.families.registry import family_of
+from tests.helpers.seen import products_in
 
 
 def test_a_photo_and_its_prompts(each_model, photo):

@@ -7,8 +7,7 @@ import pytest
 
 import basam
 from basam.data import open_dataset
-from basam.evaluation.calibration.labelled import TestSplitError, calibrate
-from basam.evaluation.calibration.unlabelled import calibrate_unlabelled, modes_to_try
+from basam.evaluation.calibration import TestSplitError, calibrate, calibrate_unlabelled, modes_to_try
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 pytestmark = [pytest.mark.real, pytest.mark.skipif(not DATA.is_dir(), reason=f"no photographs in {DATA}")]

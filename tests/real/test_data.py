@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from basam.data import open_dataset
-from basam.evaluation.prompts import KINDS, PromptSpec, make_prompt
+from basam.data import PROMPT_KINDS, PromptSpec, make_prompt, open_dataset
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 pytestmark = [pytest.mark.real, pytest.mark.skipif(not DATA.is_dir(), reason=f"no photographs in {DATA}")]
@@ -46,7 +45,7 @@ def test_turned_photographs_line_up_with_their_masks():
         assert loaded.image.size == loaded.instances[0].mask.shape[::-1]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PROMPT_KINDS)
 def test_prompts_of_thin_and_of_tiny_objects(kind):
     for name, folder, split in (("dis5k", "standin-DIS5K", "DIS-TE2"), ("coco", "COCO", "val2017")):
         for sample in list(open_dataset(name, DATA / folder, split))[:4]:

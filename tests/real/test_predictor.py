@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import basam
-from basam.attaching import attachment_of
+from basam.model import attachment_of
 
 # Largest photographs that are encoded at native size in every run; 34 of them in about a minute. The test marked slow
 # takes the 7 to 12 megapixel ones as they are too.

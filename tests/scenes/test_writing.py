@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from basam.scenes import render
-from basam.scenes.coco import CATEGORIES, run_lengths
+from basam.scenes.annotations import CATEGORIES, run_lengths
 from basam.scenes.crowd import MOTIFS
 from basam.scenes.folders import SEEDS_OF_A_SPLIT, SPLITS, folders_of, seeds_of
 from basam.scenes.writing import write_scenes

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import write_pairs
-from tiny import tiny_sam
 
-from basam.tuning.run import Tuning
-from basam.tuning.settings import TuneSettings
+from basam.tuning.fine_tuning import Tuning
+from basam.tuning.recipe import TuneSettings
+from tests.helpers.small_run import write_pairs
+from tests.helpers.tiny import tiny_sam
 
 
 @pytest.fixture(scope="session")

@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_run import write_pairs
-from tiny import tiny_sam
 
-from basam.data import Issues
-from basam.evaluation.prompts import PromptSpec
+from basam.data import Issues, PromptSpec, Source
 from basam.families import family_of
 from basam.tuning.augment import Augment, start_of
 from basam.tuning.batches import TuningBatches
 from basam.tuning.buckets import Buckets, Sizes, items_of
-from basam.tuning.pictures import Pictures, shrink
-from basam.tuning.sources import Source, open_portions
+from basam.tuning.photo_cache import Pictures, shrink
+from basam.tuning.sources import open_portions
+from tests.helpers.small_run import write_pairs
+from tests.helpers.tiny import tiny_sam
 
 MODEL = tiny_sam()
 FAMILY = family_of(MODEL)

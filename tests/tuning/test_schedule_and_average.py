@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from basam.tuning.ema import WeightAverage
-from basam.tuning.schedule import learning_rate
+from basam.tuning.plan import learning_rate
+from basam.tuning.trainer import WeightAverage
 
 
 def test_rate_warms_up_falls_by_a_cosine_and_stays_above_its_floor() -> None:

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_run import write_pairs
 
-from basam.data import DatasetError
-from basam.tuning.sources import OverlapError, Source, open_portions
+from basam.data import DatasetError, Source
+from basam.tuning.sources import OverlapError, open_portions
+from tests.helpers.small_run import write_pairs
 
 
 @pytest.fixture

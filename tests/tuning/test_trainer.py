@@ -8,14 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import line
 import pytest
 import torch
 from torch import nn
 
-from basam.tuning import checkpoints
-from basam.tuning.checkpoints import TrainingError
-from basam.tuning.trainer import Plan, Trainer
+from basam.tuning import resuming as checkpoints
+from basam.tuning.plan import Plan
+from basam.tuning.resuming import TrainingError
+from basam.tuning.trainer import Trainer
+from tests.helpers import line
 
 SCRIPT = Path(line.__file__)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

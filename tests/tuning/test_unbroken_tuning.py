@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_run import start
 from typer.testing import CliRunner
 
-from basam.adapters import read_adapter
 from basam.cli import app
-from basam.tuning.checkpoints import CHECKPOINT
+from basam.model import read_adapter
+from basam.tuning.resuming import CHECKPOINT
+from tests.helpers.small_run import start
 
 STEPS, EVERY = 12, 3
 

@@ -6,15 +6,13 @@ import copy
 
 import pytest
 import torch
-from tiny import tiny_sam
 
 import basam
-from basam.adapters import write_adapter
-from basam.attaching import attachment_of
 from basam.families import family_of
-from basam.families.checkpoints import model_fingerprint
-from basam.tuning.accounting import parts_of, table, total_of
+from basam.model import attachment_of, model_fingerprint, write_adapter
+from basam.tuning.accounting import parameter_table, parts_of, total_of
 from basam.tuning.ways import Lora, adapter_of, lora_layers, prepare, slopes_of, tuned_mode
+from tests.helpers.tiny import tiny_sam
 
 MODE = tuned_mode()
 BOX = torch.tensor([[[5.0, 9.0, 40.0, 50.0]]])
@@ -79,7 +77,7 @@ def test_an_adapter_gives_the_masks_of_the_tuned_model(way, tmp_path):
     assert model_fingerprint(basam.load(base)) == fingerprint
     counted = total_of(parts_of(model)).trained
     assert adapter.parameters == counted
-    assert f"{counted:,}" in "".join(str(cell) for cell in table(parts_of(model), way).columns[2].cells)
+    assert f"{counted:,}" in "".join(str(cell) for cell in parameter_table(parts_of(model), way).columns[2].cells)
 
 
 def test_lora_on_a_model_that_is_attached_already_is_the_same():
@@ -111,7 +109,7 @@ def test_a_factor_on_the_decoders_queries_reaches_what_lora_adds(tmp_path):
 
 
 def test_layers_computed_anew_give_the_same_gradients():
-    from basam.tuning.run import keep_little
+    from basam.tuning.fine_tuning import keep_little
 
     gradients = []
     for anew in (False, True):

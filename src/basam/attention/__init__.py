@@ -1,6 +1,8 @@
-"""Exact attention with a bias that is separable over key rows and key columns: no N x N tensor."""
+"""Exact attention with a bias that is separable over key rows and key columns: no N x N tensor.
 
-from basam.attention.dispatch import separable_attention
-from basam.attention.relative import relative_attention, separable_bias
+`door` picks the implementation (`reference`, `cpu_tiles`); `sam_terms` makes the bias of SAM's layers. Names: `__init__.pyi`.
+"""
 
-__all__ = ["relative_attention", "separable_attention", "separable_bias"]
+from basam.exports import exports
+
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -16,6 +16,8 @@ from basam.cli.scenes import scenes
 from basam.cli.segment import segment
 from basam.cli.tune import tune
 
+__all__ = ["app", "main"]
+
 app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 

@@ -55,16 +55,15 @@ def benchmark(
 
     errors = Console(stderr=True)
     try:
-        from basam.evaluation.prompts import PromptSpec
-        from basam.evaluation.store import write_text
-        from basam.mode_files import read_mode
-        from basam.tuning import benchmark_page as page
-        from basam.tuning.benchmark import BenchmarkSettings, Candidate
-        from basam.tuning.benchmark import benchmark as run
+        from basam.data import PromptSpec
+        from basam.evaluation.benchmarking import BenchmarkEntry, BenchmarkSettings, page
+        from basam.evaluation.benchmarking import benchmark as run
+        from basam.files import write_text
+        from basam.model import read_mode
 
         settings = BenchmarkSettings(
             tuple(data),
-            tuple(map(Candidate.parse, adapter or ())),
+            tuple(map(BenchmarkEntry.parse, adapter or ())),
             model,
             long_sides,
             tuple(PromptSpec.parse(name) for name in names),

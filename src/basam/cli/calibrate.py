@@ -60,11 +60,11 @@ def calibrate(
 
     from rich.console import Console
 
-    from basam.cli.calibrate_job import Job
+    from basam.cli.calibrate_work import CalibrationJob
 
     errors = Console(stderr=True)
     try:
-        job = Job(model, device, long_sides, seed, out, errors)
+        job = CalibrationJob(model, device, long_sides, seed, out, errors)
         if unlabelled is not None:
             whole = job.without_masks(unlabelled, slope_values, count or 16, plot or out.with_suffix(".png"))
         else:

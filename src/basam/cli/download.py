@@ -17,7 +17,7 @@ def download(
     """Download models into the cache, where `basam.load` finds them."""
     from rich.console import Console
 
-    from basam.downloads import PUBLISHED, published
+    from basam.model import PUBLISHED, published
 
     if known or not names:
         for name, entry in PUBLISHED.items():
@@ -27,10 +27,10 @@ def download(
     for name in names:
         try:
             if name in PUBLISHED:
-                with Bar(console, name) as bar:
+                with DownloadBar(console, name) as bar:
                     path = published(name, bar.show)
             else:
-                from basam.models import resolve
+                from basam.model import resolve
 
                 path = resolve(name)  # huggingface_hub draws its own bars
         except OSError as error:  # not found, or no connection
@@ -39,7 +39,7 @@ def download(
         typer.echo(path)
 
 
-class Bar:
+class DownloadBar:
     """A progress bar of one file."""
 
     def __init__(self, console: object, name: str) -> None:
@@ -55,7 +55,7 @@ class Bar:
         self.progress = progress.Progress(*columns, console=console)  # type: ignore[arg-type]
         self.task = self.progress.add_task(name, total=None)
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> DownloadBar:
         self.progress.start()
         return self
 

@@ -66,16 +66,16 @@ def evaluate(
 
     from rich.console import Console
 
-    from basam.cli.evaluate_view import Bar, show
+    from basam.cli.evaluate_view import RunBar, show
 
     errors = Console(stderr=True)
     try:
-        from basam.evaluation.prompts import PromptSpec
-        from basam.evaluation.run import evaluate as run
-        from basam.evaluation.settings import Settings
-        from basam.mode_files import read_mode
+        from basam.data import PromptSpec
+        from basam.evaluation import EvaluateSettings
+        from basam.evaluation import evaluate as run
+        from basam.model import read_mode
 
-        settings = Settings(
+        settings = EvaluateSettings(
             kind,
             str(root),
             split,
@@ -93,7 +93,7 @@ def evaluate(
             device=device,
             **chosen,
         )
-        with Bar(errors) as bar:
+        with RunBar(errors) as bar:
             outcome = run(settings, out, workers=workers, command=["basam", *sys.argv[1:]], progress=bar.show)
     except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
         errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)

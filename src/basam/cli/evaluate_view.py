@@ -22,7 +22,7 @@ class Rate(progress.ProgressColumn):
         return Text("" if speed is None else f"{speed:.2f} images/s", style="progress.data.speed")
 
 
-class Bar:
+class RunBar:
     """Images done, images/s and time left; of the main process, where several share the run."""
 
     def __init__(self, console: Console) -> None:
@@ -37,7 +37,7 @@ class Bar:
         self.progress = progress.Progress(*columns, console=console, speed_estimate_period=3600)
         self.task: progress.TaskID | None = None
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> RunBar:
         self.progress.start()
         return self
 

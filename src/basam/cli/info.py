@@ -14,7 +14,7 @@ def info(model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder 
     from rich.table import Table
 
     from basam.method import BiasMode
-    from basam.models import family_of_file, resolve
+    from basam.model import family_of_file, resolve
 
     try:
         path = resolve(model)

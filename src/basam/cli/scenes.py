@@ -45,8 +45,7 @@ def scenes(
 
 
 def _sheet(path: Path, domain: str | None, count: int, size: int, seed: int) -> None:
-    from basam.scenes import DOMAINS
-    from basam.scenes.sheet import write_sheet
+    from basam.scenes import DOMAINS, write_sheet
 
     write_sheet(path, (domain,) if domain else DOMAINS, count, size, seed)
     typer.echo(f"wrote {path}")
@@ -56,8 +55,7 @@ def _data_set(out: Path, domain: str | None, count: int, size: int, seed: int, s
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from basam.scenes.folders import DATA_SETS, folders_of
-    from basam.scenes.writing import write_scenes
+    from basam.scenes import DATA_SETS, folders_of, write_scenes
 
     if domain is None:
         raise ValueError(f"give --domain: {', '.join(DATA_SETS)}")

@@ -53,7 +53,7 @@ def parse_long_side(text: str) -> int | None:
 def parse_mode(plain: bool, switches: dict[str, Any], mode_file: Path | None, adapter: str | None) -> Any:
     """The mode that was asked for; None: that of the adapter."""
     from basam.method import BiasMode
-    from basam.mode_files import read_mode
+    from basam.model import read_mode
 
     changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
     if plain and (changes or mode_file is not None):
@@ -121,12 +121,12 @@ def segment(
     import torch
     from rich.console import Console
 
-    from basam.cli.segment_job import Job, check_folder, run, table
+    from basam.cli.segment_work import SegmentJob, check_folder, run, table
 
     errors = Console(stderr=True)
     try:
         check_folder(out)
-        from basam.predictor import Predictor
+        from basam.predict import Predictor
 
         predictor = Predictor.from_pretrained(
             model,
@@ -139,7 +139,7 @@ def segment(
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         errors.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
-    rows, failures = run(Job(predictor, points, boxes, side, out), photos, errors)
+    rows, failures = run(SegmentJob(predictor, points, boxes, side, out), photos, errors)
     if as_json:
         json.dump(rows + failures, sys.stdout, indent=2)
         print()

@@ -82,14 +82,10 @@ def tune(
     errors = Console(stderr=True)
     is_main = os.environ.get("RANK", "0") == "0"
     try:
-        from basam.evaluation.prompts import PromptSpec
-        from basam.mode_files import read_mode
-        from basam.tuning.accounting import table
-        from basam.tuning.run import Tuning
-        from basam.tuning.run import merge as merge_into
-        from basam.tuning.settings import TuneSettings
-        from basam.tuning.tuned import TuneLoss
-        from basam.tuning.ways import Lora
+        from basam.data import PromptSpec
+        from basam.model import read_mode
+        from basam.tuning import Lora, TuneLoss, TuneSettings, Tuning, parameter_table
+        from basam.tuning import merge as merge_into
 
         chosen["prompts"] = tuple(PromptSpec.parse(name) for name in chosen["prompts"])
         settings = TuneSettings(
@@ -132,7 +128,7 @@ def tune(
             tell=tell,
         )
         if is_main:
-            Console().print(table(tuning.parts, f"{model}, --tune {way}"))
+            Console().print(parameter_table(tuning.parts, f"{model}, --tune {way}"))
         outcome = tuning.run()
         if merge is not None and outcome.is_main:
             merge_into(settings, outcome.adapter, merge)

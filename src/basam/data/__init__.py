@@ -1,22 +1,8 @@
-"""Readers of the published data sets, as downloaded: `open_dataset(kind, root, split)` gives a `Dataset` of `Sample`s."""
+"""Readers of data sets, and how a prompt is made from the ground truth.
 
-from basam.data.base import Dataset, Instance, Loaded, Sample
-from basam.data.factory import KINDS, open_dataset, splits_of
-from basam.data.issues import PROBLEMS, DatasetError, Issue, Issues, SampleError
-from basam.data.pairs import image_files
+`open_dataset` is the way in; a new kind of data set goes into `layouts` and `factory`. Names: `__init__.pyi`.
+"""
 
-__all__ = [
-    "KINDS",
-    "PROBLEMS",
-    "Dataset",
-    "DatasetError",
-    "Instance",
-    "Issue",
-    "Issues",
-    "Loaded",
-    "Sample",
-    "SampleError",
-    "image_files",
-    "open_dataset",
-    "splits_of",
-]
+from basam.exports import exports
+
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.extras import require
+from basam.files import require
 
 
 def encode_mask(mask: np.ndarray) -> dict[str, Any]:

@@ -1,1 +1,8 @@
-"""Measuring a model on data sets: prompts, metrics, runs, reports."""
+"""Measuring a model on a data set: runs, `metrics/`, `calibration/` (which correction suits) and `benchmarking/` (one table).
+
+`evaluate`, `calibrate`, `calibrate_unlabelled` and `benchmark` are the ways in. Names: `__init__.pyi`.
+"""
+
+from basam.exports import exports
+
+__getattr__, __dir__, __all__ = exports(__name__)

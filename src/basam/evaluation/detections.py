@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.data.base import Dataset
-from basam.data.coco import CocoSample, load_annotations
-from basam.evaluation.prompts import Prompt
+from basam.data import CocoSample, Dataset, Prompt, load_annotations
 
 NAME = "detector-box"  # what reports call this prompt
 

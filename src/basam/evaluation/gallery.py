@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from basam.data import Sample, SampleError
-from basam.data.rle import decode_segmentation
+from basam.data import Sample, SampleError, decode_segmentation, tight_box
 from basam.evaluation.metrics import COLUMNS
-from basam.evaluation.plots import new_figure, save
-from basam.evaluation.prompts import tight_box
-from basam.images import overlay, to_rgb
+from basam.evaluation.plots import new_figure, save_figure
+from basam.files import overlay, to_rgb
 
 COUNT = 4
 THUMBNAIL = 320  # pixels
@@ -100,7 +98,7 @@ def draw(shots: Sequence[Shot], find: Callable[[str], Sample], measure: Measure,
             axis.set_yticks([])
             axis.set_title(label if row == 0 else "", fontsize=9)
             axis.set_xlabel(figure_text or name_of(shot), fontsize=7)
-    return save(figure, path)
+    return save_figure(figure, path)
 
 
 def name_of(shot: Shot) -> str:

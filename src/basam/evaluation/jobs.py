@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from basam.data.rle import encode_mask
+from basam.data import encode_mask
 from basam.evaluation.metrics import measure
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class MetricJob:
     """Attributes:
     logits: `(H, W)` float32 at the ground truth's size.
     truth: `(H, W)` bool; None where there is none to compare with (a detector's box).
@@ -36,7 +36,7 @@ class Measured:
     seconds: float
 
 
-def do(job: Job) -> Measured:
+def do(job: MetricJob) -> Measured:
     """Measure one mask."""
     start = time.perf_counter()
     probabilities = sigmoid(job.logits)

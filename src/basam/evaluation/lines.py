@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from basam.data.issues import Issue
+from basam.data import Issue
 
 Line = dict[str, Any]
 Key = tuple[str, int | str, str, str]  # sample, size, method, prompt

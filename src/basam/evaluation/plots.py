@@ -12,8 +12,7 @@ from basam.evaluation.lines import Line
 from basam.evaluation.metrics import COLUMNS, mean_curves
 from basam.evaluation.settings import NATIVE
 from basam.evaluation.tables import Row, columns_of
-from basam.extras import require
-from basam.writing import replacing
+from basam.files import replacing, require
 
 COLOURS = {"resize": "#6c757d", "plain": "#d1495b", "basam": "#00798c"}
 MARKERS = {"resize": "s", "plain": "o", "basam": "^"}
@@ -29,7 +28,7 @@ def new_figure(columns: int, rows: int, width: float, height: float) -> tuple[An
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def save(figure: Any, path: Path) -> Path:
+def save_figure(figure: Any, path: Path) -> Path:
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png", metadata={"Software": None})
     return path
@@ -72,7 +71,7 @@ def metric_against_size(rows: Sequence[Row], title: str, path: Path) -> Path:
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.suptitle(title, fontsize=10)
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    return save(figure, path)
+    return save_figure(figure, path)
 
 
 def precision_recall(groups: Sequence[tuple[str, int | str, Sequence[Line]]], title: str, path: Path) -> Path | None:
@@ -102,4 +101,4 @@ def precision_recall(groups: Sequence[tuple[str, int | str, Sequence[Line]]], ti
     axis.grid(alpha=0.3)
     axis.set_title(f"{title}\nmean over masks at 256 thresholds (min-max)", fontsize=9)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
-    return save(figure, path)
+    return save_figure(figure, path)

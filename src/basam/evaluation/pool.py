@@ -11,8 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing import connection
 
-from basam.evaluation.jobs import Job, Measured, do
-from basam.extras import require
+from basam.evaluation.jobs import Measured, MetricJob, do
+from basam.files import require
 
 Done = Callable[[Measured], None]
 
@@ -39,7 +39,7 @@ class MetricPool:
         context = multiprocessing.get_context("spawn")
         self.executor = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) if workers else None
 
-    def submit(self, job: Job, done: Done) -> None:
+    def submit(self, job: MetricJob, done: Done) -> None:
         """Measure `job` and call `done` with the result, now or in a later call; waits while the queue is full."""
         if self.executor is None:
             start = time.perf_counter()

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basam.data import Loaded
+from basam.data import Loaded, Prompt, make_prompt
 from basam.evaluation.detections import NAME, Detections
-from basam.evaluation.prompts import Prompt, make_prompt
-from basam.evaluation.settings import Settings
+from basam.evaluation.settings import EvaluateSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +26,7 @@ class Question:
 Asker = Callable[[str, Loaded], list[Question]]
 
 
-def askers(settings: Settings, detections: Detections | None) -> dict[str, Asker]:
+def askers(settings: EvaluateSettings, detections: Detections | None) -> dict[str, Asker]:
     """By the name of each prompt: the questions that it makes of a sample."""
 
     def from_truth(spec_index: int) -> Asker:

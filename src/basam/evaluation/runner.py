@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from basam.attaching import attach
 from basam.data import Sample, SampleError
-from basam.evaluation.jobs import Job, Measured
+from basam.evaluation.jobs import Measured, MetricJob
 from basam.evaluation.lines import Key, Line, Results, issue_line
 from basam.evaluation.pool import MetricPool
 from basam.evaluation.questions import Asker, Question
-from basam.evaluation.settings import Settings, Variant
-from basam.evaluation.stages import Stages
-from basam.images import to_rgb
+from basam.evaluation.settings import EvaluateSettings, Variant
+from basam.files import to_rgb
 from basam.method import BiasMode
-from basam.predictor import Predictor
+from basam.model import attach
+from basam.predict import Predictor
 
 # Logits at full size of the prompts that are answered at once.
 LOGIT_BYTES = 256 << 20
@@ -39,7 +41,7 @@ class Runner:
     def __init__(
         self,
         predictor: Predictor,
-        settings: Settings,
+        settings: EvaluateSettings,
         askers: dict[str, Asker],
         pool: MetricPool,
         write: Callable[[Line], None],
@@ -100,7 +102,7 @@ class Runner:
         for prompt, asked in questions.items():
             line = PendingLine({**head, "prompt": prompt}, asked, self.put)
             for index, logits, score in self.answers(asked, image.shape[:2]):
-                job = Job(logits, asked[index].truth, self.settings.metrics, image if self.needs_image else None)
+                job = MetricJob(logits, asked[index].truth, self.settings.metrics, image if self.needs_image else None)
                 waited = self.pool.waited
                 self.pool.submit(job, line.taker(index, score))
                 self.stages.add("wait", self.pool.waited - waited)
@@ -171,3 +173,21 @@ def shapes(question: Question) -> tuple[tuple[int, ...], ...]:
 def stack(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
     present = [value for value in values if value is not None]
     return np.stack(present) if present else None
+
+
+@dataclass
+class Stages:
+    """Seconds of the main process by stage: `read`, `encode`, `decode`, `wait` (for workers that measure), `write`."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(stage, time.perf_counter() - start)
+
+    def add(self, stage: str, seconds: float) -> None:
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds

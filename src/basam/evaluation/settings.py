@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from basam.data import PromptSpec
 from basam.evaluation.metrics import METRICS, metrics_for
-from basam.evaluation.prompts import PromptSpec
 from basam.method import BiasMode
 
 METHODS = {
@@ -36,7 +36,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvaluateSettings:
     """What is evaluated, and how.
 
     Attributes:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import platform
 from collections.abc import Iterable
+from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from basam.evaluation.lines import Line, Results, read_lines, to_text
-from basam.writing import replacing
+from basam.files import read_json, write_json, write_text
 
 # Settings that do not change a figure: data and model are compared by their fingerprints.
 FREE = ("root", "images", "masks", "model", "adapter", "detections", "device")
@@ -112,20 +115,36 @@ def short(value: Any) -> str:
     return json.dumps(value) if not isinstance(value, list) else ",".join(map(str, value))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path}: a JSON object is needed")
-    return value
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "numpy",
+    "pillow",
+    "pysodmetrics",
+    "faster-coco-eval",
+    "opencv-python-headless",
+    "accelerate",
+)
 
 
-def write_json(path: Path, value: Any) -> None:
-    write_text(path, [json.dumps(value, indent=2, allow_nan=False) + "\n"])
+def names_fingerprint(names: Iterable[str]) -> str:
+    """SHA-256 over the ids of samples, in their order."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
-def write_text(path: Path, pieces: Iterable[str]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(pieces)
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of basam and of the libraries that figures depend on."""
+    from basam import __version__
+
+    found = {"python": platform.python_version(), "basam": __version__}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

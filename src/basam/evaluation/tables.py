@@ -13,7 +13,7 @@ from basam.data import Dataset
 from basam.evaluation.lines import Line, Results
 from basam.evaluation.metrics import COLUMNS, coco_ap, summarise
 from basam.evaluation.settings import Variant
-from basam.evaluation.store import write_json, write_text
+from basam.files import write_json, write_text
 
 Row = dict[str, Any]
 HEAD = ("size", "method", "prompt", "images", "count")

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from basam.writing import replacing
+from basam.files import replacing
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from basam.scenes.annotations import CATEGORIES, annotations_of
 from basam.scenes.canvas import Scene
-from basam.scenes.coco import CATEGORIES, annotations_of
 from basam.scenes.folders import Folders, folders_of, seeds_of
 from basam.scenes.rendering import check, render
 from basam.scenes.saving import encoded, save

@@ -1,1 +1,8 @@
-"""Training: the loop that everything shares, fine-tuning of a pretrained SAM, and pretraining of the embedded one."""
+"""Fine-tuning a model on photographs with masks: `Tuning` or `tune`; the result is an adapter.
+
+`ways` says what is trained, `trainer` how, `sources` on what. Names: `__init__.pyi`.
+"""
+
+from basam.exports import exports
+
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -14,7 +14,7 @@ LORA, SLOPES = "LoRA", "slopes"
 
 
 @dataclass(frozen=True)
-class Part:
+class ParameterGroup:
     """Parameters of one part of a model, how many of them are trained, and bytes of its weights, gradients and optimiser."""
 
     name: str
@@ -29,7 +29,7 @@ class Part:
         return self.weight_bytes + self.gradient_bytes + self.optimiser_bytes
 
 
-def parts_of(model: nn.Module) -> list[Part]:
+def parts_of(model: nn.Module) -> list[ParameterGroup]:
     """The parts of a prepared model in its own order, then LoRA, then the slopes."""
     groups: dict[str, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -41,21 +41,21 @@ def parts_of(model: nn.Module) -> list[Part]:
     return [part(name, parameters) for name, parameters in groups.items()]
 
 
-def part(name: str, parameters: list[nn.Parameter]) -> Part:
+def part(name: str, parameters: list[nn.Parameter]) -> ParameterGroup:
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     weights = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
     gradients = sum(parameter.numel() * parameter.element_size() for parameter in trained)
     counts = sum(parameter.numel() for parameter in parameters), sum(parameter.numel() for parameter in trained)
-    return Part(name, *counts, weights, gradients, ADAM_STATES * gradients)
+    return ParameterGroup(name, *counts, weights, gradients, ADAM_STATES * gradients)
 
 
-def total_of(parts: list[Part]) -> Part:
+def total_of(parts: list[ParameterGroup]) -> ParameterGroup:
     """All parts as one."""
     numbers = ("parameters", "trained", "weight_bytes", "gradient_bytes", "optimiser_bytes")
-    return Part("all", *(sum(getattr(one, name) for one in parts) for name in numbers))
+    return ParameterGroup("all", *(sum(getattr(one, name) for one in parts) for name in numbers))
 
 
-def table(parts: list[Part], title: str) -> Table:
+def parameter_table(parts: list[ParameterGroup], title: str) -> Table:
     """One row a part and one for all."""
     caption = "MB: weights, gradients and AdamW's two states; activations come on top and grow with the tokens"
     out = Table(title=title, caption=caption, box=None, header_style="bold", pad_edge=False)

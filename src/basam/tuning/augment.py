@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from basam.evaluation.prompts import tight_box
+from basam.data import tight_box
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from basam.data import Issues, SampleError
-from basam.evaluation.prompts import Prompt, PromptSpec, make_prompt
-from basam.families.base import Family, Geometry
-from basam.resize import Frame
+from basam.data import Issues, Prompt, PromptSpec, SampleError, make_prompt
+from basam.families import Family, Geometry
+from basam.predict import Frame
 from basam.tuning.augment import Augment, cropped
 from basam.tuning.buckets import Buckets, Item, Sizes, items_of
-from basam.tuning.pictures import Pictures, shrink
+from basam.tuning.photo_cache import Pictures, shrink
 from basam.tuning.sources import Portion
 
 # What people give, and what the evaluation asks for: boxes, exact and careless, and points.

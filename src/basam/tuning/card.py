@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 
 import basam
-from basam.adapters import Adapter
-from basam.families.base import Geometry
-from basam.tuning.settings import TuneSettings
+from basam.families import Geometry
+from basam.model import Adapter
+from basam.tuning.recipe import TuneSettings
 from basam.tuning.sources import Portion
 from basam.tuning.validation import Scores
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,11 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from basam.extras import require
-from basam.tuning.checkpoints import CHECKPOINT, TrainingError, load_checkpoint, save_checkpoint
-from basam.tuning.ema import WeightAverage
+from basam.files import require
+from basam.tuning.plan import Plan, learning_rate
 from basam.tuning.progress import Progress
-from basam.tuning.schedule import learning_rate
+from basam.tuning.resuming import CHECKPOINT, TrainingError, load_checkpoint, save_checkpoint
 
 
 class Batches(Protocol):
@@ -32,42 +31,6 @@ class Batches(Protocol):
 
     def describe(self, step: int) -> str:
         """What the batch of a step consists of, for an error message."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how fast to train.
-
-    Attributes:
-        steps: optimiser steps in all; the learning rate falls over them.
-        rate, floor, warmup: see `schedule.learning_rate`.
-        weight_decay: of AdamW, on parameters of two and more dimensions.
-        clip: largest norm of the gradient.
-        accumulate: parts of a batch that are computed one after the other, to save memory.
-        ema: decay of the average of weights; 0: the average follows the weights.
-        precision: `no`, `bf16` or `fp16`, as `accelerate` calls them.
-        seed: of batches and of what is drawn at random in weights.
-    """
-
-    steps: int
-    rate: float
-    warmup: int = 100
-    floor: float = 0.01
-    weight_decay: float = 0.05
-    clip: float = 1.0
-    accumulate: int = 1
-    ema: float = 0.999
-    precision: str = "no"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("warmup", 0), ("accumulate", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)}: at least {least} is needed")
-        if not (math.isfinite(self.rate) and self.rate > 0):
-            raise ValueError(f"rate={self.rate}: a learning rate above 0 is needed")
-        if self.precision not in ("no", "bf16", "fp16"):
-            raise ValueError(f"precision={self.precision!r}: allowed are 'no', 'bf16', 'fp16'")
 
 
 class Steps(Dataset):
@@ -250,3 +213,51 @@ class Trainer:
             + (f"the last good checkpoint is kept in {kept}" if kept.is_file() else "there is no checkpoint yet")
             + ". Look at these files, or lower the learning rate"
         )
+
+
+class WeightAverage:
+    """Keeps `average = decay * average + (1 - decay) * weight` of every trained parameter, in float32 on its device.
+
+    Args:
+        module: whose parameters with `requires_grad` are averaged, from their present values on.
+        decay: at least 0 and below 1; early on `(1 + step) / (10 + step)` where that is less, so that a start is forgotten.
+
+    Raises:
+        ValueError: `decay` out of its range.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f"ema decay={decay}: at least 0 and below 1")
+        self.decay = decay
+        self.parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
+        self.averages = {name: p.detach().float().clone() for name, p in self.parameters.items()}
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after step `step`, counted from 0."""
+        weight = 1 - min(self.decay, (1 + step) / (10 + step))
+        present = [self.parameters[name].float() for name in self.averages]
+        torch._foreach_lerp_(list(self.averages.values()), present, weight)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The averages in place of the weights for the length of a block."""
+        kept = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self.put(self.averages)
+        try:
+            yield
+        finally:
+            self.put(kept)
+
+    @torch.no_grad()
+    def put(self, values: dict[str, Tensor]) -> None:
+        for name, parameter in self.parameters.items():
+            parameter.copy_(values[name])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self.averages
+
+    def load_state_dict(self, averages: dict[str, Tensor]) -> None:
+        for name, average in self.averages.items():
+            average.copy_(averages[name])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basam.families import Prompts, family_of
+from basam.families import PromptTensors, family_of
 from basam.tuning.losses import LossWeights, prompt_losses
 from basam.tuning.ways import slopes_of
 
@@ -72,7 +72,7 @@ class Tuned(nn.Module):
         features = self.family.encode(self.model, pixels)
         # Coordinates of a large image do not fit bfloat16, so only the encoder runs in low precision.
         with torch.autocast(pixels.device.type, enabled=False):
-            prompts = Prompts(batch.get("points"), batch.get("labels"), batch.get("boxes"))
+            prompts = PromptTensors(batch.get("points"), batch.get("labels"), batch.get("boxes"))
             logits, predicted = self.family.decode_each(self.model, features, prompts, multimask=batch["multimask"])
             valid = batch["valid"]
             logits = logits.float().masked_fill(valid[:, None] == 0, NOTHING)

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import torch
 
-from basam.data import Issues, SampleError
-from basam.evaluation.calibration.labelled import measure_photo
-from basam.evaluation.prompts import PromptSpec
-from basam.evaluation.run import chosen
-from basam.evaluation.store import read_json, write_json
-from basam.predictor import Predictor
+from basam.data import Issues, PromptSpec, SampleError
+from basam.evaluation import chosen
+from basam.evaluation.calibration import measure_photo
+from basam.files import read_json, write_json
+from basam.predict import Predictor
 from basam.tuning.sources import Portion
 
 PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))

@@ -18,12 +18,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from basam.adapters import Adapter, LoraPair
-from basam.attaching import attach, attachment_of, detach
-from basam.extras import require
-from basam.families import family_of
+from basam.families import LearnedSlopes, family_of
+from basam.files import require
 from basam.method import BiasMode
-from basam.slopes import LearnedSlopes
+from basam.model import Adapter, LoraPair, attach, attachment_of, detach
 
 WAYS = ("bias", "decoder", "lora", "full")
 # Names that projections to q, k and v have in every implementation of SAM, fused or not.

@@ -9,7 +9,7 @@ import basam
 from basam.attention import separable_bias
 from basam.evaluation.calibration import attention as attention_module
 from basam.evaluation.calibration.attention import axis_pooling, entropy, patches_at, pooled_attention, total_variation
-from basam.evaluation.calibration.recording import Places, recording
+from basam.evaluation.calibration.capture import Places, recording
 
 
 @pytest.mark.parametrize(("length", "trained", "ratio"), [(8, 4, 2.0), (7, 4, 2.0), (10, 4, 2.5), (3, 4, 0.75), (9, 4, 2.0)])

@@ -6,7 +6,7 @@ import pytest
 
 from basam import BiasMode
 from basam.evaluation.calibration.choice import Candidate, canonical, choose, describe, paired_difference, weight
-from basam.evaluation.calibration.report import provenance, table
+from basam.evaluation.calibration.findings import provenance, table
 
 PLAIN = BiasMode.off()
 HALF, FULL = (BiasMode(scaling="log", strength=strength, slope=0.0) for strength in (0.5, 1.0))

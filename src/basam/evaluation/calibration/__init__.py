@@ -1,1 +1,8 @@
-"""Choosing a `BiasMode`: by masks on a training split (`labelled`), or by attention alone on any photographs (`unlabelled`)."""
+"""Which correction suits a model and a kind of photograph: by masks (`labelled`), or by attention alone (`unlabelled`).
+
+Names: `__init__.pyi`.
+"""
+
+from basam.exports import exports
+
+__getattr__, __dir__, __all__ = exports(__name__)

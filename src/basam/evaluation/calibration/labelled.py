@@ -12,15 +12,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from basam.attaching import attach
-from basam.data.base import Dataset, Instance, Sample
-from basam.data.issues import Issues, SampleError
+from basam.data import Dataset, Instance, Issues, PromptSpec, Sample, SampleError, make_prompt
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
 from basam.evaluation.metrics import measure
-from basam.evaluation.prompts import PromptSpec, make_prompt
-from basam.images import read_image
+from basam.files import read_image
 from basam.method import BiasMode
-from basam.predictor import Predictor
+from basam.model import attach
+from basam.predict import Predictor
 
 PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
 # A COCO photograph can hold dozens of objects; so many of them say enough of it.

@@ -7,9 +7,8 @@ import statistics
 from pathlib import Path
 
 from basam.evaluation.calibration.unlabelled import LayerStatistics, UnlabelledCalibration
-from basam.extras import require
+from basam.files import replacing, require
 from basam.method import BiasMode
-from basam.writing import replacing
 
 
 def plot_calibration(path: Path, result: UnlabelledCalibration, title: str = "") -> None:

@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from basam.attaching import attach
 from basam.evaluation.calibration.attention import entropy, total_variation
+from basam.evaluation.calibration.capture import Places, recording
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
-from basam.evaluation.calibration.recording import Places, recording
-from basam.images import ImageError, read_image
+from basam.files import ImageError, read_image
 from basam.method import BiasMode
-from basam.predictor import Predictor
+from basam.model import attach
+from basam.predict import Predictor
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 SLOPES = (0.0, 0.1)  # the factor alone, and with the mask

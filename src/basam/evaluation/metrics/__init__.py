@@ -10,19 +10,6 @@ the field has: saliency metrics are `py_sod_metrics`', boundary IoU and AP `fast
 What is asked for by name is in `METRICS`; what comes out, with titles and directions, in `COLUMNS`.
 """
 
-from basam.evaluation.metrics.catalogue import COLUMNS, METRICS, Column, metrics_for
-from basam.evaluation.metrics.coco import coco_ap, coco_result
-from basam.evaluation.metrics.measure import measure
-from basam.evaluation.metrics.summary import mean_curves, summarise
+from basam.exports import exports
 
-__all__ = [
-    "COLUMNS",
-    "METRICS",
-    "Column",
-    "coco_ap",
-    "coco_result",
-    "mean_curves",
-    "measure",
-    "metrics_for",
-    "summarise",
-]
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from basam.data.rle import encode_mask
+from basam.data import encode_mask, tight_box
 from basam.evaluation.metrics.case import Case
-from basam.evaluation.prompts import tight_box
-from basam.extras import require
+from basam.files import require
 
 BAND = 0.02  # share of the diagonal
 

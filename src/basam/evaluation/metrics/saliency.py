@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from basam.evaluation.metrics.case import Case
-from basam.evaluation.metrics.curves import encode_curve
-from basam.extras import require
+from basam.evaluation.metrics.summary import encode_curve
+from basam.files import require
 
 Entries = dict[str, Any]
 

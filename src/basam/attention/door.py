@@ -1,0 +1,120 @@
+"""The kernel's door: checks, the choice of a backend, and what makes the tiled kernel known to autograd and torch.compile."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from basam.attention import cpu_tiles as tiled
+from basam.attention.reference import eager_attention
+
+Backend = Literal["auto", "tiled", "eager"]
+
+# Logits, in bytes, up to which one fused call with the whole bias is at least as fast as tiles: what two tiles hold, since so
+# few calls do not repay their overhead. Where something is differentiated that call keeps them, and is faster only while they
+# fit the second-level cache.
+SMALL_BYTES = 16 << 20
+SMALL_BYTES_GRAD = 512 << 10
+
+
+def separable_attention(
+    q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, *, scale: float, backend: Backend = "auto"
+) -> Tensor:
+    """softmax(scale * q.k + rows[.., key row] + cols[.., key column]) v over a grid of N = H * W tokens, row by row.
+
+    Exact, differentiable once in all five tensors, memory linear in N. Softmax is taken in float32 or better; products run
+    in the dtype of q (see `tiled` for bfloat16).
+
+    Args:
+        q, k, v: `(B, heads, N, d)` of one dtype: float64, float32, bfloat16 or float16.
+        rows: `(B, heads, N, H)`, added to the logits of all keys of a grid row. Any floating dtype.
+        cols: `(B, heads, N, W)`, added to the logits of all keys of a grid column.
+        scale: factor on q.k.
+        backend: `tiled`; `eager`, which makes the N x N tensor; `auto`, the faster of those that keep memory linear.
+
+    Returns:
+        `(B, heads, N, d)` in the dtype of q.
+
+    Raises:
+        ValueError: shapes that do not fit together or an unknown backend.
+    """
+    check(q, k, v, rows, cols)
+    if backend == "eager":
+        return eager_attention(q, k, v, rows, cols, scale)
+    if backend not in ("auto", "tiled"):
+        raise ValueError(f"backend={backend!r}: allowed are 'auto', 'tiled', 'eager'")
+    if backend == "auto":
+        working = tiled.working_dtype(q.dtype)
+        if one_call(q, working, (q, k, v, rows, cols)):
+            if not (rows.dtype == working == cols.dtype):
+                rows, cols = rows.to(working), cols.to(working)
+            bias = rows.unsqueeze(-1) + cols.unsqueeze(-2)
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.flatten(-2), scale=scale)
+    return TiledAttention.apply(q, k, v, rows, cols, scale)
+
+
+# The two below run before every call, of which the smallest take less than a millisecond: each line of theirs is felt.
+def one_call(q: Tensor, working: torch.dtype, inputs: tuple[Tensor, ...]) -> bool:
+    """Whether all logits are few enough for one fused call, and the device has one that takes their bias in `working`."""
+    batch, heads, tokens, _ = q.shape
+    logits = batch * heads * tokens**2 * working.itemsize
+    if logits > SMALL_BYTES or (working != q.dtype and q.device.type not in tiled.FUSED_BYTES):
+        return False
+    return logits <= SMALL_BYTES_GRAD or not torch.is_grad_enabled() or not any(t.requires_grad for t in inputs)
+
+
+def check(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> None:
+    shape, dtype = q.shape, q.dtype
+    if len(shape) != 4 or not (k.shape == shape == v.shape):
+        raise ValueError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
+    if not (k.dtype == dtype == v.dtype and dtype.is_floating_point):
+        raise ValueError(f"q, k and v must have one floating dtype: got {dtype}, {k.dtype}, {v.dtype}")
+    if not (rows.shape[:-1] == shape[:-1] == cols.shape[:-1]):
+        name, bias = ("cols", cols) if rows.shape[:-1] == shape[:-1] else ("rows", rows)
+        raise ValueError(f"{name} must be (B, heads, N, size) with {tuple(shape[:3])} first: got {tuple(bias.shape)}")
+    if rows.shape[-1] * cols.shape[-1] != shape[2]:
+        raise ValueError(f"a grid of {rows.shape[3]} rows and {cols.shape[3]} columns does not have N={shape[2]} tokens")
+
+
+class TiledAttention(torch.autograd.Function):
+    """Keeps its inputs and makes every tile anew in the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(q, k, v, rows, cols)
+        ctx.scale = scale
+        return tiled_forward(q, k, v, rows, cols, scale)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        return (*tiled_backward(grad, *ctx.saved_tensors, ctx.scale), None)
+
+
+# Custom operators are opaque to torch.compile: it neither unrolls the tiles nor breaks its graph at them.
+@torch.library.custom_op("basam::tiled_forward", mutates_args=())
+def tiled_forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
+    return tiled.forward(q, k, v, rows, cols, scale)
+
+
+@tiled_forward.register_fake
+def _(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
+    return torch.empty_like(q, memory_format=torch.contiguous_format)
+
+
+@torch.library.custom_op("basam::tiled_backward", mutates_args=())
+def tiled_backward(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    return tiled.backward(grad, q, k, v, rows, cols, scale)
+
+
+@tiled_backward.register_fake
+def _(
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    dq, dk, dv, drows, dcols = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (q, k, v, rows, cols))
+    return dq, dk, dv, drows, dcols

@@ -1,0 +1,144 @@
+"""The work behind `basam segment`: one photo after the other, what is written and what is told of it."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from basam.families import Attachment
+from basam.files import overlay, read_image, write_image, write_mask
+from basam.predict import Predictor
+
+
+@dataclass(frozen=True)
+class SegmentJob:
+    predictor: Predictor
+    points: list[list[float]]  # x, y, perhaps a label
+    boxes: list[list[float]]
+    long_side: int | None
+    out: Path
+
+
+def check_folder(out: Path) -> None:
+    """Make the output folder, and fail before any work where it cannot be written.
+
+    Raises:
+        OSError: naming the folder.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"cannot make the output folder {out}: {error.strerror}") from error
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise OSError(f"cannot write to the output folder {out}: permission denied")
+
+
+def name_stems(photos: list[Path]) -> list[str]:
+    """A stem for the files of every photo: its own, or with its suffix and number where two photos share one."""
+    stems = [photo.stem for photo in photos]
+    taken: dict[str, int] = {}
+    names = []
+    for photo, stem in zip(photos, stems, strict=True):
+        name = stem if stems.count(stem) == 1 else f"{stem}_{photo.suffix.lstrip('.')}"
+        taken[name] = taken.get(name, 0) + 1
+        names.append(name if taken[name] == 1 else f"{name}_{taken[name]}")
+    return names
+
+
+def run(job: SegmentJob, photos: list[Path], console: Console) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of the photos that worked and of those that failed."""
+    rows: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=len(photos) < 2) as progress:
+        task = progress.add_task("photos", total=len(photos))
+        for photo, stem in zip(photos, name_stems(photos), strict=True):
+            progress.update(task, description=photo.name)
+            try:
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always", UserWarning)
+                    rows += segment_photo(job, photo, stem)
+                for warning in caught:
+                    console.print(f"[yellow]note:[/yellow] {photo}: {warning.message}", highlight=False, soft_wrap=True)
+            except (OSError, ValueError, MemoryError, RuntimeError) as error:
+                failures.append({"photo": str(photo), "error": str(error)})
+            progress.advance(task)
+    return rows, failures
+
+
+def segment_photo(job: SegmentJob, photo: Path, stem: str) -> list[dict[str, Any]]:
+    """Masks and an overlay of one photo, and a row a mask. Nothing is written unless every prompt was answered."""
+    start = time.perf_counter()
+    image = read_image(photo)
+    height, width = image.shape[:2]
+    predictor = job.predictor
+    predictor.set_image(image, long_side=job.long_side)
+    prompt: dict[str, Any] = {}
+    if job.points:
+        prompt["point_coords"] = [values[:2] for values in job.points]
+        prompt["point_labels"] = [values[2] if len(values) == 3 else 1 for values in job.points]
+    if job.boxes or not job.points:
+        prompt["box"] = job.boxes or [[0, 0, width, height]]
+        if job.points:
+            prompt = {name: [value] if name != "box" else value for name, value in prompt.items()}
+    masks, scores, _ = predictor.predict(**prompt, multimask_output=False)
+    masks, scores = masks.reshape(-1, height, width), scores.reshape(-1)
+    seconds = time.perf_counter() - start
+    attachment = predictor.attachment
+    rows = []
+    for index, (mask, score) in enumerate(zip(masks, scores, strict=True)):
+        suffix = "_mask.png" if len(masks) == 1 else f"_mask_{index}.png"
+        file = job.out / f"{stem}{suffix}"
+        write_mask(file, mask)
+        rows.append(
+            {
+                "photo": str(photo),
+                "width": width,
+                "height": height,
+                "tokens": attachment.tokens,
+                "tokens_ratio": attachment.tokens / attachment.geometry.trained_tokens,
+                "lambda": attachment.factor,
+                "slope": slope_in_force(attachment),
+                "seconds": seconds,
+                "predicted_iou": float(score),
+                "area": float(mask.mean()),
+                "mask": str(file),
+                "overlay": str(job.out / f"{stem}_overlay.jpg"),
+            }
+        )
+    write_image(job.out / f"{stem}_overlay.jpg", overlay(image, masks))
+    return rows
+
+
+def slope_in_force(attachment: Attachment) -> float | None:
+    """Logits a patch that the mask takes off at the present size, before it is spread over heads; None: learned ones."""
+    mode, tokens = attachment.mode, attachment.tokens
+    return None if mode.slopes == "learned" else mode.effective_slope(tokens, attachment.geometry.trained_tokens)
+
+
+def table(rows: list[dict[str, Any]]) -> Table:
+    out = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("photo", "size", "tokens", "/\ntrained", "lambda", "slope", "seconds", "predicted\nIoU", "mask"):
+        text = name in ("photo", "mask")
+        out.add_column(name, justify="left" if text else "right", overflow="fold", no_wrap=not text)
+    for row in rows:
+        out.add_row(
+            Path(row["photo"]).name,
+            f"{row['width']} x {row['height']}",
+            str(row["tokens"]),
+            f"{row['tokens_ratio']:.2f}",
+            f"{row['lambda']:.3f}",
+            "learned" if row["slope"] is None else f"{row['slope']:.3f}",
+            f"{row['seconds']:.1f}",
+            f"{row['predicted_iou']:.2f}",
+            row["mask"],
+        )
+    return out

@@ -1,0 +1,170 @@
+"""`evaluate`: a data set, a model and a run folder -> lines, summary, plots and report. Goes on where it was stopped."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from basam.data import Dataset, Issues, Sample, open_dataset
+from basam.evaluation.detections import read_detections
+from basam.evaluation.lines import Results
+from basam.evaluation.pool import MetricPool
+from basam.evaluation.processes import Processes, processes
+from basam.evaluation.questions import askers
+from basam.evaluation.report import write_report
+from basam.evaluation.runner import Runner, Stages
+from basam.evaluation.settings import EvaluateSettings
+from basam.evaluation.store import RunFolder, file_fingerprint, names_fingerprint, versions
+from basam.evaluation.tables import lines_of, make_row, write_summary
+from basam.model import model_fingerprint
+from basam.predict import Predictor
+
+Progress = Callable[[int, int], None]  # images done and images in all, of this process
+
+
+@dataclass(frozen=True)
+class EvaluationOutcome:
+    """What a run came to. `summary` and `issues` are those of the whole run in its main process, None in all others."""
+
+    folder: Path
+    stages: Stages
+    worked: float  # seconds that metrics took, wherever they ran
+    summary: dict[str, Any] | None = None
+    issues: Issues | None = None
+
+
+def evaluate(
+    settings: EvaluateSettings,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> EvaluationOutcome:
+    """Evaluate a model on a data set.
+
+    Args:
+        settings: what to evaluate.
+        out: the run folder; a run of the same settings in it goes on.
+        workers: processes for metrics; 0 measures beside nothing else. None: one for each core that the model leaves.
+        command: the words of the command line, for `run.json`.
+        progress: told how many images are done, in the main process.
+
+    Raises:
+        DatasetError, FileNotFoundError, UnsupportedModelError, ValueError: what is asked for cannot be run; nothing has
+            been written.
+        RunMismatchError: the folder holds a run of other settings.
+        ImportError: the extra `evaluate` is not installed.
+    """
+    group = processes(settings.device)
+    dataset = open_dataset(settings.kind, settings.root, settings.split, images=settings.images, masks=settings.masks)
+    samples = chosen(dataset, settings.limit)
+    detections = None if settings.detections is None else read_detections(settings.detections, dataset)
+    predictor = Predictor.from_pretrained(
+        settings.model,
+        settings.mode,
+        adapter=settings.adapter,
+        dtype=getattr(torch, settings.dtype),
+        device=group.device(settings.device),
+    )
+    settings = replace(settings, mode=predictor.attachment.mode)
+    workers = group.workers() if workers is None else workers
+    folder = RunFolder(Path(out))
+    if group.is_main:
+        folder.begin(describe(settings, dataset, samples, predictor), session(command, group, workers))
+        folder.collect()
+    group.wait()
+    before = folder.read()
+    pool = MetricPool(workers)
+    try:
+        with folder.appender(group.rank, group.count) as appender:
+            runner = Runner(predictor, settings, askers(settings, detections), pool, appender.write)
+            mine = group.shard(samples)
+            done = iter(range(1, len(mine) + 1))
+            show = progress if progress is not None and group.is_main else no_progress
+            runner.run(mine, before, lambda: show(next(done), len(mine)))
+    finally:
+        pool.close()
+    group.wait()
+    summary, issues = None, None
+    if group.is_main:
+        results = folder.collect()
+        issues = Issues([*dataset.issues, *(issue for sample in samples for issue in results.issues.get(sample.id, ()))])
+        summary = summarise_run(dataset, samples, runner, results, issues)
+        write_summary(folder.path, summary)
+        write_report(folder, dataset, samples, summary, results, issues)
+    group.wait()
+    group.end()
+    return EvaluationOutcome(folder.path, runner.stages, pool.worked, summary, issues)
+
+
+def no_progress(done: int, whole: int) -> None:
+    """Nobody asked."""
+
+
+def chosen(samples: Dataset | Sequence[Sample], limit: int | None) -> list[Sample]:
+    """All samples, or `limit` of them, evenly spaced: names often sort by kind, and the first ones would all be alike."""
+    if limit is None or limit >= len(samples):
+        return list(samples)
+    return [samples[index * len(samples) // limit] for index in range(limit)]
+
+
+def describe(settings: EvaluateSettings, dataset: Dataset, samples: Sequence[Sample], predictor: Predictor) -> dict[str, Any]:
+    """What must be the same when the run goes on."""
+    data = {
+        "title": dataset.title,
+        "stand-in": dataset.is_stand_in,
+        "images": len(samples),
+        "sha256 of names": names_fingerprint(sample.id for sample in samples),
+    }
+    if settings.detections is not None:
+        data["sha256 of detections"] = file_fingerprint(Path(settings.detections))
+    return {
+        "settings": settings.to_dict(),
+        "data": data,
+        "model": {
+            **predictor.family.describe(predictor.model),
+            "sha256": model_fingerprint(predictor.model),
+            "slopes": None if (learned := predictor.attachment.learned) is None else learned().tolist(),
+        },
+    }
+
+
+def session(command: Sequence[str], group: Processes, workers: int) -> dict[str, Any]:
+    """When and how the run was started."""
+    return {
+        "command": list(command),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "processes": group.count,
+        "workers": workers,
+        "threads": torch.get_num_threads(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions(),
+    }
+
+
+def summarise_run(
+    dataset: Dataset, samples: Sequence[Sample], runner: Runner, results: Results, issues: Issues
+) -> dict[str, Any]:
+    """What `summary.json` holds: nothing in it depends on when, where or in how many pieces the run was made."""
+    ids = [sample.id for sample in samples]
+    rows = [
+        make_row(dataset, variant, prompt, lines_of(results, ids, variant, prompt))
+        for prompt in runner.askers
+        for variant in runner.variants
+    ]
+    return {
+        "data": dataset.title,
+        "stand-in": dataset.is_stand_in,
+        "images": len(samples),
+        "issues": issues.counts(),
+        "broken": [str(issue) for issue in issues.broken],
+        "rows": rows,
+    }

@@ -1,0 +1,47 @@
+"""`measure`: one prediction and its ground truth to a record, a dictionary of plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from basam.evaluation.metrics import boundary, saliency
+from basam.evaluation.metrics.case import Case
+from basam.evaluation.metrics.catalogue import METRICS
+
+_FUNCTIONS: dict[str, Callable[[Case], dict[str, Any]]] = {
+    **{name: getattr(saliency, name) for name in METRICS if name != "boundary_iou"},
+    "boundary_iou": boundary.boundary_iou,
+}
+
+
+def measure(
+    probabilities: np.ndarray, truth: np.ndarray, metrics: Iterable[str], *, image: np.ndarray | None = None
+) -> dict[str, Any]:
+    """The record of one prediction at the ground truth's own size.
+
+    Args:
+        probabilities: `(H, W)` float32 in 0..1: the sigmoid of the logits, after they were resampled to H x W.
+        truth: `(H, W)` bool with at least one pixel.
+        metrics: keys of `METRICS`; `metrics_for(kind)` gives those of a data set.
+        image: `(H, W, 3)` uint8 RGB, needed by `camouflage_context_measure` only.
+
+    Returns:
+        Numbers by column name, and `*_curve` strings (see `summary`); None where a metric is not defined for this ground
+        truth (see `saliency`). `summarise` and `mean_curves` read it.
+
+    Raises:
+        ValueError: unknown metric, or an argument that is not as described.
+        ImportError: the extra `evaluate` is not installed.
+    """
+    metrics = tuple(metrics)
+    for name in metrics:
+        if name not in _FUNCTIONS:
+            raise ValueError(f"metric {name!r} is unknown: known are {', '.join(METRICS)}")
+    case = Case(probabilities, truth, image)
+    record: dict[str, Any] = {}
+    for name in metrics:
+        record |= _FUNCTIONS[name](case)
+    return record

@@ -1,0 +1,14 @@
+from basam.families.attachment import Attachment as Attachment
+from basam.families.attachment import Geometry as Geometry
+from basam.families.attachment import Replaced as Replaced
+from basam.families.attachment import ReplacedEncoder as ReplacedEncoder
+from basam.families.attachment import combine as combine
+from basam.families.base import IMAGENET_MEAN as IMAGENET_MEAN
+from basam.families.base import IMAGENET_STD as IMAGENET_STD
+from basam.families.base import Family as Family
+from basam.families.base import PromptTensors as PromptTensors
+from basam.families.base import UnsupportedModelError as UnsupportedModelError
+from basam.families.base import overview as overview
+from basam.families.registry import families as families
+from basam.families.registry import family_of as family_of
+from basam.families.slopes import LearnedSlopes as LearnedSlopes

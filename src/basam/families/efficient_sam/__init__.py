@@ -1,0 +1,116 @@
+"""EfficientSAM Ti and S: the published files, read into modules of our own."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from basam.families.attachment import Geometry
+from basam.families.base import Family, PromptTensors, overview
+from basam.families.shared import checkpoints, meta_files
+
+KEYS = (*meta_files.IMAGE_KEYS, "prompt_encoder.bbox_top_left_embeddings.weight", "mask_decoder.mask_tokens.weight")
+HEAD_WIDTH = 64  # of the published models; no tensor tells it
+NAMES = {192: "EfficientSAM-Ti", 384: "EfficientSAM-S"}
+
+
+def sizes(shapes: checkpoints.Shapes) -> dict[str, Any]:
+    """Fields of `EfficientSamConfig`, from the tensors."""
+    encoder, decoder = "image_encoder.", "mask_decoder."
+    width, _, patch, _ = shapes[encoder + "patch_embed.proj.weight"]
+    return {
+        "width": width,
+        "depth": meta_files.count_layers(shapes, encoder + "blocks."),
+        "heads": max(1, width // HEAD_WIDTH),
+        "mlp": shapes[encoder + "blocks.0.mlp.fc1.weight"][0],
+        "positions": math.isqrt(shapes[encoder + "pos_embed"][1] - 1),
+        "patch": patch,
+        "channels": shapes[encoder + "neck.0.weight"][0],
+        "decoder_depth": meta_files.count_layers(shapes, decoder + "transformer.layers."),
+        "decoder_heads": meta_files.DECODER_HEADS,
+        "decoder_inner": shapes[decoder + "transformer.final_attn_token_to_image.q_proj.weight"][0],
+        "decoder_mlp": shapes[decoder + "transformer.layers.0.mlp.layers.0.0.weight"][0],
+        "masks": shapes[decoder + "mask_tokens.weight"][0],
+        "iou_hidden": shapes[decoder + "iou_prediction_head.layers.0.0.weight"][0],
+        "upscaling": tuple(shapes[f"{decoder}final_output_upscaling_layers.{layer}.0.weight"][1] for layer in (0, 1)),
+    }
+
+
+class EfficientSamFamily(Family):
+    """Every layer is global, and positions are absolute: the model that a longer sequence disturbs most."""
+
+    name = "EfficientSAM"
+
+    def matches(self, model: nn.Module) -> bool:
+        # Without its module there is no instance of the class.
+        ours = sys.modules.get("basam.families.efficient_sam.modules")
+        return ours is not None and isinstance(model, ours.EfficientSam)
+
+    def geometry(self, model: Any) -> Geometry:
+        config = model.config
+        layers = tuple(range(config.depth))
+        return Geometry(config.patch, config.image_size // config.patch, config.depth, layers, config.heads)
+
+    def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+        from basam.families.efficient_sam.modules import REPLACEMENTS
+
+        return [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]
+
+    def encoder(self, model: Any) -> nn.Module:
+        return model.image_encoder
+
+    def recognises(self, path: Path) -> bool:
+        return checkpoints.holds(path, *KEYS)
+
+    def load(self, path: Path) -> nn.Module:
+        from basam.families.efficient_sam.encoder import EfficientSamConfig
+        from basam.families.efficient_sam.modules import EfficientSam
+
+        with torch.device("meta"):
+            model = EfficientSam(EfficientSamConfig(**sizes(checkpoints.read_shapes(path))))
+        return checkpoints.fill(model, checkpoints.read_state(path), path, "EfficientSAM")
+
+    def summary(self, path: Path) -> dict[str, Any]:
+        shapes = checkpoints.read_shapes(path)
+        found = sizes(shapes)
+        side, layers = 1024 // found["patch"], tuple(range(found["depth"]))
+        geometry = Geometry(found["patch"], side, found["depth"], layers, found["heads"])
+        name = NAMES.get(found["width"], f"EfficientSAM of width {found['width']}")
+        return overview(name, geometry, checkpoints.count(shapes), tensors=len(shapes), layout="EfficientSAM's state dict")
+
+    def encode(self, model: Any, pixel_values: Tensor) -> Tensor:
+        return model.image_encoder(pixel_values).to(model.mask_decoder.iou_token.weight.dtype)
+
+    def decode(self, model: Any, features: Tensor, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
+        from basam.families.efficient_sam.modules import BOTTOM_RIGHT, MAX_POINTS, TOP_LEFT
+
+        points, labels, boxes = prompts.points, prompts.labels, prompts.boxes
+        if prompts.masks is not None:
+            raise ValueError("masks: EfficientSAM takes points and boxes, it has no mask prompts")
+        given: list[tuple[Tensor, Tensor]] = []
+        if points is not None and labels is not None:
+            if (labels == 0).any():
+                warnings.warn("EfficientSAM has no embedding for negative points: only where they are is encoded", stacklevel=3)
+            given.append((points, labels))
+        if boxes is not None:
+            corners = torch.tensor([TOP_LEFT, BOTTOM_RIGHT], device=boxes.device).expand(len(boxes), 2)
+            given.append((boxes.view(-1, 2, 2), corners))
+        count = sum(kind.shape[1] for _, kind in given)
+        if not 0 < count <= MAX_POINTS:
+            raise ValueError(f"{count} points: EfficientSAM takes 1 to {MAX_POINTS}, of which a box is two")
+        if hasattr(model.prompt_encoder, "basam"):
+            model.prompt_encoder.basam.grid = (features.shape[-2], features.shape[-1])
+        coordinates = torch.cat([where for where, _ in given], dim=1)
+        return model.decode(features, coordinates, torch.cat([kind for _, kind in given], dim=1), multimask)
+
+
+FAMILY = EfficientSamFamily()
+
+__all__ = ["FAMILY"]

@@ -1,0 +1,138 @@
+"""The image encoder of EfficientSAM: a plain vision transformer with absolute positions, every layer of which is global.
+
+Parameters are named as in the published files. Source: Xiong et al., "EfficientSAM: Leveraged Masked Image Pretraining for
+Efficient Segment Anything", CVPR 2024.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from basam.families.attachment import ReplacedEncoder
+from basam.families.shared import GridAttention, merge_heads, neck
+from basam.positions import resample_absolute
+
+
+@dataclass(frozen=True)
+class EfficientSamConfig:
+    """Sizes of an EfficientSAM."""
+
+    width: int = 192
+    depth: int = 12
+    heads: int = 3
+    mlp: int = 768
+    positions: int = 14  # a side of the table of absolute positions, which training resampled to its grid
+    patch: int = 16
+    image_size: int = 1024
+    channels: int = 256  # of embeddings and prompts
+    decoder_depth: int = 2
+    decoder_heads: int = 8
+    decoder_inner: int = 128  # width of attention between tokens and image
+    decoder_mlp: int = 2048
+    masks: int = 4  # one for unambiguous prompts, and three
+    iou_hidden: int = 256
+    upscaling: tuple[int, int] = (64, 32)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        return self.image_size // self.patch, self.image_size // self.patch
+
+
+class PatchEmbedding(nn.Module):
+    def __init__(self, width: int, patch: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, width, patch, patch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.proj(x).permute(0, 2, 3, 1)  # (B, H, W, C)
+
+
+class Attention(nn.Module):
+    """Attention of every token to every other."""
+
+    use_rel_pos = False
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.scale = heads, (width // heads) ** -0.5
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def attend_grid(self, qkv: Tensor) -> Tensor:
+        batch, height, width = qkv.shape[:3]
+        q, k, v = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (B, heads, N, d)
+        out = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
+        return merge_heads(out).view(batch, height, width, -1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.proj(self.attend_grid(self.qkv(x).unflatten(-1, (3, self.heads, -1))))
+
+
+class CorrectedAttention(GridAttention, Attention): ...
+
+
+class Mlp(nn.Module):
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(x)))
+
+
+class Block(nn.Module):
+    def __init__(self, config: EfficientSamConfig) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(config.width, eps=1e-6)
+        self.attn = Attention(config.width, config.heads)
+        self.norm2 = nn.LayerNorm(config.width, eps=1e-6)
+        self.mlp = Mlp(config.width, config.mlp)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class Encoder(nn.Module):
+    """`(B, 3, H, W)` to embeddings `(B, channels, H / patch, W / patch)`; plain, it takes its trained size only."""
+
+    def __init__(self, config: EfficientSamConfig) -> None:
+        super().__init__()
+        self.image_size, self.positions = config.image_size, config.positions
+        # The first position is of a class token, which the encoder does not have.
+        self.pos_embed = nn.Parameter(torch.zeros(1, config.positions**2 + 1, config.width))
+        self.patch_embed = PatchEmbedding(config.width, config.patch)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.neck = neck(config.width, config.channels)
+
+    def check(self, pixel_values: Tensor) -> None:
+        if tuple(pixel_values.shape[-2:]) != (self.image_size, self.image_size):
+            height, width = pixel_values.shape[-2:]
+            raise ValueError(
+                f"pixel_values of {height} x {width} px: a plain EfficientSAM takes {self.image_size} x {self.image_size}; "
+                "basam.attach(model) makes it take any size"
+            )
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        self.check(pixel_values)
+        x = self.patch_embed(pixel_values)
+        table = self.pos_embed[:, 1:].unflatten(1, (self.positions, self.positions))
+        x = x + resample_absolute(table, *x.shape[1:3])
+        for block in self.blocks:
+            x = block(x)
+        return self.neck(x.permute(0, 3, 1, 2))
+
+
+class AnySizeEncoder(ReplacedEncoder, Encoder):
+    """Takes any multiple of the patch, and notes the grid."""
+
+    def check(self, pixel_values: Tensor) -> None:
+        self.basam.fit(pixel_values)
+
+
+REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {Encoder: AnySizeEncoder, Attention: CorrectedAttention}

@@ -1,0 +1,102 @@
+"""Meta's SAM: files with its keys become a `SamModel` of `transformers`; live models of `segment_anything` and its forks
+(SAM-HQ, MobileSAM's ViT, micro-sam) are attached in place, recognised by their structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from basam.families.attachment import Geometry, Replaced, combine
+from basam.families.base import Family, PromptTensors, overview
+from basam.families.shared import checkpoints, meta_files, vit_name
+
+
+class MetaSam(Family):
+    """`segment_anything.modeling.Sam` with an `ImageEncoderViT`, and every model built alike."""
+
+    name = "Meta's segment_anything, its forks and its files"
+
+    def matches(self, model: Any) -> bool:
+        encoder = getattr(model, "image_encoder", None)
+        blocks = getattr(encoder, "blocks", None)
+        return (
+            any(base.__name__ == "ImageEncoderViT" for base in type(encoder).__mro__)
+            and hasattr(encoder, "patch_embed")
+            and isinstance(blocks, nn.ModuleList)
+            and all(hasattr(block, "window_size") and hasattr(block, "attn") for block in blocks)
+            and hasattr(getattr(model, "prompt_encoder", None), "get_dense_pe")
+            and hasattr(model, "mask_decoder")
+            and callable(getattr(model, "preprocess", None))
+            and callable(getattr(model, "postprocess_masks", None))
+        )
+
+    def geometry(self, model: Any) -> Geometry:
+        encoder = model.image_encoder
+        patch = encoder.patch_embed.proj.kernel_size[0]
+        return Geometry(
+            patch=patch,
+            trained_side=vars(encoder)["img_size"] // patch,
+            layers=len(encoder.blocks),
+            global_layers=tuple(layer for layer, block in enumerate(encoder.blocks) if block.window_size == 0),
+            heads=encoder.blocks[0].attn.num_heads,
+        )
+
+    def replacements(self, model: Any) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+        from basam.families.meta_sam import modules as ours
+
+        parts: list[tuple[nn.Module, type[Replaced]]] = [
+            (model, ours.MetaModel),
+            (model.image_encoder, ours.MetaEncoder),
+            (model.prompt_encoder, ours.MetaPrompts),
+            (model.mask_decoder, ours.MetaDecoder),
+        ]
+        parts += [(block.attn, ours.MetaAttention) for block in model.image_encoder.blocks if block.window_size == 0]
+        return [(module, combine(mixin, type(module))) for module, mixin in parts]
+
+    def encoder(self, model: Any) -> nn.Module:
+        return model.image_encoder
+
+    def recognises(self, path: Path) -> bool:
+        return checkpoints.holds(path, *meta_files.IMAGE_KEYS, *meta_files.DECODER_KEYS)
+
+    def load(self, path: Path) -> nn.Module:
+        return meta_files.load(path)
+
+    def summary(self, path: Path) -> dict[str, Any]:
+        shapes = checkpoints.read_shapes(path)
+        vision = meta_files.vision_config(shapes, path)
+        name = f"SAM {vit_name(vision['hidden_size'], vision['num_hidden_layers'])}"
+        more = {"window": vision["window_size"], "tensors": len(shapes), "layout": "Meta's state dict"}
+        return overview(name, meta_files.geometry(vision), checkpoints.count(shapes), **more)
+
+    def encode(self, model: Any, pixel_values: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        output = model.image_encoder(pixel_values)
+        extra: dict[str, Any] = {}
+        if isinstance(output, tuple):  # SAM-HQ: its decoder also takes features of the first global blocks
+            output, extra = output[0], {"interm_embeddings": output[1], "hq_token_only": False}
+        return output.to(model.mask_decoder.iou_token.weight.dtype), extra
+
+    def decode(
+        self, model: Any, features: tuple[Tensor, dict[str, Any]], prompts: PromptTensors, *, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        embedding, extra = features
+        if isinstance(model, Replaced):
+            model.basam.grid = (embedding.shape[-2], embedding.shape[-1])
+        points = None if prompts.points is None else (prompts.points, prompts.labels)
+        sparse, dense = model.prompt_encoder(points=points, boxes=prompts.boxes, masks=prompts.masks)
+        return model.mask_decoder(
+            image_embeddings=embedding,
+            image_pe=model.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=multimask,
+            **extra,
+        )
+
+
+FAMILY = MetaSam()
+
+__all__ = ["FAMILY"]

@@ -1,0 +1,55 @@
+"""Parts of `transformers`' SAM that let prompts and masks follow the image; MobileSAM has them too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers.models.sam import modeling_sam as sam
+
+from basam.families.attachment import Replaced
+from basam.positions import image_wide_coordinates
+
+
+class AnySizePrompts(Replaced, nn.Module):
+    """Upstream reads the grid from `image_embedding_size` and normalises coordinates by `input_image_size`."""
+
+    @property
+    def image_embedding_size(self) -> tuple[int, int]:
+        return self.basam.grid
+
+    @property
+    def input_image_size(self) -> int:
+        return self.basam.long_side * self.basam.geometry.patch
+
+
+class AnySizeModel(Replaced, nn.Module):
+    """Notes the grid before upstream's forward asks for it."""
+
+    shared_image_embedding: nn.Module
+
+    def get_image_wide_positional_embeddings(self) -> Tensor:
+        device = next(self.shared_image_embedding.parameters()).device
+        coordinates = image_wide_coordinates(*self.basam.grid, device=device)
+        return self.shared_image_embedding(coordinates).permute(2, 0, 1)[None]  # (1, channels, H, W)
+
+    def forward(
+        self,
+        pixel_values: Tensor | None = None,
+        input_points: Tensor | None = None,
+        input_labels: Tensor | None = None,
+        input_boxes: Tensor | None = None,
+        input_masks: Tensor | None = None,
+        image_embeddings: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        if pixel_values is not None:
+            self.basam.fit(pixel_values)
+        elif image_embeddings is not None:
+            self.basam.grid = (image_embeddings.shape[-2], image_embeddings.shape[-1])
+        return super().forward(
+            pixel_values, input_points, input_labels, input_boxes, input_masks, image_embeddings=image_embeddings, **kwargs
+        )
+
+
+class SamPrompts(AnySizePrompts, sam.SamPromptEncoder): ...

@@ -1,0 +1,77 @@
+"""What the plain vision transformers of all families share: corrected attention over the grid, positions for any grid."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from basam.attention import relative_attention
+from basam.families.attachment import Replaced, ReplacedEncoder
+from basam.positions import relative_table, resample_absolute
+
+
+class AnySizePositions(ReplacedEncoder):
+    """Upstream adds `self.pos_embed` after the patch embedding: the table of the present grid here."""
+
+    @property
+    def pos_embed(self) -> Tensor | None:
+        table = self._parameters.get("pos_embed")
+        return None if table is None else resample_absolute(table, *self.basam.grid)
+
+
+class GridAttention(Replaced, nn.Module):
+    """Attention over the whole grid with factor, relative positions and mask."""
+
+    scale: float
+    use_rel_pos: bool
+    rel_pos_h: Tensor
+    rel_pos_w: Tensor
+    basam_layer: int  # which of the global layers this is, counted from 0; `attach` says so
+
+    def attend_grid(self, qkv: Tensor) -> Tensor:
+        """`(B, H, W, 3, heads, d)` to `(B, H, W, heads * d)`."""
+        batch, height, width = qkv.shape[:3]
+        q, k, v = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (B, heads, N, d)
+        slopes = self.basam.mask_slopes(q.shape[1], self.basam_layer)
+        out = self.attend(q, k, v, height, width, self.scale * self.basam.factor, slopes)
+        return merge_heads(out).view(batch, height, width, -1)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, height: int, width: int, scale: float, slopes: Tensor | None) -> Tensor:
+        if not self.use_rel_pos and slopes is None:
+            return F.scaled_dot_product_attention(q, k, v, scale=scale)
+        tables = self.tables(q, height, width)
+        return relative_attention(q, k, v, *tables, None if slopes is None else slopes.to(q), scale)
+
+    def tables(self, q: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Relative positions along both axes in the dtype of q, `(H, H, d)` and `(W, W, d)`; zeros where there are none."""
+        if not self.use_rel_pos:
+            return q.new_zeros(height, height, q.shape[-1]), q.new_zeros(width, width, q.shape[-1])
+        long_side, positions = max(height, width), self.basam.mode.positions
+        table_h = relative_table(self.rel_pos_h, height, long_side, positions).to(q.dtype)
+        table_w = relative_table(self.rel_pos_w, width, long_side, positions).to(q.dtype)
+        return table_h, table_w
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """(B, heads, N, d) to (B, N, heads * d)."""
+    return x.transpose(1, 2).flatten(2)
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of `(B, C, H, W)`."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def neck(width: int, channels: int) -> nn.Sequential:
+    """`(B, width, H, W)` to `(B, channels, H, W)`; parameters are named as in the published files."""
+    return nn.Sequential(
+        nn.Conv2d(width, channels, kernel_size=1, bias=False),
+        ChannelNorm(channels),
+        nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=False),
+        ChannelNorm(channels),
+    )

@@ -1,0 +1,107 @@
+"""`transformers`' SAM: `SamModel`, `SamVisionModel`, `SamHQModel`, `SamHQVisionModel`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from basam.families.attachment import Geometry
+from basam.families.base import Family, PromptTensors
+from basam.families.shared import transformers_files
+
+
+class TransformersSam(Family):
+    """Everything that `transformers` loads as SAM or SAM-HQ."""
+
+    name = "transformers SamModel, SamVisionModel, SamHQModel, SamHQVisionModel"
+
+    def matches(self, model: nn.Module) -> bool:
+        # Without their module there is no instance of its classes, and importing it takes seconds.
+        encoder = getattr(model, "vision_encoder", None)
+        return any(
+            module is not None and isinstance(encoder, getattr(module, name))
+            for module, name in (
+                (sys.modules.get("transformers.models.sam.modeling_sam"), "SamVisionEncoder"),
+                (sys.modules.get("transformers.models.sam_hq.modeling_sam_hq"), "SamHQVisionEncoder"),
+            )
+        )
+
+    def geometry(self, model: Any) -> Geometry:
+        vision = model.vision_encoder.config
+        return Geometry(
+            patch=vision.patch_size,
+            trained_side=vision.image_size // vision.patch_size,
+            layers=vision.num_hidden_layers,
+            global_layers=tuple(sorted(vision.global_attn_indexes)),
+            heads=vision.num_attention_heads,
+        )
+
+    def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+        from basam.families.transformers_sam.modules import replacements
+
+        return replacements(model)
+
+    def encoder(self, model: Any) -> nn.Module:
+        return model.vision_encoder
+
+    def recognises(self, path: Path) -> bool:
+        return transformers_files.recognises(path)
+
+    def load(self, path: Path) -> nn.Module:
+        return transformers_files.load(path)
+
+    def summary(self, path: Path) -> dict[str, Any]:
+        return transformers_files.summary(path)
+
+    def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
+        output = model.vision_encoder(pixel_values)
+        dtype = model.mask_decoder.iou_token.weight.dtype
+        features = {"image_embeddings": output.last_hidden_state.to(dtype)}
+        if hasattr(output, "intermediate_embeddings"):  # SAM-HQ
+            features["intermediate_embeddings"] = [layer.to(dtype) for layer in output.intermediate_embeddings]
+        return features
+
+    def decode(self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
+        # Upstream takes one mask an image: prompts with masks go along the batch, all others along the prompts.
+        along = 0 if prompts.masks is None else 1
+        if prompts.masks is not None:
+            features = {name: expand(value, len(prompts.masks)) for name, value in features.items()}
+        return answer(model, features, prompts, along, multimask)
+
+    def decode_each(
+        self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        # Upstream's prompts are (images, prompts an image, ...), so one call does.
+        return answer(model, features, prompts, 1, multimask)
+
+
+def answer(model: Any, features: dict[str, Any], prompts: PromptTensors, along: int, multimask: bool) -> tuple[Tensor, Tensor]:
+    """Masks and predicted IoU of K prompts that lie along the dimension of images (1) or of prompts an image (0)."""
+    points, labels, boxes = (
+        None if given is None else given.unsqueeze(along) for given in (prompts.points, prompts.labels, prompts.boxes)
+    )
+    output = model(
+        input_points=points,
+        input_labels=labels,
+        input_boxes=boxes,
+        input_masks=prompts.masks,
+        multimask_output=multimask,
+        **features,
+    )
+    return output.pred_masks.flatten(0, 1), output.iou_scores.flatten(0, 1)
+
+
+def expand(features: Any, count: int) -> Any:
+    """One image's features `(1, ...)`, or a list of them, for `count` prompts along the batch."""
+    if isinstance(features, list):
+        return [expand(feature, count) for feature in features]
+    return features.expand(count, *features.shape[1:])
+
+
+FAMILY = TransformersSam()
+
+__all__ = ["FAMILY", "TransformersSam"]

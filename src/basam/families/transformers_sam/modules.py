@@ -1,0 +1,149 @@
+"""Replacements for `transformers`' SAM and SAM-HQ.
+
+What is replaced, and why:
+- patch embedding: takes any size that is a multiple of the patch, and notes the grid;
+- encoder: resamples its absolute positions to the grid;
+- attention and its layer: the corrected logits without an N x N tensor; windows are cut after the projection;
+- prompt encoder and model: dense prompts, point coordinates and the image-wide encoding follow the grid.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.models.sam import modeling_sam as sam
+from transformers.models.sam_hq import modeling_sam_hq as sam_hq
+from transformers.utils import output_capturing
+
+from basam.families.attachment import Replaced
+from basam.families.shared import (
+    AnySizeModel,
+    AnySizePositions,
+    AnySizePrompts,
+    GridAttention,
+    SamPrompts,
+    by_bands,
+    join_windows,
+    split_windows,
+)
+
+# Tokens that go through an MLP at one time where nothing is differentiated: what it makes of them stays in the cache.
+MLP_TOKENS = 1024
+
+
+class AnySizePatches(Replaced, nn.Module):
+    """Upstream compares the input with `image_size`: the present input's size here."""
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        height, width = self.basam.grid
+        return height * self.basam.geometry.patch, width * self.basam.geometry.patch
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        self.basam.fit(pixel_values)
+        return super().forward(pixel_values).contiguous()  # channels last: what every layer works on
+
+
+class CorrectedAttention(GridAttention):
+    """Attention over the whole grid as corrected, or inside windows as trained."""
+
+    qkv: nn.Linear
+    proj: nn.Linear
+    num_attention_heads: int
+
+    def forward(self, hidden_states: Tensor, window_size: int = 0) -> tuple[Tensor, None]:
+        if window_size:
+            return by_bands(partial(self.attend_windows, window=window_size), hidden_states, window_size), None
+        return self.proj(self.attend_grid(self.project(hidden_states))), None
+
+    def project(self, hidden_states: Tensor) -> Tensor:
+        return self.qkv(hidden_states).unflatten(-1, (3, self.num_attention_heads, -1))  # (B, H, W, 3, heads, d)
+
+    def attend_windows(self, hidden_states: Tensor, window: int) -> Tensor:
+        batch, height, width, _ = hidden_states.shape
+        bias = self.qkv.bias
+        fill = None if bias is None else bias.view(3, self.num_attention_heads, -1)
+        q, k, v = split_windows(self.project(hidden_states), window, fill)  # (B * windows, heads, window ** 2, d)
+        out = self.attend(q, k, v, window, window, self.scale, None)
+        return self.proj(join_windows(out, batch, height, width, window))
+
+
+class CorrectedLayer(Replaced, nn.Module):
+    """Leaves the windows to the attention, and runs the MLP in pieces where nothing is differentiated."""
+
+    layer_norm1: nn.Module
+    layer_norm2: nn.Module
+    attn: nn.Module
+    mlp: nn.Module
+    window_size: int
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        hidden_states = hidden_states + self.attn(self.layer_norm1(hidden_states), window_size=self.window_size)[0]
+        if torch.is_grad_enabled():
+            return hidden_states + self.mlp(self.layer_norm2(hidden_states))
+        tokens = hidden_states.contiguous().flatten(0, 2)
+        for piece in tokens.split(MLP_TOKENS):
+            piece += self.mlp(self.layer_norm2(piece))
+        return tokens.view(hidden_states.shape)
+
+
+class SamPatches(AnySizePatches, sam.SamPatchEmbeddings): ...
+
+
+class SamAttention(CorrectedAttention, sam.SamVisionAttention): ...
+
+
+class SamLayer(CorrectedLayer, sam.SamVisionLayer): ...
+
+
+class SamEncoder(AnySizePositions, sam.SamVisionEncoder): ...
+
+
+# `save_pretrained` writes the name of the class into config.json: it has to be upstream's.
+class SamModel(AnySizeModel, sam.SamModel): ...
+
+
+class SamHQPatches(AnySizePatches, sam_hq.SamHQPatchEmbeddings): ...
+
+
+class SamHQAttention(CorrectedAttention, sam_hq.SamHQVisionAttention): ...
+
+
+class SamHQLayer(CorrectedLayer, sam_hq.SamHQVisionLayer): ...
+
+
+class SamHQEncoder(AnySizePositions, sam_hq.SamHQVisionEncoder): ...
+
+
+class SamHQPrompts(AnySizePrompts, sam_hq.SamHQPromptEncoder): ...
+
+
+class SamHQModel(AnySizeModel, sam_hq.SamHQModel): ...
+
+
+REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
+    base: replacement
+    for replacement in (
+        *(SamPatches, SamAttention, SamLayer, SamEncoder, SamPrompts, SamModel),
+        *(SamHQPatches, SamHQAttention, SamHQLayer, SamHQEncoder, SamHQPrompts, SamHQModel),
+    )
+    for base in (replacement.__bases__[1],)
+} | {sam.SamVisionSdpaAttention: SamAttention, sam_hq.SamHQVisionSdpaAttention: SamHQAttention}
+
+
+def share_recording() -> None:
+    """What a model may record (`output_hidden_states=True`) is registered under its class; ours record the same."""
+    registry: dict[str, Any] = output_capturing._CAN_RECORD_REGISTRY
+    for base, replacement in REPLACEMENTS.items():
+        recorded = dict.get(registry, str(base))
+        if recorded is not None:
+            dict.__setitem__(registry, str(replacement), recorded)
+
+
+def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
+    """Every module of a SAM of `transformers` with the class it becomes."""
+    share_recording()
+    return [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]

@@ -1,0 +1,8 @@
+"""What lies on a disk: photographs, masks, JSON and text, writing under a temporary name; and optional libraries.
+
+Everything else may import from here; nothing here imports the rest of basam. Names: `__init__.pyi`.
+"""
+
+from basam.exports import exports
+
+__getattr__, __dir__, __all__ = exports(__name__)

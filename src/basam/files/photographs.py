@@ -1,0 +1,133 @@
+"""Read photographs of any common kind as RGB, and write masks and overlays without ever leaving half a file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from basam.files.writing import replacing
+
+ImageLike = Union[str, "os.PathLike[str]", Image.Image, NDArray[np.uint8]]
+
+
+class ImageError(ValueError):
+    """A photograph that cannot be read; the message names its path and what is wrong."""
+
+
+def read_image(image: ImageLike) -> NDArray[np.uint8]:
+    """An image as RGB, `(H, W, 3)` uint8, upright.
+
+    Paths and PIL images: EXIF orientation is applied, palette, grey and CMYK are converted, 16-bit and float images are
+    scaled to 8 bits (`grey_to_rgb`), alpha is laid over white. Arrays: `(H, W, 3)` uint8 is returned as it is.
+
+    Raises:
+        ImageError: not an image, truncated, empty or a decompression bomb; the message names the path.
+        ValueError: an array of another shape or dtype.
+        FileNotFoundError: no such file.
+    """
+    if isinstance(image, np.ndarray):
+        return check_array(image)
+    if isinstance(image, Image.Image):
+        return to_rgb(image)
+    if not isinstance(image, (str, os.PathLike)):
+        raise ValueError(f"image is a {type(image).__name__}: a path, a PIL image or a (H, W, 3) uint8 array is needed")
+    path = Path(image)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder, not an image")
+    if path.stat().st_size == 0:
+        raise ImageError(f"{path} is empty (0 bytes)")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns at half the size that it refuses.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as file:
+                return to_rgb(file)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path} is not an image, or of a format that Pillow does not read") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{path} is refused as a decompression bomb: {error}. If it is sound, raise PIL.Image.MAX_IMAGE_PIXELS"
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ImageError(f"{path} cannot be decoded, it may be truncated: {error}") from error
+
+
+def check_array(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
+        raise ValueError(f"image array of shape {array.shape} and dtype {array.dtype}: (H, W, 3) uint8 in RGB is needed")
+    if 0 in array.shape:
+        raise ValueError(f"image array of shape {array.shape} has no pixels")
+    return array
+
+
+def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Upright 8-bit RGB of a PIL image of any mode."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return grey_to_rgb(np.asarray(image))
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"))
+
+
+def grey_to_rgb(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Deep grey values as 8-bit RGB.
+
+    Whole numbers from 0 to 65535 are scaled by the depth in use, the smallest of 8, 10, 12, 14 and 16 bits that holds them
+    (cameras and microscopes store 12 bits in 16); floats from 0 to 1 by 255; all others by their own range.
+    """
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if values.dtype.kind in "iu" and low >= 0 and high <= 65535:
+        low, high = 0.0, next(2.0**bits - 1 for bits in (8, 10, 12, 14, 16) if high < 2**bits)
+    elif low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    scaled = np.nan_to_num((values.astype(np.float64) - low) / max(high - low, 1e-12)) * 255
+    grey = np.clip(np.round(scaled), 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
+    """A mask `(H, W)` as an 8-bit grey PNG of 0 and 255."""
+    with replacing(path) as temporary:
+        Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, "PNG")
+
+
+COLOURS = ((230, 57, 70), (29, 120, 242), (38, 166, 91), (245, 166, 35), (142, 68, 173), (0, 172, 193))
+
+
+def overlay(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The photograph with masks `(K, H, W)` tinted and outlined in white, `(H, W, 3)` uint8."""
+    out = image.astype(np.float32)
+    for index, mask in enumerate(masks):
+        colour = np.array(COLOURS[index % len(COLOURS)], np.float32)
+        out[mask] = 0.5 * out[mask] + 0.5 * colour
+    width = max(1, round(max(image.shape[:2]) / 512))
+    for mask in masks:
+        out[outline(mask, width)] = 255
+    return out.astype(np.uint8)
+
+
+def outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """Pixels of the mask within `width` of its edge, in city-block steps."""
+    inner = mask
+    for _ in range(width):
+        padded = np.pad(inner, 1, constant_values=True)
+        inner = padded[1:-1, 1:-1] & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask & ~inner
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """An RGB image, in the format of its suffix (JPEG at quality 90)."""
+    options: dict[str, Any] = {"quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {}
+    with replacing(path) as temporary:
+        Image.fromarray(image).save(temporary, **options)

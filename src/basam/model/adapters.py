@@ -1,0 +1,170 @@
+"""An adapter: what tuning changed of a model, in a folder of its own; the base weights stay as they are.
+
+    adapter.safetensors   slopes, replaced weights, LoRA pairs; its header names the base and the hash of its weights
+    mode.json             the correction that it was tuned with
+    README.md             the model card
+
+Tensors: `slopes.log` `(global layers, heads)`, `weight.KEY` with a key of the base's state dict, `lora.MODULE.A` `(rank, in)`
+and `lora.MODULE.B` `(out, rank)`. LoRA is added to the weights when an adapter is put on a model, so that the model keeps its
+parameters, names and speed; nothing but torch is needed for it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from basam.families import LearnedSlopes
+from basam.files import replacing
+from basam.method import BiasMode
+from basam.model.attaching import attach
+from basam.model.fingerprint import model_fingerprint
+from basam.model.mode_files import read_mode, write_mode
+
+TENSORS, MODE, CARD = "adapter.safetensors", "mode.json", "README.md"
+FORMAT = "basam adapter 1"
+
+
+class AdapterError(ValueError):
+    """An adapter that cannot be read, or is of another model; the message names the folder and what does not fit."""
+
+
+@dataclass(frozen=True)
+class LoraPair:
+    """What LoRA adds to one weight `(out, in)`: `scale * b @ a`."""
+
+    a: Tensor  # (rank, in)
+    b: Tensor  # (out, rank)
+
+    def change(self, scale: float) -> Tensor:
+        """`(out, in)`, computed as `peft` does, so that both give the same numbers."""
+        return (self.b @ self.a) * scale
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """Attributes:
+    base: what `basam.load` was given; base_sha256: `model_fingerprint` of it.
+    mode: the correction; slopes: those of `BiasMode(slopes="learned")`.
+    weights: entries of the base's state dict that take the place of its own.
+    lora: by the name of the module whose weight they are added to; lora_scale: of all of them.
+    """
+
+    base: str
+    base_sha256: str
+    mode: BiasMode
+    slopes: LearnedSlopes | None = None
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    lora: dict[str, LoraPair] = field(default_factory=dict)
+    lora_scale: float = 1.0
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that the adapter holds."""
+        return sum(tensor.numel() for tensor in self.tensors().values())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything by its name in the file."""
+        found = {} if self.slopes is None else {"slopes.log": self.slopes.log.detach()}
+        found |= {f"weight.{key}": tensor for key, tensor in self.weights.items()}
+        for module, pair in self.lora.items():
+            found |= {f"lora.{module}.A": pair.a, f"lora.{module}.B": pair.b}
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
+
+
+def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, Any] | None = None) -> None:
+    """Write the three files, each whole or not at all; `found` goes into `mode.json`.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_mode(folder / MODE, adapter.mode, found)
+    with replacing(folder / CARD) as temporary:
+        temporary.write_text(card, encoding="utf-8")
+    header = {
+        "format": FORMAT,
+        "base": adapter.base,
+        "base_sha256": adapter.base_sha256,
+        "lora_scale": repr(adapter.lora_scale),
+    }
+    with replacing(folder / TENSORS) as temporary:
+        temporary.write_bytes(save(adapter.tensors(), header))
+
+
+def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
+    """The adapter of a folder that `write_adapter` wrote.
+
+    Raises:
+        FileNotFoundError: no such folder, or one of its files is missing.
+        AdapterError: a file that is none of an adapter.
+        ModeFileError: see `read_mode`.
+    """
+    folder = Path(folder)
+    for file in (TENSORS, MODE):
+        if not (folder / file).is_file():
+            raise FileNotFoundError(f"adapter {folder}: {f'{file} is missing' if folder.is_dir() else 'no such folder'}")
+    try:
+        with safe_open(folder / TENSORS, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise AdapterError(f"{folder / TENSORS} cannot be read: {error}") from error
+    if header.get("format") != FORMAT:
+        raise AdapterError(f"{folder / TENSORS} is no adapter of basam (its header says format={header.get('format')!r})")
+    log = tensors.pop("slopes.log", None)
+    weights = {name.removeprefix("weight."): tensors.pop(name) for name in list(tensors) if name.startswith("weight.")}
+    modules = sorted({name[5:-2] for name in tensors if name.startswith("lora.") and name.endswith((".A", ".B"))})
+    try:
+        lora = {module: LoraPair(tensors.pop(f"lora.{module}.A"), tensors.pop(f"lora.{module}.B")) for module in modules}
+    except KeyError as error:
+        raise AdapterError(f"{folder / TENSORS}: {error.args[0]} is missing") from error
+    if tensors:
+        raise AdapterError(f"{folder / TENSORS}: unknown tensors {', '.join(sorted(tensors)[:5])}")
+    slopes = None
+    if log is not None:
+        slopes = LearnedSlopes(torch.ones(log.shape))
+        slopes.load_state_dict({"log": log})
+    scale = float(header["lora_scale"])
+    return Adapter(header["base"], header["base_sha256"], read_mode(folder / MODE), slopes, weights, lora, scale)
+
+
+def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:
+    """Change a plain `model` as `adapter` says and attach it with the adapter's mode. Everything is checked first.
+
+    Args:
+        name: of the adapter, for messages.
+
+    Returns:
+        `model` itself.
+
+    Raises:
+        AdapterError: it was made for other weights, or its tensors do not fit.
+    """
+    present = model_fingerprint(model)
+    if present != adapter.base_sha256:
+        raise AdapterError(
+            f"adapter {name} was made for {adapter.base!r} with weights {adapter.base_sha256[:12]}; the weights of this model "
+            f"are {present[:12]}: load the adapter with its own base"
+        )
+    state = model.state_dict()
+    wanted = {key: tuple(tensor.shape) for key, tensor in adapter.weights.items()}
+    wanted |= {f"{module}.weight": (pair.b.shape[0], pair.a.shape[1]) for module, pair in adapter.lora.items()}
+    for key, shape in wanted.items():
+        if key not in state or tuple(state[key].shape) != shape:
+            found = f"of {tuple(state[key].shape)}" if key in state else "not there"
+            raise AdapterError(f"adapter {name} holds {key} of {shape}; in this model it is {found}")
+    attach(model, adapter.mode, adapter.slopes)
+    with torch.no_grad():
+        for key, tensor in adapter.weights.items():
+            state[key].copy_(tensor)
+        for module, pair in adapter.lora.items():
+            weight = state[f"{module}.weight"]
+            weight += pair.change(adapter.lora_scale).to(weight)
+    return model

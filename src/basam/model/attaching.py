@@ -1,0 +1,107 @@
+"""attach, detach, attached: check -> match -> replace. Either every module is replaced or none is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from torch import nn
+
+from basam.families import Attachment, Geometry, LearnedSlopes, Replaced, family_of
+from basam.families.shared import GridAttention, query_replacements
+from basam.method import BiasMode
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def attachment_of(model: nn.Module) -> Attachment | None:
+    """The attachment of `model`, or None where it is plain."""
+    return next((module.basam for module in model.modules() if isinstance(module, Replaced)), None)
+
+
+def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | None = None) -> Model:
+    """Correct the attention of `model` for the number of tokens, in place, and let it take images of any size.
+
+    Parameters keep their names and values. Images must be padded to a multiple of the patch; `basam.Predictor` does that.
+    Attaching again replaces the mode.
+
+    Args:
+        model: a SAM of a known family.
+        mode: the correction; by default `BiasMode()`, which is the identity at the trained size.
+        slopes: what `BiasMode(slopes="learned")` takes, and only it. None keeps those of an earlier call. They stay
+            outside the model's parameters; `attachment_of(model).learned` has them.
+
+    Returns:
+        `model` itself.
+
+    Raises:
+        UnsupportedModelError: the model is of no known family; it is left as it was.
+        TypeError: `mode` is no BiasMode.
+        ValueError: the mode wants learned slopes and there are none, or they are of another model.
+    """
+    mode = BiasMode() if mode is None else mode
+    if not isinstance(mode, BiasMode):
+        raise TypeError(f"mode={mode!r}: a basam.BiasMode is needed")
+    family = family_of(model)
+    geometry = family.geometry(model)
+    present = attachment_of(model)
+    if slopes is None and present is not None:
+        slopes = present.learned
+    check_slopes(mode, slopes, geometry)
+    if present is not None:
+        present.mode, present.learned = mode, slopes
+        return model
+    attachment = Attachment(mode, geometry, (geometry.trained_side, geometry.trained_side), learned=slopes)
+    replacements = [*family.replacements(model), *query_replacements(model)]
+    for module, replacement in replacements:
+        module.__dict__["basam_replaced"] = type(module)
+        module.__dict__["basam"] = attachment
+        module.__class__ = replacement
+    for number, attention in enumerate(global_attentions(model, geometry)):
+        attention.__dict__["basam_layer"] = number
+    return model
+
+
+def detach(model: Model) -> Model:
+    """Make `model` what it was before `attach`, to the bit; a plain model is left alone. Returns `model`."""
+    for module in model.modules():
+        if isinstance(module, Replaced):
+            module.__class__ = module.__dict__.pop("basam_replaced")
+            del module.__dict__["basam"]
+            module.__dict__.pop("basam_layer", None)
+    return model
+
+
+def check_slopes(mode: BiasMode, slopes: LearnedSlopes | None, geometry: Geometry) -> None:
+    if slopes is None:
+        if mode.slopes == "learned":
+            raise ValueError("slopes='learned', but this model has none: basam.load(name, adapter=...) brings them")
+        return
+    expected = (len(geometry.global_layers), geometry.heads)
+    if tuple(slopes.log.shape) != expected:
+        raise ValueError(f"learned slopes of {tuple(slopes.log.shape)} global layers and heads: this model has {expected}")
+
+
+def global_attentions(model: nn.Module, geometry: Geometry) -> list[GridAttention]:
+    """Attention of the global layers of an attached model, in the order of the encoder.
+
+    Where layers with windows are of the same class, there is one for every layer.
+    """
+    found = [module for module in model.modules() if isinstance(module, GridAttention)]
+    return [found[index] for index in geometry.global_layers] if len(found) == geometry.layers else found
+
+
+@contextmanager
+def attached(model: Model, mode: BiasMode | None = None) -> Iterator[Model]:
+    """`attach` for the length of a `with` block; afterwards the model is as it was before, plain or with its own mode."""
+    before = attachment_of(model)
+    mode_before = before.mode if before is not None else None
+    attach(model, mode)
+    try:
+        yield model
+    finally:
+        if mode_before is None:
+            detach(model)
+        else:
+            attach(model, mode_before)

@@ -1,0 +1,158 @@
+"""Checkpoints that are published as single files: where they are, what they must hash to, and a download that resumes.
+
+Hub names (`facebook/sam-vit-base`) are huggingface_hub's business: `basam.model.loading.download`. Single files go to torch's
+cache of checkpoints, where `torch.hub` looks for them too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+CHUNK = 1 << 20
+TIMEOUT = 30  # seconds without an answer
+
+# Called with the bytes that are there and the bytes of the whole file (None: the server does not tell).
+Progress = Callable[[int, int | None], None]
+
+META = "https://dl.fbaipublicfiles.com/segment_anything"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published file. The six digits in the names of Meta's files begin their MD5, not their SHA-256."""
+
+    url: str
+    sha256: str | None = None  # None: not published
+
+    @property
+    def file(self) -> str:
+        return self.url.rpartition("/")[2]
+
+
+PUBLISHED = {
+    "sam_vit_b_01ec64": Published(
+        f"{META}/sam_vit_b_01ec64.pth", "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912"
+    ),
+    "sam_vit_l_0b3195": Published(
+        f"{META}/sam_vit_l_0b3195.pth", "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622"
+    ),
+    "sam_vit_h_4b8939": Published(
+        f"{META}/sam_vit_h_4b8939.pth", "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e"
+    ),
+    "mobile_sam": Published(
+        "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
+        "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+    ),
+    "efficient_sam_vitt": Published(
+        "https://github.com/yformer/EfficientSAM/raw/main/weights/efficient_sam_vitt.pt",
+        "dff858b19600a46461cbb7de98f796b23a7a888d9f5e34c0b033f7d6eb9e4e6a",
+    ),
+}
+
+
+class DownloadError(ConnectionError):
+    """A file could not be fetched whole, or is not the published one; the message says what to do."""
+
+
+def cache() -> Path:
+    """The folder of downloaded files: `checkpoints` in torch's hub folder (`TORCH_HOME`)."""
+    import torch
+
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def published(name: str, progress: Progress | None = None) -> Path:
+    """The file of a name in `PUBLISHED`, from the cache or downloaded into it.
+
+    Raises:
+        DownloadError: see `fetch`.
+    """
+    entry = PUBLISHED[name]
+    target = cache() / entry.file
+    return target if target.is_file() else fetch(entry.url, target, entry.sha256, progress)
+
+
+def fetch(url: str, target: Path, sha256: str | None = None, progress: Progress | None = None) -> Path:
+    """Download `url` to `target`. What an earlier attempt left in `target`.part is kept, the rest is asked for.
+
+    Args:
+        url: http or https.
+        target: takes its name only once the file is whole and right.
+        sha256: what the file must hash to; None: not checked.
+        progress: told after every piece.
+
+    Raises:
+        DownloadError: no answer, a connection that broke (run it again: it resumes), or another hash (nothing is kept).
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    try:
+        receive(url, part, progress)
+    except HTTPError as error:
+        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
+    except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
+        kept = part.stat().st_size if part.is_file() else 0
+        raise DownloadError(f"{url}: {error}. {kept:,} bytes are kept in {part}: run it again to go on from there") from error
+    if sha256 is not None:
+        found = digest(part)
+        if found != sha256:
+            part.unlink()
+            raise DownloadError(f"{url}: SHA-256 is {found}, not the published {sha256}; the file was deleted")
+    os.replace(part, target)
+    return target
+
+
+def receive(url: str, part: Path, progress: Progress | None) -> None:
+    """Bring `part` to the size of the file at `url`."""
+    have = part.stat().st_size if part.is_file() else 0
+    request = Request(url, headers={"User-Agent": "basam", **({"Range": f"bytes={have}-"} if have else {})})
+    try:
+        answer = urlopen(request, timeout=TIMEOUT)
+    except HTTPError as error:
+        if error.code != 416:  # 416: nothing beyond what is there
+            raise
+        if full_size(error.headers.get("Content-Range")) == have:
+            return
+        part.unlink()
+        return receive(url, part, progress)
+    with answer:
+        if have and answer.status != 206:
+            have = 0  # a server that cannot resume sends the whole file
+        copy(answer, part, have, progress)
+
+
+def full_size(content_range: str | None) -> int | None:
+    """Bytes of the whole file in a `Content-Range` header."""
+    found = re.search(r"/(\d+)$", content_range or "")
+    return int(found[1]) if found else None
+
+
+def copy(answer: HTTPResponse, part: Path, have: int, progress: Progress | None) -> None:
+    length = answer.headers.get("Content-Length")
+    whole = None if length is None else have + int(length)
+    with part.open("r+b" if have else "wb") as stream:
+        stream.seek(have)
+        while piece := answer.read(CHUNK):
+            stream.write(piece)
+            have += len(piece)
+            if progress is not None:
+                progress(have, whole)
+    if whole is not None and have < whole:
+        raise ConnectionError(f"the connection broke after {have:,} of {whole:,} bytes")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    found = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(CHUNK):
+            found.update(piece)
+    return found.hexdigest()

@@ -1,0 +1,17 @@
+"""What weights a model has, as one number: adapters and mode files name the weights that they were made for."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import nn
+
+
+def model_fingerprint(model: nn.Module) -> str:
+    """SHA-256 over names, types, shapes and bytes of the state dict, in the order of names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,123 @@
+"""basam.load: a name, a folder or a file -> a model. Which family reads it is asked of the families themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from basam.families import Family, UnsupportedModelError, families, family_of
+from basam.families.shared import checkpoints
+from basam.model.downloads import PUBLISHED, published
+
+# Embedded models: folders of this package.
+EMBEDDED = {"nano": Path(__file__).with_name("nano")}
+
+
+def resolve(name: str | Path) -> Path:
+    """The folder or file of a model: an embedded one, a path, a published file or a name on the hub (from the cache, else
+    downloaded).
+
+    Raises:
+        FileNotFoundError: none of these, nor a name that a hub could have.
+        ConnectionError: what is not in the cache cannot be downloaded.
+    """
+    if str(name) in EMBEDDED:
+        return EMBEDDED[str(name)]
+    path = Path(name)
+    if path.exists():
+        return path
+    if str(name) in PUBLISHED:
+        return published(str(name))
+    parts = str(name).split("/")
+    if len(parts) != 2 or not all(parts) or parts[0].startswith((".", "~")):
+        raise FileNotFoundError(
+            f"model {str(name)!r}: neither an embedded model ({', '.join(map(repr, EMBEDDED))}), nor a file or folder here, "
+            f"nor a published file ({', '.join(PUBLISHED)}), nor a hub name (owner/name)"
+        )
+    return download(str(name))
+
+
+def download(name: str) -> Path:
+    """The snapshot folder of a hub name, downloaded where it is not in the cache.
+
+    Raises:
+        FileNotFoundError: the hub knows no such model.
+        ConnectionError: no hub in reach and nothing in the cache.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.bin"]))
+    except RepositoryNotFoundError as error:
+        raise FileNotFoundError(f"the hub has no model {name!r}, or it is private: check the name, or log in") from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise ConnectionError(
+            f"model {name!r} is not in the cache and the hub cannot be reached: connect once, or give a folder; "
+            "'nano' needs no network"
+        ) from error
+
+
+def family_of_file(path: Path) -> Family:
+    """The family whose checkpoint `path` is.
+
+    Raises:
+        UnsupportedModelError: no family recognises it.
+    """
+    for family in families():
+        if family.recognises(path):
+            return family
+    raise UnsupportedModelError(f"{path} is no checkpoint that basam knows ({describe(path)})")
+
+
+def describe(path: Path) -> str:
+    """What an unknown file or folder looks like, in a few words.
+
+    Raises:
+        UnsupportedModelError: a file that is no checkpoint, or holds more than tensors.
+    """
+    if not path.is_dir():
+        return checkpoints.looks_like(checkpoints.read_shapes(path))
+    if not (path / "config.json").is_file():
+        return "a folder without config.json"
+    from basam.families.shared import CLASSES, read_config
+
+    found = (read_config(path) or {}).get("model_type")
+    return f"its config.json says model_type={found!r}; known are {', '.join(CLASSES)}"
+
+
+def load(
+    name: str | Path = "nano",
+    *,
+    adapter: str | Path | None = None,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> nn.Module:
+    """A plain, not attached model in evaluation mode; with an adapter, tuned and attached with the adapter's mode.
+
+    Args:
+        name: `nano` (embedded, needs no network), a checkpoint folder or file, a published file such as
+            `sam_vit_b_01ec64`, or a hub name such as `facebook/sam-vit-base`; docs/models.md has them all.
+        adapter: a folder that `basam tune` wrote, or its hub name.
+        dtype: of the image encoder; prompts and masks keep float32, since coordinates of a large image do not fit
+            bfloat16. None: float32.
+        device: where the model goes; None: the CPU.
+
+    Raises:
+        FileNotFoundError, ConnectionError: see `resolve`.
+        UnsupportedModelError: no family recognises the checkpoint, or its tensors do not fit.
+        AdapterError: the adapter is none, or was made for other weights.
+    """
+    path = resolve(name)
+    model = family_of_file(path).load(path)
+    if adapter is not None:
+        from basam.model.adapters import put_on, read_adapter
+
+        # What looks like a path and is not there is told by `read_adapter`; `resolve` would speak of models.
+        folder = resolve(adapter) if str(adapter).count("/") == 1 and not Path(adapter).exists() else Path(adapter)
+        put_on(model, read_adapter(folder), str(adapter))
+    if dtype is not None:
+        family_of(model).encoder(model).to(dtype)
+    return model if device is None else model.to(device)

@@ -1,0 +1,243 @@
+"""An image and prompts -> masks at the image's own size. The interface is that of Meta's SamPredictor."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from basam.families import Attachment, Family, PromptTensors, family_of
+from basam.files import ImageLike, read_image
+from basam.method import BiasMode
+from basam.model import attach, attachment_of, load
+from basam.predict.prompts import check_prompts
+from basam.predict.resize import Frame, Transform
+
+# Work of one chunk of prompts: decoder activations and upsampled logits.
+CHUNK_BYTES = 512 << 20
+# Activations of SAM's decoder, float32 numbers a prompt and token of the grid: 2,100 to 2,400 were measured.
+DECODER_NUMBERS_PER_TOKEN = 2500
+
+Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
+
+
+class Predictor:
+    """Encodes an image once, then answers any number of prompts.
+
+    Args:
+        model: a SAM of a known family; attached here if it is not yet.
+        mode: the correction. None: the one that the model is attached with, or `BiasMode()`.
+        max_side: longest side in pixels that an image keeps when no `long_side` is asked for; larger ones are reduced,
+            with a warning. Time of global attention grows with the fourth power of the side.
+
+    Raises:
+        UnsupportedModelError: `model` is of no known family.
+    """
+
+    mask_threshold: float = 0.0
+
+    def __init__(self, model: nn.Module, mode: BiasMode | None = None, *, max_side: int = 4096) -> None:
+        self.family: Family = family_of(model)
+        if mode is not None or attachment_of(model) is None:
+            attach(model, mode)
+        if max_side < 1:
+            raise ValueError(f"max_side={max_side}: at least one pixel is needed")
+        self.model = model
+        self.max_side = max_side
+        self.frame: Frame | None = None
+        self.features: Any = None
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path = "nano",
+        mode: BiasMode | None = None,
+        *,
+        adapter: str | Path | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+        max_side: int = 4096,
+    ) -> Predictor:
+        """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
+        return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
+
+    @property
+    def attachment(self) -> Attachment:
+        attachment = attachment_of(self.model)
+        if attachment is None:
+            raise RuntimeError("the model of this predictor was detached: attach it again or make a new Predictor")
+        return attachment
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def is_image_set(self) -> bool:
+        return self.frame is not None
+
+    @property
+    def image_frame(self) -> Frame:
+        """Sizes of the image at hand: its own, resized, padded."""
+        if self.frame is None:
+            raise RuntimeError("no image is set: call set_image first")
+        return self.frame
+
+    @property
+    def original_size(self) -> tuple[int, int]:
+        """Height and width of the image at hand."""
+        return self.image_frame.original
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width that it was resized to."""
+        return self.image_frame.resized
+
+    @property
+    def transform(self) -> Transform:
+        """Scales coordinates for `predict_torch`, as Meta's predictor's `transform` does."""
+        return Transform(max(self.input_size))
+
+    def reset_image(self) -> None:
+        """Forget the image."""
+        self.frame, self.features = None, None
+
+    reset_predictor = reset_image
+
+    @torch.no_grad()
+    def set_image(
+        self, image: ImageLike, image_format: str = "RGB", *, long_side: int | None = None, square: bool = False
+    ) -> None:
+        """Read and encode an image; prompts follow with `predict`.
+
+        Args:
+            image: a path, a PIL image or an `(H, W, 3)` uint8 array.
+            image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
+            long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
+            square: pad to a square as in SAM's training, instead of to a multiple of the patch only.
+
+        Raises:
+            ImageError, FileNotFoundError: the file cannot be read.
+            ValueError: an array of the wrong kind, or an image smaller than a patch.
+        """
+        if image_format not in ("RGB", "BGR"):
+            raise ValueError(f"image_format={image_format!r}: allowed are 'RGB' and 'BGR'")
+        pixels = read_image(image)
+        if image_format == "BGR":
+            pixels = pixels[..., ::-1]
+        height, width = pixels.shape[:2]
+        geometry = self.attachment.geometry
+        if long_side is None:
+            long_side = max(height, width)
+            if long_side > self.max_side:
+                warnings.warn(
+                    f"an image of {width} x {height} px is reduced to a long side of {self.max_side} px (max_side)",
+                    stacklevel=2,
+                )
+                long_side = self.max_side
+        if long_side < geometry.patch or min(height, width) < 1:
+            raise ValueError(
+                f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
+            )
+        frame = Frame.fit(height, width, long_side, geometry.patch, square)
+        # The image at hand is forgotten only once the new one is encoded.
+        encoder = next(self.family.encoder(self.model).parameters())
+        normalised = frame.image_in(pixels, self.family.mean, self.family.std)
+        self.features = self.family.encode(self.model, normalised.to(encoder.device, encoder.dtype))
+        self.frame = frame
+
+    def predict(
+        self,
+        point_coords: Any = None,
+        point_labels: Any = None,
+        box: Any = None,
+        mask_input: Any = None,
+        multimask_output: bool = True,
+        return_logits: bool = False,
+    ) -> Masks:
+        """Masks of one prompt or of K prompts on the image at hand.
+
+        Args:
+            point_coords: `(P, 2)` x, y in pixels of the image, or `(K, P, 2)`.
+            point_labels: `(P,)` or `(K, P)`: 1 inside the object, 0 outside.
+            box: `(4,)` x0, y0, x1, y1 in pixels of the image, or `(K, 4)`.
+            mask_input: `(1, h, w)` or `(K, 1, h, w)` logits that an earlier call returned as `low_res`.
+            multimask_output: three masks a prompt, for ambiguous ones; otherwise one.
+            return_logits: logits instead of booleans.
+
+        Returns:
+            masks `(M, H, W)` bool at the image's own size, predicted IoU `(M,)`, low-resolution logits `(M, h, w)`;
+            each with K in front where the prompts came as a batch.
+
+        Raises:
+            RuntimeError: no image is set.
+            ValueError: a prompt of the wrong shape, with NaN, outside the image or empty.
+        """
+        frame, patch = self.image_frame, self.attachment.geometry.patch
+        mask_size = (4 * frame.padded[0] // patch, 4 * frame.padded[1] // patch)
+        prompts = check_prompts(*frame.original, mask_size, point_coords, point_labels, box, mask_input)
+        points = None if prompts.points is None else self.tensor(frame.points_in(prompts.points))
+        boxes = None if prompts.boxes is None else self.tensor(frame.boxes_in(prompts.boxes))
+        labels = None if prompts.labels is None else torch.from_numpy(prompts.labels).to(self.device)
+        mask_inputs = None if prompts.masks is None else self.tensor(prompts.masks)
+        outputs = self.predict_torch(points, labels, boxes, mask_inputs, multimask_output, return_logits)
+        masks, scores, low_res = (output.cpu().numpy() for output in outputs)
+        return (masks[0], scores[0], low_res[0]) if prompts.single else (masks, scores, low_res)
+
+    @torch.no_grad()
+    def predict_torch(
+        self,
+        point_coords: Tensor | None = None,
+        point_labels: Tensor | None = None,
+        boxes: Tensor | None = None,
+        mask_input: Tensor | None = None,
+        multimask_output: bool = True,
+        return_logits: bool = False,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`predict` on tensors that are not checked, with coordinates in pixels of the resized image (see `transform`).
+
+        Args:
+            point_coords, point_labels, boxes, mask_input: `(K, P, 2)`, `(K, P)`, `(K, 4)`, `(K, 1, h, w)`.
+
+        Returns:
+            masks `(K, M, H, W)`, predicted IoU `(K, M)`, low-resolution logits `(K, M, h, w)`; masks on the CPU, since K
+            of them may be large, the others on the device.
+
+        Raises:
+            RuntimeError: no image is set.
+            ValueError: no prompt is given.
+        """
+        frame = self.image_frame
+        if point_coords is None and boxes is None and mask_input is None:
+            raise ValueError("no prompt: give point_coords with point_labels, boxes or mask_input")
+        prompts = PromptTensors(point_coords, point_labels, boxes, mask_input)
+        count = len(prompts)
+        step = self.prompts_at_once(3 if multimask_output else 1)
+        # Filled piece by piece: gathering pieces in a list would hold everything twice.
+        masks = scores = low_res = torch.empty(0)
+        for start in range(0, count, step):
+            part = slice(start, start + step)
+            low, score = self.family.decode(self.model, self.features, prompts[part], multimask=multimask_output)
+            full = frame.masks_out(low.float())
+            values = full if return_logits else full > self.mask_threshold
+            if start == 0:
+                masks = torch.empty((count, *values.shape[1:]), dtype=values.dtype)
+                scores = score.new_empty((count, *score.shape[1:]), dtype=torch.float32)
+                low_res = low.new_empty((count, *low.shape[1:]), dtype=torch.float32)
+            masks[part], scores[part], low_res[part] = values.cpu(), score, low
+        return masks, scores, low_res
+
+    def prompts_at_once(self, masks_each: int) -> int:
+        """How many prompts fit `CHUNK_BYTES` with their decoder activations and upsampled logits."""
+        (height, width), (up, across) = self.image_frame.original, self.image_frame.padded
+        tokens = up * across // self.attachment.geometry.patch**2
+        numbers = DECODER_NUMBERS_PER_TOKEN * tokens + 2 * masks_each * max(height * width, up * across)
+        return max(1, CHUNK_BYTES // (4 * numbers))
+
+    def tensor(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self.device, torch.float32)

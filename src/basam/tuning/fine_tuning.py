@@ -1,0 +1,237 @@
+"""`tune`: data, a base and a folder -> an adapter. Goes on where it was stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from basam.data import Issues, Source
+from basam.families import family_of
+from basam.families.shared import quiet
+from basam.model import load, model_fingerprint, read_adapter, write_adapter
+from basam.predict import Predictor
+from basam.tuning.accounting import ParameterGroup, parts_of
+from basam.tuning.augment import Augment
+from basam.tuning.batches import TuningBatches
+from basam.tuning.card import card, provenance
+from basam.tuning.plan import Plan
+from basam.tuning.recipe import TuneSettings
+from basam.tuning.sources import open_portions
+from basam.tuning.trainer import Trainer
+from basam.tuning.tuned import Tuned
+from basam.tuning.validation import Score, Scores, Validator
+from basam.tuning.ways import adapter_of, prepare, tuned_mode
+
+ADAPTER, SCORES = "adapter", "validation.json"
+
+
+@dataclass(frozen=True)
+class TuneOutcome:
+    """What a run came to: the adapter's folder, the scores of its steps, and what was wrong with the data."""
+
+    adapter: Path
+    scores: Scores
+    issues: Issues
+    is_main: bool
+
+
+class Tuning:
+    """One run: everything is opened and checked here, before the first step.
+
+    Args:
+        settings: what is tuned, on what and how.
+        out: the run's folder; the adapter goes into `adapter` below it. A run of the same settings in it goes on.
+        command: the words of the command line, for the model card.
+        device: `cpu`, `cuda`, or what `accelerate` finds where several processes are started.
+        workers: processes that make batches beside this one.
+        trackers: names that `accelerate` knows.
+        tell: called with a sentence after every validation, in the main process.
+
+    Raises:
+        DatasetError, OverlapError, FileNotFoundError, UnsupportedModelError, ValueError: what is asked for cannot be run.
+        TrainingError: the folder holds a run of other settings.
+        ImportError: the extra `tune` is not installed.
+    """
+
+    def __init__(
+        self,
+        settings: TuneSettings,
+        out: str | Path,
+        *,
+        command: Sequence[str] = (),
+        device: str = "cpu",
+        workers: int = 0,
+        trackers: tuple[str, ...] = ("tensorboard",),
+        tell: Callable[[str], None] = print,
+    ) -> None:
+        self.settings, self.out, self.command, self.tell = settings, Path(out), command, tell
+        self.portions = open_portions(*(list(map(Source.parse, given)) for given in (settings.data, settings.validation)))
+        model = load(settings.model)
+        self.base_sha256 = model_fingerprint(model)
+        torch.manual_seed(settings.seed)  # LoRA begins with random numbers
+        prepare(model, settings.way, tuned_mode(settings.mode), slope=settings.slope, lora=settings.lora)
+        if settings.checkpointing:
+            keep_little(model)
+        self.geometry = family_of(model).geometry(model)
+        self.sizes = settings.sizes_for(self.geometry.image_size)
+        self.batches = self.make_batches(model)
+        self.trainer = Trainer(
+            Tuned(model, settings.loss, settings.slope_rate / settings.highest_rate),
+            self.batches,
+            self.plan(),
+            self.out,
+            settings=settings.to_dict() | {"base_sha256": self.base_sha256},
+            device=device if device == "cpu" else None,
+            workers=workers,
+            trackers=trackers,
+            save_every=settings.validate_every,
+            log_every=min(20, settings.validate_every),
+            after=self.validate,
+        )
+        self.check_shares()
+        self.predictor = Predictor(model, max_side=settings.max_side)
+        self.validator = self.make_validator()
+        self.scores = Scores.read(self.out / SCORES)
+        self.since = time.perf_counter()
+
+    def make_batches(self, model: nn.Module) -> TuningBatches:
+        settings = self.settings
+        return TuningBatches(
+            self.portions,
+            family_of(model),
+            self.geometry,
+            batch_size=settings.batch_size,
+            sizes=self.sizes,
+            seed=settings.seed,
+            mix=settings.prompts,
+            sampling=settings.sampling,
+            augment=Augment() if settings.augment else Augment.none(),
+        )
+
+    def plan(self) -> Plan:
+        settings = self.settings
+        return Plan(
+            steps=settings.steps,
+            rate=settings.highest_rate,
+            warmup=min(100, settings.steps // 10),
+            accumulate=settings.accumulate,
+            ema=settings.ema,
+            precision=settings.precision,
+            seed=settings.seed,
+        )
+
+    def check_shares(self) -> None:
+        """A batch must be cut into equal parts, so that they count alike."""
+        settings, processes = self.settings, self.trainer.accelerator.num_processes
+        parts = processes * settings.accumulate
+        if settings.batch_size % parts:
+            raise ValueError(
+                f"batch_size={settings.batch_size} cannot be shared by {processes} processes in {settings.accumulate} parts "
+                f"each: give a multiple of {parts}"
+            )
+
+    def make_validator(self) -> Validator:
+        settings, sizes, accelerator = self.settings, self.sizes, self.trainer.accelerator
+        ends: tuple[int | None, ...] = (None,) if sizes.native else tuple(dict.fromkeys((sizes.low, sizes.high)))
+        validator = Validator(
+            self.predictor,
+            self.portions,
+            settings.validate_sizes or ends,
+            count=settings.validate_count,
+            seed=settings.seed,
+            rank=accelerator.process_index,
+            processes=accelerator.num_processes,
+        )
+        if not validator.samples:
+            raise ValueError("there is no photograph to validate on")
+        return validator
+
+    @property
+    def parts(self) -> list[ParameterGroup]:
+        """What is trained, for a table."""
+        return parts_of(self.predictor.model)
+
+    def run(self) -> TuneOutcome:
+        """Train, validate and keep the best adapter.
+
+        Raises:
+            TrainingError: a loss that is no finite number, or a checkpoint that cannot be written; the last is kept.
+            OSError: the folder cannot be written.
+        """
+        if not self.scores.has(self.trainer.done):
+            self.validate(self.trainer, self.trainer.done)
+        self.since = time.perf_counter()
+        self.trainer.run()
+        issues = Issues([*self.batches.issues, *self.validator.issues])
+        return TuneOutcome(self.out / ADAPTER, self.scores, issues, self.trainer.is_main)
+
+    def validate(self, trainer: Trainer, step: int) -> None:
+        """Measure the averaged weights after `step` steps, and keep them where they are the best so far."""
+        before = self.scores.scores[-1].seconds if self.scores.scores else 0.0
+        seconds = before + (time.perf_counter() - self.since if step else 0.0)
+        with trainer.average.applied():
+            score = self.validator.measure(step, seconds, self.reduce)
+            self.scores.scores.append(score)
+            if trainer.is_main:
+                # In this order: whoever is killed between the two validates this step again, and keeps its adapter again.
+                self.keep(score)
+                self.scores.write()
+        trainer.accelerator.wait_for_everyone()
+        self.since = time.perf_counter()
+
+    def reduce(self, sums: Tensor) -> Tensor:
+        """Sums over all processes."""
+        found: Tensor = self.trainer.accelerator.reduce(sums.to(self.trainer.accelerator.device), reduction="sum")
+        return found.cpu()
+
+    def keep(self, score: Score) -> None:
+        """Write the adapter where `score` is the best, and what is told of it in any case."""
+        folder = self.out / ADAPTER
+        is_best = score is self.scores.best
+        model = self.predictor.model
+        adapter = adapter_of(model, self.settings.model, self.base_sha256) if is_best else read_adapter(folder)
+        found = provenance(self.settings, self.portions, self.scores, self.geometry)
+        write_adapter(folder, adapter, card(adapter, self.settings, found, self.command), found)
+        by_data = ", ".join(f"{title} {value:.4f}" for title, value in score.by_data.items())
+        self.tell(f"step {score.step}: IoU {score.mean:.4f} ({by_data}){', kept' if is_best else ''}")
+
+
+def tune(settings: TuneSettings, out: str | Path, **options: Any) -> TuneOutcome:
+    """Tune in one call: `Tuning(settings, out, **options).run()`, with the arguments and errors of `Tuning`."""
+    return Tuning(settings, out, **options).run()
+
+
+def keep_little(model: Any) -> None:
+    """Compute layers anew in the backward pass instead of keeping what they made, where the model can."""
+    for name in ("activation_checkpointing_enable", "gradient_checkpointing_enable"):  # the older name before transformers 5.20
+        if hasattr(model, name):
+            getattr(model, name)({"use_reentrant": False})
+            return
+
+
+def merge(settings: TuneSettings, adapter: Path, out: Path) -> None:
+    """Write base and adapter as one checkpoint that plain `transformers` reads, and the slopes as an adapter of it.
+
+    Plain SAM has no place for slopes: they go to `out/adapter`, and `basam.load(out, adapter=out/"adapter")` is the tuned
+    model again.
+
+    Raises:
+        ValueError: the model is none of `transformers`, so there is no such checkpoint of it.
+        OSError: the folder cannot be written.
+    """
+    model: Any = load(settings.model, adapter=adapter)
+    if not hasattr(model, "save_pretrained"):
+        raise ValueError(f"{settings.model} is no model of transformers: it cannot be merged; load it with its adapter")
+    with quiet():
+        model.save_pretrained(out)
+    merged = load(out)
+    rest = read_adapter(adapter)
+    slopes = type(rest)(str(out), model_fingerprint(merged), rest.mode, rest.slopes)
+    text = f"# Slopes of the checkpoint beside this folder\n\nSee the model card of the adapter that was merged: `{adapter}`.\n"
+    write_adapter(out / ADAPTER, slopes, text, {"merged": str(adapter)})

@@ -1,0 +1,53 @@
+"""How long and how fast to train, and the learning rate as a function of the step alone, so that resuming needs no state."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to train.
+
+    Attributes:
+        steps: optimiser steps in all; the learning rate falls over them.
+        rate, floor, warmup: see `schedule.learning_rate`.
+        weight_decay: of AdamW, on parameters of two and more dimensions.
+        clip: largest norm of the gradient.
+        accumulate: parts of a batch that are computed one after the other, to save memory.
+        ema: decay of the average of weights; 0: the average follows the weights.
+        precision: `no`, `bf16` or `fp16`, as `accelerate` calls them.
+        seed: of batches and of what is drawn at random in weights.
+    """
+
+    steps: int
+    rate: float
+    warmup: int = 100
+    floor: float = 0.01
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    accumulate: int = 1
+    ema: float = 0.999
+    precision: str = "no"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("warmup", 0), ("accumulate", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)}: at least {least} is needed")
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise ValueError(f"rate={self.rate}: a learning rate above 0 is needed")
+        if self.precision not in ("no", "bf16", "fp16"):
+            raise ValueError(f"precision={self.precision!r}: allowed are 'no', 'bf16', 'fp16'")
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: int, floor: float = 0.01) -> float:
+    """Linear warm-up over `warmup` steps to `peak`, then a cosine down to `floor * peak` at the end of `steps`.
+
+    `step` is counted from 0; the first one already has `peak / warmup`.
+    """
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done)))

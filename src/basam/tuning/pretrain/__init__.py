@@ -1,1 +1,0 @@
-"""Training the embedded SAM from generated scenes and photographs: `python -m basam.tuning.pretrain`."""

@@ -1,0 +1,58 @@
+"""Checkpoints of a training run: one file, whole or not at all, from which it goes on along the same curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from basam.files import replacing
+
+CHECKPOINT = "checkpoint.pt"
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says where, why and what is kept."""
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write `state`, whose `step` counts the steps done, in place of the last checkpoint of `folder`.
+
+    Raises:
+        TrainingError: it cannot be written (a full disk, for example); the last one is kept.
+    """
+    path = folder / CHECKPOINT
+    try:
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
+    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError where the disk is full
+        kept = f"the last good one is kept in {path}" if path.is_file() else "there is none yet"
+        raise TrainingError(
+            f"the checkpoint of step {state['step']} cannot be written to {folder} ({str(error).splitlines()[0]}): "
+            f"{kept}; make room and start again, the run goes on from there"
+        ) from error
+
+
+def load_checkpoint(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The checkpoint of `folder`, or None where there is none.
+
+    Raises:
+        TrainingError: it cannot be read, or was made with other settings, which are named.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        before = state["settings"]
+    except Exception as error:  # whatever unpickling a damaged file raises
+        raise TrainingError(f"{path} is no readable checkpoint ({error}): remove it, or train into another folder") from error
+    other = [
+        f"{key} was {before.get(key)!r}, now {settings.get(key)!r}"
+        for key in before | settings
+        if before.get(key) != settings.get(key)
+    ]
+    if other:
+        raise TrainingError(f"{path} is of a run with other settings ({'; '.join(other)}): train into another folder")
+    return state

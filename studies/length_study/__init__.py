@@ -1,0 +1,1 @@
+"""The pieces of `studies/extrapolation.py`: what is measured, how it is chosen, and the page that shows it."""

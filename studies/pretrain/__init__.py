@@ -1,0 +1,1 @@
+"""Training the embedded SAM from generated scenes and photographs: `python -m studies.pretrain`."""

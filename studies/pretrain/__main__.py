@@ -1,0 +1,60 @@
+"""`python -m studies.pretrain OUT`: train nano; started again in the same folder it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help="Run folder; a run in it goes on.", show_default=False)],
+    data: Annotated[Path | None, typer.Option(help="Folder of COCO and standin-DUTS; none: scenes only.")] = None,
+    start: Annotated[str | None, typer.Option("--init", help="Model to start from.", show_default="random weights")] = None,
+    steps: Annotated[int, typer.Option(min=1)] = 8000,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 16,
+    prompts: Annotated[int, typer.Option(min=1, help="Objects asked for a picture.")] = 4,
+    rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 6e-4,
+    scenes: Annotated[int, typer.Option(min=1, help="Generated scenes.")] = 10_000,
+    cache: Annotated[Path | None, typer.Option(help="Where rendered scenes are kept.", show_default="OUT")] = None,
+    precision: Annotated[str, typer.Option(help="no, bf16 or fp16.")] = "bf16",
+    device: Annotated[str | None, typer.Option(help="cpu, or what accelerate finds.", show_default="found")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that make batches.")] = 1,
+    save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 250,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Train the embedded SAM at 256 px on generated scenes and, with --data, on photographs.
+
+    OUT gets checkpoint.pt, TensorBoard's files in logs/ and, with every checkpoint, the model in nano/ (averaged weights).
+    Killed at any moment and started again with the same options, the run goes on along the same curve.
+    """
+    from rich.console import Console
+
+    from basam.tuning import TrainingError
+    from studies.pretrain.training import pretrain
+
+    try:
+        pretrain(
+            out,
+            data=data,
+            start=start,
+            steps=steps,
+            batch=batch,
+            prompts=prompts,
+            rate=rate,
+            scenes=scenes,
+            cache=cache or out,
+            precision=precision,
+            device=device,
+            workers=workers,
+            save_every=save_every,
+            seed=seed,
+        )
+    except (OSError, ValueError, TypeError, ImportError, TrainingError) as error:
+        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,196 @@
+"""The tables of docs/results/zero-shot.md: runs `basam evaluate` on five data sets and writes the page from the summaries.
+
+    python -m studies.zero_shot                  # run what is missing, then write page and plots
+    python -m studies.zero_shot --only isic2017  # one table; the page takes the others from their run folders
+    python -m studies.zero_shot --page           # write the page from what has been run
+
+Runs go on where they were stopped. Photographs are looked for in ../shared/data, generated scenes are made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compare_runs import paired, read
+
+from basam.evaluation.metrics import COLUMNS
+
+ROOT = Path(__file__).parents[1]
+DATA = Path("../shared/data")
+RUNS = Path("runs/zero-shot")
+DOCS = Path("docs/results")
+SCENES = RUNS / "generated-COD10K"  # the name that it is reported under
+MAKE_SCENES = ["scenes", "--out", str(SCENES), "--domain", "camouflage", "--split", "test", "--count", "16", "--size", "1024"]
+COMMON = ["--sizes", "256,512,1024", "--methods", "resize,plain,basam", "--prompts", "gt-box,gt-point", "--seed", "0"]
+LARGER = ("facebook/sam-vit-base", "facebook/sam-vit-large", "facebook/sam-vit-huge")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One data set: what is evaluated, on how many images, and which figures the page shows."""
+
+    name: str
+    kind: str
+    root: Path
+    split: str
+    limit: int
+    columns: tuple[str, ...]
+    about: str
+
+    @property
+    def run(self) -> Path:
+        return RUNS / self.name
+
+    def command(self, model: str = "nano") -> list[str]:
+        words = ["evaluate", self.kind, str(self.root), "--split", self.split, "--model", model]
+        sizes = COMMON if model == "nano" else [*COMMON[:1], "512,1024,2048", *COMMON[2:]]
+        limit = ["--limit", str(self.limit)] if model == "nano" else []
+        out = self.run if model == "nano" else Path("runs") / model.split("/")[1] / self.name
+        return [*words, *sizes, *limit, "--out", str(out)]
+
+
+SALIENCY = ("s_measure", "weighted_f", "f_max", "e_max", "mae", "iou", "boundary_iou")
+TABLES = (
+    Table("coco", "coco", DATA / "COCO", "val2017", 25, ("ap", "ap50", "ap75", "iou", "dice", "boundary_iou", "mae"),
+          "50 photographs of COCO val2017; AP is that of ground-truth prompts, not of detection."),
+    Table("isic2017", "isic2017", DATA / "ISIC2017", "test", 16, SALIENCY,
+          "Skin lesions: originals of ISIC 2017 and dermoscopy of PH2, not the published test split."),
+    Table("standin-duts", "duts", DATA / "standin-DUTS", "DUTS-TE", 50, SALIENCY,
+          "**Stand-in**: people, leaves and horses in the layout of DUTS; no image of DUTS is in it."),
+    Table("standin-dis5k", "dis5k", DATA / "standin-DIS5K", "DIS-TE", 9, (*SALIENCY, "hce"),
+          "**Stand-in**: weeds, vessels and cracks in the layout of DIS5K (TE1 to TE3); no image of DIS5K is in it."),
+    Table("generated-camouflage", "cod10k", SCENES, "Test", 16, (*SALIENCY, "camouflage_context_measure"),
+          "**Generated** scenes of 1024 px in the layout of COD10K; no photograph is in it."),
+)  # fmt: skip
+
+
+def basam(words: list[str]) -> None:
+    """Run a command of this package; an error ends the script."""
+    print("basam", shlex.join(words), flush=True)
+    code = subprocess.run([sys.executable, "-m", "basam", *words]).returncode
+    if code not in (0, 1):  # 1: files that could not be read, which the report names
+        raise SystemExit(f"exit {code}: basam {shlex.join(words)}")
+
+
+def page(tables: list[Table]) -> str:
+    runs = {table.name: json.loads((table.run / "run.json").read_text()) for table in tables}
+    first = next(iter(runs.values()))
+    model, made, mode = first["model"], first["sessions"][-1], first["settings"]["mode"]
+    parts = [
+        "# Zero-shot results",
+        "",
+        f"What `nano` does on five data sets without any fine-tuning, at sizes it was not trained at. It has "
+        f"{model['parameters'] / 1e6:.1f} M parameters and was trained at {model['trained long side']} px; weights "
+        f"`{model['sha256'][:12]}`. The figures say how the correction works on a small model, not how good SAM is.",
+        "",
+        "`make zero-shot` makes this page: it runs the commands below and takes every figure from their run folders. "
+        f"Made {made['started'][:10]} on 2 cores of an AMD EPYC, no GPU, seed {first['settings']['seed']}, "
+        f"torch {made['versions']['torch']}, default mode (`BiasMode()`: strength {mode['strength']}, slope {mode['slope']}). "
+        "To keep it within half an hour, some sets are a number of images evenly spaced over the split (`--limit`).",
+        "",
+        "*resize* is plain SAM on the photo squeezed to the trained size, *plain* is SAM at the size without correction, "
+        "*basam* with it. [Evaluation](../evaluation.md) explains prompts, metrics and their two conventions.",
+    ]
+    parts += ["", "## What the correction changes", ""]
+    parts.append(
+        "IoU is the mean over images (of the mean over their objects); the difference is paired by image, with its 95 % "
+        "interval (1.96 standard errors, `benchmarks/compare_runs.py`)."
+    )
+    parts.append("")
+    parts += changes(tables, model["trained long side"])
+    for table in tables:
+        parts += section(table, runs[table.name])
+    parts += [
+        "",
+        "## SAM ViT-B, ViT-L and ViT-H",
+        "",
+        "These need a download, so there are no figures of them here. The commands:",
+        "",
+    ]
+    parts += ["```bash", *(f"basam {shlex.join(table.command(model))}" for model in LARGER for table in tables), "```", ""]
+    return "\n".join(parts)
+
+
+def section(table: Table, run: dict[str, Any]) -> list[str]:
+    summary = json.loads((table.run / "summary.json").read_text())
+    rows = summary["rows"]
+    words = [f"basam {shlex.join(MAKE_SCENES)}"] if table.root == SCENES else []
+    lines = ["", f"## {summary['data']}", "", f"{table.about} {summary['images']} images, {rows[0]['count']} objects.", ""]
+    lines += ["```bash", *words, f"basam {shlex.join(table.command())}", "```", ""]
+    columns = [name for name in table.columns if any(row.get(name) is not None for row in rows)]
+    lines += [
+        "| prompt | method | size | " + " | ".join(COLUMNS[name].title for name in columns) + " |",
+        "|" + "---|" * (3 + len(columns)),
+    ]
+    for row in rows:
+        figures = [
+            "-" if row.get(name) is None else f"{row[name]:.1f}" if name == "hce" else f"{row[name]:.3f}" for name in columns
+        ]
+        lines.append(f"| {row['prompt']} | {row['method']} | {row['size']} | {' | '.join(figures)} |")
+    lines.append("")
+    lines += [
+        f"![{summary['data']}, {prompt}](images/zero-shot-{table.name}-{prompt}.png)"
+        for prompt in dict.fromkeys(row["prompt"] for row in rows)
+    ]
+    return lines
+
+
+def changes(tables: list[Table], trained_side: int) -> list[str]:
+    """What the correction does to IoU beyond the trained size; computed, so that no text can be kinder than the figures."""
+    lines = ["| data | prompt | size | images | plain | basam - plain | 95 % |", "|" + "---|" * 7]
+    verdicts = []
+    for table in tables:
+        plain, corrected = (read(f"{table.run}:{method}") for method in ("plain", "basam"))
+        for size, prompt in plain:
+            if int(size) > trained_side:
+                before = plain[size, prompt]
+                difference, interval = paired(before, corrected[size, prompt])
+                verdicts.append(0 if abs(difference) <= interval else 1 if difference > 0 else -1)
+                figures = f"{statistics.fmean(before.values()):.3f} | {difference:+.4f} | ±{interval:.4f}"
+                lines.append(f"| {table.name} | {prompt} | {size} | {len(before)} | {figures} |")
+    better, worse, open_ = (verdicts.count(verdict) for verdict in (1, -1, 0))
+    verdict = (
+        f"Of {len(verdicts)} comparisons with plain SAM at the same size, the correction is better in {better}, worse in "
+        f"{worse}, and in {open_} the interval holds 0, so that these images cannot tell. One in twenty intervals misses 0 "
+        "by chance."
+    )
+    return [verdict, "", *lines]
+
+
+def copy_plots(table: Table) -> None:
+    (DOCS / "images").mkdir(parents=True, exist_ok=True)
+    for path in sorted((table.run / "plots").glob("metric-against-size_*.png")):
+        prompt = path.stem.split("_", 1)[1]
+        shutil.copyfile(path, DOCS / "images" / f"zero-shot-{table.name}-{prompt}.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=[table.name for table in TABLES], help="run these tables only")
+    parser.add_argument("--page", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    for table in TABLES:
+        if not options.page and (options.only is None or table.name in options.only):
+            if table.root == SCENES:
+                basam(MAKE_SCENES)
+            basam(table.command())
+    done = [table for table in TABLES if (table.run / "summary.json").is_file()]
+    for table in done:
+        copy_plots(table)
+    (DOCS / "zero-shot.md").write_text(page(done), encoding="utf-8")
+    print(f"wrote {DOCS / 'zero-shot.md'} with {len(done)} of {len(TABLES)} tables")
+
+
+if __name__ == "__main__":
+    main()

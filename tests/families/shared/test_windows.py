@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+import basam
+from basam.families.shared import windows
+from basam.families.shared.windows import by_bands, join_windows, split_windows
+from tests.helpers.tiny import tiny_sam
+
+
+def test_rows_go_to_the_projection_contiguous():
+    # A 5 x 7 grid in windows of 3: `linear` of a slice would multiply row by row, with a copy of the weight for each.
+    q, _, _ = split_windows(torch.randn(2, 5, 7, 3, 2, 4), 3, None)
+    joined = join_windows(q, 2, 5, 7, 3)
+    assert joined.shape == (2, 5, 7, 8)
+    assert joined.is_contiguous()
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_bands_are_whole_windows_and_only_where_nothing_is_differentiated(monkeypatch, grad):
+    monkeypatch.setattr(windows, "BAND_TOKENS", 100)
+    heights = []
+    x = torch.randn(2, 20, 8, 4)
+    with torch.set_grad_enabled(grad):
+        out = by_bands(lambda band: heights.append(band.shape[1]) or band * 2, x, 3)
+    assert torch.equal(out, x * 2)
+    assert heights == ([20] if grad else [6, 6, 6, 2])
+
+
+def test_a_model_in_bands_equals_the_whole(monkeypatch):
+    model = basam.attach(tiny_sam(128))
+    image = torch.randn(2, 3, 160, 208)
+    with torch.no_grad():
+        whole = model.vision_encoder(image).last_hidden_state
+        monkeypatch.setattr(windows, "BAND_TOKENS", 1)
+        calls = []
+        split = windows.split_windows
+        monkeypatch.setattr("basam.families.transformers_sam.modules.split_windows", lambda *a: calls.append(1) or split(*a))
+        bands = model.vision_encoder(image).last_hidden_state
+    assert len(calls) == 2 * 4  # two layers of windows, a grid of 10 rows in windows of 3
+    assert (whole - bands).abs().max() <= 1e-5

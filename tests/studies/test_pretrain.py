@@ -1,0 +1,189 @@
+"""Pretraining: what batches hold, that they depend on nothing but their number, and a run that goes on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import basam
+from basam.data import tight_box
+from basam.tuning import LossWeights, bce_loss
+from studies.pretrain.asking import PromptedLoss, corrections, surroundings
+from studies.pretrain.model import new_model
+from studies.pretrain.sources import Source, photo_source, scene_source
+from studies.pretrain.view_batches import PromptedViews
+from studies.pretrain.views import SMALLEST, draw_view
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return scene_source(tmp_path_factory.mktemp("cache"), 10, 256, 1.0, workers=1)
+
+
+def test_scenes_are_rendered_once(scenes: Source, tmp_path: Path) -> None:
+    first = scene_source(tmp_path, 5, 64, 1.0, workers=1)
+    before = (tmp_path / "scenes-5-64-labels.npy").stat().st_mtime_ns
+    again = scene_source(tmp_path, 5, 64, 1.0, workers=1)
+    assert (tmp_path / "scenes-5-64-labels.npy").stat().st_mtime_ns == before
+    assert np.array_equal(first.images[3], again.images[3])
+    assert len(scenes.images) == 10
+    assert all(labels.max() >= 1 for labels in scenes.masks)
+
+
+def test_views_have_the_asked_size_and_objects_large_enough(scenes: Source) -> None:
+    for seed in range(20):
+        view = draw_view([scenes], 192, 256, np.random.default_rng(seed))
+        assert view.image.shape == (192, 256, 3)
+        assert view.image.dtype == np.uint8
+        assert view.masks.shape[1:] == (192, 256)
+        assert view.masks.dtype == bool
+        assert view.masks.sum((1, 2)).min() >= SMALLEST
+
+
+def test_masks_move_with_their_picture() -> None:
+    """A red object stays under its mask, whatever the view does to both."""
+    image = np.full((200, 300, 3), 90, np.uint8)
+    mask = np.zeros((1, 200, 300), bool)
+    mask[0, 60:140, 90:210] = True
+    image[mask[0]] = (200, 30, 30)
+    source = Source("red", [image], [mask], 1.0)
+    from studies.pretrain.views import single
+
+    for seed in range(10):
+        view = single(source, 128, 128, np.random.default_rng(seed))
+        red = (view.image[..., 0] > 145) & (view.image[..., 1] < 60)
+        assert (red & view.masks[0]).sum() > 0.95 * (red | view.masks[0]).sum()
+
+
+def test_a_batch_is_a_function_of_its_number_and_parts_make_a_whole(scenes: Source) -> None:
+    views = PromptedViews([scenes], 4, 2, seed=3)
+    for step in range(3):
+        whole, parts = views.make(step, 0, 1), [views.make(step, part, 2) for part in range(2)]
+        height, width = whole["pixels"].shape[-2:]
+        assert whole["target"].shape == (4, 2, height // 4, width // 4)
+        assert max(height, width) == 256
+        for name in ("pixels", "target", "prompts", "chance"):
+            assert torch.equal(whole[name][0::2], parts[0][name])
+            assert torch.equal(whole[name][1::2], parts[1][name])
+    assert not torch.equal(views.make(0, 0, 1)["chance"], views.make(1, 0, 1)["chance"])
+
+
+def test_corrections_are_where_the_answer_is_wrong() -> None:
+    target = torch.zeros(1, 2, 4, 6)
+    target[0, 0, 1, 2:4] = 1.0
+    answer = torch.full((1, 2, 4, 6), -1.0)
+    answer[0, 0, 1, 2] = 1.0  # (1, 3) is missed
+    answer[0, 1, 3, 5] = 1.0  # and this is too much
+    for chance in (0.0, 0.5, 1.0):
+        points, labels = corrections(answer, target, torch.full((1, 2), chance))
+        assert points.tolist() == [[[14.0, 6.0], [22.0, 14.0]]]
+        assert labels.tolist() == [[1, 0]]
+
+
+def test_the_surroundings_of_an_object_count_and_hardly_anything_else() -> None:
+    target = torch.zeros(2, 12, 16)
+    target[0, 4:6, 7:11] = 0.5  # 2 rows and 4 columns: margins of 3 rows and 4 columns
+    weights = surroundings(target, far=0.25)
+    near = torch.zeros(12, 16, dtype=torch.bool)
+    near[1:9, 3:15] = True
+    assert torch.equal(weights[0], torch.where(near, 1.0, 0.25))
+    assert torch.equal(weights[1], torch.ones(12, 16))
+
+
+def test_the_loss_asks_every_way_and_reaches_every_part_of_the_model(scenes: Source) -> None:
+    model: Any = basam.attach(new_model(0), basam.BiasMode.off())
+    module = PromptedLoss(model, LossWeights())
+    views = PromptedViews([scenes], 2, 2, seed=0)
+    seen = set()
+    for step in range(60):
+        _, asked, refine = views.kind(step)
+        if (asked, refine) in seen:
+            continue
+        seen.add((asked, refine))
+        figures = module(views.make(step, 0, 1))
+        figures["loss"].backward()
+        assert set(figures) == {"loss", f"iou_{asked[0]}"} | ({"iou_refined"} if refine else set())
+    assert len(seen) == 8
+    idle = {name for name, p in model.named_parameters() if p.requires_grad and p.grad is None}
+    assert idle <= {"shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding"}
+
+
+@pytest.mark.parametrize("asked", ["box", "point"])
+def test_the_surroundings_weigh_after_a_box_and_not_after_a_click(scenes: Source, asked: str) -> None:
+    model: Any = basam.attach(new_model(0), basam.BiasMode.off()).eval()
+    views = PromptedViews([scenes], 2, 2, seed=0)
+    step = next(step for step in range(200) if views.kind(step)[1:] == ((asked, False), False))
+    batch = views.make(step, 0, 1)
+    module = PromptedLoss(model, LossWeights(focal=0.0, bce=1.0, dice=0.0, iou=0.0))
+    with torch.no_grad():
+        found = module(batch)["loss"]
+        embeddings = model.vision_encoder(batch["pixels"]).last_hidden_state
+        prompts = batch["prompts"]
+        ones = torch.ones(prompts.shape[:3], dtype=torch.long)
+        given = {"input_boxes": prompts} if asked == "box" else {"input_points": prompts, "input_labels": ones}
+        logits = module.answer(embeddings, False, **given)[0].flatten(0, 2)
+    target = batch["target"].flatten(0, 1)
+    weight = surroundings(target) if asked == "box" else None
+    torch.testing.assert_close(found, bce_loss(logits, target, weight).mean())
+    other = None if asked == "box" else surroundings(target)
+    # A model that has learnt nothing answers about 0 everywhere, so the two differ little, but far beyond rounding.
+    assert abs(found - bce_loss(logits, target, other).mean()) > 1e-4
+
+
+def test_answers_are_those_of_the_model_itself(scenes: Source) -> None:
+    model: Any = basam.attach(new_model(1), basam.BiasMode.off()).eval()
+    batch = PromptedViews([scenes], 2, 2, seed=0).make(1, 0, 1)
+    boxes = torch.from_numpy(np.stack([[tight_box(m.numpy() > 0.4) * 4 for m in ms] for ms in batch["target"]])).float()
+    with torch.no_grad():
+        embeddings = model.vision_encoder(batch["pixels"]).last_hidden_state
+        logits, scores = PromptedLoss(model, LossWeights()).answer(embeddings, True, input_boxes=boxes)
+        output = model(pixel_values=batch["pixels"], input_boxes=boxes, multimask_output=True)
+    torch.testing.assert_close(logits, output.pred_masks)
+    torch.testing.assert_close(scores, output.iou_scores)
+
+
+def test_only_training_photographs_are_taken(tmp_path: Path) -> None:
+    for split in ("TR", "TE"):
+        for part, suffix in (("Image", ".jpg"), ("Mask", ".png")):
+            folder = tmp_path / f"DUTS-{split}" / f"DUTS-{split}-{part}"
+            folder.mkdir(parents=True)
+            for name in ("a_1", "b_1"):
+                shade = Image.new("RGB" if part == "Image" else "L", (500, 40), 255 if part == "Mask" else (9, 9, 9))
+                shade.save(folder / f"{name}{suffix}")
+    source = photo_source("duts", tmp_path, "DUTS-TR", 0.5, starts=("a_",))
+    assert [image.shape for image in source.images] == [(31, 384, 3)]
+    assert source.masks[0].shape == (1, 31, 384)
+    with pytest.raises(ValueError, match=r"DUTS DUTS-TE is no training split \(test\)"):
+        photo_source("duts", tmp_path, "DUTS-TE", 0.5)
+    with pytest.raises(ValueError, match="no photograph begins with c_"):
+        photo_source("duts", tmp_path, "DUTS-TR", 0.5, starts=("c_",))
+
+
+def run(out: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "studies.pretrain", str(out), "--scenes", "5", "--batch", "2", "--prompts", "1"]
+    return subprocess.run([*command, "--device", "cpu", "--workers", "0", *words], capture_output=True, text=True)
+
+
+def test_the_program_writes_a_model_that_loads_and_refuses_another_plan(tmp_path: Path) -> None:
+    first = run(tmp_path, "--steps", "2", "--save-every", "1", "--precision", "no")
+    assert first.returncode == 0, first.stderr
+    assert "step 2/2" in first.stderr
+    model = basam.load(tmp_path / "nano")
+    assert sum(p.numel() for p in model.parameters()) < 6_000_000
+    assert (tmp_path / "nano" / "model.safetensors").stat().st_size < 12_000_000
+    other = run(tmp_path, "--steps", "3", "--precision", "no")
+    assert other.returncode == 2
+    assert "steps was 2, now 3" in other.stderr
+
+
+def test_missing_photographs_are_named(tmp_path: Path) -> None:
+    result = run(tmp_path / "out", "--steps", "1", "--data", str(tmp_path / "nowhere"))
+    assert result.returncode == 2
+    assert "nowhere/COCO: no such folder" in result.stderr

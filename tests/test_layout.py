@@ -1,0 +1,146 @@
+"""The layout keeps its promises: arrows point down, folders are entered by their public names, class names are unique."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import basam
+
+PACKAGE = Path(basam.__file__).parent
+ROOT = PACKAGE.parents[1]
+# What may be imported by what comes after it, floor by floor. Two of one floor do not import each other.
+FLOORS = (
+    {"exports", "errors"},
+    {"method", "files"},
+    {"positions", "scenes"},
+    {"attention"},
+    {"families"},
+    {"model"},
+    {"predict", "data"},
+    {"evaluation"},
+    {"tuning"},
+    {"cli"},
+    {"__main__"},
+)
+FACES = sorted(".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.pyi"))
+
+
+def name_of(path: Path, root: Path = PACKAGE.parent) -> str:
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Module and name of every `from basam... import name` of a file, wherever it stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "basam":
+            yield from ((str(node.module), alias.name) for alias in node.names)
+
+
+def folder_of(module: str) -> str:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return module if path.is_dir() else module.rpartition(".")[0]
+
+
+def is_inside(module: str, folder: str) -> bool:
+    return f"{module}.".startswith(f"{folder}.")
+
+
+def floor_of(module: str) -> int:
+    part = module.split(".")[1]
+    return next(floor for floor, parts in enumerate(FLOORS) if part in parts)
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_arrows_point_down() -> None:
+    upwards = []
+    for path in MODULES:
+        me = name_of(path)
+        for module, name in imports(path):
+            target = f"basam.{name}" if module == "basam" and name != "__version__" else module
+            if target == "basam" or me == "basam" or (target.split(".")[1] == me.split(".")[1]):
+                continue
+            if target.split(".")[1] in ("BiasMode",) or floor_of(target) >= floor_of(me):
+                upwards.append(f"{me} imports {target}")
+    assert not upwards
+
+
+@pytest.mark.parametrize("place", ["src", "studies", "benchmarks"])
+def test_a_folder_is_entered_by_what_it_exports(place: str) -> None:
+    past = []
+    for path in sorted((ROOT / place).rglob("*.py")):
+        me = name_of(path, ROOT / place if place == "src" else ROOT)
+        for module, name in imports(path):
+            folder = folder_of(module)
+            if folder == "basam" or is_inside(me, folder):
+                continue
+            if module != folder or name not in vars(importlib.import_module(folder)).get("__all__", ()):
+                past.append(f"{me} imports {module}.{name}")
+    assert not past
+
+
+def test_tests_import_public_names_or_what_they_mirror() -> None:
+    past = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        mirrored = ".".join(("basam", *path.relative_to(ROOT / "tests").parts[:-1]))
+        for module, name in imports(path):
+            folder = folder_of(module)
+            if folder == "basam" or module == folder or is_inside(mirrored, folder) or is_inside(folder, mirrored):
+                continue
+            past.append(f"{path.relative_to(ROOT)} imports {module}.{name}")
+    assert not past
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_every_exported_name_is_there(face: str) -> None:
+    module = importlib.import_module(face)
+    assert module.__all__
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+        # A submodule of the same name would take the place of what is exported, once it is imported.
+        home = PACKAGE.parent.joinpath(*face.split("."), name)
+        assert home.with_suffix(".py").is_file() == (type(getattr(module, name)) is type(sys)), name
+    assert set(module.__all__) <= set(dir(module))
+    with pytest.raises(AttributeError, match=f"module '{face}' has no attribute 'nonsense'"):
+        _ = module.nonsense
+
+
+def test_every_folder_says_what_lives_there() -> None:
+    for folder in {path.parent for path in MODULES}:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
+
+
+def test_a_class_name_is_used_once() -> None:
+    """Outside the model code of families, whose classes are named as upstream names them."""
+    homes = defaultdict(list)
+    for path in MODULES:
+        if path.parent.name in ("transformers_sam", "meta_sam", "mobile_sam", "efficient_sam") and path.name != "__init__.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].append(name_of(path))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def test_no_file_is_long() -> None:
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
+    assert {name: length for name, length in lengths.items() if length > 300} == {}
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from basam.cli import app\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "assert CliRunner().invoke(app, ['tune', '--help']).exit_code == 0\n"
+        "assert not {'torch', 'transformers'} & set(sys.modules), 'torch was imported'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
