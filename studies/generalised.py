@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compare_runs import paired, read
+from studies.compare_runs import paired, read
 
 ROOT = Path(__file__).parents[1]
 DATA = Path("../shared/data")

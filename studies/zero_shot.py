@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compare_runs import paired, read
-
 from basam.evaluation.metrics import COLUMNS
+from studies.compare_runs import paired, read
 
 ROOT = Path(__file__).parents[1]
 DATA = Path("../shared/data")
@@ -31,7 +30,10 @@ RUNS = Path("runs/zero-shot")
 DOCS = Path("docs/results")
 SCENES = RUNS / "generated-COD10K"  # the name that it is reported under
 MAKE_SCENES = ["scenes", "--out", str(SCENES), "--domain", "camouflage", "--split", "test", "--count", "16", "--size", "1024"]
-COMMON = ["--sizes", "256,512,1024", "--methods", "resize,plain,basam", "--prompts", "gt-box,gt-point", "--seed", "0"]
+SIZES, LARGER_SIZES = "256,512,1024", "512,1024,2048"
+COMMON = ["--prompts", "gt-box,gt-point", "--seed", "0"]
+# The correction at a quarter of its strength, and at its full one, which is what the paper describes.
+STRENGTHS = {"quarter": 0.25, "full": 1.0}
 LARGER = ("facebook/sam-vit-base", "facebook/sam-vit-large", "facebook/sam-vit-huge")
 
 
@@ -51,12 +53,22 @@ class Table:
     def run(self) -> Path:
         return RUNS / self.name
 
-    def command(self, model: str = "nano") -> list[str]:
-        words = ["evaluate", self.kind, str(self.root), "--split", self.split, "--model", model]
-        sizes = COMMON if model == "nano" else [*COMMON[:1], "512,1024,2048", *COMMON[2:]]
-        limit = ["--limit", str(self.limit)] if model == "nano" else []
-        out = self.run if model == "nano" else Path("runs") / model.split("/")[1] / self.name
-        return [*words, *sizes, *limit, "--out", str(out)]
+    def run_of(self, strength: str) -> Path:
+        """The folder of plain SAM and the correction at a quarter, or of the correction at full strength."""
+        return self.run if strength == "quarter" else self.run.with_name(f"{self.name}-{strength}")
+
+    def command(self, strength: str = "quarter") -> list[str]:
+        methods = "resize,plain,basam" if strength == "quarter" else "basam"
+        words = ["evaluate", self.kind, str(self.root), "--split", self.split, "--model", "nano", "--sizes", SIZES]
+        return [
+            *words, "--methods", methods, "--mode", str(RUNS / f"{strength}.json"), *COMMON,
+            "--limit", str(self.limit), "--out", str(self.run_of(strength)),
+        ]  # fmt: skip
+
+    def command_of_larger(self, model: str) -> list[str]:
+        words = ["evaluate", self.kind, str(self.root), "--split", self.split, "--model", model, "--sizes", LARGER_SIZES]
+        methods = ["--methods", "resize,plain,basam"]
+        return [*words, *methods, *COMMON, "--out", str(Path("runs") / model.split("/")[1] / self.name)]
 
 
 SALIENCY = ("s_measure", "weighted_f", "f_max", "e_max", "mae", "iou", "boundary_iou")
@@ -86,6 +98,7 @@ def page(tables: list[Table]) -> str:
     runs = {table.name: json.loads((table.run / "run.json").read_text()) for table in tables}
     first = next(iter(runs.values()))
     model, made, mode = first["model"], first["sessions"][-1], first["settings"]["mode"]
+    strengths = " and ".join(f"{strength} ({name})" for name, strength in STRENGTHS.items())
     parts = [
         "# Zero-shot results",
         "",
@@ -95,16 +108,17 @@ def page(tables: list[Table]) -> str:
         "",
         "`make zero-shot` makes this page: it runs the commands below and takes every figure from their run folders. "
         f"Made {made['started'][:10]} on 2 cores of an AMD EPYC, no GPU, seed {first['settings']['seed']}, "
-        f"torch {made['versions']['torch']}, default mode (`BiasMode()`: strength {mode['strength']}, slope {mode['slope']}). "
+        f"torch {made['versions']['torch']}, mode `BiasMode(strength=...)` with {strengths}, slope {mode['slope']}. "
         "To keep it within half an hour, some sets are a number of images evenly spaced over the split (`--limit`).",
         "",
         "*resize* is plain SAM on the photo squeezed to the trained size, *plain* is SAM at the size without correction, "
-        "*basam* with it. [Evaluation](../evaluation.md) explains prompts, metrics and their two conventions.",
+        "*quarter* and *full* with it, at a quarter of its strength and at its full one, which the paper describes. "
+        "[Evaluation](../evaluation.md) explains prompts, metrics and their two conventions.",
     ]
     parts += ["", "## What the correction changes", ""]
     parts.append(
         "IoU is the mean over images (of the mean over their objects); the difference is paired by image, with its 95 % "
-        "interval (1.96 standard errors, `benchmarks/compare_runs.py`)."
+        "interval (1.96 standard errors, `studies/compare_runs.py`)."
     )
     parts.append("")
     parts += changes(tables, model["trained long side"])
@@ -117,16 +131,24 @@ def page(tables: list[Table]) -> str:
         "These need a download, so there are no figures of them here. The commands:",
         "",
     ]
-    parts += ["```bash", *(f"basam {shlex.join(table.command(model))}" for model in LARGER for table in tables), "```", ""]
+    parts += [
+        "```bash",
+        *(f"basam {shlex.join(table.command_of_larger(model))}" for model in LARGER for table in tables),
+        "```",
+        "",
+    ]
     return "\n".join(parts)
 
 
 def section(table: Table, run: dict[str, Any]) -> list[str]:
     summary = json.loads((table.run / "summary.json").read_text())
-    rows = summary["rows"]
+    full = json.loads((table.run_of("full") / "summary.json").read_text())
+    rows = [{**row, "method": "quarter" if row["method"] == "basam" else row["method"]} for row in summary["rows"]]
+    rows += [{**row, "method": "full"} for row in full["rows"]]
+    rows.sort(key=lambda row: (row["prompt"], int(row["size"]), ("resize", "plain", "quarter", "full").index(row["method"])))
     words = [f"basam {shlex.join(MAKE_SCENES)}"] if table.root == SCENES else []
     lines = ["", f"## {summary['data']}", "", f"{table.about} {summary['images']} images, {rows[0]['count']} objects.", ""]
-    lines += ["```bash", *words, f"basam {shlex.join(table.command())}", "```", ""]
+    lines += ["```bash", *words, *(f"basam {shlex.join(table.command(strength))}" for strength in STRENGTHS), "```", ""]
     columns = [name for name in table.columns if any(row.get(name) is not None for row in rows)]
     lines += [
         "| prompt | method | size | " + " | ".join(COLUMNS[name].title for name in columns) + " |",
@@ -147,24 +169,27 @@ def section(table: Table, run: dict[str, Any]) -> list[str]:
 
 def changes(tables: list[Table], trained_side: int) -> list[str]:
     """What the correction does to IoU beyond the trained size; computed, so that no text can be kinder than the figures."""
-    lines = ["| data | prompt | size | images | plain | basam - plain | 95 % |", "|" + "---|" * 7]
-    verdicts = []
+    lines = ["| data | prompt | size | images | plain | quarter - plain | 95 % | full - plain | 95 % |", "|" + "---|" * 9]
+    verdicts: dict[str, list[int]] = {name: [] for name in STRENGTHS}
     for table in tables:
-        plain, corrected = (read(f"{table.run}:{method}") for method in ("plain", "basam"))
+        plain = read(f"{table.run}:plain")
+        corrected = {name: read(f"{table.run_of(name)}:basam") for name in STRENGTHS}
         for size, prompt in plain:
-            if int(size) > trained_side:
-                before = plain[size, prompt]
-                difference, interval = paired(before, corrected[size, prompt])
-                verdicts.append(0 if abs(difference) <= interval else 1 if difference > 0 else -1)
-                figures = f"{statistics.fmean(before.values()):.3f} | {difference:+.4f} | ±{interval:.4f}"
-                lines.append(f"| {table.name} | {prompt} | {size} | {len(before)} | {figures} |")
-    better, worse, open_ = (verdicts.count(verdict) for verdict in (1, -1, 0))
-    verdict = (
-        f"Of {len(verdicts)} comparisons with plain SAM at the same size, the correction is better in {better}, worse in "
-        f"{worse}, and in {open_} the interval holds 0, so that these images cannot tell. One in twenty intervals misses 0 "
-        "by chance."
-    )
-    return [verdict, "", *lines]
+            if int(size) <= trained_side:
+                continue
+            before = plain[size, prompt]
+            cells = [table.name, prompt, size, str(len(before)), f"{statistics.fmean(before.values()):.3f}"]
+            for name, cell in corrected.items():
+                difference, interval = paired(before, cell[size, prompt])
+                verdicts[name].append(0 if abs(difference) <= interval else 1 if difference > 0 else -1)
+                cells += [f"{difference:+.4f}", f"±{interval:.4f}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    sentences = [
+        f"At {name} strength the correction is better than plain SAM at the same size in {found.count(1)} of {len(found)} "
+        f"comparisons, worse in {found.count(-1)}, and in {found.count(0)} the interval holds 0: these images cannot tell."
+        for name, found in verdicts.items()
+    ]
+    return [" ".join([*sentences, "One in twenty intervals misses 0 by chance."]), "", *lines]
 
 
 def copy_plots(table: Table) -> None:
@@ -184,8 +209,12 @@ def main() -> None:
         if not options.page and (options.only is None or table.name in options.only):
             if table.root == SCENES:
                 basam(MAKE_SCENES)
-            basam(table.command())
-    done = [table for table in TABLES if (table.run / "summary.json").is_file()]
+            for name, strength in STRENGTHS.items():
+                mode = RUNS / f"{name}.json"
+                mode.parent.mkdir(parents=True, exist_ok=True)
+                mode.write_text(json.dumps({"strength": strength}) + "\n")
+                basam(table.command(name))
+    done = [table for table in TABLES if all((table.run_of(name) / "summary.json").is_file() for name in STRENGTHS)]
     for table in done:
         copy_plots(table)
     (DOCS / "zero-shot.md").write_text(page(done), encoding="utf-8")

@@ -2,7 +2,6 @@ import dataclasses
 import math
 
 import pytest
-import torch
 
 import basam
 from basam.method import BiasMode, distances, head_slopes, length_scale
@@ -97,7 +96,3 @@ def test_modes_are_frozen_and_hashable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         basam.BiasMode().slope = 1
     assert len({basam.BiasMode(), basam.BiasMode(), basam.BiasMode.off()}) == 2
-
-
-def test_slopes_are_tensors_of_the_heads():
-    assert head_slopes(5, 0.1).shape == torch.Size([5])

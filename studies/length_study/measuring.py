@@ -20,7 +20,6 @@ from basam.data import PromptSpec, SampleError, make_prompt
 from basam.evaluation import Line, issue_line, pool
 from basam.evaluation.calibration import Places, entropy, recording
 from basam.evaluation.metrics import measure
-from basam.model import attach
 from basam.predict import Frame
 from studies.length_study.configurations import SQUEEZED, Configuration, by_effect
 from studies.length_study.pictures import PHOTOS, TRAINED, Picture, generated, photo
@@ -115,7 +114,7 @@ def line_of(sample: str, size: int, method: str) -> Line:
 
 
 def encode(predictor: basam.Predictor, picture: Picture, size: int, c: Configuration) -> None:
-    attach(predictor.model, c.mode)
+    predictor.mode = c.mode
     long_side = predictor.attachment.geometry.image_size if c is SQUEEZED else size
     predictor.set_image(picture.image, long_side=long_side, square=c is SQUEEZED)
 

@@ -1,6 +1,9 @@
-"""A family takes one folder: found, recognised and attached without a change elsewhere."""
+"""A family takes one folder, or an entry point of another package: found, recognised, attached without a change elsewhere."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -72,6 +75,44 @@ def test_without_it_the_file_is_unknown(tmp_path):
     (tmp_path / "model.toy").write_bytes(b"toy")
     with pytest.raises(basam.UnsupportedModelError, match="no checkpoint"):
         basam.load(tmp_path / "model.toy")
+
+
+def install(folder: Path, module: str, text: str) -> None:
+    """What an installer leaves of a package with one module and one entry point."""
+    (folder / f"{module}.py").write_text(text)
+    about = folder / f"{module}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[basam.families]\n{module} = {module}:FAMILY\n")
+
+
+def run_with(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join([str(folder), str(Path(basam.__file__).parents[1])])
+    env = {**os.environ, "PYTHONPATH": paths}
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+
+
+def test_another_package_registers_a_family_by_an_entry_point(tmp_path):
+    install(tmp_path, "toy_sam", ONE_FOLDER)
+    (tmp_path / "model.toy").touch()
+    code = f"import basam; print(type(basam.attach(basam.load({str(tmp_path / 'model.toy')!r}))).__module__)"
+    done = run_with(tmp_path, code)
+    assert done.stdout == "toy_sam\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("raise RuntimeError('no licence')", "no licence"),
+        ("FAMILY = 3", "toy_sam:FAMILY is a int, not a basam.families"),
+    ],
+)
+def test_a_broken_entry_point_is_named_and_the_others_go_on(tmp_path, text, reason):
+    install(tmp_path, "toy_sam", text)
+    done = run_with(tmp_path, "import basam; print(type(basam.load('nano')).__name__)")
+    assert done.stdout == "SamModel\n"
+    assert "the family 'toy_sam' of the package toy_sam is left out" in done.stderr
+    assert reason in done.stderr
 
 
 def test_every_family_is_found():

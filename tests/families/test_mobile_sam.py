@@ -56,7 +56,7 @@ def test_a_photo_of_any_size_is_taken_once_attached(model):
     assert iou.shape == (1, 3)
     scaled = run(basam.attach(model, basam.BiasMode(tinyvit_windows="log-count", strength=1.0)), wide)[0]
     assert not torch.allclose(scaled, masks)
-    with pytest.raises(ValueError, match="multiples of the patch"):
+    with pytest.raises(ValueError, match="multiples of 16 px"):
         run(model, torch.randn(1, 3, 400, 600))
     basam.detach(model)
     with pytest.raises(ValueError, match="a plain MobileSAM takes"):

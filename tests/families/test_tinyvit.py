@@ -60,7 +60,7 @@ def test_every_window_and_padding_case(window, height, width):
 
 def attached(mode, grid=(10, 10)):
     module = attention(kind=ScaledWindowAttention)
-    module.basam = Attachment(mode, Geometry(16, 10, 5, (), 2), grid)
+    module.basam_own = Attachment(mode, Geometry(16, 10, 5, (), 2), grid)
     return module
 
 

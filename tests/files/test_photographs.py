@@ -61,11 +61,24 @@ def test_arrays_are_taken_as_they_are():
 
 
 @pytest.mark.parametrize(
-    "array", [RGB[..., 0], RGB.astype(np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)]
+    ("array", "message"),
+    [
+        (RGB.astype(np.float32), "image array of float32 from 0 to .*: floats must lie in 0 to 1"),
+        (np.full((4, 4), np.nan), "image array of float64 from nan to nan: floats must lie in 0 to 1"),
+        (RGB.astype(np.uint16), "image array of dtype uint16: uint8, or floats from 0 to 1, are needed"),
+        (np.zeros((5, 6, 2), np.uint8), r"image array of shape \(5, 6, 2\): \(H, W\), "),
+        (np.zeros((1, 3, 4, 5), np.uint8), r"image array of shape \(1, 3, 4, 5\): "),
+        (np.zeros((0, 4, 3), np.uint8), r"image array of shape \(0, 4, 3\) has no pixels"),
+    ],
 )
-def test_other_arrays_are_refused(array):
-    with pytest.raises(ValueError, match="image array of shape"):
+def test_other_arrays_are_refused(array, message):
+    with pytest.raises(ValueError, match=message):
         read_image(array)
+
+
+def test_alpha_of_an_array_is_laid_over_white():
+    rgba = np.dstack([RGB, np.zeros(RGB.shape[:2], np.uint8)])
+    assert (read_image(rgba) == 255).all()
 
 
 def bomb(width, height):

@@ -112,6 +112,17 @@ def test_the_with_block_gives_back_what_was_there(tiny):
     assert attachment_of(tiny).mode == basam.BiasMode(slope=0.3)
 
 
+@pytest.mark.parametrize("leave", [basam.detach, lambda model: basam.attach(model, basam.BiasMode(slope=3.0))])
+def test_the_with_block_gives_it_back_whatever_the_block_did(tiny, leave):
+    with basam.attached(tiny):
+        leave(tiny)
+    assert attachment_of(tiny) is None
+    basam.attach(tiny, basam.BiasMode(slope=2.0))
+    with basam.attached(tiny, basam.BiasMode.off()):
+        leave(tiny)
+    assert attachment_of(tiny).mode == basam.BiasMode(slope=2.0)
+
+
 def test_copies_are_of_their_own(tiny, pixels):
     basam.attach(tiny)
     large = torch.randn(1, 3, 96, 96)
@@ -223,7 +234,7 @@ def test_a_mode_that_is_none_of_ours(tiny):
 @pytest.mark.parametrize("size", [(60, 64), (64, 8), (8, 8)])
 def test_pixels_that_are_no_multiple_of_the_patch(tiny, size):
     basam.attach(tiny)
-    with pytest.raises(ValueError, match=rf"pixel_values of {size[0]} x {size[1]} px.*multiples of the patch \(16 px\)"):
+    with pytest.raises(ValueError, match=rf"pixel_values of {size[0]} x {size[1]} px.*multiples of 16 px"):
         masks_of(tiny, torch.randn(1, 3, *size))
 
 

@@ -1,12 +1,14 @@
 import json
 import os
 import socket
+from fnmatch import fnmatch
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 import basam
+from basam.model import resolve
 from tests.helpers.tiny import tiny_sam
 
 
@@ -43,15 +45,18 @@ def test_every_tensor_is_accounted_for(folder):
     file = folder / "model.safetensors"
     tensors = load_file(file)
     cases = {
-        "missing: vision_encoder.neck.conv1.weight": {
+        r"tensors missing: vision_encoder.neck.conv1.weight \(1\)$": {
             k: v for k, v in tensors.items() if k != "vision_encoder.neck.conv1.weight"
         },
-        "unexpected: extra": {**tensors, "extra": torch.zeros(2)},
-        "another shape: vision_encoder.pos_embed": {**tensors, "vision_encoder.pos_embed": torch.zeros(1, 2, 2, 32)},
+        r"tensors unexpected: extra \(1\)$": {**tensors, "extra": torch.zeros(2)},
+        r"tensors of another shape: vision_encoder.pos_embed \(1\)$": {
+            **tensors,
+            "vision_encoder.pos_embed": torch.zeros(1, 2, 2, 32),
+        },
     }
     for message, changed in cases.items():
         save_file(changed, file, metadata={"format": "pt"})
-        with pytest.raises(basam.UnsupportedModelError, match=message.split(": ")[1]):
+        with pytest.raises(basam.UnsupportedModelError, match=message):
             basam.load(folder)
 
 
@@ -66,6 +71,29 @@ def test_a_folder_that_is_no_checkpoint(tmp_path, folder):
     (folder / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config\.json is not JSON"):
         basam.load(folder)
+
+
+def test_pickled_weights_beside_good_ones_are_left_alone(folder):
+    (folder / "pytorch_model.bin").write_bytes(b"not even a pickle")
+    expected = tiny_sam().state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in basam.load(folder).state_dict().items())
+
+
+@pytest.mark.parametrize(("files", "patterns"), [({"model.safetensors"}, 1), ({"pytorch_model.bin"}, 2)])
+def test_pickled_weights_are_downloaded_only_where_there_are_no_others(tmp_path, monkeypatch, files, patterns):
+    calls = []
+
+    def snapshot(name, allow_patterns):
+        calls.append(allow_patterns)
+        for file in files:
+            if any(fnmatch(file, pattern) for pattern in allow_patterns):
+                (tmp_path / file).touch()
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    assert resolve("someone/sam") == tmp_path
+    assert {path.name for path in tmp_path.iterdir()} == files
+    assert len(calls) == patterns
 
 
 def test_weights_that_are_not_there(folder):

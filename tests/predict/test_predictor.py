@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import SamImageProcessor
+from transformers import SamImageProcessor, SamVisionModel
 
 import basam
-from basam.model import attachment_of
 from basam.predict import predictor as predictor_module
 from tests.helpers.tiny import tiny_sam
 
@@ -62,6 +61,60 @@ def test_code_for_metas_predictor_runs(predictor):
         assert np.array_equal(ours.numpy(), theirs)
     points = predictor.transform.apply_coords(np.array([[50.0, 35.0]]), predictor.original_size)
     assert points.tolist() == [[75, 52.5]]
+    whole = boxes.to(torch.int64)
+    assert torch.equal(predictor.transform.apply_boxes_torch(whole, (70, 100)), scaled)
+    assert predictor.transform.apply_coords_torch(torch.tensor([[3, 5]]), (70, 100)).tolist() == [[4.5, 7.5]]
+
+
+def test_the_embedding_and_a_tensor_as_metas_predictor_has_them(predictor):
+    image = photo(70, 100)
+    embedding = predictor.get_image_embedding()
+    assert embedding.shape == (1, 16, 5, 7)
+    expected = predictor.predict(box=[10, 5, 60, 50])
+    other = basam.Predictor(predictor.model)
+    other.set_torch_image(torch.from_numpy(image).permute(2, 0, 1)[None], (70, 100))
+    assert torch.equal(other.get_image_embedding(), embedding)
+    assert np.array_equal(other.predict(box=[10, 5, 60, 50])[0], expected[0])
+    other.set_torch_image(torch.zeros(1, 3, 35, 50), (70, 100))
+    assert other.predict(box=[10, 5, 60, 50])[0].shape == (3, 70, 100)
+    other.reset_image()
+    with pytest.raises(RuntimeError, match="no image is set: call set_image first"):
+        other.get_image_embedding()
+    with pytest.raises(ValueError, match=r"transformed_image of shape \(3, 70, 100\): \(1, 3, height, width\) is needed"):
+        other.set_torch_image(torch.zeros(3, 70, 100), (70, 100))
+
+
+def test_an_image_encoder_alone_makes_no_masks(tiny):
+    vision = SamVisionModel(tiny.config.vision_config)
+    with pytest.raises(basam.UnsupportedModelError, match=r"SamVisionModel is an image encoder without .*\(SamModel\)"):
+        basam.Predictor(vision)
+    basam.detach(basam.attach(vision))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda rgb: torch.from_numpy(rgb),
+        lambda rgb: torch.from_numpy(rgb).permute(2, 0, 1),
+        lambda rgb: torch.from_numpy(rgb).permute(2, 0, 1).float() / 255,
+        lambda rgb: rgb.astype(np.float64) / 255,
+        lambda rgb: np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]),
+        lambda rgb: Image.fromarray(rgb),
+    ],
+)
+def test_forms_of_one_image(predictor, form):
+    expected = predictor.get_image_embedding()
+    predictor.set_image(form(photo(70, 100)))
+    assert torch.equal(predictor.get_image_embedding(), expected)
+
+
+def test_a_grey_image_is_that_grey_in_all_channels(predictor):
+    grey = photo(70, 100)[..., 0]
+    predictor.set_image(np.repeat(grey[..., None], 3, 2))
+    expected = predictor.get_image_embedding()
+    for form in (grey, grey[..., None], torch.from_numpy(grey)):
+        predictor.set_image(form)
+        assert torch.equal(predictor.get_image_embedding(), expected)
 
 
 def test_booleans_are_the_sign_of_the_logits(predictor):
@@ -114,15 +167,15 @@ def test_trained_size_and_square_is_transformers_own_pipeline(tiny):
 
 
 def test_native_size_is_padded_to_the_patch_only(predictor):
-    assert attachment_of(predictor.model).grid == (5, 7)
+    assert predictor.attachment.grid == (5, 7)
     predictor.set_image(photo(64, 96), square=True)
-    assert attachment_of(predictor.model).grid == (6, 6)
+    assert predictor.attachment.grid == (6, 6)
 
 
 def test_long_side_resizes_up_and_down(predictor):
     for side, grid in ((200, (9, 13)), (32, (2, 2))):
         predictor.set_image(photo(70, 100), long_side=side)
-        assert attachment_of(predictor.model).grid == grid
+        assert predictor.attachment.grid == grid
         assert predictor.predict(box=[10, 5, 60, 50])[0].shape == (3, 70, 100)
 
 
@@ -130,7 +183,7 @@ def test_max_side_warns_and_caps(tiny):
     predictor = basam.Predictor(tiny, max_side=80)
     with pytest.warns(UserWarning, match="100 x 70 px is reduced to a long side of 80 px"):
         predictor.set_image(photo(70, 100))
-    assert attachment_of(tiny).grid == (4, 5)
+    assert predictor.attachment.grid == (4, 5)
     assert predictor.predict(box=[10, 5, 60, 50])[0].shape == (3, 70, 100)
 
 

@@ -163,7 +163,7 @@ def test_what_cannot_be_run_is_told_before_anything_is_written(quick, photos, tm
             {"batch_size": 3, "accumulate": 2},
             "batch_size=3 cannot be shared by 1 processes in 2 parts each: give a multiple of 2",
         ),
-        ({"sizes": "8"}, "sizes 8: smaller than a patch"),
+        ({"sizes": "8"}, "sizes 8: smaller than the 16 px that the model needs"),
         ({"model": "no-such-model"}, "no-such-model"),
         ({"data": (f"folder:{tmp_path}",)}, "expected a folder of images"),
     ]:

@@ -17,7 +17,7 @@ of a query alike, which softmax does not see) and scaled first, so that the roun
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -28,6 +28,11 @@ TILE_BYTES_ACCELERATOR = 256 << 20
 # Queries a tile at least, whatever its bytes: with fewer, reading all the keys costs more than the products.
 MIN_ROWS = 256
 
+# PyTorch's fused attention on a CPU, as `scaled_dot_product_attention` calls it; this form returns the log-sum-exp as well.
+# It is private: where a release has no such operator, the tiles below do the work.
+FUSED_CPU: Callable[..., tuple[Tensor, Tensor]] | None = getattr(
+    torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None
+)
 # Devices whose fused attention takes a wider bias than its operands, and the bytes of bias that a call takes there.
 FUSED_BYTES = {"cpu": 8 << 20}
 # Queries a fused call at least: it cuts them by 256 from 768 on, and packs its keys anew.
@@ -122,7 +127,7 @@ def matmul(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
 def forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
     out = torch.empty_like(q, memory_format=torch.contiguous_format)
     flat = out.flatten(0, 1)
-    if q.device.type in FUSED_BYTES:
+    if FUSED_CPU is not None and q.device.type in FUSED_BYTES:
         q, k, v, rows, cols = (t.flatten(0, 1) for t in (q, k, v, rows, cols))
         fused_forward(flat, q, k, v, rows, cols, scale)
         return out
@@ -153,10 +158,8 @@ def fused_forward(out: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, co
 def fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Attention of `(g, t, d)` over some keys, and the log-sum-exp of the logits, `(g, t)`."""
     q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
-    # What scaled_dot_product_attention calls on a CPU; it returns the log-sum-exp as well.
-    out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        q[None], k[None], v[None], attn_mask=bias[None], scale=scale
-    )
+    assert FUSED_CPU is not None
+    out, lse = FUSED_CPU(q[None], k[None], v[None], attn_mask=bias[None], scale=scale)
     return out[0], lse[0]
 
 

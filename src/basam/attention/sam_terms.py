@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from basam.attention.cpu_tiles import working_dtype
 from basam.attention.door import separable_attention
 from basam.positions import mask_table
 
-# Bias of the heads in work at one time, where nothing is differentiated. One head of a 256 x 256 grid takes 128 MB.
+# Bias of the heads that are worked on at one time while no gradients are recorded. One head of a 256 x 256 grid takes 128 MB.
 BIAS_BYTES = 64 << 20
 
 
@@ -16,13 +17,16 @@ def separable_bias(q: Tensor, table_h: Tensor, table_w: Tensor, slopes: Tensor |
     """rows `(B, heads, N, H)` and cols `(B, heads, N, W)` of queries `(B, heads, N, d)`.
 
     rows[..., (y, x), r] = q . table_h[y, r] - slope * |y - r|, and cols likewise; the query is not scaled (SAM's own
-    convention, `add_decomposed_rel_pos`). Tables `(H, H, d)` and `(W, W, d)`, slopes `(heads,)`.
+    convention, `add_decomposed_rel_pos`). Tables `(H, H, d)` and `(W, W, d)`, slopes `(heads,)`. The bias is float32 or better
+    whatever the dtype of q: it is small beside the N x N logits that it is added to, so that its precision costs little.
     """
     height, width = table_h.shape[0], table_w.shape[0]
-    grid = q.unflatten(2, (height, width))
-    rows = torch.einsum("bnhwd,hkd->bnhwk", grid, table_h)
-    cols = torch.einsum("bnhwd,wkd->bnhwk", grid, table_w)
+    working = working_dtype(q.dtype)
+    grid = q.unflatten(2, (height, width)).to(working)
+    rows = torch.einsum("bnhwd,hkd->bnhwk", grid, table_h.to(working))
+    cols = torch.einsum("bnhwd,wkd->bnhwk", grid, table_w.to(working))
     if slopes is not None:
+        slopes = slopes.to(working)
         rows = rows + mask_table(height, slopes)[:, :, None, :]
         cols = cols + mask_table(width, slopes)[:, None, :, :]
     return rows.flatten(2, 3), cols.flatten(2, 3)
@@ -39,8 +43,8 @@ def relative_attention(
     heads = q.shape[1]
     step = heads
     if not torch.is_grad_enabled():
-        a_head = q.shape[0] * q.shape[2] * (table_h.shape[0] + table_w.shape[0]) * q.element_size()
-        step = min(heads, max(1, BIAS_BYTES // a_head))
+        numbers = q.shape[0] * q.shape[2] * (table_h.shape[0] + table_w.shape[0])  # per head
+        step = min(heads, max(1, BIAS_BYTES // (numbers * working_dtype(q.dtype).itemsize)))
     if step == heads:
         return separable_attention(q, k, v, *separable_bias(q, table_h, table_w, slopes), scale=scale)
     out = torch.empty_like(q)

@@ -19,7 +19,6 @@ from basam.evaluation.questions import Asker, Question
 from basam.evaluation.settings import EvaluateSettings, Variant
 from basam.files import to_rgb
 from basam.method import BiasMode
-from basam.model import attach
 from basam.predict import Predictor
 
 # Logits at full size of the prompts that are answered at once.
@@ -52,6 +51,7 @@ class Runner:
         self.pool = pool
         self.write = write
         self.variants = settings.variants(predictor.attachment.geometry.image_size)
+        self.own_mode = predictor.mode if settings.mode is None else settings.mode
         self.stages = Stages()
 
     def keys(self, sample_id: str) -> list[Key]:
@@ -88,7 +88,7 @@ class Runner:
                 self.run_variant(sample.id, variant, image, {prompt: questions[prompt] for prompt in missing})
 
     def run_variant(self, sample_id: str, variant: Variant, image: np.ndarray, questions: dict[str, list[Question]]) -> None:
-        attach(self.predictor.model, self.settings.mode if variant.method == "basam" else BiasMode.off())
+        self.predictor.mode = self.own_mode if variant.method == "basam" else BiasMode.off()
         already = self.stages.seconds.get("encode", 0.0)
         with self.stages.time("encode"):
             self.predictor.set_image(image, long_side=variant.long_side, square=variant.square)

@@ -6,7 +6,10 @@ Replacing means giving a module another class: parameters, buffers, hooks and na
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -20,11 +23,17 @@ from basam.method import BiasMode
 class Geometry:
     """What the correction has to know of a model. Sizes are those of training."""
 
-    patch: int  # pixels a patch side
-    trained_side: int  # patches a side of the trained, square grid
+    patch: int  # pixels along a side of a patch
+    trained_side: int  # patches along a side of the trained, square grid
     layers: int
     global_layers: tuple[int, ...]  # indices of layers that attend over the whole grid
     heads: int
+    multiple: int = 0  # pixels that both sides of an input must be multiples of; 0 stands for the patch
+    mask_scale: int = 4  # pixels of a low-resolution mask along a side of a patch
+
+    def __post_init__(self) -> None:
+        if not self.multiple:
+            object.__setattr__(self, "multiple", self.patch)
 
     @property
     def trained_tokens(self) -> int:
@@ -35,12 +44,27 @@ class Geometry:
         """Long side in pixels that the model was trained at."""
         return self.patch * self.trained_side
 
+    def mask_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the low-resolution masks of an input of height x width px."""
+        return height // self.patch * self.mask_scale, width // self.patch * self.mask_scale
+
+
+class Present(threading.local):
+    """What is in force in this thread, for the length of one call of a predictor."""
+
+    attachment: Attachment | None = None
+
+
+PRESENT = Present()
+
 
 @dataclass(eq=False)
 class Attachment:
-    """Shared by all replaced modules of one model: the mode, and the grid of the image at hand.
+    """What the replaced modules of a model look up: the mode, and the grid of the image at hand.
 
-    The grid follows every image the model is given, so one model must not run two sizes from two threads at once.
+    A model has one of its own, which holds when the model is called directly; its grid follows every image. A predictor has
+    another (`for_predictor`), which holds for the length of its calls and in its thread (`in_force`): so several predictors
+    of one model, with modes and sizes of their own, do not disturb each other, in one thread or in many.
     """
 
     mode: BiasMode
@@ -48,6 +72,20 @@ class Attachment:
     grid: tuple[int, int]  # present height and width, in patches
     max_side: int = 4096  # pixels: how far upstream's own predictor goes, where it has one that follows the image
     learned: LearnedSlopes | None = None  # in force under BiasMode(slopes="learned")
+    model_own: Attachment | None = None  # of a predictor's: the model's own, whose place it takes
+
+    def for_predictor(self, mode: BiasMode) -> Attachment:
+        """An attachment of the same model with a mode and a grid of its own; learned slopes are shared."""
+        return replace(self, mode=mode, model_own=self)
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Within the block this thread's modules of the model look up this attachment instead of the model's own."""
+        before, PRESENT.attachment = PRESENT.attachment, self
+        try:
+            yield
+        finally:
+            PRESENT.attachment = before
 
     @property
     def tokens(self) -> int:
@@ -75,21 +113,27 @@ class Attachment:
         return self.learned.of_layer(layer) * share if self.learned is not None and share else None
 
     def fit(self, pixel_values: Tensor) -> None:
-        """Take the grid of `pixel_values` (B, channels, height, width); sizes are multiples of the patch."""
+        """Take the grid of `pixel_values` (B, channels, height, width); both sides are multiples of `geometry.multiple`."""
         height, width = pixel_values.shape[-2:]
-        patch = self.geometry.patch
-        if height < patch or width < patch or height % patch or width % patch:
+        patch, multiple = self.geometry.patch, self.geometry.multiple
+        if height < multiple or width < multiple or height % multiple or width % multiple:
             raise ValueError(
-                f"pixel_values of {height} x {width} px: both sides must be multiples of the patch ({patch} px); "
+                f"pixel_values of {height} x {width} px: both sides must be multiples of {multiple} px; "
                 "pad the image at the right and the bottom"
             )
         self.grid = (height // patch, width // patch)
 
 
 class Replaced:
-    """Mixin of every replacement class: `self.basam` is the model's `Attachment`."""
+    """Mixin of every replacement class: `self.basam` is the attachment in force."""
 
-    basam: Attachment
+    basam_own: Attachment
+
+    @property
+    def basam(self) -> Attachment:
+        """That of the predictor at work in this thread, if it is one of this model; else the model's own."""
+        present = PRESENT.attachment
+        return present if present is not None and present.model_own is self.basam_own else self.basam_own
 
 
 class ReplacedEncoder(Replaced, nn.Module):

@@ -33,7 +33,7 @@ class PromptTensors:
     Attributes:
         points: `(K, P, 2)` as x, y; labels: `(K, P)` of 1 (on the object) and 0 (beside it).
         boxes: `(K, 4)` as x0, y0, x1, y1.
-        masks: `(K, 1, 4 H, 4 W)` logits, for a grid of H x W patches.
+        masks: `(K, 1, h, w)` logits of `Geometry.mask_size`: for SAM 1 four pixels along each side of a patch.
     """
 
     points: Tensor | None = None
@@ -84,6 +84,13 @@ class Family(ABC):
         """The same of a live model."""
         return overview(type(model).__name__, self.geometry(model), sum(p.numel() for p in model.parameters()))
 
+    def check_whole(self, model: nn.Module) -> None:  # noqa: B027
+        """Refuse a model without prompt encoder and mask decoder. Families whose models all have both need nothing here.
+
+        Raises:
+            UnsupportedModelError: naming the class found and the one to use.
+        """
+
     @abstractmethod
     def encoder(self, model: nn.Module) -> nn.Module:
         """The image encoder: the part whose dtype may be lowered while coordinates and masks keep float32."""
@@ -92,12 +99,17 @@ class Family(ABC):
     def encode(self, model: nn.Module, pixel_values: Tensor) -> Any:
         """Image features of normalised `pixel_values` (1, 3, height, width), in whatever form `decode` takes them."""
 
+    def embedding(self, features: Any) -> Tensor:
+        """The image embedding `(1, C, H, W)` among what `encode` returned."""
+        found: Tensor = features
+        return found
+
     @abstractmethod
     def decode(self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        """Mask logits `(K, M, 4 H, 4 W)` and predicted IoU `(K, M)` of K prompts on one encoded image."""
+        """Mask logits `(K, M, h, w)` of `Geometry.mask_size` and predicted IoU `(K, M)` of K prompts on one encoded image."""
 
     def decode_each(self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        """`decode` of B images encoded together, with one prompt each: `(B, M, 4 H, 4 W)` and `(B, M)`."""
+        """`decode` of B images encoded together, with one prompt each: `(B, M, h, w)` and `(B, M)`."""
         answers = []
         for index in range(len(prompts)):
             one = slice(index, index + 1)

@@ -1,23 +1,49 @@
-"""Which families there are: the folders beside this file that hold a `FAMILY` object, and those of other packages."""
+"""Which families there are: the folders beside this file that hold a `FAMILY` object, and those of other packages.
+
+Another package registers its family by an entry point in the group `basam.families`, in its `pyproject.toml`:
+
+    [project.entry-points."basam.families"]
+    my_sam = "my_package.my_sam:FAMILY"
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import warnings
 from functools import cache
+from importlib import metadata
 
 from torch import nn
 
 import basam.families as package
 from basam.families.base import Family, UnsupportedModelError
 
+GROUP = "basam.families"
+
 
 @cache
 def families() -> tuple[Family, ...]:
-    """All families, in the order of their module names."""
+    """All families: this package's in the order of their folders, then those of other packages by name."""
     folders = [info.name for info in pkgutil.iter_modules(package.__path__) if info.ispkg]
     modules = (importlib.import_module(f"{package.__name__}.{name}") for name in folders)
-    return tuple(module.FAMILY for module in modules if hasattr(module, "FAMILY"))
+    return (*(module.FAMILY for module in modules if hasattr(module, "FAMILY")), *registered())
+
+
+def registered() -> list[Family]:
+    """Families of other packages; one that cannot be loaded is named in a warning and left out."""
+    found = []
+    for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
+        try:
+            family = entry.load()
+            if not isinstance(family, Family):
+                raise TypeError(f"{entry.value} is a {type(family).__name__}, not a basam.families.Family object")
+        except Exception as error:  # whatever another package raises: models of all other families go on working
+            home = "" if entry.dist is None else f" of the package {entry.dist.name}"
+            warnings.warn(f"the family {entry.name!r}{home} is left out: {error}", stacklevel=2)
+            continue
+        found.append(family)
+    return found
 
 
 def family_of(model: nn.Module) -> Family:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Protocol, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from basam.files.writing import replacing
 
-ImageLike = Union[str, "os.PathLike[str]", Image.Image, NDArray[np.uint8]]
+
+class TensorLike(Protocol):
+    """A tensor of any library that can be copied to an array, such as PyTorch's."""
+
+    def detach(self) -> Any: ...
+
+
+ImageLike = Union[str, "os.PathLike[str]", Image.Image, NDArray[Any], TensorLike]
 
 
 class ImageError(ValueError):
@@ -24,19 +31,21 @@ def read_image(image: ImageLike) -> NDArray[np.uint8]:
     """An image as RGB, `(H, W, 3)` uint8, upright.
 
     Paths and PIL images: EXIF orientation is applied, palette, grey and CMYK are converted, 16-bit and float images are
-    scaled to 8 bits (`grey_to_rgb`), alpha is laid over white. Arrays: `(H, W, 3)` uint8 is returned as it is.
+    scaled to 8 bits (`grey_to_rgb`), alpha is laid over white. Arrays and tensors: see `array_to_rgb`.
 
     Raises:
         ImageError: not an image, truncated, empty or a decompression bomb; the message names the path.
-        ValueError: an array of another shape or dtype.
+        ValueError: an array or tensor of another shape, dtype or range.
         FileNotFoundError: no such file.
     """
     if isinstance(image, np.ndarray):
-        return check_array(image)
+        return array_to_rgb(image)
+    if hasattr(image, "detach"):
+        return array_to_rgb(np.asarray(image.detach().cpu()), "tensor")
     if isinstance(image, Image.Image):
         return to_rgb(image)
     if not isinstance(image, (str, os.PathLike)):
-        raise ValueError(f"image is a {type(image).__name__}: a path, a PIL image or a (H, W, 3) uint8 array is needed")
+        raise ValueError(f"image is a {type(image).__name__}: a path, a PIL image, an array or a tensor is needed")
     path = Path(image)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
@@ -60,12 +69,36 @@ def read_image(image: ImageLike) -> NDArray[np.uint8]:
         raise ImageError(f"{path} cannot be decoded, it may be truncated: {error}") from error
 
 
-def check_array(array: NDArray[Any]) -> NDArray[np.uint8]:
-    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
-        raise ValueError(f"image array of shape {array.shape} and dtype {array.dtype}: (H, W, 3) uint8 in RGB is needed")
-    if 0 in array.shape:
-        raise ValueError(f"image array of shape {array.shape} has no pixels")
-    return array
+def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
+    """RGB `(H, W, 3)` uint8 of an array or tensor.
+
+    Args:
+        array: `(H, W)` grey, or `(H, W, C)` or `(C, H, W)` with C = 1 (grey), 3 (RGB) or 4 (RGBA, laid over white); uint8, or
+            floats from 0 to 1. `(H, W, 3)` uint8 is returned as it is; where both orders are possible, C is last.
+        name: what it is called in messages.
+
+    Raises:
+        ValueError: another shape or dtype, no pixels, or floats outside 0 to 1.
+    """
+    shape = array.shape
+    if array.ndim == 3 and shape[2] not in (1, 3, 4) and shape[0] in (1, 3, 4):
+        array = np.moveaxis(array, 0, 2)
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise ValueError(f"image {name} of shape {shape}: (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or (3, H, W) is needed")
+    if 0 in shape:
+        raise ValueError(f"image {name} of shape {shape} has no pixels")
+    if array.dtype.kind == "f":
+        if not (array.min() >= 0 and array.max() <= 1):  # also NaN
+            low, high = array.min(), array.max()
+            raise ValueError(
+                f"image {name} of {array.dtype} from {low:g} to {high:g}: floats must lie in 0 to 1; or give uint8"
+            )
+        array = np.round(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise ValueError(f"image {name} of dtype {array.dtype}: uint8, or floats from 0 to 1, are needed")
+    if array.ndim == 2 or array.shape[2] == 1:
+        return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
+    return array if array.shape[2] == 3 else to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"))
 
 
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:

@@ -118,6 +118,13 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
         raise AdapterError(f"{folder / TENSORS} cannot be read: {error}") from error
     if header.get("format") != FORMAT:
         raise AdapterError(f"{folder / TENSORS} is no adapter of basam (its header says format={header.get('format')!r})")
+    for key in ("base", "base_sha256", "lora_scale"):
+        if key not in header:
+            raise AdapterError(f"{folder / TENSORS}: its header has no {key!r}")
+    try:
+        scale = float(header["lora_scale"])
+    except ValueError as error:
+        raise AdapterError(f"{folder / TENSORS}: its header says lora_scale={header['lora_scale']!r}, no number") from error
     log = tensors.pop("slopes.log", None)
     weights = {name.removeprefix("weight."): tensors.pop(name) for name in list(tensors) if name.startswith("weight.")}
     modules = sorted({name[5:-2] for name in tensors if name.startswith("lora.") and name.endswith((".A", ".B"))})
@@ -129,9 +136,19 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
         raise AdapterError(f"{folder / TENSORS}: unknown tensors {', '.join(sorted(tensors)[:5])}")
     slopes = None
     if log is not None:
+        if log.ndim != 2 or not log.is_floating_point() or not torch.isfinite(log).all():
+            raise AdapterError(
+                f"{folder / TENSORS}: slopes.log of shape {tuple(log.shape)} and {log.dtype}: finite floating numbers "
+                "(global layers, heads) are needed"
+            )
         slopes = LearnedSlopes(torch.ones(log.shape))
         slopes.load_state_dict({"log": log})
-    scale = float(header["lora_scale"])
+    for module, pair in lora.items():
+        if pair.a.ndim != 2 or pair.b.ndim != 2 or pair.a.shape[0] != pair.b.shape[1]:
+            shapes = f"{tuple(pair.a.shape)} and {tuple(pair.b.shape)}"
+            raise AdapterError(
+                f"{folder / TENSORS}: lora.{module} has A and B of {shapes}: (rank, in) and (out, rank) are needed"
+            )
     return Adapter(header["base"], header["base_sha256"], read_mode(folder / MODE), slopes, weights, lora, scale)
 
 

@@ -16,8 +16,20 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def attachment_of(model: nn.Module) -> Attachment | None:
-    """The attachment of `model`, or None where it is plain."""
-    return next((module.basam for module in model.modules() if isinstance(module, Replaced)), None)
+    """The attachment of `model` itself, or None where it is plain. That of a `Predictor` is `predictor.attachment`."""
+    return next((module.basam_own for module in model.modules() if isinstance(module, Replaced)), None)
+
+
+def own_attachment(model: nn.Module) -> Attachment:
+    """`attachment_of` a model that is attached.
+
+    Raises:
+        RuntimeError: it is not.
+    """
+    attachment = attachment_of(model)
+    if attachment is None:
+        raise RuntimeError("the model was detached: attach it again")
+    return attachment
 
 
 def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | None = None) -> Model:
@@ -41,14 +53,12 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
         ValueError: the mode wants learned slopes and there are none, or they are of another model.
     """
     mode = BiasMode() if mode is None else mode
-    if not isinstance(mode, BiasMode):
-        raise TypeError(f"mode={mode!r}: a basam.BiasMode is needed")
     family = family_of(model)
     geometry = family.geometry(model)
     present = attachment_of(model)
     if slopes is None and present is not None:
         slopes = present.learned
-    check_slopes(mode, slopes, geometry)
+    check_mode(mode, slopes, geometry)
     if present is not None:
         present.mode, present.learned = mode, slopes
         return model
@@ -56,7 +66,7 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
     replacements = [*family.replacements(model), *query_replacements(model)]
     for module, replacement in replacements:
         module.__dict__["basam_replaced"] = type(module)
-        module.__dict__["basam"] = attachment
+        module.__dict__["basam_own"] = attachment
         module.__class__ = replacement
     for number, attention in enumerate(global_attentions(model, geometry)):
         attention.__dict__["basam_layer"] = number
@@ -68,12 +78,15 @@ def detach(model: Model) -> Model:
     for module in model.modules():
         if isinstance(module, Replaced):
             module.__class__ = module.__dict__.pop("basam_replaced")
-            del module.__dict__["basam"]
+            del module.__dict__["basam_own"]
             module.__dict__.pop("basam_layer", None)
     return model
 
 
-def check_slopes(mode: BiasMode, slopes: LearnedSlopes | None, geometry: Geometry) -> None:
+def check_mode(mode: BiasMode, slopes: LearnedSlopes | None, geometry: Geometry) -> None:
+    """Refuse what is no mode, and a mode that does not fit the slopes and the model; see `attach` for the errors."""
+    if not isinstance(mode, BiasMode):
+        raise TypeError(f"mode={mode!r}: a basam.BiasMode is needed")
     if slopes is None:
         if mode.slopes == "learned":
             raise ValueError("slopes='learned', but this model has none: basam.load(name, adapter=...) brings them")
@@ -94,14 +107,18 @@ def global_attentions(model: nn.Module, geometry: Geometry) -> list[GridAttentio
 
 @contextmanager
 def attached(model: Model, mode: BiasMode | None = None) -> Iterator[Model]:
-    """`attach` for the length of a `with` block; afterwards the model is as it was before, plain or with its own mode."""
+    """`attach` for the length of a `with` block; afterwards the model is as it was before, plain or with its own mode.
+
+    That holds whatever the block does with the model: one that it detached is attached again.
+    """
     before = attachment_of(model)
-    mode_before = before.mode if before is not None else None
+    kept = None if before is None else (before.mode, before.learned)
     attach(model, mode)
     try:
         yield model
     finally:
-        if mode_before is None:
+        if kept is None:
             detach(model)
         else:
-            attach(model, mode_before)
+            attach(model, *kept)
+            own_attachment(model).learned = kept[1]

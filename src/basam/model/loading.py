@@ -50,7 +50,10 @@ def download(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.bin"]))
+        folder = Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
+        if not any(folder.glob("*.safetensors")):  # an older repository: pickled weights only
+            folder = Path(snapshot_download(name, allow_patterns=["*.json", "*.bin"]))
+        return folder
     except RepositoryNotFoundError as error:
         raise FileNotFoundError(f"the hub has no model {name!r}, or it is private: check the name, or log in") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.files import ImageLike, read_image
 from basam.method import BiasMode
-from basam.model import attach, attachment_of, load
+from basam.model import attach, attachment_of, check_mode, load, own_attachment
 from basam.predict.prompts import check_prompts
 from basam.predict.resize import Frame, Transform
 
@@ -29,28 +29,35 @@ Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
 class Predictor:
     """Encodes an image once, then answers any number of prompts.
 
+    Several predictors may share a model, each with its own mode and image, also from several threads (one predictor a
+    thread).
+
     Args:
         model: a SAM of a known family; attached here if it is not yet.
-        mode: the correction. None: the one that the model is attached with, or `BiasMode()`.
+        mode: the correction of this predictor, whatever other predictors of the model have. None: the one that the model is
+            attached with now, or `BiasMode()`.
         max_side: longest side in pixels that an image keeps when no `long_side` is asked for; larger ones are reduced,
             with a warning. Time of global attention grows with the fourth power of the side.
 
     Raises:
-        UnsupportedModelError: `model` is of no known family.
+        UnsupportedModelError: `model` is of no known family, or an image encoder alone.
     """
 
     mask_threshold: float = 0.0
 
     def __init__(self, model: nn.Module, mode: BiasMode | None = None, *, max_side: int = 4096) -> None:
         self.family: Family = family_of(model)
-        if mode is not None or attachment_of(model) is None:
-            attach(model, mode)
+        self.family.check_whole(model)
         if max_side < 1:
             raise ValueError(f"max_side={max_side}: at least one pixel is needed")
+        if attachment_of(model) is None:
+            attach(model, mode)
         self.model = model
         self.max_side = max_side
         self.frame: Frame | None = None
         self.features: Any = None
+        own = own_attachment(model)
+        self.mode = own.mode if mode is None else mode
 
     @classmethod
     def from_pretrained(
@@ -67,11 +74,27 @@ class Predictor:
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
 
     @property
+    def mode(self) -> BiasMode:
+        """This predictor's correction, whatever the model and other predictors of it have. It may be set."""
+        return self.attachment.mode
+
+    @mode.setter
+    def mode(self, mode: BiasMode) -> None:
+        own = own_attachment(self.model)
+        check_mode(mode, own.learned, own.geometry)
+        self._attachment = own.for_predictor(mode)
+
+    @property
     def attachment(self) -> Attachment:
-        attachment = attachment_of(self.model)
-        if attachment is None:
-            raise RuntimeError("the model of this predictor was detached: attach it again or make a new Predictor")
-        return attachment
+        """What is in force during this predictor's calls: mode, and the grid of the image at hand.
+
+        Raises:
+            RuntimeError: the model was detached.
+        """
+        own = own_attachment(self.model)
+        if self._attachment.model_own is not own:  # detached and attached again since
+            self.mode = self._attachment.mode
+        return self._attachment
 
     @property
     def device(self) -> torch.device:
@@ -116,10 +139,10 @@ class Predictor:
         """Read and encode an image; prompts follow with `predict`.
 
         Args:
-            image: a path, a PIL image or an `(H, W, 3)` uint8 array.
+            image: a path, a PIL image, or an array or tensor: `(H, W, 3)` uint8, or as `basam.files.read_image` takes them.
             image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
             long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
-            square: pad to a square as in SAM's training, instead of to a multiple of the patch only.
+            square: pad to a square as in SAM's training, instead of only to what the model's grid needs.
 
         Raises:
             ImageError, FileNotFoundError: the file cannot be read.
@@ -144,12 +167,43 @@ class Predictor:
             raise ValueError(
                 f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
             )
-        frame = Frame.fit(height, width, long_side, geometry.patch, square)
-        # The image at hand is forgotten only once the new one is encoded.
+        frame = Frame.fit(height, width, long_side, geometry.multiple, square)
+        self.encode(frame.image_in(pixels, self.family.mean, self.family.std), frame)
+
+    @torch.no_grad()
+    def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, int]) -> None:
+        """Encode an image that was resized already, as Meta's predictor takes it; any size will do here.
+
+        Args:
+            transformed_image: `(1, 3, height, width)` RGB from 0 to 255, resized but neither normalised nor padded.
+            original_image_size: height and width of the image that prompts and masks belong to.
+
+        Raises:
+            ValueError: another shape, or smaller than a patch.
+        """
+        shape, patch = tuple(transformed_image.shape), self.attachment.geometry.patch
+        if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) < patch or min(shape[2:]) < 1:
+            raise ValueError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
+        multiple = self.attachment.geometry.multiple
+        padded = Frame.fit(shape[2], shape[3], max(shape[2:]), multiple, False).padded
+        frame = Frame((int(original_image_size[0]), int(original_image_size[1])), (shape[2], shape[3]), padded)
+        self.encode(frame.normalised(transformed_image.float(), self.family.mean, self.family.std), frame)
+
+    def encode(self, pixels: Tensor, frame: Frame) -> None:
+        """Encode normalised, padded `pixels`; the image at hand is forgotten only once this one is encoded."""
         encoder = next(self.family.encoder(self.model).parameters())
-        normalised = frame.image_in(pixels, self.family.mean, self.family.std)
-        self.features = self.family.encode(self.model, normalised.to(encoder.device, encoder.dtype))
-        self.frame = frame
+        with self.attachment.in_force():
+            features = self.family.encode(self.model, pixels.to(encoder.device, encoder.dtype))
+        self.features, self.frame = features, frame
+
+    def get_image_embedding(self) -> Tensor:
+        """The embedding of the image at hand, `(1, C, H, W)` for a grid of H x W patches.
+
+        Raises:
+            RuntimeError: no image is set.
+        """
+        _ = self.image_frame
+        return self.family.embedding(self.features)
 
     def predict(
         self,
@@ -178,8 +232,8 @@ class Predictor:
             RuntimeError: no image is set.
             ValueError: a prompt of the wrong shape, with NaN, outside the image or empty.
         """
-        frame, patch = self.image_frame, self.attachment.geometry.patch
-        mask_size = (4 * frame.padded[0] // patch, 4 * frame.padded[1] // patch)
+        frame = self.image_frame
+        mask_size = self.attachment.geometry.mask_size(*frame.padded)
         prompts = check_prompts(*frame.original, mask_size, point_coords, point_labels, box, mask_input)
         points = None if prompts.points is None else self.tensor(frame.points_in(prompts.points))
         boxes = None if prompts.boxes is None else self.tensor(frame.boxes_in(prompts.boxes))
@@ -222,7 +276,8 @@ class Predictor:
         masks = scores = low_res = torch.empty(0)
         for start in range(0, count, step):
             part = slice(start, start + step)
-            low, score = self.family.decode(self.model, self.features, prompts[part], multimask=multimask_output)
+            with self.attachment.in_force():
+                low, score = self.family.decode(self.model, self.features, prompts[part], multimask=multimask_output)
             full = frame.masks_out(low.float())
             values = full if return_logits else full > self.mask_threshold
             if start == 0:

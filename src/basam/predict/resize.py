@@ -17,15 +17,15 @@ Coordinates = TypeVar("Coordinates", NDArray[np.float64], Tensor)
 
 @dataclass(frozen=True)
 class Frame:
-    """Sizes of one image as (height, width): its own, resized, and padded to the patch or to a square."""
+    """Sizes of one image as (height, width): its own, resized, and padded to a multiple or to a square."""
 
     original: tuple[int, int]
     resized: tuple[int, int]
     padded: tuple[int, int]
 
     @classmethod
-    def fit(cls, height: int, width: int, long_side: int, patch: int, square: bool) -> Frame:
-        """The long side becomes `long_side` pixels, the other follows; both are padded up to a multiple of the patch.
+    def fit(cls, height: int, width: int, long_side: int, multiple: int, square: bool) -> Frame:
+        """The long side becomes `long_side` pixels, the other follows; both are padded up to a multiple of `multiple`.
 
         With `square`, both sides are padded to the long one: the geometry that SAM was trained in.
         """
@@ -33,13 +33,14 @@ class Frame:
         # Rounded as SAM's own ResizeLongestSide does.
         resized = max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
         target = (max(resized), max(resized)) if square else resized
-        up, across = (-(-side // patch) * patch for side in target)
+        up, across = (-(-side // multiple) * multiple for side in target)
         return cls((height, width), resized, (up, across))
 
     def points_in(self, coords: Coordinates) -> Coordinates:
         """Coordinates `(..., 2)` as x, y from pixels of the image to pixels of the resized frame."""
         scale = [self.resized[1] / self.original[1], self.resized[0] / self.original[0]]
         if isinstance(coords, Tensor):
+            coords = floating(coords)
             return coords * torch.tensor(scale, dtype=coords.dtype, device=coords.device)
         return coords * np.array(scale)
 
@@ -52,8 +53,12 @@ class Frame:
         if self.resized != self.original:
             size = (self.resized[1], self.resized[0])
             image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
-        pixels = (pixels - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
+        return self.normalised(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float(), mean, std)
+
+    def normalised(self, pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+        """Pixels `(1, 3, height, width)` from 0 to 255 of the resized image, normalised and padded with 0."""
+        mean_of, std_of = (torch.tensor(values, device=pixels.device).view(1, 3, 1, 1) for values in (mean, std))
+        pixels = (pixels / 255 - mean_of) / std_of
         (height, width), (up, across) = self.resized, self.padded
         return F.pad(pixels, (0, across - width, 0, up - height))
 
@@ -80,5 +85,15 @@ class Transform:
         """Boxes `(..., 4)` likewise."""
         return Frame.fit(*original_size, self.target_length, 1, False).boxes_in(boxes)
 
-    apply_coords_torch = apply_coords
-    apply_boxes_torch = apply_boxes
+    def apply_coords_torch(self, coords: Tensor, original_size: tuple[int, int]) -> Tensor:
+        """`apply_coords` of a tensor, as float32 where its coordinates are integers: they are seldom whole when scaled."""
+        return self.apply_coords(floating(coords), original_size)
+
+    def apply_boxes_torch(self, boxes: Tensor, original_size: tuple[int, int]) -> Tensor:
+        """`apply_boxes` of a tensor, likewise."""
+        return self.apply_boxes(floating(boxes), original_size)
+
+
+def floating(coords: Tensor) -> Tensor:
+    """Coordinates in a floating dtype: their own, or float32."""
+    return coords if coords.is_floating_point() else coords.float()

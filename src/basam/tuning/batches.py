@@ -32,7 +32,6 @@ from basam.tuning.sources import Portion
 
 # What people give, and what the evaluation asks for: boxes, exact and careless, and points.
 MIX = tuple(PromptSpec.parse(text) for text in ("gt-box", "noisy-box", "gt-point", "random-point", "k-points:3+1"))
-MASK_PIXELS = 4  # pixels of a mask a patch side
 # A photograph that turns out to be broken is replaced by the next draw, so often at most.
 REPLACEMENTS = 20
 
@@ -81,8 +80,8 @@ class TuningBatches:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: at least one photograph a step is needed")
-        if sizes.high < geometry.patch:
-            raise ValueError(f"sizes {sizes}: smaller than a patch ({geometry.patch} px)")
+        if sizes.high < geometry.multiple:
+            raise ValueError(f"sizes {sizes}: smaller than the {geometry.multiple} px that the model needs")
         if not mix:
             raise ValueError("no prompt: give at least one kind")
         self.family, self.geometry = family, geometry
@@ -101,16 +100,16 @@ class TuningBatches:
         spec = self.mix[generator.integers(len(self.mix))]
         # One click may mean a part or the whole: then the three masks are trained as well.
         multimask = spec.kind in ("gt-point", "random-point") and bool(generator.random() < 0.5)
-        high, patch = self.sizes.high, self.geometry.patch
-        # Whole patches, as long as there are any in the range: what is padded teaches nothing.
-        low = min(-(-self.sizes.low // patch), high // patch)
-        long_side = min(high, max(patch * int(generator.integers(low, high // patch + 1)), self.sizes.low))
+        high, multiple = self.sizes.high, self.geometry.multiple
+        # Multiples that need no padding, as long as there are any in the range: padding teaches nothing.
+        low = min(-(-self.sizes.low // multiple), high // multiple)
+        long_side = min(high, max(multiple * int(generator.integers(low, high // multiple + 1)), self.sizes.low))
         shares = [self.augment.share(generator) for _ in items]
         frames = []
         for item, share in zip(items, shares, strict=True):
             height, width = cropped(item.height, share), cropped(item.width, share)
-            target = max(patch, min(high, max(height, width))) if self.sizes.native else long_side
-            frames.append(Frame.fit(height, width, target, patch, False))
+            target = max(multiple, min(high, max(height, width))) if self.sizes.native else long_side
+            frames.append(Frame.fit(height, width, target, multiple, False))
         padded = max(frame.padded[0] for frame in frames), max(frame.padded[1] for frame in frames)
         frames = [Frame(frame.resized, frame.resized, padded) for frame in frames]
         return Draw(items, shares, frames, spec, multimask)
@@ -164,7 +163,7 @@ class TuningBatches:
         """`(1, h, w)`: the share of `mask`, of the resized image, in every pixel of the decoder's masks."""
         (height, width), (up, across) = frame.resized, frame.padded
         whole = F.pad(torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32)), (0, across - width, 0, up - height))
-        return F.avg_pool2d(whole[None], self.geometry.patch // MASK_PIXELS)
+        return F.avg_pool2d(whole[None], self.geometry.patch // self.geometry.mask_scale)
 
 
 def together(prompts: Sequence[Prompt]) -> dict[str, Tensor]:

@@ -238,7 +238,12 @@ class WeightAverage:
         """Take in the weights after step `step`, counted from 0."""
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
         present = [self.parameters[name].float() for name in self.averages]
-        torch._foreach_lerp_(list(self.averages.values()), present, weight)
+        lerp = getattr(torch, "_foreach_lerp_", None)  # one call for all tensors, private to torch
+        if lerp is not None:
+            lerp(list(self.averages.values()), present, weight)
+            return
+        for average, value in zip(self.averages.values(), present, strict=True):
+            average.lerp_(value, weight)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

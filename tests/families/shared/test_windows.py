@@ -26,6 +26,31 @@ def test_bands_are_whole_windows_and_only_where_nothing_is_differentiated(monkey
     assert heights == ([20] if grad else [6, 6, 6, 2])
 
 
+def test_a_compiled_graph_does_not_grow_with_the_image(monkeypatch):
+    # Grids of 7 x 7 and 14 x 14, both padded to windows of 3: pieces of 16 tokens would make the second graph longer.
+    monkeypatch.setattr(windows, "BAND_TOKENS", 16)
+    monkeypatch.setattr("basam.families.transformers_sam.modules.MLP_TOKENS", 16)
+    encoder = basam.attach(tiny_sam(64)).vision_encoder
+    nodes = []
+
+    def count(graph, _inputs):
+        nodes.append(len(graph.graph.nodes))
+        return graph.forward
+
+    for side in (112, 224):
+        torch.compiler.reset()
+        with torch.no_grad():
+            torch.compile(encoder, backend=count, fullgraph=True, dynamic=False)(torch.zeros(1, 3, side, side))
+    assert nodes[0] == nodes[1]
+
+
+def test_pieces_are_for_the_cpu_and_without_gradients():
+    with torch.no_grad():
+        assert windows.in_pieces(torch.zeros(1))
+        assert not windows.in_pieces(torch.zeros(1, device="meta"))
+    assert not windows.in_pieces(torch.zeros(1))
+
+
 def test_a_model_in_bands_equals_the_whole(monkeypatch):
     model = basam.attach(tiny_sam(128))
     image = torch.randn(2, 3, 160, 208)

@@ -17,7 +17,6 @@ from basam.evaluation.calibration.choice import Candidate, canonical, choose
 from basam.evaluation.metrics import measure
 from basam.files import read_image
 from basam.method import BiasMode
-from basam.model import attach
 from basam.predict import Predictor
 
 PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
@@ -150,7 +149,7 @@ def calibrate(
         best = max(measured.values(), key=lambda candidate: candidate.mean).mode
     candidates = list(measured.values())
     chosen = choose(candidates)
-    attach(predictor.model, chosen.mode)
+    predictor.mode = chosen.mode
     return Calibration(candidates, chosen, [sample.id for sample in samples], issues)
 
 
@@ -182,7 +181,7 @@ def measure_photo(
     ]
     result = {}
     for mode in modes:
-        attach(predictor.model, mode)
+        predictor.mode = mode
         means = []
         for size in sizes:
             predictor.set_image(image, long_side=size)

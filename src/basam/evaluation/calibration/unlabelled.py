@@ -26,7 +26,6 @@ from basam.evaluation.calibration.capture import Places, recording
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
 from basam.files import ImageError, read_image
 from basam.method import BiasMode
-from basam.model import attach
 from basam.predict import Predictor
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
@@ -124,7 +123,7 @@ def calibrate_unlabelled(
         raise ValueError(f"{len(used)} photographs could be read, at least 2 are needed to choose anything{reasons}")
     candidates = [Candidate(mode, tuple(scores(photo) for photo in table[mode])) for mode in modes]
     chosen = choose(candidates)
-    attach(predictor.model, chosen.mode)
+    predictor.mode = chosen.mode
     layers = predictor.attachment.geometry.global_layers
     return UnlabelledCalibration(candidates, chosen, table, layers, tuple(sizes), used, unreadable)
 
@@ -150,7 +149,7 @@ def measure_photo(
     places = Places(torch.from_numpy(generator.uniform(size=(queries, 2)) * [height, width]), grid)
 
     def attention(mode: BiasMode, size: int) -> list[Tensor]:
-        attach(predictor.model, mode)
+        predictor.mode = mode
         with recording(predictor.model, places, size / trained) as layers:
             predictor.set_image(image, long_side=size)
         return layers

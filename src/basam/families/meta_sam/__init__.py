@@ -79,6 +79,9 @@ class MetaSam(Family):
             output, extra = output[0], {"interm_embeddings": output[1], "hq_token_only": False}
         return output.to(model.mask_decoder.iou_token.weight.dtype), extra
 
+    def embedding(self, features: tuple[Tensor, dict[str, Any]]) -> Tensor:
+        return features[0]
+
     def decode(
         self, model: Any, features: tuple[Tensor, dict[str, Any]], prompts: PromptTensors, *, multimask: bool
     ) -> tuple[Tensor, Tensor]:

@@ -18,8 +18,6 @@ from torch import Tensor, nn
 from basam.families.attachment import Replaced
 from basam.families.shared import AnySizePositions, GridAttention
 
-MASK_PIXELS = 4  # pixels of a mask a patch side
-
 
 class TargetLength(int):
     """`img_size` of an attached encoder: the side of the present square, and the long side that each image is brought to.
@@ -137,18 +135,19 @@ class MetaDecoder(Replaced, nn.Module):
 
 
 class MetaModel(Replaced, nn.Module):
-    """Pads to a multiple of the patch instead of to a square, and takes images of different sizes one by one."""
+    """Pads to what the grid needs instead of to a square, and takes images of different sizes one by one."""
 
     pixel_mean: Tensor
     pixel_std: Tensor
 
     def preprocess(self, x: Tensor) -> Tensor:
-        patch = self.basam.geometry.patch
+        multiple = self.basam.geometry.multiple
         x = (x - self.pixel_mean) / self.pixel_std
-        return F.pad(x, (0, -x.shape[-1] % patch, 0, -x.shape[-2] % patch))
+        return F.pad(x, (0, -x.shape[-1] % multiple, 0, -x.shape[-2] % multiple))
 
     def postprocess_masks(self, masks: Tensor, input_size: tuple[int, ...], original_size: tuple[int, ...]) -> Tensor:
-        height, width = (side // MASK_PIXELS * self.basam.geometry.patch for side in masks.shape[-2:])
+        geometry = self.basam.geometry
+        height, width = (side // geometry.mask_scale * geometry.patch for side in masks.shape[-2:])
         masks = F.interpolate(masks, (height, width), mode="bilinear", align_corners=False)
         masks = masks[..., : input_size[0], : input_size[1]]
         return F.interpolate(masks, original_size, mode="bilinear", align_corners=False)

@@ -15,5 +15,6 @@ from basam.families.shared.vit import GridAttention as GridAttention
 from basam.families.shared.vit import merge_heads as merge_heads
 from basam.families.shared.vit import neck as neck
 from basam.families.shared.windows import by_bands as by_bands
+from basam.families.shared.windows import in_pieces as in_pieces
 from basam.families.shared.windows import join_windows as join_windows
 from basam.families.shared.windows import split_windows as split_windows

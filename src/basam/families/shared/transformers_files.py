@@ -70,8 +70,9 @@ def load(path: Path, model_class: Any = None) -> nn.Module:
     """
     import transformers
 
-    for file in path.glob("pytorch_model*.bin"):
-        checkpoints.read(file)  # says in our words what torch refuses
+    if not any(path.glob("model*.safetensors")):  # which are read, whatever lies beside them
+        for file in path.glob("pytorch_model*.bin"):
+            checkpoints.read(file)  # says in our words what torch refuses
 
     if model_class is None:
         config = read_config(path)

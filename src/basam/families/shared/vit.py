@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -39,8 +40,9 @@ class GridAttention(Replaced, nn.Module):
     def attend(self, q: Tensor, k: Tensor, v: Tensor, height: int, width: int, scale: float, slopes: Tensor | None) -> Tensor:
         if not self.use_rel_pos and slopes is None:
             return F.scaled_dot_product_attention(q, k, v, scale=scale)
-        tables = self.tables(q, height, width)
-        return relative_attention(q, k, v, *tables, None if slopes is None else slopes.to(q), scale)
+        if slopes is not None:
+            slopes = slopes.to(q.device, torch.promote_types(q.dtype, torch.float32))
+        return relative_attention(q, k, v, *self.tables(q, height, width), slopes, scale)
 
     def tables(self, q: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
         """Relative positions along both axes in the dtype of q, `(H, H, d)` and `(W, W, d)`; zeros where there are none."""

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
-from basam.families.base import Family, PromptTensors
+from basam.families.base import Family, PromptTensors, UnsupportedModelError
 from basam.families.shared import transformers_files
 
 
@@ -45,6 +45,14 @@ class TransformersSam(Family):
 
         return replacements(model)
 
+    def check_whole(self, model: nn.Module) -> None:
+        if not hasattr(model, "mask_decoder"):
+            name = type(model).__name__
+            raise UnsupportedModelError(
+                f"{name} is an image encoder without prompt encoder and mask decoder, so it makes no masks: "
+                f"load the whole model ({name.replace('Vision', '')}); basam.attach takes either"
+            )
+
     def encoder(self, model: Any) -> nn.Module:
         return model.vision_encoder
 
@@ -64,6 +72,10 @@ class TransformersSam(Family):
         if hasattr(output, "intermediate_embeddings"):  # SAM-HQ
             features["intermediate_embeddings"] = [layer.to(dtype) for layer in output.intermediate_embeddings]
         return features
+
+    def embedding(self, features: dict[str, Any]) -> Tensor:
+        found: Tensor = features["image_embeddings"]
+        return found
 
     def decode(self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
         # Upstream takes one mask an image: prompts with masks go along the batch, all others along the prompts.

@@ -12,11 +12,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers.models.sam import modeling_sam as sam
 from transformers.models.sam_hq import modeling_sam_hq as sam_hq
-from transformers.utils import output_capturing
 
 from basam.families.attachment import Replaced
 from basam.families.shared import (
@@ -26,12 +24,19 @@ from basam.families.shared import (
     GridAttention,
     SamPrompts,
     by_bands,
+    in_pieces,
     join_windows,
     split_windows,
 )
 
-# Tokens that go through an MLP at one time where nothing is differentiated: what it makes of them stays in the cache.
+# Tokens that go through an MLP at one time, so that its hidden activations stay in the CPU's cache.
 MLP_TOKENS = 1024
+
+
+try:  # of newer releases; earlier ones record by other means
+    from transformers.utils import output_capturing
+except ImportError:
+    output_capturing = None
 
 
 class AnySizePatches(Replaced, nn.Module):
@@ -72,7 +77,7 @@ class CorrectedAttention(GridAttention):
 
 
 class CorrectedLayer(Replaced, nn.Module):
-    """Leaves the windows to the attention, and runs the MLP in pieces where nothing is differentiated."""
+    """Leaves the windows to the attention, and runs the MLP in pieces where `in_pieces` says so."""
 
     layer_norm1: nn.Module
     layer_norm2: nn.Module
@@ -82,7 +87,7 @@ class CorrectedLayer(Replaced, nn.Module):
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         hidden_states = hidden_states + self.attn(self.layer_norm1(hidden_states), window_size=self.window_size)[0]
-        if torch.is_grad_enabled():
+        if not in_pieces(hidden_states):
             return hidden_states + self.mlp(self.layer_norm2(hidden_states))
         tokens = hidden_states.contiguous().flatten(0, 2)
         for piece in tokens.split(MLP_TOKENS):
@@ -135,8 +140,11 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 
 
 def share_recording() -> None:
-    """What a model may record (`output_hidden_states=True`) is registered under its class; ours record the same."""
-    registry: dict[str, Any] = output_capturing._CAN_RECORD_REGISTRY
+    """What a model may record (`output_hidden_states=True`) is registered under its class; ours record the same.
+
+    The registry is private to `transformers`: without it only the recording of intermediate results is lost.
+    """
+    registry: dict[str, Any] = getattr(output_capturing, "_CAN_RECORD_REGISTRY", {})
     for base, replacement in REPLACEMENTS.items():
         recorded = dict.get(registry, str(base))
         if recorded is not None:

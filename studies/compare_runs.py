@@ -2,7 +2,7 @@
 
     basam evaluate coco ROOT --split val2017 --sizes 512 --methods plain,basam --out A
     basam evaluate coco ROOT --split val2017 --sizes 512 --methods basam --mode mode.json --out B
-    python benchmarks/compare_runs.py A:basam B:basam
+    python -m studies.compare_runs A:basam B:basam
 
 Prints, for every size and prompt, the mean IoU over images of both sides, the mean difference of the second and its 95 %
 interval (1.96 standard errors of the paired differences).
