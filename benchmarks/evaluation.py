@@ -41,7 +41,7 @@ def measure(size: int, images: int, workers: int, model: str) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "data"
         write_images(root, images, size)
-        settings = EvaluateSettings("folder", str(root), model=model, sizes=(size,), methods=("plain", "basam"))
+        settings = EvaluateSettings(kind="folder", root=str(root), model=model, sizes=(size,), methods=("plain", "basam"))
         outcome = evaluate(settings, Path(temporary) / "run", workers=workers)
     seconds = outcome.stages.seconds
     whole = sum(seconds.values())

@@ -106,7 +106,7 @@ def summary_of(model: str) -> dict[str, Any]:
     from basam.model import family_of_file, resolve
 
     path = resolve(model)
-    return family_of_file(path).summary(path)
+    return family_of_file(path).summary(path).to_dict()
 
 
 def basam(words: list[str]) -> None:

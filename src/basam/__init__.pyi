@@ -1,3 +1,4 @@
+from basam.errors import BasamError as BasamError
 from basam.families import UnsupportedModelError as UnsupportedModelError
 from basam.files import ImageError as ImageError
 from basam.method import BiasMode as BiasMode

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-import torch
-from torch import Tensor
+from basam.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Scaling = Literal["log", "none"]
 Slopes = Literal["uniform", "geometric", "learned"]
@@ -35,9 +37,9 @@ def length_scale(tokens: int, trained_tokens: int) -> float:
         ValueError: `tokens` below 1, or `trained_tokens` below 2 (ln n0 would be 0).
     """
     if tokens < 1:
-        raise ValueError(f"tokens={tokens}: a grid has at least one token")
+        raise InputError(f"tokens={tokens}: a grid has at least one token")
     if trained_tokens < 2:
-        raise ValueError(f"trained_tokens={trained_tokens}: the trained grid must have at least two tokens")
+        raise InputError(f"trained_tokens={trained_tokens}: the trained grid must have at least two tokens")
     return math.log(tokens) / math.log(trained_tokens)
 
 
@@ -47,8 +49,10 @@ def head_slopes(heads: int, slope: float, kind: Literal["uniform", "geometric"] 
     `uniform` gives every head `slope`; `geometric` gives head h (counted from 1) `slope * 2 ** (-8 h / heads)`, which
     at `slope=1` are the slopes of ALiBi.
     """
+    import torch  # here, so that the command line may read the defaults of `BiasMode` without it
+
     if heads < 1:
-        raise ValueError(f"heads={heads}: at least one head is needed")
+        raise InputError(f"heads={heads}: at least one head is needed")
     if kind == "uniform":
         return torch.full((heads,), float(slope), dtype=torch.float64)
     exponents = torch.arange(1, heads + 1, dtype=torch.float64) * (-8 / heads)
@@ -60,11 +64,13 @@ def distances(side: int) -> Tensor:
 
     The mask's distance is Manhattan: the sum of this along rows and along columns, which is why it is separable.
     """
+    import torch
+
     index = torch.arange(side)
     return (index[:, None] - index[None, :]).abs()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BiasMode:
     """How attention is corrected for the number of tokens. Frozen, hashable, the same for every layer.
 
@@ -105,13 +111,13 @@ class BiasMode:
         for name, hint in get_type_hints(type(self)).items():
             value, allowed = getattr(self, name), get_args(hint)
             if allowed and value not in allowed:
-                raise ValueError(f"{name}={value!r}: allowed are {', '.join(map(repr, allowed))}")
+                raise InputError(f"{name}={value!r}: allowed are {', '.join(map(repr, allowed))}")
         for name, highest in (("strength", 1.0), ("slope", math.inf)):
             value = getattr(self, name)
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not number or not math.isfinite(value) or not 0 <= value <= highest:
                 limit = "at least 0" if math.isinf(highest) else f"0 to {highest:g}"
-                raise ValueError(f"{name}={value!r}: a finite number is needed, {limit}")
+                raise InputError(f"{name}={value!r}: a finite number is needed, {limit}")
 
     @classmethod
     def off(cls) -> BiasMode:
@@ -124,7 +130,7 @@ class BiasMode:
         known = [field.name for field in fields(cls)]
         for key in values:
             if key not in known:
-                raise ValueError(f"unknown field {key!r} of BiasMode: known are {', '.join(known)}")
+                raise InputError(f"unknown field {key!r} of BiasMode: known are {', '.join(known)}")
         return cls(**values)
 
     def factor(self, tokens: int, trained_tokens: int) -> float:
@@ -162,6 +168,6 @@ class BiasMode:
             ValueError: slopes are `learned`; the attachment of the model has them.
         """
         if self.slopes == "learned":
-            raise ValueError("slopes='learned': the attachment of a model has them, not the mode")
+            raise InputError("slopes='learned': the attachment of a model has them, not the mode")
         slope = self.effective_slope(tokens, trained_tokens)
         return head_slopes(heads, slope, self.slopes) if slope else None

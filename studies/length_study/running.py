@@ -41,7 +41,7 @@ class Run:
             "versions": versions(),
         }
         model = load(self.model)
-        described = family_of(model).describe(model)
+        described = family_of(model).describe(model).to_dict()
         if described["trained long side"] != pictures.TRAINED:
             raise ValueError(
                 f"model {self.model!r} was trained at {described['trained long side']} px: {pictures.TRAINED} is needed"

@@ -37,5 +37,5 @@ def test_a_name_is_downloaded_and_its_place_printed(tmp_path, monkeypatch):
 )
 def test_an_unknown_name_is_an_error(name, message):
     result = run(name)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())

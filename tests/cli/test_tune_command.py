@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,28 @@ def test_the_adapter_is_segmented_and_evaluated_with(root: Path, model: Path, tm
     run = json.loads((tmp_path / "evaluated" / "run.json").read_text())
     assert run["settings"]["mode"]["slopes"] == "learned"
     assert run["model"]["slopes"][0] == pytest.approx([3, 3], rel=0.1)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_photographs_that_cannot_be_read_are_reported(root: Path, model: Path, tmp_path: Path, workers: int) -> None:
+    for name in ("photo01", "photo02"):  # one of them at least is trained on; their headers still say their sizes
+        path = root / "images" / f"{name}.png"
+        path.write_bytes(path.read_bytes()[:200])
+    options = ["--sizes", 64, "--steps", 8, "--batch-size", 2, "--validate-every", 8, "--workers", workers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        result = call("--data", f"folder:{root}", "--model", model, *options, "--out", tmp_path / "run")
+    assert result.exit_code == 1, result.output
+    assert re.search(r"image cannot be read \[broken\]: .*photo0[12].png", " ".join(result.output.split()))
+    assert (tmp_path / "run" / "adapter").is_dir()
+
+
+def test_nothing_but_broken_photographs(root: Path, model: Path, tmp_path: Path) -> None:
+    for path in (root / "images").iterdir():
+        path.write_bytes(path.read_bytes()[:200])
+    result = call("--data", f"folder:{root}", "--model", model, "--sizes", 64, "--steps", 2, "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "can be read" in result.output
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ import torch
 import torch.nn.functional as F
 
 import basam
-from basam.families import PromptTensors, efficient_sam
+from basam.families import PromptTensors, count_parameters, efficient_sam
 from basam.families.efficient_sam.encoder import Attention, EfficientSamConfig
 from basam.families.efficient_sam.modules import EfficientSam
 from basam.families.registry import family_of
-from basam.families.shared import count
 from basam.method import distances, length_scale
 from basam.model import family_of_file
 
@@ -60,7 +59,7 @@ def test_it_agrees_with_the_authors_code_plain_and_attached(model, case, check_o
 
 
 def test_summary_and_counts_are_the_published_ones(case):
-    summary = family_of_file(case.file).summary(case.file)
+    summary = family_of_file(case.file).summary(case.file).to_dict()
     assert (summary["architecture"], summary["parameters"], summary["tensors"]) == ("EfficientSAM-Ti", 10_223_204, 278)
     assert summary["global layers"] == list(range(12))
 
@@ -69,7 +68,7 @@ def test_the_larger_one_is_recognised_from_its_tensors():
     with torch.device("meta"):
         state = EfficientSam(EfficientSamConfig(width=384, heads=6, mlp=1536)).state_dict()
     shapes = {key: tuple(value.shape) for key, value in state.items()}
-    assert (len(shapes), count(shapes)) == (278, 26_413_028)
+    assert (len(shapes), count_parameters(shapes)) == (278, 26_413_028)
     assert EfficientSamConfig(**efficient_sam.sizes(shapes)) == EfficientSamConfig(width=384, heads=6, mlp=1536)
 
 

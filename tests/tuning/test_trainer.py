@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from basam.data import Issue
 from basam.tuning import resuming as checkpoints
 from basam.tuning.plan import Plan
 from basam.tuning.resuming import TrainingError
@@ -106,6 +108,43 @@ def test_figures_go_to_tensorboard(tmp_path: Path) -> None:
     (events,) = (tmp_path / "logs").glob("events*")
     log = EventAccumulator(str(events)).Reload()
     assert [event.step for event in log.Scalars("train/loss")] == [1, 2]
+
+
+def test_trackers_are_closed_when_training_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, _ = line.trainer(tmp_path, bad=2, trackers=("tensorboard",))
+    ended: list[str] = []
+    end = one.accelerator.end_training
+    monkeypatch.setattr(one.accelerator, "end_training", lambda: ended.append("ended") or end())  # type: ignore[func-returns-value]
+    with pytest.raises(TrainingError, match="loss is nan"):
+        one.run()
+    assert ended == ["ended"]
+
+
+def test_the_gradient_scaler_of_float16_is_saved_and_restored(tmp_path: Path) -> None:
+    one, _ = line.trainer(tmp_path, steps=4)
+    one.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=512.0)
+    one.accelerator.scaler.scale(torch.zeros(1))  # makes its state
+    one.save()
+    other, _ = line.trainer(tmp_path, steps=4)
+    other.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    other.resume()
+    assert other.accelerator.scaler.state_dict()["scale"] == 512.0
+
+
+def test_what_is_wrong_with_data_is_kept_over_a_stop(tmp_path: Path) -> None:
+    issue = Issue("unreadable-image", "broken.jpg", "truncated")
+
+    class Broken(line.Points):
+        def make(self, step: int, part: int, parts: int) -> Any:
+            return {**super().make(step, part, parts), "issues": [issue] if step == 1 else []}
+
+    def make() -> Trainer:
+        return Trainer(line.Line(), Broken(), Plan(4, 0.1), tmp_path, device="cpu", trackers=(), save_every=2)
+
+    one = make()
+    one.run()
+    assert list(one.issues) == [issue]
+    assert list(make().issues) == [issue]
 
 
 @pytest.mark.parametrize(

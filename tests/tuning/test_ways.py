@@ -11,7 +11,8 @@ import basam
 from basam.families import family_of
 from basam.model import attachment_of, model_fingerprint, write_adapter
 from basam.tuning.accounting import parameter_table, parts_of, total_of
-from basam.tuning.ways import Lora, adapter_of, lora_layers, prepare, slopes_of, tuned_mode
+from basam.tuning.recipe import Lora
+from basam.tuning.ways import adapter_of, lora_layers, prepare, slopes_of, tuned_mode
 from tests.helpers.tiny import tiny_sam
 
 MODE = tuned_mode()

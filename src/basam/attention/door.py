@@ -10,6 +10,7 @@ from torch import Tensor
 
 from basam.attention import cpu_tiles as tiled
 from basam.attention.reference import eager_attention
+from basam.errors import InputError
 
 Backend = Literal["auto", "tiled", "eager"]
 
@@ -45,7 +46,7 @@ def separable_attention(
     if backend == "eager":
         return eager_attention(q, k, v, rows, cols, scale)
     if backend not in ("auto", "tiled"):
-        raise ValueError(f"backend={backend!r}: allowed are 'auto', 'tiled', 'eager'")
+        raise InputError(f"backend={backend!r}: allowed are 'auto', 'tiled', 'eager'")
     if backend == "auto":
         working = tiled.working_dtype(q.dtype)
         if one_call(q, working, (q, k, v, rows, cols)):
@@ -69,14 +70,14 @@ def one_call(q: Tensor, working: torch.dtype, inputs: tuple[Tensor, ...]) -> boo
 def check(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> None:
     shape, dtype = q.shape, q.dtype
     if len(shape) != 4 or not (k.shape == shape == v.shape):
-        raise ValueError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
+        raise InputError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
     if not (k.dtype == dtype == v.dtype and dtype.is_floating_point):
-        raise ValueError(f"q, k and v must have one floating dtype: got {dtype}, {k.dtype}, {v.dtype}")
+        raise InputError(f"q, k and v must have one floating dtype: got {dtype}, {k.dtype}, {v.dtype}")
     if not (rows.shape[:-1] == shape[:-1] == cols.shape[:-1]):
         name, bias = ("cols", cols) if rows.shape[:-1] == shape[:-1] else ("rows", rows)
-        raise ValueError(f"{name} must be (B, heads, N, size) with {tuple(shape[:3])} first: got {tuple(bias.shape)}")
+        raise InputError(f"{name} must be (B, heads, N, size) with {tuple(shape[:3])} first: got {tuple(bias.shape)}")
     if rows.shape[-1] * cols.shape[-1] != shape[2]:
-        raise ValueError(f"a grid of {rows.shape[3]} rows and {cols.shape[3]} columns does not have N={shape[2]} tokens")
+        raise InputError(f"a grid of {rows.shape[3]} rows and {cols.shape[3]} columns does not have N={shape[2]} tokens")
 
 
 class TiledAttention(torch.autograd.Function):

@@ -9,6 +9,7 @@ import typer
 from basam import __version__
 from basam.cli.benchmark import benchmark
 from basam.cli.calibrate import calibrate
+from basam.cli.console import DEBUG, DEBUGGING, say
 from basam.cli.download import download
 from basam.cli.evaluate import evaluate
 from basam.cli.info import info
@@ -23,7 +24,7 @@ app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pret
 
 def print_version(wanted: bool) -> None:
     if wanted:
-        print(f"basam {__version__}")
+        say(f"basam {__version__}")
         raise typer.Exit
 
 
@@ -32,8 +33,15 @@ def root(
     version: Annotated[
         bool | None, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of every error; give it before the command.")
+    ] = False,
 ) -> None:
-    """Segment Anything at the image's own resolution."""
+    """Segment Anything at the image's own resolution.
+
+    Exit status: 0 all done; 1 some files could not be read, the others were done; 2 nothing could be done.
+    """
+    DEBUGGING.on = debug
 
 
 app.command()(segment)

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from basam.cli.options import Device, ModelName
-
-
-def parse_list(option: str, text: str, kind: type, example: str) -> list[Any]:
-    """`512,1024` as numbers above 0, each once; an error names the option and the text."""
-    try:
-        values = [kind(part) for part in text.split(",")]
-    except ValueError:
-        values = []
-    if not values or not all(0 <= value < float("inf") for value in values) or (kind is int and 0 in values):
-        raise typer.BadParameter(f"{text!r}: numbers separated by commas are needed, such as {example}", param_hint=option)
-    return list(dict.fromkeys(values))
+from basam.cli import console
+from basam.cli.console import one_line_errors
+from basam.cli.options import Device, ModelName, parse_list
 
 
 def calibrate(
@@ -58,22 +49,16 @@ def calibrate(
     long_sides = parse_list("--sizes", sizes, int, "512,1024")
     slope_values = parse_list("--slopes", slopes, float, "0,0.1") if slopes is not None else None
 
-    from rich.console import Console
+    with one_line_errors(max(long_sides)):
+        from basam.cli.calibrate_work import CalibrationJob
 
-    from basam.cli.calibrate_work import CalibrationJob
-
-    errors = Console(stderr=True)
-    try:
-        job = CalibrationJob(model, device, long_sides, seed, out, errors)
+        job = CalibrationJob(model, device, long_sides, seed, out)
         if unlabelled is not None:
             whole = job.without_masks(unlabelled, slope_values, count or 16, plot or out.with_suffix(".png"))
         else:
             assert kind is not None
             assert root is not None
             whole = job.with_masks(kind, root, split, count or 30, test_split)
-    except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
-        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
-    typer.echo(f"wrote {out}")
+    console.say(f"wrote {out}")
     if not whole:
-        raise typer.Exit(1)
+        raise typer.Exit(console.SOME_FAILED)

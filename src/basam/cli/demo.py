@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from basam.cli.console import say
 from basam.files import overlay, require, write_image, write_mask
 from basam.predict import Predictor
 
@@ -14,11 +16,11 @@ from basam.predict import Predictor
 PHOTOS = {"astronaut": (150, 15, 300, 190), "chelsea": (100, 10, 390, 260)}
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photo", choices=sorted(PHOTOS), default="astronaut")
     parser.add_argument("--out", type=Path, default=Path("out/demo"))
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     data = require("skimage.data", "demo")
     photo = np.asarray(getattr(data, options.photo)())
     box = PHOTOS[options.photo]
@@ -32,13 +34,13 @@ def main() -> None:
     write_mask(mask_file, masks[0])
     write_image(overlay_file, overlay(photo, masks))
     height, width = photo.shape[:2]
-    print(f"photo    {options.photo} (scikit-image), {width} x {height} px, box {box}")
-    print(
-        f"tokens   {attachment.tokens}, {attachment.tokens / attachment.geometry.trained_tokens:.2f} times the trained number; "
-        f"lambda {attachment.factor:.3f}"
+    times = attachment.tokens / attachment.geometry.trained_tokens
+    say(
+        f"photo    {options.photo} (scikit-image), {width} x {height} px, box {box}",
+        f"tokens   {attachment.tokens}, {times:.2f} times the trained number; lambda {attachment.factor:.3f}",
+        f"mask     {mask_file} ({masks[0].mean():.0%} of the photo, predicted IoU {scores[0]:.2f})",
+        f"overlay  {overlay_file}",
     )
-    print(f"mask     {mask_file} ({masks[0].mean():.0%} of the photo, predicted IoU {scores[0]:.2f})")
-    print(f"overlay  {overlay_file}")
 
 
 if __name__ == "__main__":

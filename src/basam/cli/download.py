@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
+
+from basam.cli import console
+from basam.cli.console import Bars, one_line_errors
 
 
 def download(
@@ -15,52 +19,16 @@ def download(
     known: Annotated[bool, typer.Option("--list", help="Print the published files that are known by name.")] = False,
 ) -> None:
     """Download models into the cache, where `basam.load` finds them."""
-    from rich.console import Console
-
-    from basam.model import PUBLISHED, published
+    from basam.model import PUBLISHED, published, resolve
 
     if known or not names:
-        for name, entry in PUBLISHED.items():
-            typer.echo(f"{name}  {entry.url}")
+        console.say(*(f"{name}  {entry.url}" for name, entry in PUBLISHED.items()))
         return
-    console = Console(stderr=True)
     for name in names:
-        try:
+        with one_line_errors():
             if name in PUBLISHED:
-                with DownloadBar(console, name) as bar:
-                    path = published(name, bar.show)
+                with Bars("bytes") as bars:
+                    path = published(name, partial(bars.show, name))
             else:
-                from basam.model import resolve
-
                 path = resolve(name)  # huggingface_hub draws its own bars
-        except OSError as error:  # not found, or no connection
-            console.print(f"error: {error}", style="red", markup=False)
-            raise typer.Exit(1) from error
-        typer.echo(path)
-
-
-class DownloadBar:
-    """A progress bar of one file."""
-
-    def __init__(self, console: object, name: str) -> None:
-        from rich import progress
-
-        columns = (
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
-            progress.DownloadColumn(),
-            progress.TransferSpeedColumn(),
-            progress.TimeRemainingColumn(),
-        )
-        self.progress = progress.Progress(*columns, console=console)  # type: ignore[arg-type]
-        self.task = self.progress.add_task(name, total=None)
-
-    def __enter__(self) -> DownloadBar:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self.progress.stop()
-
-    def show(self, done: int, whole: int | None) -> None:
-        self.progress.update(self.task, completed=done, total=whole)
+        console.say(path)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from basam.cli import console
+from basam.cli.console import Bars, command_words, one_line_errors
 from basam.cli.options import (
     AdapterName,
     Device,
@@ -17,38 +18,51 @@ from basam.cli.options import (
     MetricWorkers,
     ModelName,
     PromptSeed,
+    join,
     parse_sizes,
     split_names,
 )
+from basam.data import PromptSpec
+from basam.evaluation import EvaluateSettings
+
+if TYPE_CHECKING:
+    from basam.data import Issues
+
+# Columns of the table on the terminal, which is narrow; the rest is in summary.csv.
+SHOWN = ("ap", "s_measure", "weighted_f", "f_max", "mae", "iou", "boundary_iou", "hce")
 
 
 def evaluate(
     kind: Annotated[str, typer.Argument(help="dis5k, duts, isic, cod10k, camouflage, coco or folder.", show_default=False)],
     root: Annotated[Path, typer.Argument(help="Its folder, as downloaded.", show_default=False)],
-    split: Annotated[str | None, typer.Option(help="Such as DIS-TE1 or val2017.", show_default="the test split")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Such as DIS-TE1 or val2017.", show_default="the test split")
+    ] = EvaluateSettings.split,
     images: Annotated[str | None, typer.Option(help="For 'folder': images below ROOT.", show_default=False)] = None,
     masks: Annotated[str | None, typer.Option(help="For 'folder': masks below ROOT.", show_default=False)] = None,
-    model: ModelName = "nano",
-    adapter: AdapterName = None,
-    sizes: LongSides = "native",
+    model: ModelName = EvaluateSettings.model,
+    adapter: AdapterName = EvaluateSettings.adapter,
+    sizes: LongSides = join(EvaluateSettings.sizes),
     methods: Annotated[
         str, typer.Option(help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected.")
-    ] = "resize,plain,basam",
+    ] = join(EvaluateSettings.methods),
     mode: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A mode.json for basam.", show_default="the adapter's, or BiasMode()")
     ] = None,
     prompts: Annotated[
         str, typer.Option(help="gt-box, noisy-box[:SHARE], gt-point, random-point, k-points:P[+N], none.")
-    ] = "gt-box",
+    ] = join(EvaluateSettings.prompts),
     detections: Annotated[
         Path | None, typer.Option(metavar="FILE", help="COCO: results JSON of a detector, as boxes.", show_default=False)
     ] = None,
     metrics: Annotated[str | None, typer.Option(help="Such as iou,mae.", show_default="those of the data set")] = None,
-    limit: Limit = None,
-    seed: PromptSeed = 0,
-    multimask: Annotated[bool, typer.Option("--multimask", help="Take the mask of three with the best score.")] = False,
-    dtype: EncoderDtype = "float32",
-    device: Device = "cpu",
+    limit: Limit = EvaluateSettings.limit,
+    seed: PromptSeed = EvaluateSettings.seed,
+    multimask: Annotated[
+        bool, typer.Option("--multimask", help="Take the mask of three with the best score.")
+    ] = EvaluateSettings.multimask,
+    dtype: EncoderDtype = EvaluateSettings.dtype,
+    device: Device = EvaluateSettings.device,
     workers: MetricWorkers = None,
     out: Annotated[Path, typer.Option(help="Run folder; a run in it goes on.")] = Path("runs/evaluate"),
 ) -> None:
@@ -63,26 +77,18 @@ def evaluate(
         "metrics": () if metrics is None else split_names("--metrics", metrics),
     }
     prompt_names = split_names("--prompts", prompts)
-
-    from rich.console import Console
-
-    from basam.cli.evaluate_view import RunBar, show
-
-    errors = Console(stderr=True)
-    try:
-        from basam.data import PromptSpec
-        from basam.evaluation import EvaluateSettings
+    with one_line_errors():
         from basam.evaluation import evaluate as run
         from basam.model import read_mode
 
         settings = EvaluateSettings(
-            kind,
-            str(root),
-            split,
-            images,
-            masks,
-            model,
-            adapter,
+            kind=kind,
+            root=str(root),
+            split=split,
+            images=images,
+            masks=masks,
+            model=model,
+            adapter=adapter,
             mode=None if mode is None else read_mode(mode),
             prompts=tuple(PromptSpec.parse(name) for name in prompt_names),
             detections=None if detections is None else str(detections),
@@ -93,13 +99,33 @@ def evaluate(
             device=device,
             **chosen,
         )
-        with RunBar(errors) as bar:
-            outcome = run(settings, out, workers=workers, command=["basam", *sys.argv[1:]], progress=bar.show)
-    except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
-        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
+        with Bars("images") as bars:
+
+            def progress(done: int, whole: int) -> None:
+                bars.show("images", done, whole)
+
+            outcome = run(settings, out, workers=workers, command=command_words(), progress=progress)
     if outcome.summary is None or outcome.issues is None:
         return  # another process reports
-    show(outcome.summary, outcome.issues, outcome.folder, Console(), errors)
+    show(outcome.summary, outcome.issues, outcome.folder)
     if outcome.issues.broken:
-        raise typer.Exit(1)
+        raise typer.Exit(console.SOME_FAILED)
+
+
+def show(summary: dict[str, Any], issues: Issues, folder: Path) -> None:
+    """The table of a run, the problems of its data and where the report is."""
+    from basam.evaluation.metrics import COLUMNS
+
+    rows = summary["rows"]
+    columns = [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
+    names = ("prompt", "method", "size", "objects", *(COLUMNS[column].title for column in columns))
+    table = console.new_table(names, title=f"{summary['data']}, {summary['images']} images", texts=names[:2])
+    for row in rows:
+        figures = ["-" if row.get(name) is None else f"{row[name]:.3f}" for name in columns]
+        table.add_row(row["prompt"], row["method"], str(row["size"]), str(row["count"]), *figures)
+    console.show(table)
+    if summary["stand-in"]:
+        console.note("stand-in data: these are no figures of the data set whose layout it has")
+    console.note(*issues.lines())
+    console.failure(*(f"left out: {issue}" for issue in issues.broken))
+    console.say(folder / "report.html")

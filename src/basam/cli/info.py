@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from basam.cli import console
+from basam.cli.console import one_line_errors
+from basam.method import BiasMode
 
-def info(model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder or file, or a hub name.")] = "nano") -> None:
+if TYPE_CHECKING:
+    from basam.families import Geometry
+
+
+def info(
+    model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder or file, or a hub name.")] = "nano",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False,
+) -> None:
     """Print the family, trained grid and global layers of a model, and what attaching changes."""
-    from rich.console import Console
-    from rich.table import Table
+    with one_line_errors():
+        from basam.model import family_of_file, resolve
 
-    from basam.method import BiasMode
-    from basam.model import family_of_file, resolve
-
-    try:
         path = resolve(model)
         family = family_of_file(path)
         summary = family.summary(path)
-    except (OSError, ValueError, TypeError) as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
-    table = Table(box=None, show_header=False, pad_edge=False)
-    tokens, side = summary["trained tokens"], summary["trained long side"]
-    mode = BiasMode()
+    found: dict[str, Any] = {"file": str(path), "family": family.name, **summary.to_dict()}
+    if as_json:
+        console.say(json.dumps(found, indent=2))
+        return
+    table = console.new_table(("", " "), texts=("", " "), header=False)
+    for name, value in {**found, **attaching(summary.geometry, BiasMode())}.items():
+        table.add_row(name, str(value))
+    console.show(table)
+
+
+def attaching(geometry: Geometry, mode: BiasMode) -> dict[str, str]:
+    """What `attach` does to a model, in words and figures."""
+    tokens, side = geometry.trained_tokens, geometry.image_size
 
     def at_sizes(value: Callable[[int, int], float]) -> str:
         return ", ".join(f"{value(scale**2 * tokens, tokens):.3f} at {scale * side} px" for scale in (1, 2, 4))
 
-    layers = f"{len(summary['global layers'])} of {summary['layers']} layers" if summary["global layers"] else "no layer"
-    attaching = {
+    layers = f"{len(geometry.global_layers)} of {geometry.layers} layers" if geometry.global_layers else "no layer"
+    return {
         "attaching": f"corrects attention over the whole grid ({layers})",
         "q.k times": at_sizes(mode.factor),
-        "mask, a patch": at_sizes(mode.effective_slope),
+        "mask, per patch": at_sizes(mode.effective_slope),
         "": "lets positions, prompts and padding follow the image; parameters keep names and values",
     }
-    for name, value in {"file": str(path), "family": family.name, **summary, **attaching}.items():
-        table.add_row(f"[bold]{name}[/bold]", str(value))
-    Console().print(table)

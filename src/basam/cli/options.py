@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,11 +15,16 @@ MaxSide = Annotated[int, typer.Option(min=1, help="Longest side that 'native' ke
 Limit = Annotated[int | None, typer.Option(min=1, help="That many images, evenly spaced.", show_default="all")]
 PromptSeed = Annotated[int, typer.Option(help="Of random prompts.")]
 EncoderDtype = Annotated[str, typer.Option(help="Of the image encoder: float32, bfloat16 or float16.")]
-Device = Annotated[str, typer.Option(help="For example cpu, cuda or cuda:1.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 MetricWorkers = Annotated[
     int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")
 ]
 ModeFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)]
+
+
+def join(values: Iterable[object]) -> str:
+    """Values of a setting as one writes them on the command line: `a,b`."""
+    return ",".join(map(str, values))
 
 
 def split_names(option: str, text: str) -> tuple[str, ...]:
@@ -37,3 +43,14 @@ def parse_sizes(text: str) -> tuple[int | str, ...]:
             raise typer.BadParameter(f"{part!r}: 'native' or a number of pixels is needed", param_hint="--sizes")
         sizes.append(part if part == "native" else int(part))
     return tuple(sizes)
+
+
+def parse_list(option: str, text: str, kind: type, example: str) -> list[Any]:
+    """`512,1024` as numbers above 0, each once; an error names the option and the text."""
+    try:
+        values = [kind(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(0 <= value < float("inf") for value in values) or (kind is int and 0 in values):
+        raise typer.BadParameter(f"{text!r}: numbers separated by commas are needed, such as {example}", param_hint=option)
+    return list(dict.fromkeys(values))

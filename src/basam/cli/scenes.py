@@ -9,6 +9,10 @@ from typing import Annotated
 
 import typer
 
+from basam.cli import console
+from basam.cli.console import Bars, one_line_errors
+from basam.errors import FileError, InputError
+
 
 def scenes(
     out: Annotated[
@@ -29,43 +33,31 @@ def scenes(
     """Generated scenes with exact masks at any size, laid out as DIS5K, DUTS, ISIC 2017, COD10K or COCO."""
     if (out is None) == (sheet is None):
         raise typer.BadParameter("give --out DIR for a data set or --sheet FILE for a contact sheet")
-    try:
-        if sheet is not None:
-            _sheet(sheet, domain, count, size, seed)
-        elif out is not None:
-            _data_set(out, domain, count, size, seed, split, workers or os.cpu_count() or 1)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    except BrokenExecutor as error:
-        typer.echo("Error: a worker process was ended, perhaps for lack of memory; run again with fewer --workers", err=True)
-        raise typer.Exit(1) from error
-    except OSError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(1) from error
+    with one_line_errors(size, "--size"):
+        try:
+            if sheet is not None:
+                _sheet(sheet, domain, count, size, seed)
+            elif out is not None:
+                _data_set(out, domain, count, size, seed, split, workers or os.cpu_count() or 1)
+        except BrokenExecutor as error:
+            raise FileError("a worker process was ended, perhaps for lack of memory; run again with fewer --workers") from error
 
 
 def _sheet(path: Path, domain: str | None, count: int, size: int, seed: int) -> None:
     from basam.scenes import DOMAINS, write_sheet
 
     write_sheet(path, (domain,) if domain else DOMAINS, count, size, seed)
-    typer.echo(f"wrote {path}")
+    console.say(f"wrote {path}")
 
 
 def _data_set(out: Path, domain: str | None, count: int, size: int, seed: int, split: str, workers: int) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from basam.scenes import DATA_SETS, folders_of, write_scenes
 
     if domain is None:
-        raise ValueError(f"give --domain: {', '.join(DATA_SETS)}")
+        raise InputError(f"give --domain: {', '.join(DATA_SETS)}")
     folders = folders_of(domain, split)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(f"{domain} {folders.split}", total=count)
-        written, kept = write_scenes(
-            out, domain, count, size, seed, split, workers, lambda done: bar.update(task, completed=done)
-        )
-    typer.echo(
-        f"wrote {written} scenes of {size} px to {out / folders.images}" + (f", kept {kept} already there" if kept else "")
-    )
+    with Bars() as bars:
+        label = f"{domain} {folders.split}"
+        written, kept = write_scenes(out, domain, count, size, seed, split, workers, lambda done: bars.show(label, done, count))
+    already = f", kept {kept} already there" if kept else ""
+    console.say(f"wrote {written} scenes of {size} px to {out / folders.images}{already}")

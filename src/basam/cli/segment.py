@@ -11,7 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
+from basam.cli import console
+from basam.cli.console import one_line_errors
 from basam.cli.options import AdapterName, Device, MaxSide, ModeFile, ModelName
+from basam.method import BiasMode
+from basam.predict import MAX_SIDE
 
 
 class Positions(str, Enum):
@@ -50,24 +54,14 @@ def parse_long_side(text: str) -> int | None:
     return int(text)
 
 
-def parse_mode(plain: bool, switches: dict[str, Any], mode_file: Path | None, adapter: str | None) -> Any:
-    """The mode that was asked for; None: that of the adapter."""
-    from basam.method import BiasMode
-    from basam.model import read_mode
-
+def check_mode_switches(plain: bool, switches: dict[str, Any], mode_file: Path | None) -> dict[str, Any]:
+    """The fields of a mode that were given, as `dataclasses.replace` takes them."""
     changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
     if plain and (changes or mode_file is not None):
         raise typer.BadParameter(
             "plain SAM takes no --strength, --scaling, --slope, --positions or --mode", param_hint="--plain"
         )
-    if plain:
-        return BiasMode.off()
-    if adapter is not None and not changes and mode_file is None:
-        return None
-    try:
-        return replace(BiasMode() if mode_file is None else read_mode(mode_file), **changes)
-    except (ValueError, OSError) as error:
-        raise typer.BadParameter(str(error)) from error
+    return changes
 
 
 def segment(
@@ -84,7 +78,7 @@ def segment(
     model: ModelName = "nano",
     adapter: AdapterName = None,
     long_side: Annotated[str, typer.Option(metavar="native|N", help="Resize so that the long side has N pixels.")] = "native",
-    max_side: MaxSide = 4096,
+    max_side: MaxSide = MAX_SIDE,
     plain: Annotated[bool, typer.Option("--plain", help="SAM without the correction, for comparison.")] = False,
     scaling: Annotated[
         Scaling | None, typer.Option(help="Whether q.k is scaled by lambda = ln n / ln n0.", show_default=False)
@@ -107,45 +101,36 @@ def segment(
     """Segment photographs at their own resolution.
 
     Without a prompt the whole photo is the box. For every photo OUT gets NAME_mask.png (several boxes: NAME_mask_0.png, ...)
-    and NAME_overlay.jpg. A photo that cannot be read is named, the others go on, and the exit status is 1.
+    and NAME_overlay.jpg. A photo that cannot be read is named, the others go on, and the exit status is 1 (2 where
+    none could be read).
     """
     points = [parse_numbers("--point", text, (2, 3)) for text in point or []]
     boxes = [parse_numbers("--box", text, (4,)) for text in box or []]
     side = parse_long_side(long_side)
     if points and len(boxes) > 1:
         raise typer.BadParameter("points go with one box or none", param_hint="--point")
-    correction = parse_mode(
-        plain, {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions}, mode, adapter
-    )
+    switches = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions}
+    changes = check_mode_switches(plain, switches, mode)
+    with one_line_errors(side, "--long-side"):
+        import torch
 
-    import torch
-    from rich.console import Console
-
-    from basam.cli.segment_work import SegmentJob, check_folder, run, table
-
-    errors = Console(stderr=True)
-    try:
-        check_folder(out)
+        from basam.cli.segment_work import SegmentJob, check_folder, run, table
+        from basam.model import read_mode
         from basam.predict import Predictor
 
+        check_folder(out)
+        given = BiasMode.off() if plain else None if mode is None else read_mode(mode)
         predictor = Predictor.from_pretrained(
-            model,
-            correction,
-            adapter=adapter,
-            dtype=getattr(torch, dtype.value),
-            device=torch.device(device),
-            max_side=max_side,
+            model, given, adapter=adapter, dtype=getattr(torch, dtype.value), device=device, max_side=max_side
         )
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        errors.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
-    rows, failures = run(SegmentJob(predictor, points, boxes, side, out), photos, errors)
+        # A switch changes its own field of the mode in force: that of --mode, of the adapter or of the model.
+        predictor.mode = replace(predictor.mode, **changes)
+        rows, failures = run(SegmentJob(predictor, points, boxes, side, out), photos)
     if as_json:
         json.dump(rows + failures, sys.stdout, indent=2)
         print()
     elif rows:
-        Console().print(table(rows))
-    for failure in failures:
-        errors.print(f"[red]failed:[/red] {failure['photo']}: {failure['error']}", highlight=False, soft_wrap=True)
+        console.show(table(rows))
+    console.failure(*(f"failed: {failure['photo']}: {failure['error']}" for failure in failures))
     if failures:
-        raise typer.Exit(1)
+        raise typer.Exit(console.SOME_FAILED if rows else console.NOTHING_DONE)

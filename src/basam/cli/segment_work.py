@@ -7,15 +7,16 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
+from basam.cli.console import DEBUGGING, Bars, is_out_of_memory, memory_line, new_table, note
+from basam.errors import BasamError, FileError
 from basam.families import Attachment
 from basam.files import overlay, read_image, write_image, write_mask
 from basam.predict import Predictor
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ def check_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"cannot make the output folder {out}: {error.strerror}") from error
+        raise FileError(f"cannot make the output folder {out}: {error.strerror}") from error
     if not os.access(out, os.W_OK | os.X_OK):
-        raise OSError(f"cannot write to the output folder {out}: permission denied")
+        raise FileError(f"cannot write to the output folder {out}: permission denied")
 
 
 def name_stems(photos: list[Path]) -> list[str]:
@@ -53,24 +54,26 @@ def name_stems(photos: list[Path]) -> list[str]:
     return names
 
 
-def run(job: SegmentJob, photos: list[Path], console: Console) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def run(job: SegmentJob, photos: list[Path]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the photos that worked and of those that failed."""
     rows: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=len(photos) < 2) as progress:
-        task = progress.add_task("photos", total=len(photos))
-        for photo, stem in zip(photos, name_stems(photos), strict=True):
-            progress.update(task, description=photo.name)
+    with Bars(shown=len(photos) > 1) as bars:
+        for done, (photo, stem) in enumerate(zip(photos, name_stems(photos), strict=True), start=1):
             try:
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always", UserWarning)
                     rows += segment_photo(job, photo, stem)
                 for warning in caught:
-                    console.print(f"[yellow]note:[/yellow] {photo}: {warning.message}", highlight=False, soft_wrap=True)
-            except (OSError, ValueError, MemoryError, RuntimeError) as error:
-                failures.append({"photo": str(photo), "error": str(error)})
-            progress.advance(task)
+                    note(f"note: {photo}: {warning.message}")
+            except (BasamError, OSError, MemoryError, RuntimeError) as error:
+                memory = is_out_of_memory(error)
+                if DEBUGGING.on or not (memory or isinstance(error, (BasamError, OSError))):
+                    raise
+                failures.append(
+                    {"photo": str(photo), "error": memory_line(job.long_side, "--long-side") if memory else str(error)}
+                )
+            bars.show("photos", done, len(photos))
     return rows, failures
 
 
@@ -125,10 +128,8 @@ def slope_in_force(attachment: Attachment) -> float | None:
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
-    out = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("photo", "size", "tokens", "/\ntrained", "lambda", "slope", "seconds", "predicted\nIoU", "mask"):
-        text = name in ("photo", "mask")
-        out.add_column(name, justify="left" if text else "right", overflow="fold", no_wrap=not text)
+    names = ("photo", "size", "tokens", "/\ntrained", "lambda", "slope", "seconds", "predicted\nIoU", "mask")
+    out = new_table(names, texts=("photo", "mask"))
     for row in rows:
         out.add_row(
             Path(row["photo"]).name,

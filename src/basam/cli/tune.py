@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from basam.cli.options import MaxSide, ModelName, split_names
+from basam.cli import console
+from basam.cli.console import command_words, one_line_errors
+from basam.cli.options import Device, MaxSide, ModelName, join, parse_list, split_names
+from basam.data import PromptSpec
+from basam.tuning import Lora, TuneLoss, TuneSettings
 
 
 def tune(
@@ -20,8 +23,8 @@ def tune(
         list[str] | None,
         typer.Option(metavar="KIND:ROOT[:SPLIT]", help="What to choose on, instead of a part of --data. Repeatable."),
     ] = None,
-    model: ModelName = "nano",
-    way: Annotated[str, typer.Option("--tune", help="What is trained: bias, decoder, lora or full.")] = "decoder",
+    model: ModelName = TuneSettings.model,
+    way: Annotated[str, typer.Option("--tune", help="What is trained: bias, decoder, lora or full.")] = TuneSettings.way,
     sizes: Annotated[
         str | None,
         typer.Option(
@@ -29,36 +32,44 @@ def tune(
             help="Long sides in pixels, one drawn for each step.",
             show_default="trained size to twice that",
         ),
-    ] = None,
-    max_side: MaxSide = 4096,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1000,
-    batch_size: Annotated[int, typer.Option(min=1, help="Photographs a step, of all processes together.")] = 4,
-    accumulate: Annotated[int, typer.Option(min=1, help="Parts of a batch, one after the other, to save memory.")] = 1,
-    rate: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="by --tune")] = None,
-    slope_rate: Annotated[float, typer.Option(help="That of the slopes.")] = 1e-2,
-    slope: Annotated[float, typer.Option(help="What slopes start from, in logits a patch.")] = 0.01,
-    rank: Annotated[int, typer.Option(min=1, help="Of LoRA.")] = 8,
-    prompts: Annotated[
-        str, typer.Option(help="Drawn from at each step; as for basam evaluate.")
-    ] = "gt-box,noisy-box,gt-point,random-point,k-points:3+1",
+    ] = TuneSettings.sizes,
+    max_side: MaxSide = TuneSettings.max_side,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = TuneSettings.steps,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Photographs a step, of all processes together.")
+    ] = TuneSettings.batch_size,
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="Parts of a batch, one after the other, to save memory.")
+    ] = TuneSettings.accumulate,
+    rate: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="by --tune")] = TuneSettings.rate,
+    slope_rate: Annotated[float, typer.Option(help="That of the slopes.")] = TuneSettings.slope_rate,
+    slope: Annotated[float, typer.Option(help="What slopes start from, in logits per patch.")] = TuneSettings.slope,
+    rank: Annotated[int, typer.Option(min=1, help="Of LoRA.")] = Lora.rank,
+    prompts: Annotated[str, typer.Option(help="Drawn from at each step; as for basam evaluate.")] = join(TuneSettings.prompts),
     sampling: Annotated[
         str, typer.Option(help="balanced: every data set equally often; proportional: every photograph.")
-    ] = "balanced",
-    augment: Annotated[bool, typer.Option(help="Flip, crop and recolour.")] = True,
-    boundary: Annotated[float, typer.Option(min=0, help="How much more pixels at edges count.")] = 0.0,
-    ema: Annotated[float, typer.Option(help="Decay of the average of weights that is kept.")] = 0.99,
-    precision: Annotated[str, typer.Option(help="no, bf16 or fp16, of the image encoder.")] = "no",
-    checkpointing: Annotated[bool, typer.Option(help="Compute layers anew in the backward pass, to save memory.")] = True,
+    ] = TuneSettings.sampling,
+    augment: Annotated[bool, typer.Option(help="Flip, crop and recolour.")] = TuneSettings.augment,
+    boundary: Annotated[float, typer.Option(min=0, help="How much more pixels at edges count.")] = TuneLoss.boundary,
+    ema: Annotated[float, typer.Option(help="Decay of the average of weights that is kept.")] = TuneSettings.ema,
+    precision: Annotated[str, typer.Option(help="no, bf16 or fp16, of the image encoder.")] = TuneSettings.precision,
+    checkpointing: Annotated[
+        bool, typer.Option(help="Activation checkpointing: less memory, more time.")
+    ] = TuneSettings.checkpointing,
     mode: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A mode.json; its slopes become learned ones.", show_default=False)
     ] = None,
-    validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations and checkpoints.")] = 100,
-    validate_count: Annotated[int, typer.Option(min=1, help="Photographs of each data set to validate on.")] = 16,
+    validate_every: Annotated[
+        int, typer.Option(min=1, help="Steps between validations and checkpoints.")
+    ] = TuneSettings.validate_every,
+    validate_count: Annotated[
+        int, typer.Option(min=1, help="Photographs of each data set to validate on.")
+    ] = TuneSettings.validate_count,
     validate_sizes: Annotated[
         str | None, typer.Option(metavar="N,N", help="Long sides to validate at.", show_default="both ends of --sizes")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, or cuda for what accelerate finds.")] = "cpu",
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = TuneSettings.seed,
+    device: Device = "cpu",
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare photographs beside the model.")] = 0,
     tracker: Annotated[str, typer.Option(help="Any that accelerate knows, or none.")] = "tensorboard",
     merge: Annotated[
@@ -71,75 +82,57 @@ def tune(
     The base stays as it is: load both with basam.load(MODEL, adapter="OUT/adapter"). Stopped at any moment and started
     again, the run goes on along the same curve. Several processes or machines: torchrun --nproc-per-node N -m basam tune ...
     """
-    chosen: dict[str, Any] = {"prompts": split_names("--prompts", prompts)}
-    if validate_sizes is not None:
-        from basam.cli.calibrate import parse_list
-
-        chosen["validate_sizes"] = tuple(parse_list("--validate-sizes", validate_sizes, int, "512,1024"))
-
-    from rich.console import Console
-
-    errors = Console(stderr=True)
+    names = split_names("--prompts", prompts)
     is_main = os.environ.get("RANK", "0") == "0"
-    try:
-        from basam.data import PromptSpec
+    with one_line_errors():
         from basam.model import read_mode
-        from basam.tuning import Lora, TuneLoss, TuneSettings, Tuning, parameter_table
+        from basam.tuning import Tuning, parameter_table
         from basam.tuning import merge as merge_into
 
-        chosen["prompts"] = tuple(PromptSpec.parse(name) for name in chosen["prompts"])
         settings = TuneSettings(
-            tuple(data),
-            tuple(validation or ()),
-            model,
-            way,
-            sizes,
-            max_side,
-            steps,
-            batch_size,
-            rate,
-            slope_rate,
-            accumulate,
-            checkpointing,
-            precision,
+            data=tuple(data),
+            validation=tuple(validation or ()),
+            model=model,
+            way=way,
+            sizes=sizes,
+            max_side=max_side,
+            steps=steps,
+            batch_size=batch_size,
+            rate=rate,
+            slope_rate=slope_rate,
+            accumulate=accumulate,
+            checkpointing=checkpointing,
+            precision=precision,
+            prompts=tuple(PromptSpec.parse(name) for name in names),
             sampling=sampling,
             augment=augment,
             loss=TuneLoss(boundary=boundary),
             ema=ema,
-            lora=Lora(rank),
+            lora=Lora(rank=rank),
             slope=slope,
             mode=None if mode is None else read_mode(mode),
             validate_every=validate_every,
             validate_count=validate_count,
+            validate_sizes=()
+            if validate_sizes is None
+            else tuple(parse_list("--validate-sizes", validate_sizes, int, "512,1024")),
             seed=seed,
-            **chosen,
         )
-
-        def tell(text: str) -> None:
-            errors.print(text, markup=False, highlight=False, soft_wrap=True)
-
+        trackers = () if tracker == "none" else (tracker,)
         tuning = Tuning(
-            settings,
-            out,
-            command=["basam", *sys.argv[1:]],
-            device=device,
-            workers=workers,
-            trackers=() if tracker == "none" else (tracker,),
-            tell=tell,
+            settings, out, command=command_words(), device=device, workers=workers, trackers=trackers, tell=console.tell
         )
         if is_main:
-            Console().print(parameter_table(tuning.parts, f"{model}, --tune {way}"))
+            console.show(parameter_table(tuning.parts, f"{model}, --tune {way}"))
         outcome = tuning.run()
         if merge is not None and outcome.is_main:
             merge_into(settings, outcome.adapter, merge)
-    except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
-        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
     if not outcome.is_main:
         return
-    for line in outcome.issues.lines():
-        errors.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    console.note(*outcome.issues.lines())
     first, best = outcome.scores.scores[0], outcome.scores.best
-    typer.echo(f"IoU {first.mean:.4f} before, {best.mean:.4f} at step {best.step}; wrote {outcome.adapter}")
+    console.say(f"IoU {first.mean:.4f} before, {best.mean:.4f} at step {best.step}; wrote {outcome.adapter}")
     if merge is not None:
-        typer.echo(f"wrote {merge}")
+        console.say(f"wrote {merge}")
+    if outcome.issues.broken:
+        raise typer.Exit(console.SOME_FAILED)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from basam.errors import BasamError, InputError
+
 Policy = Literal["broken", "left out", "read", "ignored"]
 
 
@@ -55,7 +57,7 @@ class Issue:
 
     def __post_init__(self) -> None:
         if self.problem not in PROBLEMS:
-            raise ValueError(f"problem={self.problem!r}: known are {', '.join(PROBLEMS)}")
+            raise InputError(f"problem={self.problem!r}: known are {', '.join(PROBLEMS)}")
 
     @property
     def policy(self) -> Policy:
@@ -109,7 +111,7 @@ class Issues:
         return [asdict(issue) for issue in self._issues]
 
 
-class SampleError(ValueError):
+class SampleError(BasamError, ValueError):
     """A sample that cannot be used at all; `issue` says why. The rest of its data set can."""
 
     def __init__(self, issue: Issue) -> None:
@@ -120,5 +122,5 @@ class SampleError(ValueError):
         return str(self.issue)
 
 
-class DatasetError(ValueError):
+class DatasetError(BasamError, ValueError):
     """A data set that cannot be opened: wrong root, unknown split, missing folder. The message names what was found."""

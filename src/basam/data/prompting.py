@@ -30,6 +30,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.errors import InputError
 from basam.files import require
 
 PROMPT_KINDS = ("gt-box", "noisy-box", "gt-point", "random-point", "k-points", "none")
@@ -56,18 +57,18 @@ class PromptSpec:
 
     def __post_init__(self) -> None:
         if self.kind not in PROMPT_KINDS:
-            raise ValueError(f"prompt {self.kind!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
+            raise InputError(f"prompt {self.kind!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
         if self.positives < 1 or self.negatives < 0:
-            raise ValueError(f"k-points:{self.positives}+{self.negatives}: at least 1 positive and 0 negative points")
+            raise InputError(f"k-points:{self.positives}+{self.negatives}: at least 1 positive and 0 negative points")
         if not 0 <= self.noise < 1:
-            raise ValueError(f"noisy-box:{self.noise}: the share of the box's side must be at least 0 and below 1")
+            raise InputError(f"noisy-box:{self.noise}: the share of the box's side must be at least 0 and below 1")
 
     @classmethod
     def parse(cls, text: str) -> PromptSpec:
         """`gt-box`, `noisy-box:0.2`, `k-points:3`, `k-points:3+2` and so on."""
         match = _SPEC.fullmatch(text.strip())
         if match is None:
-            raise ValueError(f"prompt {text!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
+            raise InputError(f"prompt {text!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
         kind, value, negatives = match["kind"], match["value"], match["negatives"]
         try:
             if value is None:
@@ -77,8 +78,8 @@ class PromptSpec:
             if kind == "noisy-box" and negatives is None:
                 return cls(kind, noise=float(value))
         except ValueError as error:
-            raise ValueError(f"prompt {text!r}: {error}") from error
-        raise ValueError(f"prompt {text!r}: only k-points:P[+N] and noisy-box:SHARE take a value")
+            raise InputError(f"prompt {text!r}: {error}") from error
+        raise InputError(f"prompt {text!r}: only k-points:P[+N] and noisy-box:SHARE take a value")
 
     def __str__(self) -> str:
         if self.kind == "k-points":
@@ -111,9 +112,9 @@ def make_prompt(spec: PromptSpec, mask: np.ndarray, *, seed: int, sample_id: str
         ValueError: the mask has no pixel, or is no two-dimensional bool array.
     """
     if mask.ndim != 2 or mask.dtype != bool:
-        raise ValueError(f"mask of shape {mask.shape} and type {mask.dtype}: an (H, W) bool array is needed")
+        raise InputError(f"mask of shape {mask.shape} and type {mask.dtype}: an (H, W) bool array is needed")
     if not mask.any():
-        raise ValueError(f"instance {instance_id} of {sample_id}: its mask has no pixel, so no prompt can be made")
+        raise InputError(f"instance {instance_id} of {sample_id}: its mask has no pixel, so no prompt can be made")
     generator = _generator(str(seed), spec.kind, sample_id, instance_id)
     if spec.kind == "none":
         return Prompt(box=np.array([0.0, 0.0, mask.shape[1], mask.shape[0]]))

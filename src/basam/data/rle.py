@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.errors import InputError
 from basam.files import require
 
 
@@ -28,16 +29,16 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarra
     if isinstance(segmentation, list):
         for polygon in segmentation:
             if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-                raise ValueError("a polygon needs at least three points, as x, y, x, y, ...")
+                raise InputError("a polygon needs at least three points, as x, y, x, y, ...")
         rle = library.merge(library.frPyObjects(segmentation, height, width))
     elif not isinstance(segmentation, dict) or "counts" not in segmentation or "size" not in segmentation:
-        raise ValueError(f"neither polygons nor RLE: {str(segmentation)[:60]}")
+        raise InputError(f"neither polygons nor RLE: {str(segmentation)[:60]}")
     else:
         size, counts = [int(side) for side in segmentation["size"]], segmentation["counts"]
         if size != [height, width]:
-            raise ValueError(f"RLE of {size[1]} x {size[0]} for an image of {width} x {height}")
+            raise InputError(f"RLE of {size[1]} x {size[0]} for an image of {width} x {height}")
         if isinstance(counts, list) and sum(counts) != height * width:
-            raise ValueError(f"RLE counts sum to {sum(counts)} and not to the image's {height * width} pixels")
+            raise InputError(f"RLE counts sum to {sum(counts)} and not to the image's {height * width} pixels")
         rle = {"size": size, "counts": counts.encode() if isinstance(counts, str) else counts}
         if isinstance(counts, list):
             rle = library.frPyObjects(rle, height, width)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from basam.data import CocoSample, Dataset, Prompt, load_annotations
+from basam.errors import InputError
 
 NAME = "detector-box"  # what reports call this prompt
 
@@ -48,13 +49,13 @@ def read_detections(path: str | Path, dataset: Dataset) -> Detections:
     """
     path = Path(path)
     if dataset.annotations is None:
-        raise ValueError(f"{dataset.title}: detections are prompts for COCO only, this data set is of kind {dataset.kind!r}")
+        raise InputError(f"{dataset.title}: detections are prompts for COCO only, this data set is of kind {dataset.kind!r}")
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read as JSON: {error}") from error
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(entries, list):
-        raise ValueError(f"{path}: a list of detections is needed, this is {_named(entries)}")
+        raise InputError(f"{path}: a list of detections is needed, this is {_named(entries)}")
     categories = {category["id"] for category in load_annotations(dataset.annotations)["categories"]}
     samples = {sample.id: sample for sample in dataset}
     found: dict[str, list[Detection]] = defaultdict(list)
@@ -65,34 +66,34 @@ def read_detections(path: str | Path, dataset: Dataset) -> Detections:
             key for key in ("image_id", "category_id", "bbox", "score") if not isinstance(entry, dict) or key not in entry
         ]
         if missing:
-            raise ValueError(f"{where} has no {', '.join(missing)}")
+            raise InputError(f"{where} has no {', '.join(missing)}")
         sample = samples.get(str(entry["image_id"]))
         if not isinstance(sample, CocoSample):
             elsewhere += 1
             continue
         if entry["category_id"] not in categories:
-            raise ValueError(f"{where}: category_id={entry['category_id']!r} is not in {dataset.annotations.name}")
+            raise InputError(f"{where}: category_id={entry['category_id']!r} is not in {dataset.annotations.name}")
         score = entry["score"]
         if not _is_number(score) or not 0 <= score <= 1:
-            raise ValueError(f"{where}: score={score!r} must be a number from 0 to 1")
+            raise InputError(f"{where}: score={score!r} must be a number from 0 to 1")
         box = _box(entry["bbox"], sample, where)
         found[sample.id].append(Detection(box, float(score), int(entry["category_id"]), order))
     if not found:
-        raise ValueError(f"{path}: none of its {len(entries)} detections is on an image of {dataset.title}")
+        raise InputError(f"{path}: none of its {len(entries)} detections is on an image of {dataset.title}")
     best_first = {id_: tuple(sorted(of_image, key=lambda one: (-one.score, one.order))) for id_, of_image in found.items()}
     return Detections(best_first, elsewhere)
 
 
 def _box(bbox: Any, sample: CocoSample, where: str) -> np.ndarray:
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(value) for value in bbox):
-        raise ValueError(f"{where}: bbox={bbox!r} must be four finite numbers x, y, width, height")
+        raise InputError(f"{where}: bbox={bbox!r} must be four finite numbers x, y, width, height")
     x, y, width, height = bbox
     if width <= 0 or height <= 0:
-        raise ValueError(f"{where}: bbox={bbox!r} has no area; its last two numbers are width and height")
+        raise InputError(f"{where}: bbox={bbox!r} has no area; its last two numbers are width and height")
     limits = [sample.width, sample.height] * 2
     box = np.clip(np.array([x, y, x + width, y + height], dtype=np.float64), 0, limits)
     if box[2] <= box[0] or box[3] <= box[1]:
-        raise ValueError(f"{where}: bbox={bbox!r} lies outside image {sample.id} of {sample.width} x {sample.height}")
+        raise InputError(f"{where}: bbox={bbox!r} lies outside image {sample.id} of {sample.width} x {sample.height}")
     return box
 
 

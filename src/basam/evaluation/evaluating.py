@@ -23,7 +23,7 @@ from basam.evaluation.runner import Runner, Stages
 from basam.evaluation.settings import EvaluateSettings
 from basam.evaluation.store import RunFolder, file_fingerprint, names_fingerprint, versions
 from basam.evaluation.tables import lines_of, make_row, write_summary
-from basam.model import model_fingerprint
+from basam.model import find_device, model_fingerprint
 from basam.predict import Predictor
 
 Progress = Callable[[int, int], None]  # images done and images in all, of this process
@@ -63,6 +63,7 @@ def evaluate(
         RunMismatchError: the folder holds a run of other settings.
         ImportError: the extra `evaluate` is not installed.
     """
+    find_device(settings.device)  # before anything is opened
     group = processes(settings.device)
     dataset = open_dataset(settings.kind, settings.root, settings.split, images=settings.images, masks=settings.masks)
     samples = chosen(dataset, settings.limit)
@@ -130,7 +131,7 @@ def describe(settings: EvaluateSettings, dataset: Dataset, samples: Sequence[Sam
         "settings": settings.to_dict(),
         "data": data,
         "model": {
-            **predictor.family.describe(predictor.model),
+            **predictor.family.describe(predictor.model).to_dict(),
             "sha256": model_fingerprint(predictor.model),
             "slopes": None if (learned := predictor.attachment.learned) is None else learned().tolist(),
         },

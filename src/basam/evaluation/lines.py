@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from basam.data import Issue
+from basam.errors import InputError
 
 Line = dict[str, Any]
 Key = tuple[str, int | str, str, str]  # sample, size, method, prompt
@@ -70,7 +71,7 @@ def read_lines(path: Path) -> list[Line]:
         line = parse(text)
         if line is None:
             if whole + len(text) < len(content):
-                raise ValueError(
+                raise InputError(
                     f"{path}, line {number}: no result of an evaluation: {text[:60]!r}; remove the line or the folder"
                 )
             with path.open("r+b") as file:

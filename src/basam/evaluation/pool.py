@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing import connection
 
+from basam.errors import InputError
 from basam.evaluation.jobs import Measured, MetricJob, do
 from basam.files import require
 
@@ -30,7 +31,7 @@ class MetricPool:
 
     def __init__(self, workers: int) -> None:
         if workers < 0:
-            raise ValueError(f"workers={workers}: 0 or more processes")
+            raise InputError(f"workers={workers}: 0 or more processes")
         self.capacity = 2 * workers + 1
         self.queue: deque[tuple[Future[Measured], Done]] = deque()
         self.waited = 0.0

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from basam.data import PromptSpec
+from basam.errors import InputError
 from basam.evaluation.metrics import METRICS, metrics_for
 from basam.method import BiasMode
 
@@ -35,7 +36,7 @@ class Variant:
         return self.method == "resize"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvaluateSettings:
     """What is evaluated, and how.
 
@@ -79,24 +80,24 @@ class EvaluateSettings:
     def __post_init__(self) -> None:
         for size in self.sizes:
             if size != NATIVE and (not isinstance(size, int) or size < 1):
-                raise ValueError(f"size {size!r}: a long side in pixels or {NATIVE!r} is needed")
+                raise InputError(f"size {size!r}: a long side in pixels or {NATIVE!r} is needed")
         for name, allowed in (("methods", tuple(METHODS)), ("metrics", tuple(METRICS))):
             for value in getattr(self, name):
                 if value not in allowed:
-                    raise ValueError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
+                    raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
         if self.dtype not in DTYPES:
-            raise ValueError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")
+            raise InputError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")
         if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit={self.limit}: at least one image is needed")
+            raise InputError(f"limit={self.limit}: at least one image is needed")
         for name in ("sizes", "methods", "prompts"):
             values = [str(value) for value in getattr(self, name)]
             twice = sorted({value for value in values if values.count(value) > 1})
             if twice:
-                raise ValueError(f"{name}: {', '.join(twice)} is given twice")
+                raise InputError(f"{name}: {', '.join(twice)} is given twice")
         if not self.methods or not self.sizes:
-            raise ValueError("at least one method and one size are needed")
+            raise InputError("at least one method and one size are needed")
         if not self.prompts and self.detections is None:
-            raise ValueError("at least one prompt is needed, or a detector's results")
+            raise InputError("at least one prompt is needed, or a detector's results")
         if not self.metrics:
             object.__setattr__(self, "metrics", metrics_for(self.kind))
 

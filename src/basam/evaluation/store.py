@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from basam.errors import BasamError, OccupiedError
 from basam.evaluation.lines import Line, Results, read_lines, to_text
 from basam.files import read_json, write_json, write_text
 
@@ -18,7 +19,7 @@ from basam.files import read_json, write_json, write_text
 FREE = ("root", "images", "masks", "model", "adapter", "detections", "device")
 
 
-class RunMismatchError(ValueError):
+class RunMismatchError(BasamError, ValueError):
     """The folder holds a run of other settings; the message names the differences."""
 
 
@@ -54,7 +55,7 @@ class RunFolder:
                 )
             sessions = before.get("sessions", [])
         elif self.path.is_dir() and any(self.path.iterdir()):
-            raise FileExistsError(f"{self.path} holds files but no run (no run.json): give another folder, or an empty one")
+            raise OccupiedError(f"{self.path} holds files but no run (no run.json): give another folder, or an empty one")
         write_json(self.run_file, {**description, "sessions": [*sessions, session]})
 
     def collect(self) -> Results:

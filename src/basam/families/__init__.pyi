@@ -6,9 +6,10 @@ from basam.families.attachment import combine as combine
 from basam.families.base import IMAGENET_MEAN as IMAGENET_MEAN
 from basam.families.base import IMAGENET_STD as IMAGENET_STD
 from basam.families.base import Family as Family
+from basam.families.base import ModelSummary as ModelSummary
 from basam.families.base import PromptTensors as PromptTensors
 from basam.families.base import UnsupportedModelError as UnsupportedModelError
-from basam.families.base import overview as overview
+from basam.families.base import count_parameters as count_parameters
 from basam.families.registry import families as families
 from basam.families.registry import family_of as family_of
 from basam.families.slopes import LearnedSlopes as LearnedSlopes

@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from basam.attention import fast_products
+from basam.errors import InputError
 from basam.families.slopes import LearnedSlopes
 from basam.method import BiasMode
 
@@ -117,7 +118,7 @@ class Attachment:
         height, width = pixel_values.shape[-2:]
         patch, multiple = self.geometry.patch, self.geometry.multiple
         if height < multiple or width < multiple or height % multiple or width % multiple:
-            raise ValueError(
+            raise InputError(
                 f"pixel_values of {height} x {width} px: both sides must be multiples of {multiple} px; "
                 "pad the image at the right and the bottom"
             )

@@ -6,8 +6,9 @@ which modules to replace (see `attachment`) and how to run encoder and decoder.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,13 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
+from basam.errors import BasamError
 from basam.families.attachment import Geometry
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-class UnsupportedModelError(TypeError):
+class UnsupportedModelError(BasamError, TypeError):
     """The model or checkpoint is of no family that basam knows; the message names what was found and what is known."""
 
 
@@ -47,6 +49,42 @@ class PromptTensors:
     def __getitem__(self, part: slice) -> PromptTensors:
         given = (self.points, self.labels, self.boxes, self.masks)
         return PromptTensors(*(None if each is None else each[part] for each in given))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSummary:
+    """What `basam info` prints of a model: sizes of training, layers, and numbers that are learnt.
+
+    Attributes:
+        windows: sizes of window attention in patches, where a model has it.
+        tensors: in the file; layout: whose naming of them. None for a live model.
+    """
+
+    architecture: str
+    geometry: Geometry
+    parameters: int
+    windows: tuple[int, ...] = ()
+    tensors: int | None = None
+    layout: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by what people call them, in the order of printing; what is not known is left out."""
+        geometry = self.geometry
+        found = {
+            "architecture": self.architecture,
+            "parameters": self.parameters,
+            "trained long side": geometry.image_size,
+            "patch": geometry.patch,
+            "trained tokens": geometry.trained_tokens,
+            "layers": geometry.layers,
+            "global layers": list(geometry.global_layers),
+            "heads": geometry.heads,
+            "windows": list(self.windows),
+            "tensors": self.tensors,
+            "layout": self.layout,
+        }
+        optional = ("windows", "tensors", "layout")
+        return {name: value for name, value in found.items() if value or name not in optional}
 
 
 class Family(ABC):
@@ -76,13 +114,16 @@ class Family(ABC):
         """The model of a checkpoint that `recognises` accepted; strict: every tensor is accounted for."""
         raise NotImplementedError
 
-    def summary(self, path: Path) -> dict[str, Any]:
-        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model: see `overview`."""
+    def summary(self, path: Path) -> ModelSummary:
+        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model."""
         raise NotImplementedError
 
-    def describe(self, model: nn.Module) -> dict[str, Any]:
+    def describe(self, model: nn.Module) -> ModelSummary:
         """The same of a live model."""
-        return overview(type(model).__name__, self.geometry(model), sum(p.numel() for p in model.parameters()))
+        shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+        return ModelSummary(
+            architecture=type(model).__name__, geometry=self.geometry(model), parameters=count_parameters(shapes)
+        )
 
     def check_whole(self, model: nn.Module) -> None:  # noqa: B027
         """Refuse a model without prompt encoder and mask decoder. Families whose models all have both need nothing here.
@@ -119,16 +160,11 @@ class Family(ABC):
         return torch.cat(logits), torch.cat(scores)
 
 
-def overview(architecture: str, geometry: Geometry, parameters: int, **more: Any) -> dict[str, Any]:
-    """What is told of a model: sizes of training, layers and parameters, in the order of printing."""
-    return {
-        "architecture": architecture,
-        "parameters": parameters,
-        "trained long side": geometry.image_size,
-        "patch": geometry.patch,
-        "trained tokens": geometry.trained_tokens,
-        "layers": geometry.layers,
-        "global layers": list(geometry.global_layers),
-        "heads": geometry.heads,
-        **more,
-    }
+# Endings of names in state dicts that are no learnt numbers: statistics, and random features that positions are written in,
+# which some implementations keep as a buffer and others as a parameter.
+BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "gaussian_matrix", "positional_embedding")
+
+
+def count_parameters(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Learnt numbers among the tensors of a state dict, given as shapes by name."""
+    return sum(math.prod(shape) for name, shape in shapes.items() if not name.endswith(BUFFERS))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from basam.errors import InputError
 from basam.method import head_slopes
 
 
@@ -24,9 +25,9 @@ class LearnedSlopes(nn.Module):
     def __init__(self, start: Tensor) -> None:
         super().__init__()
         if start.ndim != 2:
-            raise ValueError(f"slopes of shape {tuple(start.shape)}: (global layers, heads) are needed")
+            raise InputError(f"slopes of shape {tuple(start.shape)}: (global layers, heads) are needed")
         if not bool(((start > 0) & start.isfinite()).all()):
-            raise ValueError(f"slopes from {float(start.min()):g} to {float(start.max()):g}: they must be finite and above 0")
+            raise InputError(f"slopes from {float(start.min()):g} to {float(start.max()):g}: they must be finite and above 0")
         self.log = nn.Parameter(start.float().log())
 
     @classmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from basam.errors import MissingExtraError
+
 
 def require(module: str, extra: str) -> Any:
     """The imported `module`, which the extra `basam[extra]` brings.
@@ -15,4 +17,6 @@ def require(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f'{module} cannot be imported ({error}); it comes with: pip install "basam[{extra}]"') from error
+        raise MissingExtraError(
+            f'{module} cannot be imported ({error}); it comes with: pip install "basam[{extra}]"'
+        ) from error

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from basam.errors import BasamError, InputError, MissingFileError
 from basam.files.writing import replacing
 
 
@@ -23,7 +24,7 @@ class TensorLike(Protocol):
 ImageLike = Union[str, "os.PathLike[str]", Image.Image, NDArray[Any], TensorLike]
 
 
-class ImageError(ValueError):
+class ImageError(BasamError, ValueError):
     """A photograph that cannot be read; the message names its path and what is wrong."""
 
 
@@ -45,10 +46,10 @@ def read_image(image: ImageLike) -> NDArray[np.uint8]:
     if isinstance(image, Image.Image):
         return to_rgb(image)
     if not isinstance(image, (str, os.PathLike)):
-        raise ValueError(f"image is a {type(image).__name__}: a path, a PIL image, an array or a tensor is needed")
+        raise InputError(f"image is a {type(image).__name__}: a path, a PIL image, an array or a tensor is needed")
     path = Path(image)
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
+        raise MissingFileError(f"{path}: no such file")
     if path.is_dir():
         raise ImageError(f"{path} is a folder, not an image")
     if path.stat().st_size == 0:
@@ -84,18 +85,18 @@ def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
     if array.ndim == 3 and shape[2] not in (1, 3, 4) and shape[0] in (1, 3, 4):
         array = np.moveaxis(array, 0, 2)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise ValueError(f"image {name} of shape {shape}: (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or (3, H, W) is needed")
+        raise InputError(f"image {name} of shape {shape}: (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or (3, H, W) is needed")
     if 0 in shape:
-        raise ValueError(f"image {name} of shape {shape} has no pixels")
+        raise InputError(f"image {name} of shape {shape} has no pixels")
     if array.dtype.kind == "f":
         if not (array.min() >= 0 and array.max() <= 1):  # also NaN
             low, high = array.min(), array.max()
-            raise ValueError(
+            raise InputError(
                 f"image {name} of {array.dtype} from {low:g} to {high:g}: floats must lie in 0 to 1; or give uint8"
             )
         array = np.round(array * 255).astype(np.uint8)
     if array.dtype != np.uint8:
-        raise ValueError(f"image {name} of dtype {array.dtype}: uint8, or floats from 0 to 1, are needed")
+        raise InputError(f"image {name} of dtype {array.dtype}: uint8, or floats from 0 to 1, are needed")
     if array.ndim == 2 or array.shape[2] == 1:
         return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2)
     return array if array.shape[2] == 3 else to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"))

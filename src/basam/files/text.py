@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from basam.errors import InputError
 from basam.files.writing import replacing
 
 
@@ -14,9 +15,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} cannot be read as JSON: {error}") from error
+        raise InputError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{path}: a JSON object is needed")
+        raise InputError(f"{path}: a JSON object is needed")
     return value
 
 

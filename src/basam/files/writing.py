@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from basam.errors import FileError
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -20,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
     except OSError as error:
-        raise OSError(f"cannot write to the folder {path.parent}: {error.strerror or error}") from error
+        raise FileError(f"cannot write to the folder {path.parent}: {error.strerror or error}") from error
     try:
         yield temporary
         temporary.replace(path)

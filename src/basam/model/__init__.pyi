@@ -10,6 +10,7 @@ from basam.model.attaching import attachment_of as attachment_of
 from basam.model.attaching import check_mode as check_mode
 from basam.model.attaching import detach as detach
 from basam.model.attaching import own_attachment as own_attachment
+from basam.model.devices import find_device as find_device
 from basam.model.downloads import PUBLISHED as PUBLISHED
 from basam.model.downloads import DownloadError as DownloadError
 from basam.model.downloads import published as published

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from basam.errors import BasamError, MissingFileError
 from basam.families import LearnedSlopes
 from basam.files import replacing
 from basam.method import BiasMode
@@ -32,7 +33,7 @@ TENSORS, MODE, CARD = "adapter.safetensors", "mode.json", "README.md"
 FORMAT = "basam adapter 1"
 
 
-class AdapterError(ValueError):
+class AdapterError(BasamError, ValueError):
     """An adapter that cannot be read, or is of another model; the message names the folder and what does not fit."""
 
 
@@ -109,7 +110,7 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
     folder = Path(folder)
     for file in (TENSORS, MODE):
         if not (folder / file).is_file():
-            raise FileNotFoundError(f"adapter {folder}: {f'{file} is missing' if folder.is_dir() else 'no such folder'}")
+            raise MissingFileError(f"adapter {folder}: {f'{file} is missing' if folder.is_dir() else 'no such folder'}")
     try:
         with safe_open(folder / TENSORS, framework="pt") as file:
             header = file.metadata() or {}

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from torch import nn
 
+from basam.errors import InputError, InputTypeError, OrderError
 from basam.families import Attachment, Geometry, LearnedSlopes, Replaced, family_of
 from basam.families.shared import GridAttention, query_replacements
 from basam.method import BiasMode
@@ -28,7 +29,7 @@ def own_attachment(model: nn.Module) -> Attachment:
     """
     attachment = attachment_of(model)
     if attachment is None:
-        raise RuntimeError("the model was detached: attach it again")
+        raise OrderError("the model was detached: attach it again")
     return attachment
 
 
@@ -86,14 +87,14 @@ def detach(model: Model) -> Model:
 def check_mode(mode: BiasMode, slopes: LearnedSlopes | None, geometry: Geometry) -> None:
     """Refuse what is no mode, and a mode that does not fit the slopes and the model; see `attach` for the errors."""
     if not isinstance(mode, BiasMode):
-        raise TypeError(f"mode={mode!r}: a basam.BiasMode is needed")
+        raise InputTypeError(f"mode={mode!r}: a basam.BiasMode is needed")
     if slopes is None:
         if mode.slopes == "learned":
-            raise ValueError("slopes='learned', but this model has none: basam.load(name, adapter=...) brings them")
+            raise InputError("slopes='learned', but this model has none: basam.load(name, adapter=...) brings them")
         return
     expected = (len(geometry.global_layers), geometry.heads)
     if tuple(slopes.log.shape) != expected:
-        raise ValueError(f"learned slopes of {tuple(slopes.log.shape)} global layers and heads: this model has {expected}")
+        raise InputError(f"learned slopes of {tuple(slopes.log.shape)} global layers and heads: this model has {expected}")
 
 
 def global_attentions(model: nn.Module, geometry: Geometry) -> list[GridAttention]:

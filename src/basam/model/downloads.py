@@ -16,6 +16,8 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from basam.errors import BasamError
+
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without an answer
 
@@ -58,7 +60,7 @@ PUBLISHED = {
 }
 
 
-class DownloadError(ConnectionError):
+class DownloadError(BasamError, ConnectionError):
     """A file could not be fetched whole, or is not the published one; the message says what to do."""
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from basam.errors import MissingFileError
 from basam.families import Family, UnsupportedModelError, families, family_of
 from basam.families.shared import checkpoints
-from basam.model.downloads import PUBLISHED, published
+from basam.model.devices import find_device
+from basam.model.downloads import PUBLISHED, DownloadError, published
 
 # Embedded models: folders of this package.
 EMBEDDED = {"nano": Path(__file__).with_name("nano")}
@@ -32,7 +34,7 @@ def resolve(name: str | Path) -> Path:
         return published(str(name))
     parts = str(name).split("/")
     if len(parts) != 2 or not all(parts) or parts[0].startswith((".", "~")):
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"model {str(name)!r}: neither an embedded model ({', '.join(map(repr, EMBEDDED))}), nor a file or folder here, "
             f"nor a published file ({', '.join(PUBLISHED)}), nor a hub name (owner/name)"
         )
@@ -55,9 +57,9 @@ def download(name: str) -> Path:
             folder = Path(snapshot_download(name, allow_patterns=["*.json", "*.bin"]))
         return folder
     except RepositoryNotFoundError as error:
-        raise FileNotFoundError(f"the hub has no model {name!r}, or it is private: check the name, or log in") from error
+        raise MissingFileError(f"the hub has no model {name!r}, or it is private: check the name, or log in") from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise ConnectionError(
+        raise DownloadError(
             f"model {name!r} is not in the cache and the hub cannot be reached: connect once, or give a folder; "
             "'nano' needs no network"
         ) from error
@@ -106,11 +108,12 @@ def load(
         adapter: a folder that `basam tune` wrote, or its hub name.
         dtype: of the image encoder; prompts and masks keep float32, since coordinates of a large image do not fit
             bfloat16. None: float32.
-        device: where the model goes; None: the CPU.
+        device: where the model goes, see `find_device`; None: the CPU.
 
     Raises:
         FileNotFoundError, ConnectionError: see `resolve`.
         UnsupportedModelError: no family recognises the checkpoint, or its tensors do not fit.
+        InputError: `device` is unknown or not there.
         AdapterError: the adapter is none, or was made for other weights.
     """
     path = resolve(name)
@@ -123,4 +126,4 @@ def load(
         put_on(model, read_adapter(folder), str(adapter))
     if dtype is not None:
         family_of(model).encoder(model).to(dtype)
-    return model if device is None else model.to(device)
+    return model if device is None else model.to(find_device(device))

@@ -14,11 +14,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from basam.errors import BasamError, MissingFileError
 from basam.files import replacing
 from basam.method import BiasMode
 
 
-class ModeFileError(ValueError):
+class ModeFileError(BasamError, ValueError):
     """A mode file that cannot be read; the message names the file and what is wrong with it."""
 
 
@@ -31,7 +32,7 @@ def read_mode(path: str | os.PathLike[str]) -> BiasMode:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: {'a folder, not a mode file' if path.is_dir() else 'no such mode file'}")
+        raise MissingFileError(f"{path}: {'a folder, not a mode file' if path.is_dir() else 'no such mode file'}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # also text that is not UTF-8

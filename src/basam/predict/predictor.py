@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from basam.errors import InputError, OrderError
 from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.files import ImageLike, read_image
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, load, own_attachment
-from basam.predict.prompts import check_prompts
+from basam.predict.prompts import MAX_SIDE, check_prompts
 from basam.predict.resize import Frame, Transform
 
 # Work of one chunk of prompts: decoder activations and upsampled logits.
@@ -45,11 +46,11 @@ class Predictor:
 
     mask_threshold: float = 0.0
 
-    def __init__(self, model: nn.Module, mode: BiasMode | None = None, *, max_side: int = 4096) -> None:
+    def __init__(self, model: nn.Module, mode: BiasMode | None = None, *, max_side: int = MAX_SIDE) -> None:
         self.family: Family = family_of(model)
         self.family.check_whole(model)
         if max_side < 1:
-            raise ValueError(f"max_side={max_side}: at least one pixel is needed")
+            raise InputError(f"max_side={max_side}: at least one pixel is needed")
         if attachment_of(model) is None:
             attach(model, mode)
         self.model = model
@@ -68,7 +69,7 @@ class Predictor:
         adapter: str | Path | None = None,
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
-        max_side: int = 4096,
+        max_side: int = MAX_SIDE,
     ) -> Predictor:
         """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
@@ -108,7 +109,7 @@ class Predictor:
     def image_frame(self) -> Frame:
         """Sizes of the image at hand: its own, resized, padded."""
         if self.frame is None:
-            raise RuntimeError("no image is set: call set_image first")
+            raise OrderError("no image is set: call set_image first")
         return self.frame
 
     @property
@@ -149,7 +150,7 @@ class Predictor:
             ValueError: an array of the wrong kind, or an image smaller than a patch.
         """
         if image_format not in ("RGB", "BGR"):
-            raise ValueError(f"image_format={image_format!r}: allowed are 'RGB' and 'BGR'")
+            raise InputError(f"image_format={image_format!r}: allowed are 'RGB' and 'BGR'")
         pixels = read_image(image)
         if image_format == "BGR":
             pixels = pixels[..., ::-1]
@@ -164,7 +165,7 @@ class Predictor:
                 )
                 long_side = self.max_side
         if long_side < geometry.patch or min(height, width) < 1:
-            raise ValueError(
+            raise InputError(
                 f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
             )
         frame = Frame.fit(height, width, long_side, geometry.multiple, square)
@@ -183,7 +184,7 @@ class Predictor:
         """
         shape, patch = tuple(transformed_image.shape), self.attachment.geometry.patch
         if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) < patch or min(shape[2:]) < 1:
-            raise ValueError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
+            raise InputError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
         multiple = self.attachment.geometry.multiple
         padded = Frame.fit(shape[2], shape[3], max(shape[2:]), multiple, False).padded
         frame = Frame((int(original_image_size[0]), int(original_image_size[1])), (shape[2], shape[3]), padded)
@@ -268,7 +269,7 @@ class Predictor:
         """
         frame = self.image_frame
         if point_coords is None and boxes is None and mask_input is None:
-            raise ValueError("no prompt: give point_coords with point_labels, boxes or mask_input")
+            raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
         prompts = PromptTensors(point_coords, point_labels, boxes, mask_input)
         count = len(prompts)
         step = self.prompts_at_once(3 if multimask_output else 1)

@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.errors import InputError
+
+# Longest side in pixels that a photo keeps where none is asked for. Time of global attention grows with its fourth power.
+MAX_SIDE = 4096
+
 
 @dataclass(frozen=True)
 class CheckedPrompts:
@@ -36,9 +41,9 @@ def check_prompts(
         ValueError: naming the argument, its value and what is allowed.
     """
     if points is None and labels is not None:
-        raise ValueError("point_labels without point_coords: give both")
+        raise InputError("point_labels without point_coords: give both")
     if points is None and boxes is None and masks is None:
-        raise ValueError("no prompt: give point_coords with point_labels, box or mask_input")
+        raise InputError("no prompt: give point_coords with point_labels, box or mask_input")
     point_array, label_array = check_points(points, labels, height, width)
     box_array = check_boxes(boxes, height, width)
     mask_array = check_masks(masks, mask_size)
@@ -50,7 +55,7 @@ def check_prompts(
     }
     if len(set(counts.values())) > 1:
         found = ", ".join(f"{number} from {name}" for name, number in counts.items())
-        raise ValueError(f"prompts do not pair up: {found}; give as many of each")
+        raise InputError(f"prompts do not pair up: {found}; give as many of each")
     return CheckedPrompts(next(iter(counts.values())), not any(batched), point_array, label_array, box_array, mask_array)
 
 
@@ -60,10 +65,10 @@ def numbers(name: str, value: Any) -> NDArray[np.float64]:
         if array.dtype == bool or array.dtype.kind not in "iuf":
             raise ValueError
     except (ValueError, TypeError):
-        raise ValueError(f"{name}={value!r}: numbers are needed") from None
+        raise InputError(f"{name}={value!r}: numbers are needed") from None
     array = array.astype(np.float64)
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds NaN or infinity: {array[~np.isfinite(array)][:3].tolist()}")
+        raise InputError(f"{name} holds NaN or infinity: {array[~np.isfinite(array)][:3].tolist()}")
     return array
 
 
@@ -72,19 +77,19 @@ def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[Any
         return None, None
     coords = numbers("point_coords", points)
     if coords.ndim not in (2, 3) or coords.shape[-1] != 2 or coords.size == 0:
-        raise ValueError(f"point_coords of shape {coords.shape}: (P, 2) or (K, P, 2) of x, y is needed")
+        raise InputError(f"point_coords of shape {coords.shape}: (P, 2) or (K, P, 2) of x, y is needed")
     if labels is None:
-        raise ValueError("point_coords without point_labels: give a label for every point, 1 inside the object, 0 outside")
+        raise InputError("point_coords without point_labels: give a label for every point, 1 inside the object, 0 outside")
     marks = numbers("point_labels", labels)
     if marks.shape != coords.shape[:-1]:
-        raise ValueError(f"point_labels of shape {marks.shape} do not fit point_coords of shape {coords.shape}")
+        raise InputError(f"point_labels of shape {marks.shape} do not fit point_coords of shape {coords.shape}")
     if not np.isin(marks, (0, 1)).all():
         wrong = sorted(set(marks[~np.isin(marks, (0, 1))].tolist()))
-        raise ValueError(f"point_labels {wrong}: allowed are 1 (inside the object) and 0 (outside)")
+        raise InputError(f"point_labels {wrong}: allowed are 1 (inside the object) and 0 (outside)")
     outside = (coords < 0).any(-1) | (coords[..., 0] > width) | (coords[..., 1] > height)
     if outside.any():
         x, y = coords[outside][0]
-        raise ValueError(f"point ({x:g}, {y:g}) lies outside the image of {width} x {height} px")
+        raise InputError(f"point ({x:g}, {y:g}) lies outside the image of {width} x {height} px")
     coords, marks = coords.reshape(-1, *coords.shape[-2:]), marks.reshape(-1, marks.shape[-1])
     return coords, marks.astype(np.int64)
 
@@ -94,13 +99,13 @@ def check_boxes(boxes: Any, height: int, width: int) -> Any:
         return None
     array = numbers("box", boxes)
     if array.shape[-1:] != (4,) or array.ndim not in (1, 2) or array.size == 0:
-        raise ValueError(f"box of shape {array.shape}: (4,) or (K, 4) of x0, y0, x1, y1 is needed")
+        raise InputError(f"box of shape {array.shape}: (4,) or (K, 4) of x0, y0, x1, y1 is needed")
     array = array.reshape(-1, 4)
     for x0, y0, x1, y1 in array:
         if x1 <= x0 or y1 <= y0:
-            raise ValueError(f"box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) is empty: x1 > x0 and y1 > y0 are needed")
+            raise InputError(f"box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) is empty: x1 > x0 and y1 > y0 are needed")
         if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
-            raise ValueError(f"box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) lies outside the image of {width} x {height} px")
+            raise InputError(f"box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) lies outside the image of {width} x {height} px")
     return array
 
 
@@ -109,7 +114,7 @@ def check_masks(masks: Any, size: tuple[int, int]) -> Any:
         return None
     array = numbers("mask_input", masks)
     if array.ndim not in (2, 3, 4) or array.shape[-2:] != size or (array.ndim > 2 and array.shape[-3] != 1) or array.size == 0:
-        raise ValueError(
+        raise InputError(
             f"mask_input of shape {array.shape}: logits of (1, {size[0]}, {size[1]}) or (K, 1, {size[0]}, {size[1]}) are "
             "needed, as predict returned them for this image"
         )

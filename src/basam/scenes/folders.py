@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from basam.errors import InputError
+
 SEEDS_OF_A_SPLIT = 1_000_000
 DATA_SETS = {"thin": "DIS5K", "salient": "DUTS", "lesion": "ISIC 2017", "camouflage": "COD10K", "crowd": "COCO"}
 
@@ -93,14 +95,14 @@ def folders_of(domain: str, split: str) -> Folders:
         ValueError: the domain is unknown, or its data set has no such split.
     """
     if domain not in SPLITS:
-        raise ValueError(f"unknown domain {domain!r}; there are {', '.join(SPLITS)}")
+        raise InputError(f"unknown domain {domain!r}; there are {', '.join(SPLITS)}")
     for name, folders in SPLITS[domain].items():
         if split.lower() in (name.lower(), folders.split.lower()):
             return folders
     known = ", ".join(
         name if name == folders.split else f"{name} ({folders.split})" for name, folders in SPLITS[domain].items()
     )
-    raise ValueError(f"unknown split {split!r} of domain {domain}: {DATA_SETS[domain]} has {known}")
+    raise InputError(f"unknown split {split!r} of domain {domain}: {DATA_SETS[domain]} has {known}")
 
 
 def seeds_of(folders: Folders, seed: int, count: int) -> range:
@@ -110,7 +112,7 @@ def seeds_of(folders: Folders, seed: int, count: int) -> range:
         ValueError: the numbers are out of range.
     """
     if count < 1:
-        raise ValueError(f"count is {count}; there must be at least 1 scene")
+        raise InputError(f"count is {count}; there must be at least 1 scene")
     if seed < 0 or seed + count > SEEDS_OF_A_SPLIT:
-        raise ValueError(f"seed is {seed} and count is {count}; a split has the seeds 0 to {SEEDS_OF_A_SPLIT - 1}")
+        raise InputError(f"seed is {seed} and count is {count}; a split has the seeds 0 to {SEEDS_OF_A_SPLIT - 1}")
     return range(folders.first_seed + seed, folders.first_seed + seed + count)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from basam.errors import InputError
 from basam.scenes import camouflage, crowd, lesion, salient, thin
 from basam.scenes.canvas import Canvas, Scene
 from basam.scenes.draws import Draws
@@ -59,7 +60,7 @@ def mosaic(seed: int, size: int, domain: str, tiles: int) -> Scene:
         ValueError: an argument is out of its range.
     """
     if tiles < 1 or size % tiles:
-        raise ValueError(f"tiles is {tiles} and size is {size}; size must be a multiple of tiles, and tiles at least 1")
+        raise InputError(f"tiles is {tiles} and size is {size}; size must be a multiple of tiles, and tiles at least 1")
     side = size // tiles
     check(seed, side, domain)
     image = np.empty((size, size, 3), np.uint8)
@@ -87,8 +88,8 @@ def _render(draws: Draws, size: int, domain: str) -> Scene:
 def check(seed: int, size: int, domain: str) -> None:
     """Raise ValueError where one of the arguments of `render` is out of its range."""
     if domain not in DOMAINS:
-        raise ValueError(f"unknown domain {domain!r}; there are {', '.join(DOMAINS)}")
+        raise InputError(f"unknown domain {domain!r}; there are {', '.join(DOMAINS)}")
     if size < SMALLEST:
-        raise ValueError(f"size is {size}; a scene needs at least {SMALLEST} pixels a side")
+        raise InputError(f"size is {size}; a scene needs at least {SMALLEST} pixels a side")
     if seed < 0:
-        raise ValueError(f"seed is {seed}; seeds are whole numbers from 0 on")
+        raise InputError(f"seed is {seed}; seeds are whole numbers from 0 on")

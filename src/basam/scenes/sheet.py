@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from basam.errors import InputError
 from basam.scenes.canvas import Scene
 from basam.scenes.draws import hsv
 from basam.scenes.rendering import check, render
@@ -32,7 +33,7 @@ def write_sheet(path: Path, domains: Sequence[str], count: int, size: int, seed:
     for domain in domains:
         check(seed, size, domain)
     if count < 1:
-        raise ValueError(f"count is {count}; there must be at least 1 scene")
+        raise InputError(f"count is {count}; there must be at least 1 scene")
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, encoded(contact_sheet(domains, range(seed, seed + count), size), "PNG", optimize=True))
 

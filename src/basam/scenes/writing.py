@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from basam.errors import InputError
 from basam.scenes.annotations import CATEGORIES, annotations_of
 from basam.scenes.canvas import Scene
 from basam.scenes.folders import Folders, folders_of, seeds_of
@@ -55,7 +56,7 @@ def write_scenes(
     seeds = seeds_of(folders, seed, count)
     check(seeds[0], size, domain)
     if workers < 1:
-        raise ValueError(f"workers is {workers}; there must be at least 1")
+        raise InputError(f"workers is {workers}; there must be at least 1")
     root = Path(out)
     for path in (folders.image(root, 0), folders.mask(root, 0)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +111,7 @@ def _complete(root: Path, folders: Folders, seed: int, size: int, listed: dict[s
         return False
     with Image.open(path) as image:
         if image.size != (size, size):
-            raise ValueError(f"{path} has {image.size[0]} x {image.size[1]} pixels, not {size} x {size}: choose another folder")
+            raise InputError(f"{path} has {image.size[0]} x {image.size[1]} pixels, not {size} x {size}: choose another folder")
     return True
 
 

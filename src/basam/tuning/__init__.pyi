@@ -8,14 +8,14 @@ from basam.tuning.losses import LossWeights as LossWeights
 from basam.tuning.losses import bce_loss as bce_loss
 from basam.tuning.losses import prompt_losses as prompt_losses
 from basam.tuning.plan import Plan as Plan
+from basam.tuning.recipe import Lora as Lora
+from basam.tuning.recipe import TuneLoss as TuneLoss
 from basam.tuning.recipe import TuneSettings as TuneSettings
 from basam.tuning.resuming import TrainingError as TrainingError
 from basam.tuning.sources import OverlapError as OverlapError
 from basam.tuning.trainer import Trainer as Trainer
 from basam.tuning.tuned import Tuned as Tuned
-from basam.tuning.tuned import TuneLoss as TuneLoss
 from basam.tuning.tuned import edges as edges
-from basam.tuning.ways import Lora as Lora
 from basam.tuning.ways import adapter_of as adapter_of
 from basam.tuning.ways import prepare as prepare
 from basam.tuning.ways import slopes_of as slopes_of

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from basam.data import tight_box
+from basam.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Augment:
 
     def __post_init__(self) -> None:
         if not (0 <= self.flip <= 1 and 0 < self.crop <= 1 and 0 <= self.colour < 1):
-            raise ValueError(f"{self}: flip in 0..1, crop above 0 and at most 1, colour at least 0 and below 1 are needed")
+            raise InputError(f"{self}: flip in 0..1, crop above 0 and at most 1, colour at least 0 and below 1 are needed")
 
     @classmethod
     def none(cls) -> Augment:

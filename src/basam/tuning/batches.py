@@ -23,15 +23,15 @@ from PIL import Image
 from torch import Tensor
 
 from basam.data import Issues, Prompt, PromptSpec, SampleError, make_prompt
+from basam.errors import InputError
 from basam.families import Family, Geometry
 from basam.predict import Frame
 from basam.tuning.augment import Augment, cropped
-from basam.tuning.buckets import Buckets, Item, Sizes, items_of
+from basam.tuning.buckets import Buckets, Item, items_of
 from basam.tuning.photo_cache import Pictures, shrink
+from basam.tuning.recipe import MIX, Sizes
 from basam.tuning.sources import Portion
 
-# What people give, and what the evaluation asks for: boxes, exact and careless, and points.
-MIX = tuple(PromptSpec.parse(text) for text in ("gt-box", "noisy-box", "gt-point", "random-point", "k-points:3+1"))
 # A photograph that turns out to be broken is replaced by the next draw, so often at most.
 REPLACEMENTS = 20
 
@@ -79,11 +79,11 @@ class TuningBatches:
         augment: Augment | None = None,
     ) -> None:
         if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size}: at least one photograph a step is needed")
+            raise InputError(f"batch_size={batch_size}: at least one photograph a step is needed")
         if sizes.high < geometry.multiple:
-            raise ValueError(f"sizes {sizes}: smaller than the {geometry.multiple} px that the model needs")
+            raise InputError(f"sizes {sizes}: smaller than the {geometry.multiple} px that the model needs")
         if not mix:
-            raise ValueError("no prompt: give at least one kind")
+            raise InputError("no prompt: give at least one kind")
         self.family, self.geometry = family, geometry
         self.batch_size, self.sizes, self.seed, self.mix = batch_size, sizes, seed, tuple(mix)
         self.augment = Augment() if augment is None else augment
@@ -127,12 +127,15 @@ class TuningBatches:
             SampleError: so many photographs are broken that none was found to take the place of one.
         """
         if self.batch_size % parts:
-            raise ValueError(f"batch_size={self.batch_size} cannot be shared by {parts} (processes times accumulation)")
+            raise InputError(f"batch_size={self.batch_size} cannot be shared by {parts} (processes times accumulation)")
         draw, size = self.draw(step), self.batch_size // parts
+        known = len(self.issues), len(self.pictures.issues)
         made = [self.example(draw, step, number) for number in range(part * size, (part + 1) * size)]
+        # Worker processes have their own copy of this object: what they find travels with the batch.
+        issues = [*list(self.issues)[known[0] :], *list(self.pictures.issues)[known[1] :]]
         pixels, targets, valid, prompts = zip(*made, strict=True)
         stacked = {"pixels": torch.cat(pixels), "targets": torch.cat(targets), "valid": torch.cat(valid)}
-        return {**stacked, **together(prompts), "multimask": draw.multimask}
+        return {**stacked, **together(prompts), "multimask": draw.multimask, "issues": issues}
 
     def example(self, draw: Draw, step: int, number: int) -> tuple[Tensor, Tensor, Tensor, Prompt]:
         """Pixels, target and valid share (with a batch of one) and prompt of one photograph of a step."""
@@ -143,6 +146,7 @@ class TuningBatches:
                 picture = self.pictures.read(item.sample)
                 break
             except SampleError as error:
+                self.issues.add(error.issue)
                 if attempt == REPLACEMENTS:
                     raise
                 warnings.warn(f"{error}: another photograph takes its place", stacklevel=2)

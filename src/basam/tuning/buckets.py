@@ -11,13 +11,14 @@ import numpy as np
 from PIL import Image
 
 from basam.data import Issue, Issues, Sample
+from basam.errors import InputError
+from basam.tuning.recipe import SAMPLING
 from basam.tuning.sources import Portion
 
 # Width by height of photographs in one bucket differs by at most a factor of 2 ** (1 / 3).
 ASPECTS_AN_OCTAVE = 3
 # At their own sizes, long sides in one bucket differ by at most a factor of 2 ** (1 / 2).
 SIZES_AN_OCTAVE = 2
-SAMPLING = ("balanced", "proportional")
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 ORIENTATION = 0x0112
 
@@ -34,36 +35,6 @@ class Item:
     @property
     def long_side(self) -> int:
         return max(self.height, self.width)
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Long sides in pixels that are trained at: drawn from `low` to `high`, or the photographs' own up to `high`."""
-
-    low: int
-    high: int
-    native: bool = False
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.low <= self.high:
-            raise ValueError(f"sizes {self.low}-{self.high}: two numbers of pixels are needed, the smaller one first")
-
-    @classmethod
-    def parse(cls, text: str, max_side: int) -> Sizes:
-        """`512-2048`, `1024` or `native`.
-
-        Raises:
-            ValueError: none of these.
-        """
-        if text == "native":
-            return cls(1, max_side, True)
-        parts = text.split("-")
-        if len(parts) > 2 or not all(part.isdigit() for part in parts):
-            raise ValueError(f"sizes {text!r}: LOW-HIGH, one number of pixels or 'native' is needed, such as 512-2048")
-        return cls(int(parts[0]), int(parts[-1]))
-
-    def __str__(self) -> str:
-        return "native" if self.native else f"{self.low}-{self.high}" if self.low < self.high else str(self.low)
 
 
 def size_of(sample: Sample) -> tuple[int, int]:
@@ -86,7 +57,7 @@ def items_of(portions: Sequence[Portion], sampling: str, issues: Issues) -> list
         ValueError: unknown `sampling`, or no photograph at all.
     """
     if sampling not in SAMPLING:
-        raise ValueError(f"sampling={sampling!r}: allowed are {', '.join(SAMPLING)}")
+        raise InputError(f"sampling={sampling!r}: allowed are {', '.join(SAMPLING)}")
     found: list[list[tuple[Sample, tuple[int, int]]]] = []
     for portion in portions:
         sized = []
@@ -98,10 +69,10 @@ def items_of(portions: Sequence[Portion], sampling: str, issues: Issues) -> list
         if sized:
             found.append(sized)
         elif portion.train:
-            raise ValueError(f"{portion.title}: none of its {len(portion.train)} photographs can be read")
+            raise InputError(f"{portion.title}: none of its {len(portion.train)} photographs can be read")
     whole = sum(len(sized) for sized in found)
     if not whole:
-        raise ValueError("there is no photograph to train on")
+        raise InputError("there is no photograph to train on")
     return [
         Item(sample, *size, 1 / (len(found) * len(sized)) if sampling == "balanced" else 1 / whole)
         for sized in found

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from basam.data import Issues, Source
+from basam.errors import InputError
 from basam.families import family_of
 from basam.families.shared import quiet
-from basam.model import load, model_fingerprint, read_adapter, write_adapter
+from basam.model import find_device, load, model_fingerprint, read_adapter, write_adapter
 from basam.predict import Predictor
 from basam.tuning.accounting import ParameterGroup, parts_of
 from basam.tuning.augment import Augment
@@ -48,7 +49,7 @@ class Tuning:
         settings: what is tuned, on what and how.
         out: the run's folder; the adapter goes into `adapter` below it. A run of the same settings in it goes on.
         command: the words of the command line, for the model card.
-        device: `cpu`, `cuda`, or what `accelerate` finds where several processes are started.
+        device: see `basam.model.find_device`; on CUDA, `accelerate` gives each process its own.
         workers: processes that make batches beside this one.
         trackers: names that `accelerate` knows.
         tell: called with a sentence after every validation, in the main process.
@@ -87,7 +88,7 @@ class Tuning:
             self.plan(),
             self.out,
             settings=settings.to_dict() | {"base_sha256": self.base_sha256},
-            device=device if device == "cpu" else None,
+            device="cpu" if find_device(device).type == "cpu" else None,
             workers=workers,
             trackers=trackers,
             save_every=settings.validate_every,
@@ -131,7 +132,7 @@ class Tuning:
         settings, processes = self.settings, self.trainer.accelerator.num_processes
         parts = processes * settings.accumulate
         if settings.batch_size % parts:
-            raise ValueError(
+            raise InputError(
                 f"batch_size={settings.batch_size} cannot be shared by {processes} processes in {settings.accumulate} parts "
                 f"each: give a multiple of {parts}"
             )
@@ -149,7 +150,7 @@ class Tuning:
             processes=accelerator.num_processes,
         )
         if not validator.samples:
-            raise ValueError("there is no photograph to validate on")
+            raise InputError("there is no photograph to validate on")
         return validator
 
     @property
@@ -168,7 +169,9 @@ class Tuning:
             self.validate(self.trainer, self.trainer.done)
         self.since = time.perf_counter()
         self.trainer.run()
-        issues = Issues([*self.batches.issues, *self.validator.issues])
+        # Those of opening, of the steps (also of other processes and of worker processes), and of validation.
+        found = dict.fromkeys([*self.batches.issues, *self.trainer.issues, *self.validator.issues])
+        issues = Issues(found)
         return TuneOutcome(self.out / ADAPTER, self.scores, issues, self.trainer.is_main)
 
     def validate(self, trainer: Trainer, step: int) -> None:
@@ -227,7 +230,7 @@ def merge(settings: TuneSettings, adapter: Path, out: Path) -> None:
     """
     model: Any = load(settings.model, adapter=adapter)
     if not hasattr(model, "save_pretrained"):
-        raise ValueError(f"{settings.model} is no model of transformers: it cannot be merged; load it with its adapter")
+        raise InputError(f"{settings.model} is no model of transformers: it cannot be merged; load it with its adapter")
     with quiet():
         model.save_pretrained(out)
     merged = load(out)

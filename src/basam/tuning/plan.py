@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from basam.errors import InputError
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """How long and how fast to train.
 
@@ -35,11 +37,11 @@ class Plan:
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("warmup", 0), ("accumulate", 1)):
             if getattr(self, name) < least:
-                raise ValueError(f"{name}={getattr(self, name)}: at least {least} is needed")
+                raise InputError(f"{name}={getattr(self, name)}: at least {least} is needed")
         if not (math.isfinite(self.rate) and self.rate > 0):
-            raise ValueError(f"rate={self.rate}: a learning rate above 0 is needed")
+            raise InputError(f"rate={self.rate}: a learning rate above 0 is needed")
         if self.precision not in ("no", "bf16", "fp16"):
-            raise ValueError(f"precision={self.precision!r}: allowed are 'no', 'bf16', 'fp16'")
+            raise InputError(f"precision={self.precision!r}: allowed are 'no', 'bf16', 'fp16'")
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int, floor: float = 0.01) -> float:

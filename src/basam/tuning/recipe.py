@@ -1,4 +1,4 @@
-"""The settings of one tuning: everything that decides its result."""
+"""The settings of one tuning: everything that decides its result. No torch here: the command line reads its defaults."""
 
 from __future__ import annotations
 
@@ -6,18 +6,82 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from basam.data import PromptSpec, Source
+from basam.errors import InputError
 from basam.method import BiasMode
-from basam.tuning.batches import MIX
-from basam.tuning.buckets import SAMPLING, Sizes
-from basam.tuning.tuned import TuneLoss
-from basam.tuning.ways import START_SLOPE, WAYS, Lora
 
 # Learning rates that moved nano and did not shake it; slopes are logarithms and take larger steps than weights.
 RATES = {"bias": 1e-2, "decoder": 3e-4, "lora": 5e-4, "full": 1e-4}
 SLOPE_RATE = 1e-2
+SAMPLING = ("balanced", "proportional")
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Long sides in pixels that are trained at: drawn from `low` to `high`, or the photographs' own up to `high`."""
+
+    low: int
+    high: int
+    native: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.low <= self.high:
+            raise InputError(f"sizes {self.low}-{self.high}: two numbers of pixels are needed, the smaller one first")
+
+    @classmethod
+    def parse(cls, text: str, max_side: int) -> Sizes:
+        """`512-2048`, `1024` or `native`.
+
+        Raises:
+            ValueError: none of these.
+        """
+        if text == "native":
+            return cls(1, max_side, True)
+        parts = text.split("-")
+        if len(parts) > 2 or not all(part.isdigit() for part in parts):
+            raise InputError(f"sizes {text!r}: LOW-HIGH, one number of pixels or 'native' is needed, such as 512-2048")
+        return cls(int(parts[0]), int(parts[-1]))
+
+    def __str__(self) -> str:
+        return "native" if self.native else f"{self.low}-{self.high}" if self.low < self.high else str(self.low)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneLoss:
+    """Shares of the losses. `boundary`: how much more a pixel at the edge of the object counts in the cross entropy."""
+
+    bce: float = 1.0
+    dice: float = 1.0
+    iou: float = 1.0
+    boundary: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < float("inf"):
+                raise InputError(f"{name}={value}: at least 0 is needed")
+        if not self.bce and not self.dice:
+            raise InputError("bce and dice are both 0: nothing would be learnt of masks")
+
+
+WAYS = ("bias", "decoder", "lora", "full")
+
+
+# Close to no mask (a few tenths of a logit across SAM's grid), and far enough from 0 for its logarithm to move.
+START_SLOPE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora:
+    """Rank of the pairs and the factor on what they add."""
+
+    rank: int = 8
+    scale: float = 2.0
+
+
+# What people give, and what the evaluation asks for: boxes, exact and careless, and points.
+MIX = tuple(PromptSpec.parse(text) for text in ("gt-box", "noisy-box", "gt-point", "random-point", "k-points:3+1"))
+
+
+@dataclass(frozen=True, kw_only=True)
 class TuneSettings:
     """What is tuned, on what and how.
 
@@ -74,14 +138,14 @@ class TuneSettings:
             Sizes.parse(self.sizes, self.max_side)
         for name, allowed in (("way", WAYS), ("sampling", SAMPLING), ("precision", ("no", "bf16", "fp16"))):
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r}: allowed are {', '.join(allowed)}")
+                raise InputError(f"{name}={getattr(self, name)!r}: allowed are {', '.join(allowed)}")
         for name in ("rate", "slope_rate", "slope"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"{name}={value}: a number above 0 is needed")
+                raise InputError(f"{name}={value}: a number above 0 is needed")
         for name in ("steps", "batch_size", "accumulate", "validate_every", "validate_count"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: at least 1 is needed")
+                raise InputError(f"{name}={getattr(self, name)}: at least 1 is needed")
 
     @property
     def highest_rate(self) -> float:

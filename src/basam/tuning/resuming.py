@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 
+from basam.errors import BasamError
 from basam.files import replacing
 
 CHECKPOINT = "checkpoint.pt"
 
 
-class TrainingError(RuntimeError):
+class TrainingError(BasamError, RuntimeError):
     """Training cannot go on; the message says where, why and what is kept."""
 
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from basam.data import Dataset, DatasetError, Sample, Source, open_dataset, splits_of
+from basam.errors import BasamError
 
 SHARE = 0.1
 
 
-class OverlapError(ValueError):
+class OverlapError(BasamError, ValueError):
     """The same photograph is trained on and validated on; the message names both files."""
 
 

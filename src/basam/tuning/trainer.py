@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from basam.data import Issue, Issues
+from basam.errors import InputError
 from basam.files import require
 from basam.tuning.plan import Plan, learning_rate
 from basam.tuning.progress import Progress
@@ -27,7 +29,10 @@ class Batches(Protocol):
     """Where batches come from. Instances travel to worker processes."""
 
     def make(self, step: int, part: int, parts: int) -> Any:
-        """Part `part` of `parts` equal parts of the batch of a step: tensors in dicts, lists and tuples."""
+        """Part `part` of `parts` equal parts of the batch of a step: tensors in dicts, lists and tuples.
+
+        A dict may hold `issues`, a list of what was wrong with the data: they go to `Trainer.issues`, not into the module.
+        """
 
     def describe(self, step: int) -> str:
         """What the batch of a step consists of, for an error message."""
@@ -95,10 +100,11 @@ class Trainer:
         self.module = module.to(self.accelerator.device)
         self.average = WeightAverage(self.module, plan.ema)
         if not self.average.parameters:
-            raise ValueError("nothing to train: no parameter of the module requires a gradient")
+            raise InputError("nothing to train: no parameter of the module requires a gradient")
         self.optimizer = torch.optim.AdamW(self.groups(), lr=plan.rate, betas=(0.9, 0.98))
         self.wrapped, self.optimizer = self.accelerator.prepare(self.module, self.optimizer)
         self.done = 0
+        self.found: dict[Issue, None] = {}
         self.resume()
 
     def groups(self) -> list[dict[str, Any]]:
@@ -130,16 +136,32 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.done = state["step"]
+            self.found = dict.fromkeys(Issue(**issue) for issue in state.get("issues", ()))
+            if self.accelerator.scaler is not None and state.get("scaler") is not None:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
+
+    @property
+    def issues(self) -> Issues:
+        """What was wrong with the data of all steps, each once; in the main process those of all processes, after `run`."""
+        return Issues(self.found)
+
+    def gather_issues(self) -> None:
+        if self.accelerator.num_processes > 1:
+            self.found = dict.fromkeys(require("accelerate", "tune").utils.gather_object(list(self.found)))
 
     def save(self) -> None:
         """Write the checkpoint (main process) and wait for it (all)."""
+        self.gather_issues()
         if self.is_main:
+            scaler = self.accelerator.scaler  # of float16
             state = {
                 "step": self.done,
                 "settings": self.settings,
                 "weights": {name: p.detach() for name, p in self.average.parameters.items()},
                 "average": self.average.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
+                "scaler": None if scaler is None else scaler.state_dict(),
+                "issues": self.issues.to_list(),
             }
             save_checkpoint(self.folder, state)
         self.accelerator.wait_for_everyone()
@@ -163,7 +185,14 @@ class Trainer:
         )
         if self.trackers:
             accelerator.init_trackers("logs")
-        parts = iter(loader)
+        try:
+            self.train(iter(loader))
+        finally:
+            if self.trackers:
+                accelerator.end_training()
+
+    def train(self, parts: Iterator[Any]) -> None:
+        plan = self.plan
         self.wrapped.train()
         with Progress(self.done, plan.steps, self.log_every, shown=self.is_main) as progress:
             while self.done < plan.steps:
@@ -171,14 +200,12 @@ class Trainer:
                 self.done += 1
                 progress.advance(self.done, means)
                 if self.trackers and self.done % self.log_every == 0:
-                    accelerator.log({f"train/{name}": value for name, value in means.items()}, step=self.done)
+                    self.accelerator.log({f"train/{name}": value for name, value in means.items()}, step=self.done)
                 if self.done % self.save_every == 0 or self.done == plan.steps:
                     self.save()
                     if self.after is not None:
                         self.after(self, self.done)
                         self.wrapped.train()
-        if self.trackers:
-            accelerator.end_training()
 
     def step(self, parts: Iterator[Any]) -> dict[str, float]:
         """One optimiser step; the means of what the module returned over all parts and processes, and the rate."""
@@ -188,7 +215,10 @@ class Trainer:
             group["lr"] = rate * group.get("multiple", 1.0)
         sums: dict[str, Tensor] = {}
         for remaining in reversed(range(plan.accumulate)):
-            batch = self.send(next(parts), accelerator.device)
+            batch = next(parts)
+            if isinstance(batch, dict):
+                self.found |= dict.fromkeys(batch.pop("issues", ()))
+            batch = self.send(batch, accelerator.device)
             # Gradients travel between processes once, with the last part.
             with accelerator.no_sync(self.wrapped) if remaining else nullcontext():
                 outputs = self.wrapped(batch)
@@ -228,7 +258,7 @@ class WeightAverage:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         if not 0 <= decay < 1:
-            raise ValueError(f"ema decay={decay}: at least 0 and below 1")
+            raise InputError(f"ema decay={decay}: at least 0 and below 1")
         self.decay = decay
         self.parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self.averages = {name: p.detach().float().clone() for name, p in self.parameters.items()}

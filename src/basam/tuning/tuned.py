@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,27 +10,11 @@ from torch import Tensor, nn
 
 from basam.families import PromptTensors, family_of
 from basam.tuning.losses import LossWeights, prompt_losses
+from basam.tuning.recipe import TuneLoss
 from basam.tuning.ways import slopes_of
 
 # What is padded is decided: probability 0, so that neither loss sees it.
 NOTHING = -30.0
-
-
-@dataclass(frozen=True)
-class TuneLoss:
-    """Shares of the losses. `boundary`: how much more a pixel at the edge of the object counts in the cross entropy."""
-
-    bce: float = 1.0
-    dice: float = 1.0
-    iou: float = 1.0
-    boundary: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"{name}={value}: at least 0 is needed")
-        if not self.bce and not self.dice:
-            raise ValueError("bce and dice are both 0: nothing would be learnt of masks")
 
 
 class Tuned(nn.Module):

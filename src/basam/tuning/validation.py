@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from basam.data import Issues, PromptSpec, SampleError
+from basam.errors import InputError
 from basam.evaluation import chosen
 from basam.evaluation.calibration import measure_photo
 from basam.files import read_json, write_json
@@ -111,6 +112,6 @@ class Validator:
         by_data = {}
         for title, (total, number) in zip(self.samples, totals.tolist(), strict=True):
             if not number:
-                raise ValueError(f"{title}: none of the photographs to validate on can be read")
+                raise InputError(f"{title}: none of the photographs to validate on can be read")
             by_data[title] = total / number
         return Score(step, by_data, seconds)

@@ -13,32 +13,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
+from basam.errors import InputError
 from basam.families import LearnedSlopes, family_of
 from basam.files import require
 from basam.method import BiasMode
 from basam.model import Adapter, LoraPair, attach, attachment_of, detach
+from basam.tuning.recipe import START_SLOPE, WAYS, Lora
 
-WAYS = ("bias", "decoder", "lora", "full")
 # Names that projections to q, k and v have in every implementation of SAM, fused or not.
 PROJECTION = re.compile(r"(^|\.)(qkv|q_proj|k_proj|v_proj)$")
 # Never trained: random features that positions are written in (a buffer in Meta's code), and the reading of mask prompts,
 # which tuning does not give.
 FIXED = re.compile(r"positional_embedding|gaussian_matrix|mask_embed\.|mask_downscaling")
-# Close to no mask (a few tenths of a logit across SAM's grid), and far enough from 0 for its logarithm to move.
-START_SLOPE = 0.01
-
-
-@dataclass(frozen=True)
-class Lora:
-    """Rank of the pairs and the factor on what they add."""
-
-    rank: int = 8
-    scale: float = 2.0
 
 
 def tuned_mode(mode: BiasMode | None = None) -> BiasMode:
@@ -70,14 +61,14 @@ def prepare(model: nn.Module, way: str, mode: BiasMode, *, slope: float = START_
         ImportError: `peft` is not installed (`lora` only).
     """
     if way not in WAYS:
-        raise ValueError(f"tune={way!r}: allowed are {', '.join(WAYS)}")
+        raise InputError(f"tune={way!r}: allowed are {', '.join(WAYS)}")
     if mode.slopes != "learned" or not mode.strength:
-        raise ValueError(
+        raise InputError(
             f"mode has slopes={mode.slopes!r}, strength={mode.strength:g}: learned slopes and a strength are needed"
         )
     geometry = family_of(model).geometry(model)
     if not geometry.global_layers:
-        raise ValueError(f"{type(model).__name__} has no global layers, so there are no slopes to learn")
+        raise InputError(f"{type(model).__name__} has no global layers, so there are no slopes to learn")
     detach(model)
     model.requires_grad_(False)
     if way == "lora":
@@ -109,7 +100,7 @@ def slopes_of(model: nn.Module) -> LearnedSlopes:
     """The learned slopes of a prepared model."""
     attachment = attachment_of(model)
     if attachment is None or attachment.learned is None:
-        raise ValueError("this model has no learned slopes: prepare it first")
+        raise InputError("this model has no learned slopes: prepare it first")
     return attachment.learned
 
 

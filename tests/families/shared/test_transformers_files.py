@@ -41,13 +41,13 @@ def test_every_class_loads_and_is_summed_up_from_its_files(model_class, tmp_path
     loaded = basam.load(tmp_path)
     assert type(loaded) is model_class
     assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in model.state_dict().items())
-    summary = family_of_file(tmp_path).summary(tmp_path)
-    expected = {"trained long side": 64, "layers": 2, "global layers": [1], "heads": 2, "window": 2}
+    summary = family_of_file(tmp_path).summary(tmp_path).to_dict()
+    expected = {"trained long side": 64, "layers": 2, "global layers": [1], "heads": 2, "windows": [2]}
     assert summary.items() >= expected.items()
     assert summary["architecture"] == f"SAM{'-HQ' * ('HQ' in model_class.__name__)} ViT 16 x 2"
     own = sum(value.numel() for key, value in model.named_parameters() if "positional_embedding" not in key)
     assert summary["parameters"] == own
-    assert family_of(loaded).describe(loaded)["trained tokens"] == 16
+    assert family_of(loaded).describe(loaded).to_dict()["trained tokens"] == 16
     encoder = family_of(basam.attach(loaded)).encoder(loaded)
     with torch.no_grad():
         assert encoder(torch.randn(1, 3, 48, 96)).last_hidden_state.shape == (1, 16, 3, 6)
@@ -65,7 +65,7 @@ def test_shards_and_pickled_weights_are_the_same_model(tmp_path):
     for folder in ("whole", "shards", "pickled"):
         state = basam.load(tmp_path / folder).state_dict()
         assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
-        counts.add(family_of_file(tmp_path / folder).summary(tmp_path / folder)["parameters"])
+        counts.add(family_of_file(tmp_path / folder).summary(tmp_path / folder).to_dict()["parameters"])
     assert len(counts) == 1
 
 
@@ -79,7 +79,7 @@ def test_malicious_weights_in_a_folder_are_refused_too(tmp_path):
     with pytest.raises(basam.UnsupportedModelError, match=r"holds more than tensors \(\w+\.mkdir\)"):
         basam.load(tmp_path)
     with pytest.raises(basam.UnsupportedModelError, match=r"holds more than tensors"):
-        family_of_file(tmp_path).summary(tmp_path)
+        family_of_file(tmp_path).summary(tmp_path).to_dict()
     assert not (tmp_path / "executed").exists()
 
 
@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_named(tmp_path):
         basam.load(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=r"no model\.safetensors and no pytorch_model\.bin"):
-        family_of_file(tmp_path).summary(tmp_path)
+        family_of_file(tmp_path).summary(tmp_path).to_dict()
     (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "sam2"}))
     with pytest.raises(basam.UnsupportedModelError, match="model_type='sam2'; known are sam"):
         basam.load(tmp_path)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from basam.evaluation.benchmarking.running import METHODS, ZERO_SHOT, Benchmark
+from basam.evaluation.benchmarking.running import Benchmark
+from basam.evaluation.benchmarking.settings import METHODS, ZERO_SHOT
 from basam.evaluation.metrics import COLUMNS
 from basam.evaluation.plots import new_figure, save_figure
 

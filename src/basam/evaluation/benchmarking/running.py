@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from basam.data import Issues, PromptSpec, Source, open_dataset
+from basam.data import Issues, Source, open_dataset
+from basam.evaluation.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
 from basam.evaluation.evaluating import evaluate
 from basam.evaluation.settings import EvaluateSettings
 from basam.files import write_json
-from basam.method import BiasMode
 from basam.model import TENSORS, read_adapter, resolve
 
-ZERO_SHOT = "zero-shot"
-METHODS = {"plain": "uncorrected", "basam": "corrected"}
 # Keys of `metrics.METRICS`: what the papers of each kind report first, and IoU, which all have in common.
 METRICS = {
     "dis5k": ("iou", "boundary_iou", "mae"),
@@ -24,70 +22,6 @@ METRICS = {
     "cod10k": ("iou", "s_measure", "weighted_f"),
 }
 USUAL = ("iou", "dice")
-
-
-@dataclass(frozen=True)
-class BenchmarkEntry:
-    """Rows of the table: an adapter (None: the base as it is) with and without the correction.
-
-    With `kinds` it is a specialist: measured on data of these kinds only, and as it was tuned, with the correction.
-    """
-
-    name: str
-    adapter: str | None = None
-    kinds: tuple[str, ...] = ()
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        return ("basam",) if self.kinds else tuple(METHODS)
-
-    @classmethod
-    def parse(cls, text: str) -> BenchmarkEntry:
-        """`NAME=FOLDER`, or `NAME=FOLDER@KIND,KIND`.
-
-        Raises:
-            ValueError: neither of the two forms, or the name of the first row.
-        """
-        name, equals, rest = text.partition("=")
-        folder, _, kinds = rest.partition("@")
-        if not name or not equals or not folder or name == ZERO_SHOT:
-            raise ValueError(f"adapter {text!r}: NAME=FOLDER or NAME=FOLDER@KIND,KIND is needed, with a name of its own")
-        return cls(name, folder, tuple(kinds.split(",")) if kinds else ())
-
-
-@dataclass(frozen=True)
-class BenchmarkSettings:
-    """What is compared, and on what.
-
-    Attributes:
-        data: `kind:ROOT[:split]`; without a split, the one that results are reported on.
-        candidates: beside the base.
-        sizes, prompts, limit, seed, dtype, device: as `evaluation.settings.Settings` has them.
-        mode: the correction of the base; adapters have their own.
-    """
-
-    data: tuple[str, ...]
-    candidates: tuple[BenchmarkEntry, ...] = ()
-    model: str = "nano"
-    sizes: tuple[int | str, ...] = (1024,)
-    prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"),)
-    limit: int | None = None
-    seed: int = 0
-    mode: BiasMode | None = None
-    dtype: str = "float32"
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        names = [candidate.name for candidate in self.candidates]
-        if len(set(names)) < len(names):
-            raise ValueError(f"adapters {', '.join(names)}: each needs a name of its own")
-        kinds = [Source.parse(source).kind for source in self.data]
-        if not kinds or len(set(kinds)) < len(kinds):
-            raise ValueError(f"data of kinds {', '.join(kinds) or 'none'}: at least one is needed, and each once")
-        for candidate in self.candidates:
-            for kind in candidate.kinds:
-                if kind not in kinds:
-                    raise ValueError(f"adapter {candidate.name} is for data of kind {kind!r}; there are {', '.join(kinds)}")
 
 
 @dataclass(frozen=True)
@@ -131,17 +65,17 @@ def benchmark(
     """
     sources = [Source.parse(source) for source in settings.data]
     titles = {one.kind: open_dataset(one.kind, one.root, one.split).title for one in sources}
-    tuned = [describe(candidate) for candidate in settings.candidates]
+    tuned = [describe(candidate) for candidate in settings.entries]
     rows: list[dict[str, Any]] = []
     issues = Issues()
-    for candidate in (BenchmarkEntry(ZERO_SHOT), *settings.candidates):
+    for candidate in (BenchmarkEntry(ZERO_SHOT), *settings.entries):
         for source in sources:
             if candidate.kinds and source.kind not in candidate.kinds:
                 continue
             run = EvaluateSettings(
-                source.kind,
-                str(source.root),
-                source.split,
+                kind=source.kind,
+                root=str(source.root),
+                split=source.split,
                 model=settings.model,
                 adapter=candidate.adapter,
                 sizes=settings.sizes,

@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from basam.errors import InputError
 from basam.method import BiasMode
 
 USUAL = (BiasMode().schedule, BiasMode().slopes)  # not worth a word in tables
@@ -46,7 +47,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, fl
         ValueError: fewer than two photographs, which have no standard error, or not the same number.
     """
     if len(a) != len(b) or len(a) < 2:
-        raise ValueError(f"{len(a)} and {len(b)} photographs: the same number of each is needed, at least 2")
+        raise InputError(f"{len(a)} and {len(b)} photographs: the same number of each is needed, at least 2")
     differences = [x - y for x, y in zip(a, b, strict=True)]
     return statistics.fmean(differences), statistics.stdev(differences) / math.sqrt(len(differences))
 
@@ -58,7 +59,7 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
         deficit, error = paired_difference(best, candidate.by_photo)
         if deficit <= error:
             return candidate
-    raise ValueError("no candidates to choose from")
+    raise InputError("no candidates to choose from")
 
 
 def weight(mode: BiasMode) -> tuple[float, ...]:

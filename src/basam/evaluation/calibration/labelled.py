@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from basam.data import Dataset, Instance, Issues, PromptSpec, Sample, SampleError, make_prompt
+from basam.errors import BasamError, InputError
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
 from basam.evaluation.metrics import measure
 from basam.files import read_image
@@ -24,7 +25,7 @@ PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
 INSTANCES = 8
 
 
-class TestSplitError(ValueError):
+class TestSplitError(BasamError, ValueError):
     """A mode must not be chosen on the split that results are reported on."""
 
     __test__ = False  # its name looks like a test to pytest
@@ -86,7 +87,7 @@ def check_split(dataset: Dataset, test_split_allowed: bool = False) -> None:
 def pick_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
     """`count` of the samples drawn by `seed`, or all of them where there are fewer, in their own order."""
     if count < 2:
-        raise ValueError(f"count={count}: at least 2 photographs are needed to choose anything")
+        raise InputError(f"count={count}: at least 2 photographs are needed to choose anything")
     if len(samples) <= count:
         return list(samples)
     chosen = np.random.default_rng(seed).choice(len(samples), size=count, replace=False)
@@ -119,7 +120,7 @@ def calibrate(
     """
     check_split(dataset, test_split_allowed)
     if not sizes:
-        raise ValueError("sizes is empty: give at least one long side in pixels")
+        raise InputError("sizes is empty: give at least one long side in pixels")
     issues = Issues()
     samples = pick_samples(dataset.samples, count, seed)
     measured: dict[BiasMode, Candidate] = {}
@@ -144,7 +145,7 @@ def calibrate(
                 progress(vary.__name__, done, len(samples))
         samples = used
         if len(samples) < 2:
-            raise ValueError(f"{dataset.title}: {len(samples)} usable photographs, at least 2 are needed to choose anything")
+            raise InputError(f"{dataset.title}: {len(samples)} usable photographs, at least 2 are needed to choose anything")
         measured |= {mode: Candidate(mode, tuple(rows)) for mode, rows in table.items()}
         best = max(measured.values(), key=lambda candidate: candidate.mean).mode
     candidates = list(measured.values())

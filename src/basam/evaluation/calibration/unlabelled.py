@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from basam.errors import InputError
 from basam.evaluation.calibration.attention import entropy, total_variation
 from basam.evaluation.calibration.capture import Places, recording
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
@@ -100,7 +101,7 @@ def calibrate_unlabelled(
         ValueError: no size, or fewer than two photographs that can be read.
     """
     if not sizes:
-        raise ValueError("sizes is empty: give at least one long side in pixels")
+        raise InputError("sizes is empty: give at least one long side in pixels")
     modes = modes_to_try() if modes is None else list(modes)
     generator = np.random.default_rng(seed)
     if len(photos) > count:
@@ -120,7 +121,7 @@ def calibrate_unlabelled(
             progress(done, len(photos))
     if len(used) < 2:
         reasons = "".join(f"; {reason}" for reason in unreadable[:3])
-        raise ValueError(f"{len(used)} photographs could be read, at least 2 are needed to choose anything{reasons}")
+        raise InputError(f"{len(used)} photographs could be read, at least 2 are needed to choose anything{reasons}")
     candidates = [Candidate(mode, tuple(scores(photo) for photo in table[mode])) for mode in modes]
     chosen = choose(candidates)
     predictor.mode = chosen.mode

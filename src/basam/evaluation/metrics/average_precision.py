@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from basam.data import SampleError, annotation_mask, encode_mask, load_annotations, usable_annotations
+from basam.errors import InputError
 from basam.files import require
 
 # Places of the figures in the library's list of statistics.
@@ -48,7 +49,7 @@ def coco_ap(annotations: Path, results: Iterable[dict[str, Any]], image_ids: Ite
     results = [dict(result) for result in results]  # the library adds to them
     for result in results:
         if result["image_id"] not in evaluated:
-            raise ValueError(f"a result is of image {result['image_id']}, which is not among the {len(evaluated)} evaluated")
+            raise InputError(f"a result is of image {result['image_id']}, which is not among the {len(evaluated)} evaluated")
     results.sort(key=lambda result: (result["image_id"], result["order"]))
     library = require("faster_coco_eval", "evaluate")
     truth = library.COCO(_evaluated_part(data, evaluated, annotations.name))

@@ -7,6 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
+from basam.errors import InputError
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -28,21 +30,21 @@ class Case:
     def __post_init__(self) -> None:
         probabilities, truth, image = self.probabilities, self.truth, self.image
         if truth.ndim != 2 or truth.dtype != bool:
-            raise ValueError(f"truth of shape {truth.shape} and type {truth.dtype}: an (H, W) bool array is needed")
+            raise InputError(f"truth of shape {truth.shape} and type {truth.dtype}: an (H, W) bool array is needed")
         if probabilities.shape != truth.shape:
-            raise ValueError(
+            raise InputError(
                 f"probabilities of shape {probabilities.shape} for a ground truth of {truth.shape}: metrics are taken at "
                 "the ground truth's own size, resample the logits to it first"
             )
         if probabilities.dtype != np.float32:
-            raise ValueError(f"probabilities of type {probabilities.dtype}: float32 is needed")
+            raise InputError(f"probabilities of type {probabilities.dtype}: float32 is needed")
         if not truth.any():
-            raise ValueError("truth has no pixel: nothing can be measured against it")
+            raise InputError("truth has no pixel: nothing can be measured against it")
         lowest, highest = float(probabilities.min()), float(probabilities.max())
         if not (lowest >= 0 and highest <= 1):  # false for NaN too
-            raise ValueError(f"probabilities from {lowest:g} to {highest:g}: finite values from 0 to 1 are needed, not logits")
+            raise InputError(f"probabilities from {lowest:g} to {highest:g}: finite values from 0 to 1 are needed, not logits")
         if image is not None and (image.shape != (*truth.shape, 3) or image.dtype != np.uint8):
-            raise ValueError(f"image of shape {image.shape} and type {image.dtype}: {(*truth.shape, 3)} uint8 is needed")
+            raise InputError(f"image of shape {image.shape} and type {image.dtype}: {(*truth.shape, 3)} uint8 is needed")
 
     @cached_property
     def stored(self) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.errors import InputError
 from basam.evaluation.metrics import boundary, saliency
 from basam.evaluation.metrics.case import Case
 from basam.evaluation.metrics.catalogue import METRICS
@@ -39,7 +40,7 @@ def measure(
     metrics = tuple(metrics)
     for name in metrics:
         if name not in _FUNCTIONS:
-            raise ValueError(f"metric {name!r} is unknown: known are {', '.join(METRICS)}")
+            raise InputError(f"metric {name!r} is unknown: known are {', '.join(METRICS)}")
     case = Case(probabilities, truth, image)
     record: dict[str, Any] = {}
     for name in metrics:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.errors import InputError
 from basam.evaluation.metrics.case import Case
 from basam.evaluation.metrics.summary import encode_curve
 from basam.files import require
@@ -94,7 +95,7 @@ def context_measure(case: Case) -> Entries:
 def camouflage_context_measure(case: Case) -> Entries:
     """Context measure weighted by how well each part of the object is hidden in the photograph, beta^2 = 1.2."""
     if case.image is None:
-        raise ValueError("camouflage_context_measure looks at the photograph: pass image=")
+        raise InputError("camouflage_context_measure looks at the photograph: pass image=")
     return {"camouflage_context_measure": _context("CamouflageContextMeasure", "ccm", case, img=case.image)}
 
 

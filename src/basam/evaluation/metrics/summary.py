@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.errors import InputError
 from basam.evaluation.metrics.catalogue import METRICS
 
 Record = dict[str, Any]
@@ -65,12 +66,12 @@ def _defined(records: Sequence[Record], key: str) -> list[Any]:
 
 def _check(records: Sequence[Record]) -> None:
     if not records:
-        raise ValueError("no record to summarise: nothing was measured")
+        raise InputError("no record to summarise: nothing was measured")
     expected = records[0].keys()
     for index, record in enumerate(records):
         if record.keys() != expected:
             differing = ", ".join(sorted(record.keys() ^ expected))
-            raise ValueError(f"records 0 and {index} hold different metrics ({differing}): they come from different runs")
+            raise InputError(f"records 0 and {index} hold different metrics ({differing}): they come from different runs")
 
 
 THRESHOLDS = 256
@@ -85,5 +86,5 @@ def decode_curve(text: str) -> np.ndarray:
     """(256,) float64 of what `encode_curve` wrote; ValueError where it is something else."""
     curve = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4")
     if curve.shape != (THRESHOLDS,):
-        raise ValueError(f"a curve has {THRESHOLDS} thresholds, this one has {curve.size}")
+        raise InputError(f"a curve has {THRESHOLDS} thresholds, this one has {curve.size}")
     return curve.astype(np.float64)

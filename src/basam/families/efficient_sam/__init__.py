@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from basam.errors import InputError
 from basam.families.attachment import Geometry
-from basam.families.base import Family, PromptTensors, overview
+from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters
 from basam.families.shared import checkpoints, meta_files
 
 KEYS = (*meta_files.IMAGE_KEYS, "prompt_encoder.bbox_top_left_embeddings.weight", "mask_decoder.mask_tokens.weight")
@@ -77,13 +78,18 @@ class EfficientSamFamily(Family):
             model = EfficientSam(EfficientSamConfig(**sizes(checkpoints.read_shapes(path))))
         return checkpoints.fill(model, checkpoints.read_state(path), path, "EfficientSAM")
 
-    def summary(self, path: Path) -> dict[str, Any]:
+    def summary(self, path: Path) -> ModelSummary:
         shapes = checkpoints.read_shapes(path)
         found = sizes(shapes)
         side, layers = 1024 // found["patch"], tuple(range(found["depth"]))
         geometry = Geometry(found["patch"], side, found["depth"], layers, found["heads"])
-        name = NAMES.get(found["width"], f"EfficientSAM of width {found['width']}")
-        return overview(name, geometry, checkpoints.count(shapes), tensors=len(shapes), layout="EfficientSAM's state dict")
+        return ModelSummary(
+            architecture=NAMES.get(found["width"], f"EfficientSAM of width {found['width']}"),
+            geometry=geometry,
+            parameters=count_parameters(shapes),
+            tensors=len(shapes),
+            layout="EfficientSAM's state dict",
+        )
 
     def encode(self, model: Any, pixel_values: Tensor) -> Tensor:
         return model.image_encoder(pixel_values).to(model.mask_decoder.iou_token.weight.dtype)
@@ -93,7 +99,7 @@ class EfficientSamFamily(Family):
 
         points, labels, boxes = prompts.points, prompts.labels, prompts.boxes
         if prompts.masks is not None:
-            raise ValueError("masks: EfficientSAM takes points and boxes, it has no mask prompts")
+            raise InputError("masks: EfficientSAM takes points and boxes, it has no mask prompts")
         given: list[tuple[Tensor, Tensor]] = []
         if points is not None and labels is not None:
             if (labels == 0).any():
@@ -104,7 +110,7 @@ class EfficientSamFamily(Family):
             given.append((boxes.view(-1, 2, 2), corners))
         count = sum(kind.shape[1] for _, kind in given)
         if not 0 < count <= MAX_POINTS:
-            raise ValueError(f"{count} points: EfficientSAM takes 1 to {MAX_POINTS}, of which a box is two")
+            raise InputError(f"{count} points: EfficientSAM takes 1 to {MAX_POINTS}, of which a box is two")
         if hasattr(model.prompt_encoder, "basam"):
             model.prompt_encoder.basam.grid = (features.shape[-2], features.shape[-1])
         coordinates = torch.cat([where for where, _ in given], dim=1)

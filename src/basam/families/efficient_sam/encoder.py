@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from basam.errors import InputError
 from basam.families.attachment import ReplacedEncoder
 from basam.families.shared import GridAttention, merge_heads, neck
 from basam.positions import resample_absolute
@@ -113,7 +114,7 @@ class Encoder(nn.Module):
     def check(self, pixel_values: Tensor) -> None:
         if tuple(pixel_values.shape[-2:]) != (self.image_size, self.image_size):
             height, width = pixel_values.shape[-2:]
-            raise ValueError(
+            raise InputError(
                 f"pixel_values of {height} x {width} px: a plain EfficientSAM takes {self.image_size} x {self.image_size}; "
                 "basam.attach(model) makes it take any size"
             )

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from basam.families.attachment import Geometry, Replaced, combine
-from basam.families.base import Family, PromptTensors, overview
+from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters
 from basam.families.shared import checkpoints, meta_files, vit_name
 
 
@@ -65,12 +65,17 @@ class MetaSam(Family):
     def load(self, path: Path) -> nn.Module:
         return meta_files.load(path)
 
-    def summary(self, path: Path) -> dict[str, Any]:
+    def summary(self, path: Path) -> ModelSummary:
         shapes = checkpoints.read_shapes(path)
         vision = meta_files.vision_config(shapes, path)
-        name = f"SAM {vit_name(vision['hidden_size'], vision['num_hidden_layers'])}"
-        more = {"window": vision["window_size"], "tensors": len(shapes), "layout": "Meta's state dict"}
-        return overview(name, meta_files.geometry(vision), checkpoints.count(shapes), **more)
+        return ModelSummary(
+            architecture=f"SAM {vit_name(vision['hidden_size'], vision['num_hidden_layers'])}",
+            geometry=meta_files.geometry(vision),
+            parameters=count_parameters(shapes),
+            windows=(vision["window_size"],),
+            tensors=len(shapes),
+            layout="Meta's state dict",
+        )
 
     def encode(self, model: Any, pixel_values: Tensor) -> tuple[Tensor, dict[str, Any]]:
         output = model.image_encoder(pixel_values)

@@ -15,6 +15,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from basam.errors import InputError
 from basam.families.attachment import Replaced
 from basam.families.shared import AnySizePositions, GridAttention
 
@@ -82,7 +83,7 @@ class MetaEncoder(AnySizePositions):
     def img_size(self, max_side: int) -> None:
         patch = self.basam.geometry.patch
         if not isinstance(max_side, int) or max_side < patch:
-            raise ValueError(f"img_size={max_side!r}: a number of pixels is needed, at least a patch ({patch})")
+            raise InputError(f"img_size={max_side!r}: a number of pixels is needed, at least a patch ({patch})")
         self.basam.max_side = max_side
 
     def forward(self, x: Tensor) -> Any:

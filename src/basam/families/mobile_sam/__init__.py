@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from basam.families.attachment import Geometry
-from basam.families.base import overview
+from basam.families.base import ModelSummary, count_parameters
 from basam.families.shared import checkpoints, meta_files, transformers_files
 from basam.families.transformers_sam import TransformersSam
 
@@ -89,7 +89,7 @@ class MobileSam(TransformersSam):
         model.tie_weights()
         return model
 
-    def summary(self, path: Path) -> dict[str, Any]:
+    def summary(self, path: Path) -> ModelSummary:
         if path.is_dir():
             sizes = (transformers_files.read_config(path) or {})["tinyvit"]
             shapes, layout = transformers_files.folder_shapes(path), "transformers folder"
@@ -97,8 +97,14 @@ class MobileSam(TransformersSam):
             shapes, layout = checkpoints.read_shapes(path), "MobileSAM's state dict"
             sizes = tinyvit_sizes(shapes)
         geometry = geometry_of(sizes["image_size"], 16, sizes["depths"], sizes["heads"])
-        more = {"windows": list(sizes["windows"][1:]), "tensors": len(shapes), "layout": layout}
-        return overview("MobileSAM (TinyViT)", geometry, checkpoints.count(shapes), **more)
+        return ModelSummary(
+            architecture="MobileSAM (TinyViT)",
+            geometry=geometry,
+            parameters=count_parameters(shapes),
+            windows=tuple(sizes["windows"][1:]),
+            tensors=len(shapes),
+            layout=layout,
+        )
 
 
 FAMILY = MobileSam()

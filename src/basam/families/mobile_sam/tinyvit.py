@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from basam.errors import InputError
 from basam.families.attachment import Replaced, ReplacedEncoder
 from basam.families.shared import join_windows, neck, split_windows
 from basam.method import distances
@@ -197,7 +198,7 @@ class TinyViT(nn.Module):
     def check(self, pixel_values: Tensor) -> None:
         if tuple(pixel_values.shape[-2:]) != (self.image_size, self.image_size):
             height, width = pixel_values.shape[-2:]
-            raise ValueError(
+            raise InputError(
                 f"pixel_values of {height} x {width} px: a plain MobileSAM takes {self.image_size} x {self.image_size}; "
                 "basam.attach(model) makes it take any size"
             )

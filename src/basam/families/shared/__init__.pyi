@@ -1,7 +1,6 @@
 from basam.families.shared import checkpoints as checkpoints
 from basam.families.shared import meta_files as meta_files
 from basam.families.shared import transformers_files as transformers_files
-from basam.families.shared.checkpoints import count as count
 from basam.families.shared.decoder_queries import query_replacements as query_replacements
 from basam.families.shared.transformers_files import CLASSES as CLASSES
 from basam.families.shared.transformers_files import quiet as quiet

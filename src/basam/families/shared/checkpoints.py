@@ -20,9 +20,6 @@ from basam.families.base import UnsupportedModelError
 
 Shapes = dict[str, tuple[int, ...]]
 
-# Buffers of the published modules: they are in the files, and no parameters.
-BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "gaussian_matrix", "positional_embedding")
-
 # A key or a part of one, and what a file with it is. The first that fits is named.
 LOOKS = (
     ("mask_decoder.hf_token", "SAM-HQ's own file; basam.load takes SAM-HQ in transformers' layout"),
@@ -133,11 +130,6 @@ def shapes_of(path: Path, modified: int, size: int) -> Shapes:
             return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise refuse(path, error) from error
-
-
-def count(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """Parameters among the tensors of a state dict."""
-    return sum(torch.Size(shape).numel() for key, shape in shapes.items() if not key.endswith(BUFFERS))
 
 
 def looks_like(keys: Iterable[str]) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import nn
 
+from basam.errors import InputError, MissingFileError
 from basam.families.attachment import Geometry
-from basam.families.base import UnsupportedModelError, overview
+from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
 from basam.families.shared import checkpoints
 
 # model_type in config.json: the class that loads it.
@@ -46,9 +47,9 @@ def read_config(path: Path) -> dict[str, Any] | None:
     try:
         config = json.loads(file.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not JSON ({error}): is the checkpoint complete?") from error
+        raise InputError(f"{file} is not JSON ({error}): is the checkpoint complete?") from error
     if not isinstance(config, dict):
-        raise ValueError(f"{file} holds a {type(config).__name__}, not a JSON object: is the checkpoint complete?")
+        raise InputError(f"{file} holds a {type(config).__name__}, not a JSON object: is the checkpoint complete?")
     return config
 
 
@@ -84,7 +85,7 @@ def load(path: Path, model_class: Any = None) -> nn.Module:
         with quiet():  # messages about loading are ours: they are errors, not warnings
             model, info = model_class.from_pretrained(path, **options)
     except OSError as error:
-        raise FileNotFoundError(f"{path} has no readable weights beside its config.json: {error}") from error
+        raise MissingFileError(f"{path} has no readable weights beside its config.json: {error}") from error
     misfit = checkpoints.problems(
         path,
         model_class.__name__,
@@ -113,8 +114,8 @@ def quiet() -> Iterator[None]:
             transformers.logging.enable_progress_bar()
 
 
-def summary(path: Path) -> dict[str, Any]:
-    """`overview` of a folder that `recognises` accepted."""
+def summary(path: Path) -> ModelSummary:
+    """The summary of a folder that `recognises` accepted."""
     config = read_config(path) or {}
     vision = DEFAULTS | config.get("vision_config", config if "vision" in config["model_type"] else {})
     patch, size = vision["patch_size"], (vision["hidden_size"], vision["num_hidden_layers"])
@@ -127,15 +128,21 @@ def summary(path: Path) -> dict[str, Any]:
     )
     name = "SAM-HQ" if "hq" in config["model_type"] else "SAM"
     shapes = folder_shapes(path)
-    more = {"window": vision["window_size"], "tensors": len(shapes), "layout": f"transformers {CLASSES[config['model_type']]}"}
-    return overview(f"{name} {vit_name(*size)}", geometry, checkpoints.count(shapes), **more)
+    return ModelSummary(
+        architecture=f"{name} {vit_name(*size)}",
+        geometry=geometry,
+        parameters=count_parameters(shapes),
+        windows=(vision["window_size"],),
+        tensors=len(shapes),
+        layout=f"transformers {CLASSES[config['model_type']]}",
+    )
 
 
 def folder_shapes(path: Path) -> checkpoints.Shapes:
     """Shapes of all tensors beside a config.json, sharded or not; what is tied to another tensor counts once."""
     files = sorted(path.glob("model*.safetensors")) or sorted(path.glob("pytorch_model*.bin"))
     if not files:
-        raise FileNotFoundError(f"{path} has no model.safetensors and no pytorch_model.bin beside its config.json")
+        raise MissingFileError(f"{path} has no model.safetensors and no pytorch_model.bin beside its config.json")
     shapes = {key: shape for file in files for key, shape in checkpoints.read_shapes(file).items()}
     if "shared_image_embedding.positional_embedding" in shapes:
         shapes.pop("prompt_encoder.shared_embedding.positional_embedding", None)

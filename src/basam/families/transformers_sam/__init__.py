@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
-from basam.families.base import Family, PromptTensors, UnsupportedModelError
+from basam.families.base import Family, ModelSummary, PromptTensors, UnsupportedModelError
 from basam.families.shared import transformers_files
 
 
@@ -62,7 +62,7 @@ class TransformersSam(Family):
     def load(self, path: Path) -> nn.Module:
         return transformers_files.load(path)
 
-    def summary(self, path: Path) -> dict[str, Any]:
+    def summary(self, path: Path) -> ModelSummary:
         return transformers_files.summary(path)
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:

@@ -1,0 +1,174 @@
+"""The one place of the command line that prints: results to standard output, notes, errors and progress to standard error.
+
+Texts are printed as they are: file names and messages may hold brackets, which rich would read as markup.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from basam.errors import BasamError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import ProgressColumn
+    from rich.table import Table
+
+DEBUG = "BASAM_DEBUG"  # in the environment: as --debug
+NOTHING_DONE, SOME_FAILED = 2, 1  # exit statuses
+
+
+def console(stderr: bool = False) -> Console:
+    """rich's console, made at each call so that it follows redirected streams."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
+
+
+def say(*lines: object) -> None:
+    """Results, one a line, whole however narrow the terminal is."""
+    for line in lines:
+        console().print(str(line))
+
+
+def note(*lines: object) -> None:
+    """What a user may want to know, beside the results."""
+    for line in lines:
+        console(stderr=True).print(str(line), style="yellow")
+
+
+def tell(line: object) -> None:
+    """How far the work is, beside the results."""
+    console(stderr=True).print(str(line))
+
+
+def failure(*lines: object) -> None:
+    for line in lines:
+        console(stderr=True).print(str(line), style="red")
+
+
+def new_table(columns: Iterable[str], *, title: str | None = None, texts: Sequence[str] = (), header: bool = True) -> Table:
+    """A table without lines; columns named in `texts` are aligned left and folded, all others right."""
+    from rich.table import Table
+
+    table = Table(title=title, box=None, header_style="bold", pad_edge=False, show_header=header)
+    for name in columns:
+        left = name in texts
+        table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not left)
+    return table
+
+
+def show(table: Table) -> None:
+    from rich.console import Console
+
+    Console(markup=False, highlight=False).print(table)
+
+
+class Bars:
+    """Progress bars on standard error, one for each label, gone when the block ends.
+
+    Args:
+        unit: of the speed that is shown, such as `images`; `bytes` for sizes of files; none: no speed.
+        shown: False hides them.
+    """
+
+    def __init__(self, unit: str = "", shown: bool = True) -> None:
+        from rich.progress import Progress
+
+        # Encoding one image may take a minute: the speed is that of the last hour.
+        self.progress = Progress(
+            *columns(unit),
+            console=console(stderr=True),
+            transient=True,
+            disable=not shown,
+            speed_estimate_period=30 if unit == "bytes" else 3600,
+        )
+        self.tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Bars:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.progress.stop()
+
+    def show(self, label: str, done: int, whole: int | None) -> None:
+        """Put the bar of `label` at `done` of `whole`."""
+        if label not in self.tasks:
+            self.tasks[label] = self.progress.add_task(label, total=whole)
+        self.progress.update(self.tasks[label], completed=done, total=whole)
+
+
+def columns(unit: str) -> list[ProgressColumn]:
+    from rich import progress
+    from rich.text import Text
+
+    class Rate(progress.ProgressColumn):
+        def render(self, task: progress.Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.2f} {unit}/s", style="progress.data.speed")
+
+    middle: list[ProgressColumn] = [progress.MofNCompleteColumn()]
+    if unit == "bytes":
+        middle = [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+    elif unit:
+        middle.append(Rate())
+    return [
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        *middle,
+        progress.TimeRemainingColumn(),
+    ]
+
+
+@dataclass
+class Debugging:
+    """Whether errors come with their traceback, as --debug says for the whole command."""
+
+    on: bool = False
+
+
+DEBUGGING = Debugging()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory ran out, on whatever device."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def memory_line(side: int | None, option: str) -> str:
+    """What to do where memory ran out at a long side of `side` px (None: unknown)."""
+    if side is None:
+        return f"out of memory: give a smaller {option}; half the long side needs a quarter of the memory"
+    return f"out of memory at a long side of {side} px: {option} {max(1, side // 2)} needs a quarter of the memory"
+
+
+@contextmanager
+def one_line_errors(side: int | None = None, option: str = "--sizes") -> Iterator[None]:
+    """What went wrong for a reason outside the program becomes one line and exit status 2; a bug shows its traceback.
+
+    Args:
+        side: the largest long side in pixels that is worked at, for the line about memory.
+        option: the option that sets it.
+    """
+    try:
+        yield
+    except (BasamError, OSError, MemoryError, RuntimeError) as error:
+        memory = is_out_of_memory(error)
+        if DEBUGGING.on or not (memory or isinstance(error, (BasamError, OSError))):
+            raise
+        failure(f"error: {memory_line(side, option) if memory else error}")
+        raise typer.Exit(NOTHING_DONE) from error
+
+
+def command_words() -> list[str]:
+    """The words of the command line, for records of how something was made."""
+    return ["basam", *sys.argv[1:]]

@@ -1,0 +1,78 @@
+"""What a benchmark compares, and on what. No torch here: the command line reads its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from basam.data import PromptSpec, Source
+from basam.errors import InputError
+from basam.method import BiasMode
+
+ZERO_SHOT = "zero-shot"
+
+
+METHODS = {"plain": "uncorrected", "basam": "corrected"}
+
+
+@dataclass(frozen=True)
+class BenchmarkEntry:
+    """Rows of the table: an adapter (None: the base as it is) with and without the correction.
+
+    With `kinds` it is a specialist: measured on data of these kinds only, and as it was tuned, with the correction.
+    """
+
+    name: str
+    adapter: str | None = None
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("basam",) if self.kinds else tuple(METHODS)
+
+    @classmethod
+    def parse(cls, text: str) -> BenchmarkEntry:
+        """`NAME=FOLDER`, or `NAME=FOLDER@KIND,KIND`.
+
+        Raises:
+            ValueError: neither of the two forms, or the name of the first row.
+        """
+        name, equals, rest = text.partition("=")
+        folder, _, kinds = rest.partition("@")
+        if not name or not equals or not folder or name == ZERO_SHOT:
+            raise InputError(f"adapter {text!r}: NAME=FOLDER or NAME=FOLDER@KIND,KIND is needed, with a name of its own")
+        return cls(name, folder, tuple(kinds.split(",")) if kinds else ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkSettings:
+    """What is compared, and on what.
+
+    Attributes:
+        data: `kind:ROOT[:split]`; without a split, the one that results are reported on.
+        entries: beside the base.
+        sizes, prompts, limit, seed, dtype, device: as `evaluation.settings.Settings` has them.
+        mode: the correction of the base; adapters have their own.
+    """
+
+    data: tuple[str, ...]
+    entries: tuple[BenchmarkEntry, ...] = ()
+    model: str = "nano"
+    sizes: tuple[int | str, ...] = ("native",)
+    prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"), PromptSpec("gt-point"))
+    limit: int | None = None
+    seed: int = 0
+    mode: BiasMode | None = None
+    dtype: str = "float32"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        names = [entry.name for entry in self.entries]
+        if len(set(names)) < len(names):
+            raise InputError(f"adapters {', '.join(names)}: each needs a name of its own")
+        kinds = [Source.parse(source).kind for source in self.data]
+        if not kinds or len(set(kinds)) < len(kinds):
+            raise InputError(f"data of kinds {', '.join(kinds) or 'none'}: at least one is needed, and each once")
+        for entry in self.entries:
+            for kind in entry.kinds:
+                if kind not in kinds:
+                    raise InputError(f"adapter {entry.name} is for data of kind {kind!r}; there are {', '.join(kinds)}")

@@ -1,0 +1,32 @@
+"""Devices by name, refused in one line where this machine or this build of torch does not have them."""
+
+from __future__ import annotations
+
+import torch
+
+from basam.errors import InputError
+
+KINDS = ("cpu", "cuda", "mps")
+
+
+def find_device(name: str | torch.device) -> torch.device:
+    """`cpu`, `cuda`, `cuda:1`, `mps`, or `auto`: CUDA where there is one, else the CPU.
+
+    Raises:
+        InputError: another name, or a device that is not there; the message says which are.
+    """
+    if str(name) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in KINDS:
+        raise InputError(
+            f"device {str(name)!r} is unknown: allowed are auto, {', '.join(KINDS)} and numbered ones such as cuda:1"
+        )
+    present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= present[device.type]:
+        there = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in present.items() if count)
+        raise InputError(f"device {str(name)!r} is not there: this machine, with torch {torch.__version__}, has {there}")
+    return device

@@ -1,0 +1,119 @@
+"""What is printed where: texts as they are, one line for an error that has a reason, a traceback for a bug."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+import basam
+from basam.cli import app, console
+from basam.errors import InputError
+from basam.evaluation import BenchmarkSettings, EvaluateSettings
+from basam.tuning import Lora, TuneLoss, TuneSettings
+from tests.helpers.small_run import write_pairs
+
+
+def invoke(*words: object, **options: Any) -> Any:
+    return CliRunner().invoke(app, list(map(str, words)), **options)
+
+
+def fail(error: BaseException) -> None:
+    with console.one_line_errors(1024, "--long-side"):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError("sizes 'big': [red]a number[/red] is needed"), "error: sizes 'big': [red]a number[/red] is needed"),
+        (PermissionError(13, "Permission denied", "a [b].png"), "error: [Errno 13] Permission denied: 'a [b].png'"),
+        (MemoryError(), "error: out of memory at a long side of 1024 px: --long-side 512 needs a quarter of the memory"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "error: out of memory at a long side of 1024 px"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "error: out of memory"),
+    ],
+)
+def test_a_reason_is_one_line(error, line, capsys):
+    with pytest.raises(typer.Exit) as ended:
+        fail(error)
+    assert ended.value.exit_code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(line)
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("bug", [TypeError("NoneType"), KeyError("x"), RuntimeError("size mismatch"), ValueError("inside")])
+def test_a_bug_is_no_line(bug):
+    with pytest.raises(type(bug)):
+        fail(bug)
+
+
+@pytest.mark.parametrize("how", ["--debug", "environment"])
+def test_debugging_shows_the_traceback(how, tmp_path):
+    words = ["segment", tmp_path / "absent.jpg", "--model", "no-such-model", "--out", tmp_path / "out"]
+    assert isinstance(invoke(*words).exception, SystemExit)
+    result = invoke("--debug", *words) if how == "--debug" else invoke(*words, env={"BASAM_DEBUG": "1"})
+    assert isinstance(result.exception, FileNotFoundError)
+    assert isinstance(result.exception, basam.BasamError)
+    assert isinstance(invoke(*words, env={"BASAM_DEBUG": "0"}).exception, SystemExit)
+
+
+def test_brackets_in_names_are_printed_as_they_are(tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "holiday [red] [1].png")
+    broken = tmp_path / "bad [bold].jpg"
+    broken.write_bytes(b"no image")
+    result = invoke("segment", tmp_path / "holiday [red] [1].png", broken, "--long-side", 64, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "bad [bold].jpg is not an image" in result.stderr
+    assert "holiday [red]" in "".join(result.stdout.split("\n")).replace("  ", "")
+    root = write_pairs(tmp_path / "data [red]", 1)
+    words = ["evaluate", "folder", root, "--sizes", 64, "--methods", "plain", "--metrics", "iou", "--workers", 0]
+    result = invoke(*words, "--out", tmp_path / "run [blue]")
+    assert result.exit_code == 0, result.output
+    assert f"{tmp_path}/run [blue]/report.html" in result.stdout
+    assert "data [red]" in result.stdout
+
+
+def option_defaults(command: str) -> dict[str, Any]:
+    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    return {parameter.name: parameter.default for parameter in found.params}
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "other_names"),
+    [("evaluate", EvaluateSettings, {}), ("benchmark", BenchmarkSettings, {}), ("tune", TuneSettings, {})],
+)
+def test_the_command_line_has_the_defaults_of_the_settings(command, settings, other_names):
+    options = option_defaults(command)
+    compared = 0
+    for field in dataclasses.fields(settings):
+        if field.default is dataclasses.MISSING or field.name not in options:
+            continue
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(map(str, default)) or None
+        assert options[field.name] == default, field.name
+        compared += 1
+    assert compared >= 7
+    if command == "tune":
+        assert (options["rank"], options["boundary"]) == (Lora.rank, TuneLoss.boundary)
+
+
+def test_the_demo_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("skimage")
+    from basam.cli.demo import main
+
+    main(["--photo", "chelsea", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "photo    chelsea (scikit-image), 451 x 300 px" in printed
+    with Image.open(tmp_path / "chelsea_mask.png") as mask:
+        assert mask.size == (451, 300)
+        assert mask.getextrema() == (0, 255)
+    assert (tmp_path / "chelsea_overlay.png").is_file()
