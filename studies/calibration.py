@@ -74,7 +74,7 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
     )
     parts = []
     for name, result, what in (("masks", by_masks, "mean IoU"), ("attention", by_attention, "closeness")):
-        found = report.provenance(result.candidates, result.chosen, on=dataset.title, sizes=sizes, seed=seed)
+        found = report.provenance(result.candidates, result.chosen, data=dataset.title, sizes=sizes, seed=seed)
         write_mode(options.out / f"{kind}-{name}.json", result.chosen.mode, found)
         lines = []
         for candidate in result.candidates:
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with ISIC2017, standin-DUTS and COCO")
     parser.add_argument("--out", type=Path, default=Path("calibration"))
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--reuse", action="store_true", help="take SET-masks.json and SET-attention.json from --out")
+    parser.add_argument("--reuse", actidata="store_true", help="take SET-masks.json and SET-attention.json from --out")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024])
     parser.add_argument("--count", type=int, default=16, help="training photographs, by masks")

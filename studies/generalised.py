@@ -204,7 +204,7 @@ def page(study: Study) -> str:
             *verdicts(study),
             "## The table",
             "",
-            "*zero-shot* is the base as it is. *uncorrected* leaves out factor, mask and slopes; *corrected* is the default "
+            "*zero-shot* is the base as it is. *uncorrected* leaves out factor, mask and slopes; *corrected* is nano's own "
             "mode for the base, and what was tuned with for an adapter. Specialists are measured on their own data.",
             "",
             table,

@@ -79,7 +79,8 @@ class BiasMode:
     Attributes:
         scaling: `log` multiplies q.k by lambda(n); `none` leaves it as trained.
         strength: share of the correction that is applied, 0 to 1: the factor becomes `1 + strength * (lambda - 1)`, the
-            slope `strength * slope`. 1 is the published method; docs/results/extrapolation.md tells why the default is less.
+            slope `strength * slope`. 1 is the published method. What suits one model
+            better is its own business: see `basam.model.mode_of`.
         slope: strength of the mask in logits a patch of Manhattan distance, at least 0.
         slopes: `uniform` over heads, `geometric` as in ALiBi (see `head_slopes`), or `learned`: one a head and global layer,
             which an adapter brings along (`basam.load(..., adapter=...)`); `slope` then has no say.
@@ -99,7 +100,7 @@ class BiasMode:
     """
 
     scaling: Scaling = "log"
-    strength: float = 0.25
+    strength: float = 1.0
     slope: float = 0.1
     slopes: Slopes = "uniform"
     schedule: Schedule = "extrapolation"
@@ -122,7 +123,7 @@ class BiasMode:
     @classmethod
     def off(cls) -> BiasMode:
         """Plain SAM at any size: no factor, no mask, positions interpolated. The baseline of every comparison."""
-        return cls(scaling="none", strength=1.0, slope=0.0, positions="interpolate")
+        return cls(scaling="none", slope=0.0, positions="interpolate")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> BiasMode:

@@ -67,8 +67,8 @@ SLOPE_SWEEP = tuple(
 )
 STRENGTH_SWEEP = tuple(configuration(True, slope, strength=strength) for slope in (0.0, SLOPE, 1.0) for strength in STRENGTHS)
 SWEEPS = SLOPE_SWEEP + STRENGTH_SWEEP
-# What `BiasMode()` is: docs/results/extrapolation.md says how it came to be, and the rule's own answer.
-DEFAULT = configuration(True, SLOPE, strength=0.25)
+# The mode of nano, in its `mode.json`: docs/results/extrapolation.md says how it came to be, and the rule's own answer.
+OF_NANO = configuration(True, SLOPE, strength=0.25)
 ALL = {c.name: c for c in (*CORE, *SWEEPS)}
 
 

@@ -41,7 +41,7 @@ def test_with_masks(root):
     assert f"wrote {out}" in result.output
     read_mode(out)
     found = json.loads(out.read_text())["found"]
-    assert found["by"] == "mean IoU with gt-box and gt-point"
+    assert found["how"] == "mean IoU with gt-box and gt-point"
     assert found["sizes"] == [64, 96]
     assert len(found["photos"]) == 2
     assert len(found["candidates"]) > 8

@@ -63,6 +63,11 @@ def test_the_adapter_is_segmented_and_evaluated_with(root: Path, model: Path, tm
         assert result.exit_code == 0, result.output
         scores[name] = json.loads(result.stdout)[0]["predicted_iou"]
     assert scores["off"] == scores["plain"] != scores["tuned"]
+    # One switch changes one field: slopes stay those that were learned.
+    words = ["segment", photo, "--model", model, *tuned, "--positions", "extend", "--out", tmp_path / "extended", "--json"]
+    row = json.loads(CliRunner().invoke(app, list(map(str, words))).stdout)[0]
+    assert row["slope"] is None  # learned
+    assert row["predicted_iou"] not in scores.values()
     words = ["evaluate", "folder", root, "--model", model, "--adapter", out / "adapter", "--sizes", 64, "--methods", "basam"]
     result = CliRunner().invoke(
         app, list(map(str, [*words, "--metrics", "iou", "--workers", 0, "--limit", 1, "--out", tmp_path / "evaluated"]))

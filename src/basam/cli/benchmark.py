@@ -38,7 +38,7 @@ def benchmark(
     sizes: LongSides = join(BenchmarkSettings.sizes),
     prompts: Annotated[str, typer.Option(help="As for basam evaluate.")] = join(BenchmarkSettings.prompts),
     mode: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The correction of the base.", show_default="BiasMode()")
+        Path | None, typer.Option(metavar="FILE", help="The correction of the base.", show_default="the model's own")
     ] = None,
     limit: Limit = BenchmarkSettings.limit,
     seed: PromptSeed = BenchmarkSettings.seed,

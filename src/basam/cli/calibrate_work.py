@@ -13,7 +13,7 @@ from basam.errors import FileError, MissingFileError
 from basam.evaluation.calibration import findings as report
 from basam.evaluation.calibration import labelled, plot_calibration, unlabelled
 from basam.files import require
-from basam.model import write_mode
+from basam.model import model_fingerprint, write_mode
 from basam.predict import Predictor
 
 
@@ -43,8 +43,9 @@ class CalibrationJob:
         dataset = open_dataset(kind, root, split)
         labelled.check_split(dataset, test_split)
         with Bars() as bars:
+            predictor = self.predictor()
             result = labelled.calibrate(
-                self.predictor(),
+                predictor,
                 dataset,
                 self.sizes,
                 count=count,
@@ -52,11 +53,11 @@ class CalibrationJob:
                 test_split_allowed=test_split,
                 progress=bars.show,
             )
-        by = f"mean IoU with {' and '.join(map(str, labelled.PROMPTS))}"
+        how = f"mean IoU with {' and '.join(map(str, labelled.PROMPTS))}"
         found = report.provenance(
-            result.candidates, result.chosen, by=by, on=dataset.title, **self.given(), photos=result.photos
+            result.candidates, result.chosen, how=how, data=dataset.title, **self.given(), photos=result.photos
         )
-        write_mode(self.out, result.chosen.mode, found)
+        write_mode(self.out, result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
         console.note(*result.issues.lines())
         console.show(report.table(result.candidates, result.chosen, self.sizes, "mean IoU"))
         return not result.issues.broken
@@ -68,8 +69,9 @@ class CalibrationJob:
             raise MissingFileError(f"--unlabelled {folder}: no such folder")
         modes = None if slopes is None else unlabelled.modes_to_try(slopes=slopes)
         with Bars() as bars:
+            predictor = self.predictor()
             result = unlabelled.calibrate_unlabelled(
-                self.predictor(),
+                predictor,
                 image_files(folder),
                 self.sizes,
                 modes=modes,
@@ -78,9 +80,9 @@ class CalibrationJob:
                 progress=lambda done, total: bars.show("photographs", done, total),
             )
         names = [Path(photo).name for photo in result.photos]
-        by = "attention closest to that at the trained size"
-        found = report.provenance(result.candidates, result.chosen, by=by, on=str(folder), **self.given(), photos=names)
-        write_mode(self.out, result.chosen.mode, found)
+        how = "attention closest to that at the trained size"
+        found = report.provenance(result.candidates, result.chosen, how=how, data=str(folder), **self.given(), photos=names)
+        write_mode(self.out, result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
         plot_calibration(plot, result, f"{self.model}, {len(names)} photographs of {folder.name}")
         console.note(*(f"left out: {reason}" for reason in result.unreadable))
         console.show(report.table(result.candidates, result.chosen, self.sizes, "closeness"))

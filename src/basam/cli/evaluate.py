@@ -47,7 +47,8 @@ def evaluate(
         str, typer.Option(help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected.")
     ] = join(EvaluateSettings.methods),
     mode: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A mode.json for basam.", show_default="the adapter's, or BiasMode()")
+        Path | None,
+        typer.Option(metavar="FILE", help="A mode.json for basam.", show_default="the adapter's, else the model's own"),
     ] = None,
     prompts: Annotated[
         str, typer.Option(help="gt-box, noisy-box[:SHARE], gt-point, random-point, k-points:P[+N], none.")

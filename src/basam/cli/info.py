@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,17 +23,23 @@ def info(
 ) -> None:
     """Print the family, trained grid and global layers of a model, and what attaching changes."""
     with one_line_errors():
-        from basam.model import family_of_file, resolve
+        from basam.model import family_of_file, mode_file_of, mode_of, resolve
 
         path = resolve(model)
         family = family_of_file(path)
         summary = family.summary(path)
+        file = mode_file_of(path)
+        # Whose mode it is can only be said of the loaded weights.
+        mode = None if file is None else mode_of(path, family.load(path))
     found: dict[str, Any] = {"file": str(path), "family": family.name, **summary.to_dict()}
+    if file is not None and mode is not None:
+        found |= {"mode": asdict(mode), "mode file": str(file)}
     if as_json:
         console.say(json.dumps(found, indent=2))
         return
     table = console.new_table(("", " "), texts=("", " "), header=False)
-    for name, value in {**found, **attaching(summary.geometry, BiasMode())}.items():
+    shown = found | ({} if mode is None else {"mode": ", ".join(f"{name}={value}" for name, value in asdict(mode).items())})
+    for name, value in {**shown, **attaching(summary.geometry, mode or BiasMode())}.items():
         table.add_row(name, str(value))
     console.show(table)
 

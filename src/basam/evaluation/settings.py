@@ -45,7 +45,7 @@ class EvaluateSettings:
         model: what `basam.load` takes; adapter: likewise.
         sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them.
         methods: keys of `METHODS`.
-        mode: the correction of method `basam`. None: that of the adapter, or `BiasMode()` where there is none.
+        mode: the correction of method `basam`. None: that of the adapter, else the model's own.
         prompts: made from the ground truth; detections: a detector's results JSON, as one more prompt.
         metrics: keys of `METRICS`; empty: those of the data set's kind.
         seed: of the prompts.

@@ -10,6 +10,7 @@ from basam.model.attaching import attachment_of as attachment_of
 from basam.model.attaching import check_mode as check_mode
 from basam.model.attaching import detach as detach
 from basam.model.attaching import own_attachment as own_attachment
+from basam.model.attaching import own_mode as own_mode
 from basam.model.devices import find_device as find_device
 from basam.model.downloads import PUBLISHED as PUBLISHED
 from basam.model.downloads import DownloadError as DownloadError
@@ -20,5 +21,8 @@ from basam.model.loading import family_of_file as family_of_file
 from basam.model.loading import load as load
 from basam.model.loading import resolve as resolve
 from basam.model.mode_files import ModeFileError as ModeFileError
+from basam.model.mode_files import mode_file_of as mode_file_of
+from basam.model.mode_files import mode_of as mode_of
 from basam.model.mode_files import read_mode as read_mode
+from basam.model.mode_files import read_mode_file as read_mode_file
 from basam.model.mode_files import write_mode as write_mode

@@ -86,7 +86,7 @@ def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, An
     Raises:
         OSError: the folder cannot be written.
     """
-    write_mode(folder / MODE, adapter.mode, found)
+    write_mode(folder / MODE, adapter.mode, found, fingerprint=adapter.base_sha256)
     with replacing(folder / CARD) as temporary:
         temporary.write_text(card, encoding="utf-8")
     header = {

@@ -33,6 +33,17 @@ def own_attachment(model: nn.Module) -> Attachment:
     return attachment
 
 
+def set_own_mode(model: nn.Module, mode: BiasMode) -> None:
+    """Let `attach` and `Predictor` use `mode` for this model and its copies where none is given."""
+    model.__dict__["basam_mode"] = mode
+
+
+def own_mode(model: nn.Module) -> BiasMode:
+    """The mode that belongs to a model: the one found beside its weights, else `BiasMode()`."""
+    mode: BiasMode = model.__dict__.get("basam_mode", BiasMode())
+    return mode
+
+
 def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | None = None) -> Model:
     """Correct the attention of `model` for the number of tokens, in place, and let it take images of any size.
 
@@ -41,7 +52,8 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
 
     Args:
         model: a SAM of a known family.
-        mode: the correction; by default `BiasMode()`, which is the identity at the trained size.
+        mode: the correction. None: the model's own, which `basam.load` found beside its weights, else `BiasMode()`: the
+            published method, which is the identity at the trained size.
         slopes: what `BiasMode(slopes="learned")` takes, and only it. None keeps those of an earlier call. They stay
             outside the model's parameters; `attachment_of(model).learned` has them.
 
@@ -53,7 +65,7 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
         TypeError: `mode` is no BiasMode.
         ValueError: the mode wants learned slopes and there are none, or they are of another model.
     """
-    mode = BiasMode() if mode is None else mode
+    mode = own_mode(model) if mode is None else mode
     family = family_of(model)
     geometry = family.geometry(model)
     present = attachment_of(model)

@@ -10,8 +10,10 @@ from torch import nn
 from basam.errors import MissingFileError
 from basam.families import Family, UnsupportedModelError, families, family_of
 from basam.families.shared import checkpoints
+from basam.model.attaching import set_own_mode
 from basam.model.devices import find_device
 from basam.model.downloads import PUBLISHED, DownloadError, published
+from basam.model.mode_files import mode_of
 
 # Embedded models: folders of this package.
 EMBEDDED = {"nano": Path(__file__).with_name("nano")}
@@ -102,6 +104,9 @@ def load(
 ) -> nn.Module:
     """A plain, not attached model in evaluation mode; with an adapter, tuned and attached with the adapter's mode.
 
+    A mode file beside the weights (`mode.json` in a folder, `STEM.mode.json` beside a file) becomes the mode that `attach`
+    and `Predictor` use where none is given.
+
     Args:
         name: `nano` (embedded, needs no network), a checkpoint folder or file, a published file such as
             `sam_vit_b_01ec64`, or a hub name such as `facebook/sam-vit-base`; docs/models.md has them all.
@@ -114,10 +119,13 @@ def load(
         FileNotFoundError, ConnectionError: see `resolve`.
         UnsupportedModelError: no family recognises the checkpoint, or its tensors do not fit.
         InputError: `device` is unknown or not there.
+        ModeFileError: a mode file beside the weights cannot be read.
         AdapterError: the adapter is none, or was made for other weights.
     """
     path = resolve(name)
     model = family_of_file(path).load(path)
+    if (mode := mode_of(path, model)) is not None:
+        set_own_mode(model, mode)
     if adapter is not None:
         from basam.model.adapters import put_on, read_adapter
 

@@ -1,30 +1,65 @@
-"""`mode.json`: a correction on disk, with how it was found.
+"""`mode.json`: a correction on disk, with the weights it was found for and how it was found.
 
-    {"mode": {"scaling": "log", "strength": 0.5, ...}, "found": {"on": "ISIC2017 train", "photos": 30, ...}}
+    {
+      "mode": {"scaling": "log", "strength": 0.5, ...},
+      "fingerprint": "70d69e36...",
+      "found": {"how": "mean IoU with gt-box and gt-point", "data": "ISIC2017 train", "date": "2026-11-26", ...}
+    }
 
-`found` is for people and reports and is never read back into the mode. A file that holds the fields of the mode alone,
-as one writes it by hand, is read too; fields that are left out take their default.
+Other sections, such as `focus`, stay as they are when a mode is written into a file that has them. `found` is for people and
+reports and is never read back into the mode. A file that holds the fields of the mode alone, as one writes it by hand, is
+read too; fields that are left out take their default.
+
+What suits one model is that model's business: a model folder may hold `mode.json`, and a single file may have
+`STEM.mode.json` beside it. `basam.load` finds it there; see `mode_of`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+import warnings
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from basam.errors import BasamError, MissingFileError
 from basam.files import replacing
 from basam.method import BiasMode
+from basam.model.fingerprint import model_fingerprint
+
+FILE = "mode.json"
 
 
 class ModeFileError(BasamError, ValueError):
     """A mode file that cannot be read; the message names the file and what is wrong with it."""
 
 
+@dataclass(frozen=True)
+class ModeFile:
+    """What a mode file says.
+
+    Attributes:
+        fingerprint: `model_fingerprint` of the weights that the mode was found for; None: the file does not say.
+        found: how it was found.
+        others: sections that are not about the mode, by name.
+    """
+
+    mode: BiasMode
+    fingerprint: str | None = None
+    found: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, Any] = field(default_factory=dict)
+
+
 def read_mode(path: str | os.PathLike[str]) -> BiasMode:
-    """The mode of a file that `write_mode` or a person wrote.
+    """The mode of a file that `write_mode` or a person wrote; for errors see `read_mode_file`."""
+    return read_mode_file(path).mode
+
+
+def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
+    """All that a mode file says.
 
     Raises:
         FileNotFoundError: no such file.
@@ -40,20 +75,74 @@ def read_mode(path: str | os.PathLike[str]) -> BiasMode:
     fields = content.get("mode", content) if isinstance(content, dict) else content
     if not isinstance(fields, dict):
         raise ModeFileError(f"{path} holds no object with the fields of a BiasMode: {json.dumps(fields)[:80]}")
-    if fields is content and "found" in content:
-        raise ModeFileError(f"{path} says how a mode was found, but has no 'mode'")
+    if fields is content:
+        if "found" in content:
+            raise ModeFileError(f"{path} says how a mode was found, but has no 'mode'")
+        content = {}
+    fingerprint, found = content.get("fingerprint"), content.get("found", {})
+    if fingerprint is not None and not isinstance(fingerprint, str):
+        raise ModeFileError(f"{path}: fingerprint={fingerprint!r}: a text is needed, as basam calibrate writes it")
+    if not isinstance(found, dict):
+        raise ModeFileError(f"{path}: found={found!r}: an object is needed")
+    others = {name: value for name, value in content.items() if name not in ("mode", "fingerprint", "found")}
     try:
-        return BiasMode.from_dict(fields)
+        return ModeFile(BiasMode.from_dict(fields), fingerprint, found, others)
     except (ValueError, TypeError) as error:
         raise ModeFileError(f"{path}: {error}") from error
 
 
-def write_mode(path: str | os.PathLike[str], mode: BiasMode, found: dict[str, Any] | None = None) -> None:
-    """Write `mode`, and `found` (plain JSON: how it was found) beside it; the file appears whole or not at all.
+def write_mode(
+    path: str | os.PathLike[str], mode: BiasMode, found: dict[str, Any] | None = None, *, fingerprint: str | None = None
+) -> None:
+    """Write `mode`, the weights it is for and how it was found; the file appears whole or not at all.
+
+    Other sections of a mode file that is there already, such as `focus`, are kept.
+
+    Args:
+        found: plain JSON. fingerprint: `model_fingerprint` of the model; without it nobody can check whose mode it is.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    text = json.dumps({"mode": asdict(mode), "found": found or {}}, indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(Path(path)) as temporary:
+    path = Path(path)
+    try:
+        others = read_mode_file(path).others
+    except (MissingFileError, ModeFileError):
+        others = {}
+    content = {"mode": asdict(mode), **others}
+    if fingerprint is not None:
+        content["fingerprint"] = fingerprint
+    text = json.dumps({**content, "found": found or {}}, indent=2, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def mode_file_of(path: Path) -> Path | None:
+    """The mode file that lies beside a model's weights, if there is one."""
+    file = path / FILE if path.is_dir() else path.with_name(f"{path.stem}.{FILE}")
+    return file if file.is_file() else None
+
+
+def mode_of(path: Path, model: nn.Module) -> BiasMode | None:
+    """The mode that lies beside the weights at `path`, for the plain `model` that was loaded from them.
+
+    None where there is none, or where it was found for other weights: that is named in a warning, and the file left alone.
+    A file that does not say which weights it is for is taken: somebody put it there.
+
+    Raises:
+        ModeFileError: it cannot be read.
+    """
+    file = mode_file_of(path)
+    if file is None:
+        return None
+    content = read_mode_file(file)
+    if content.fingerprint is not None:
+        present = model_fingerprint(model)
+        if present != content.fingerprint:
+            warnings.warn(
+                f"{file} is for weights {content.fingerprint[:12]}, and these are {present[:12]}: it is not used; "
+                "basam calibrate finds a mode for them",
+                stacklevel=3,
+            )
+            return None
+    return content.mode

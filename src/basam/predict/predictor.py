@@ -36,7 +36,7 @@ class Predictor:
     Args:
         model: a SAM of a known family; attached here if it is not yet.
         mode: the correction of this predictor, whatever other predictors of the model have. None: the one that the model is
-            attached with now, or `BiasMode()`.
+            attached with now, else the model's own, else `BiasMode()`; see `basam.attach`.
         max_side: longest side in pixels that an image keeps when no `long_side` is asked for; larger ones are reduced,
             with a warning. Time of global attention grows with the fourth power of the side.
 

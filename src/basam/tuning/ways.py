@@ -37,10 +37,10 @@ def tuned_mode(mode: BiasMode | None = None) -> BiasMode:
 
     The schedule is `constant`: under `extrapolation` slopes are multiplied by 0 up to the trained number of tokens, so that
     no gradient would reach them there, and what is learnt from data needs no rule for where it holds. The price is that a
-    tuned model is not plain SAM at the trained size, which it is not meant to be. Without a `mode` the factor has its whole
-    strength, not the default's share of it: that share was chosen for weights that were never tuned with it.
+    tuned model is not plain SAM at the trained size, which it is not meant to be. Without a `mode` it is the
+    published method: a mode that was found for weights before tuning says nothing of those after it.
     """
-    return replace(mode or BiasMode(strength=1.0), slopes="learned", schedule="constant")
+    return replace(mode or BiasMode(), slopes="learned", schedule="constant")
 
 
 def prepare(model: nn.Module, way: str, mode: BiasMode, *, slope: float = START_SLOPE, lora: Lora | None = None) -> nn.Module:
