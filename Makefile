@@ -1,45 +1,60 @@
-# `make demo` and `make test` need Python >= 3.10 and nothing else; both make .venv from constraints.txt themselves.
+# `make demo` and `make test` need Python >= 3.10 and nothing else; they make .venv from constraints.txt themselves.
+# Two stamps: what the demo needs, and what tests, linters and studies need on top of it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
-THREADS ?= $(shell nproc 2>/dev/null || echo 2)
+DEMO := $(VENV)/.demo
+DEV := $(VENV)/.dev
+OLDEST := .venv-oldest
+PIP := -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test test-slow lint bench zero-shot extrapolation generalised clean
+.PHONY: demo test test-slow test-oldest lint bench zero-shot extrapolation generalised clean
 
-$(READY): pyproject.toml constraints.txt
+$(DEMO): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $(READY)
+	$(BIN)/python $(PIP) '.[demo]'
+	touch $@
 
-demo: $(READY)
+$(DEV): $(DEMO)
+	$(BIN)/python $(PIP) '.[dev]'
+	touch $@
+
+demo: $(DEMO)
 	$(BIN)/python -m basam.cli.demo --out out/demo
 
-test: $(READY)
+test: $(DEV)
 	$(BIN)/python -m pytest
 
-test-slow: $(READY)
+test-slow: $(DEV)
 	$(BIN)/python -m pytest --slow
 
-lint: $(READY)
+# The oldest versions that pyproject.toml allows, of all but torch.
+test-oldest: $(DEV)
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip
+	$(BIN)/python tests/helpers/oldest.py > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/constraints.txt --editable '.[dev]'
+	$(OLDEST)/bin/python -m pytest
+
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)
+bench: $(DEV)
 	$(BIN)/python benchmarks/kernel.py
 	$(BIN)/python benchmarks/encoder.py
 	$(BIN)/python benchmarks/evaluation.py
 
-zero-shot: $(READY)
+zero-shot: $(DEV)
 	$(BIN)/python -m studies.zero_shot
 
-extrapolation: $(READY)
+extrapolation: $(DEV)
 	$(BIN)/python -m studies.extrapolation
 
-generalised: $(READY)
+generalised: $(DEV)
 	$(BIN)/python -m studies.generalised
 
 clean:
-	rm -rf $(VENV) out runs
+	rm -rf $(VENV) $(OLDEST) out runs

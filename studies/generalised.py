@@ -39,6 +39,11 @@ class Set:
     root: Path
     test: str
 
+    @property
+    def named(self) -> str:
+        """`NAME=` in front of data that is no published data set, although it has the layout of one."""
+        return f"{self.root.name}=" if self.root.name.startswith("standin-") else ""
+
 
 class Study:
     """What is run, with which amounts, and where it lies."""
@@ -46,7 +51,7 @@ class Study:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.runs: Path = options.runs
-        self.scenes = self.runs / "generated-COD10K"  # the name that it is reported under
+        self.scenes = self.runs / "generated-COD10K"
         self.sets = (
             Set("thin", "dis5k", DATA / "standin-DIS5K", "DIS-TE"),
             Set("salient", "duts", DATA / "standin-DUTS", "DUTS-TE"),
@@ -64,7 +69,7 @@ class Study:
         return [[*common, "--split", split, "--count", str(count)] for split, count in counts.items()]
 
     def tune_command(self, name: str, sets: tuple[Set, ...], way: str, steps: int) -> list[str]:
-        data = [word for one in sets for word in ("--data", f"{one.kind}:{one.root}")]
+        data = [word for one in sets for word in ("--data", f"{one.named}{one.kind}:{one.root}")]
         return [
             *("tune", *data, "--model", self.options.model, "--tune", way, "--sizes", self.train_sizes),
             *("--steps", str(steps), "--batch-size", "4", "--validate-every", str(max(1, self.options.steps // 2))),
@@ -84,7 +89,7 @@ class Study:
         return found
 
     def benchmark_command(self) -> list[str]:
-        data = [word for one in self.sets for word in ("--data", f"{one.kind}:{one.root}:{one.test}")]
+        data = [word for one in self.sets for word in ("--data", f"{one.named}{one.kind}:{one.root}:{one.test}")]
         adapters = []
         for name in self.tunings():
             kinds = [one.kind for one in self.sets if name.split("-")[0] == one.name]

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 DATA = Path("../shared/data")
 RUNS = Path("runs/zero-shot")
 DOCS = Path("docs/results")
-SCENES = RUNS / "generated-COD10K"  # the name that it is reported under
+SCENES = RUNS / "generated-COD10K"
 MAKE_SCENES = ["scenes", "--out", str(SCENES), "--domain", "camouflage", "--split", "test", "--count", "16", "--size", "1024"]
 SIZES, LARGER_SIZES = "256,512,1024", "512,1024,2048"
 COMMON = ["--prompts", "gt-box,gt-point", "--seed", "0"]
@@ -53,20 +53,26 @@ class Table:
     def run(self) -> Path:
         return RUNS / self.name
 
+    @property
+    def named(self) -> list[str]:
+        """`--name` of data that is no published data set, although it has the layout of one."""
+        return ["--name", self.root.name] if self.root.name.startswith("standin-") else []
+
     def run_of(self, strength: str) -> Path:
         """The folder of plain SAM and the correction at a quarter, or of the correction at full strength."""
         return self.run if strength == "quarter" else self.run.with_name(f"{self.name}-{strength}")
 
     def command(self, strength: str = "quarter") -> list[str]:
         methods = "resize,plain,basam" if strength == "quarter" else "basam"
-        words = ["evaluate", self.kind, str(self.root), "--split", self.split, "--model", "nano", "--sizes", SIZES]
+        words = ["evaluate", self.kind, str(self.root), *self.named, "--split", self.split, "--model", "nano", "--sizes", SIZES]
         return [
             *words, "--methods", methods, "--mode", str(RUNS / f"{strength}.json"), *COMMON,
             "--limit", str(self.limit), "--out", str(self.run_of(strength)),
         ]  # fmt: skip
 
     def command_of_larger(self, model: str) -> list[str]:
-        words = ["evaluate", self.kind, str(self.root), "--split", self.split, "--model", model, "--sizes", LARGER_SIZES]
+        words = ["evaluate", self.kind, str(self.root), *self.named, "--split", self.split, "--model", model]
+        words += ["--sizes", LARGER_SIZES]
         methods = ["--methods", "resize,plain,basam"]
         return [*words, *methods, *COMMON, "--out", str(Path("runs") / model.split("/")[1] / self.name)]
 

@@ -144,3 +144,9 @@ def test_help_does_not_wait_for_torch() -> None:
         "assert not {'torch', 'transformers'} & set(sys.modules), 'torch was imported'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_of_our_own_data_are_not_in_the_package() -> None:
+    for path in MODULES:
+        text = path.read_text()
+        assert not any(word in text for word in ("standin-", "person_", "leaf_", "../shared")), path

@@ -44,7 +44,7 @@ def length_scale(tokens: int, trained_tokens: int) -> float:
 
 
 def head_slopes(heads: int, slope: float, kind: Literal["uniform", "geometric"] = "uniform") -> Tensor:
-    """Slopes of the bias-mode mask, one a head: `(heads,)` float64, in logits a patch.
+    """Slopes of the bias-mode mask, one per head: `(heads,)` float64, in logits per patch.
 
     `uniform` gives every head `slope`; `geometric` gives head h (counted from 1) `slope * 2 ** (-8 h / heads)`, which
     at `slope=1` are the slopes of ALiBi.
@@ -81,15 +81,15 @@ class BiasMode:
         strength: share of the correction that is applied, 0 to 1: the factor becomes `1 + strength * (lambda - 1)`, the
             slope `strength * slope`. 1 is the published method. What suits one model
             better is its own business: see `basam.model.mode_of`.
-        slope: strength of the mask in logits a patch of Manhattan distance, at least 0.
-        slopes: `uniform` over heads, `geometric` as in ALiBi (see `head_slopes`), or `learned`: one a head and global layer,
+        slope: strength of the mask in logits per patch of Manhattan distance, at least 0.
+        slopes: `uniform` over heads, `geometric` as in ALiBi (see `head_slopes`), or `learned`: one per head and global layer,
             which an adapter brings along (`basam.load(..., adapter=...)`); `slope` then has no say.
         schedule: `extrapolation` multiplies the slope by `max(0, lambda - 1)`, so that the mask grows with the excess of
             tokens and is absent at and below the trained size; `constant` keeps the slope at every size.
         positions: relative positions beyond the trained range: `interpolate` stretches the trained table over the new
-            range (what SAM's own code does), `extend` keeps one step a patch and clamps at the trained distance.
+            range (what SAM's own code does), `extend` keeps one step per patch and clamps at the trained distance.
         decoder: `log` scales q.k of the mask decoder's attention from tokens to the image by lambda(n) as well (with
-            `strength`): it has a key a patch, so its softmax flattens alike. `none` leaves the decoder as trained.
+            `strength`): it has one key per patch, so its softmax flattens alike. `none` leaves the decoder as trained.
         tinyvit_windows: TinyViT (MobileSAM) has windows only, whose length never changes. `log-count` scales q.k inside
             them by `ln m / ln m0` (with `strength`), m and m0 the present and the trained number of windows of the layer:
             the published code scales by the logarithm of their number, the division, which makes it the identity at the
@@ -149,7 +149,7 @@ class BiasMode:
         return self.partial_scale(windows, trained_windows)
 
     def partial_scale(self, count: int, trained_count: int) -> float:
-        """`strength` of the way from 1 to `length_scale`."""
+        """From 1 towards `length_scale`, by the share `strength`."""
         return 1.0 + self.strength * (length_scale(count, trained_count) - 1.0)
 
     def mask_share(self, tokens: int, trained_tokens: int) -> float:

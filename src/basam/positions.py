@@ -33,7 +33,7 @@ def resize_relative(table: Tensor, side: int, positions: Positions) -> Tensor:
     """A relative position table for an axis of `side` patches: `(2 S - 1, d)` to `(2 side - 1, d)`.
 
     `interpolate`: the trained range stretched or squeezed over the new one, linearly (SAM's `get_rel_pos`).
-    `extend`: one row a patch of distance as trained; distances beyond the trained range take its outermost row.
+    `extend`: one row per patch of distance as trained; distances beyond the trained range take its outermost row.
     """
     trained = (table.shape[0] + 1) // 2
     if side == trained:

@@ -70,7 +70,7 @@ def picked(count: int, seed: int) -> list[int]:
 @lru_cache
 def photos_of(regime: str, data: Path) -> Dataset:
     kind, folder, split = PHOTOS[regime]
-    return open_dataset(kind, data / folder, split)
+    return open_dataset(kind, data / folder, split, name=folder if folder.startswith("standin-") else None)
 
 
 @lru_cache

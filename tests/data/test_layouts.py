@@ -83,24 +83,32 @@ def test_folder_takes_named_folders_and_common_endings(write):
         open_dataset("folder", write.root, images="in/shots")
 
 
-@pytest.mark.parametrize("folder", ["standin-DUTS", "standin-DUTS/deeper/DUTS", "generated-DUTS"])
-def test_a_stand_in_is_called_what_it_is(folder, write):
+def pair_of_duts(write, folder):
     write.pair(f"{folder}/DUTS-TE/DUTS-TE-Image/a.jpg", f"{folder}/DUTS-TE/DUTS-TE-Mask/a.png")
-    dataset = open_dataset("duts", write.root / folder)
-    assert dataset.name == folder.split("/")[0]
+    return write.root / folder
+
+
+@pytest.mark.parametrize("folder", ["generated-2026-archive", "standin-DUTS", "deeper/generated-DUTS/DUTS"])
+def test_the_name_of_a_folder_says_nothing(folder, write):
+    dataset = open_dataset("duts", pair_of_duts(write, folder))
+    assert dataset.title == "DUTS DUTS-TE"
+    assert not dataset.is_stand_in
+
+
+def test_a_stand_in_is_called_what_the_caller_says(write):
+    dataset = open_dataset("duts", pair_of_duts(write, "here"), name="leaves of mine")
+    assert dataset.title == "leaves of mine DUTS-TE"
     assert dataset.is_stand_in
-    assert dataset.title == f"{dataset.name} DUTS-TE"
-
-
-def test_a_link_does_not_turn_a_stand_in_into_the_real_thing(write):
-    write.pair("standin-DUTS/DUTS-TE/DUTS-TE-Image/a.jpg", "standin-DUTS/DUTS-TE/DUTS-TE-Mask/a.png")
-    (write.root / "DUTS").symlink_to(write.root / "standin-DUTS")
-    assert open_dataset("duts", write.root / "DUTS").name == "standin-DUTS"
+    assert open_dataset("duts", write.root / "here", name="DUTS").is_stand_in is False
 
 
 def test_generated_scenes_say_so(write):
     write.pair("Test/Image/COD10K-CAM-1.jpg", "Test/GT_Object/COD10K-CAM-1.png")
-    write.json("scenes.json", {})
+    write.json("scenes.json", {"name": "generated-COD10K"})
     dataset = open_dataset("cod10k", write.root)
     assert dataset.name == "generated-COD10K"
     assert dataset.is_stand_in
+    assert open_dataset("cod10k", write.root, name="mine").name == "mine"
+    write.json("scenes.json", {})
+    with pytest.raises(DatasetError, match=r"scenes.json does not say what this data is called: 'name'"):
+        open_dataset("cod10k", write.root)

@@ -16,7 +16,7 @@ def dataset(tmp_path):
     annotations = tmp_path / "instances_val2017.json"
     annotations.write_text(json.dumps({"images": [], "annotations": [], "categories": [{"id": 7, "name": "cat"}]}))
     sample = CocoSample("139", tmp_path / "139.jpg", 8, 12, (), {7: "cat"}, annotations.name)
-    return Dataset("coco", "COCO", "val2017", "test", tmp_path, (sample,), Issues(), annotations)
+    return Dataset("coco", "COCO", "COCO", "val2017", "test", tmp_path, (sample,), Issues(), annotations)
 
 
 @pytest.fixture
@@ -71,6 +71,6 @@ def test_a_file_that_is_no_detections(read, content, message):
 
 
 def test_other_data_sets_have_no_detections(tmp_path):
-    folder = Dataset("folder", "mine", "all", "unknown", tmp_path, ())
+    folder = Dataset("folder", "mine", "mine", "all", "unknown", tmp_path, ())
     with pytest.raises(ValueError, match="mine all: detections are prompts for COCO only"):
         read_detections(tmp_path / "boxes.json", folder)

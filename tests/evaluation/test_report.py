@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
     root = write_pairs(tmp_path_factory.mktemp("report") / "data", 3)
     prompts = (PromptSpec("gt-box"), PromptSpec("gt-point"))
     metrics = ("iou", "mae", "f_measure")
-    settings = EvaluateSettings("folder", str(root), model=str(model_folder), sizes=(64, 96), prompts=prompts, metrics=metrics)
+    settings = EvaluateSettings(
+        kind="folder", root=str(root), model=str(model_folder), sizes=(64, 96), prompts=prompts, metrics=metrics
+    )
     return evaluate(settings, root.parent / "run", workers=0, command=["basam", "evaluate", "folder", "a&b"]).folder
 
 
@@ -60,13 +63,16 @@ def test_plots_are_drawn(report: str, run: Path) -> None:
 
 
 def test_stand_ins_are_labelled(make_settings: Any, tmp_path: Path) -> None:
-    root = write_pairs(tmp_path / "standin-DUTS", 2)
-    outcome = evaluate(make_settings(root=str(root), sizes=(64,)), tmp_path / "run", workers=0)
+    root = write_pairs(tmp_path / "pairs", 2)
+    for ours, theirs in (("images", "DUTS-TE-Image"), ("masks", "DUTS-TE-Mask")):
+        shutil.copytree(root / ours, tmp_path / "mine" / "DUTS-TE" / theirs)
+    settings = make_settings(kind="duts", root=str(tmp_path / "mine"), name="standin-DUTS", sizes=(64,), metrics=("iou",))
+    outcome = evaluate(settings, tmp_path / "run", workers=0)
     report = (tmp_path / "run" / "report.html").read_text()
     assert "Stand-in data" in report
     assert "every figure below is one of <b>standin-DUTS</b>" in report
     assert outcome.summary is not None
-    assert outcome.summary["data"] == "standin-DUTS all"
+    assert outcome.summary["data"] == "standin-DUTS DUTS-TE"
     assert outcome.summary["stand-in"]
 
 

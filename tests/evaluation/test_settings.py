@@ -26,21 +26,23 @@ from basam.method import BiasMode
 )
 def test_what_cannot_be_run_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        EvaluateSettings("folder", ".", **changes)
+        EvaluateSettings(kind="folder", root=".", **changes)
 
 
 def test_resize_is_one_encoding_whatever_the_sizes() -> None:
-    settings = EvaluateSettings("folder", ".", sizes=(512, "native"), methods=("resize", "basam"))
+    settings = EvaluateSettings(kind="folder", root=".", sizes=(512, "native"), methods=("resize", "basam"))
     assert settings.variants(1024) == [Variant(1024, "resize"), Variant(512, "basam"), Variant("native", "basam")]
     assert Variant("native", "basam").long_side is None
 
 
 def test_metrics_are_those_of_the_kind() -> None:
-    assert EvaluateSettings("dis5k", ".").metrics == metrics_for("dis5k")
-    assert EvaluateSettings("dis5k", ".", metrics=("iou",)).metrics == ("iou",)
+    assert EvaluateSettings(kind="dis5k", root=".").metrics == metrics_for("dis5k")
+    assert EvaluateSettings(kind="dis5k", root=".", metrics=("iou",)).metrics == ("iou",)
 
 
 def test_settings_become_json() -> None:
-    values = EvaluateSettings("folder", ".", prompts=(PromptSpec.parse("k-points:2+1"),), mode=BiasMode(slope=0.1)).to_dict()
+    values = EvaluateSettings(
+        kind="folder", root=".", prompts=(PromptSpec.parse("k-points:2+1"),), mode=BiasMode(slope=0.1)
+    ).to_dict()
     assert values["prompts"] == ["k-points:2+1"]
     assert values["mode"]["slope"] == 0.1

@@ -14,10 +14,10 @@ SETS = [
     ("coco", "COCO", "val2017", 50, "COCO"),
     ("isic", "ISIC2017", "train", 60, "ISIC2017"),
     ("isic", "ISIC2017", "test", 34, "ISIC2017"),
-    ("duts", "standin-DUTS", "DUTS-TR", 480, "standin-DUTS"),
-    ("duts", "standin-DUTS", "DUTS-TE", 100, "standin-DUTS"),
-    ("dis5k", "standin-DIS5K", "DIS-TR", 34, "standin-DIS5K"),
-    ("dis5k", "standin-DIS5K", "DIS-TE", 27, "standin-DIS5K"),
+    ("duts", "standin-DUTS", "DUTS-TR", 480, "DUTS"),
+    ("duts", "standin-DUTS", "DUTS-TE", 100, "DUTS"),
+    ("dis5k", "standin-DIS5K", "DIS-TR", 34, "DIS5K"),
+    ("dis5k", "standin-DIS5K", "DIS-TE", 27, "DIS5K"),
 ]
 
 

@@ -22,7 +22,7 @@ SETS = [
 @pytest.mark.parametrize(("kind", "folder", "split", "title"), SETS, ids=[row[1] for row in SETS])
 def test_nano_end_to_end(kind: str, folder: str, split: str, title: str, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    command = ["evaluate", kind, str(data / folder), "--split", split, "--sizes", "256", "--limit", "2"]
+    command = ["evaluate", kind, str(data / folder), "--name", folder, "--split", split, "--sizes", "256", "--limit", "2"]
     result = CliRunner().invoke(app, [*command, "--workers", "0", "--out", str(out)])
     assert result.exit_code == 0, result.output
     summary = json.loads((out / "summary.json").read_text())

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from basam.data import open_dataset
 from basam.scenes import render
 from basam.scenes.annotations import CATEGORIES, run_lengths
 from basam.scenes.crowd import MOTIFS
@@ -50,7 +51,7 @@ def files(root: Path) -> dict[str, float]:
 def test_pairs_lie_where_the_data_set_has_them(domain: str, split: str, tmp_path: Path) -> None:
     image, mask, seed = PAIRS[domain, split]
     assert write_scenes(tmp_path, domain, 1, 48, split=split) == (1, 0)
-    assert set(files(tmp_path)) == {image, mask}
+    assert set(files(tmp_path)) == {image, mask, "scenes.json"}
     scene = render(seed, 48, domain)
     stored = np.array(Image.open(tmp_path / mask))
     assert set(np.unique(stored)) == {0, 255}
@@ -58,6 +59,17 @@ def test_pairs_lie_where_the_data_set_has_them(domain: str, split: str, tmp_path
     photo = Image.open(tmp_path / image)
     assert photo.mode == "RGB"
     assert np.abs(np.array(photo).astype(float) - scene.image).mean() < 6
+
+
+@pytest.mark.parametrize(
+    ("domain", "kind"),
+    [("thin", "dis5k"), ("salient", "duts"), ("lesion", "isic"), ("camouflage", "cod10k"), ("crowd", "coco")],
+)
+def test_generated_data_is_never_called_the_data_set_whose_layout_it_has(domain: str, kind: str, tmp_path: Path) -> None:
+    write_scenes(tmp_path, domain, 1, 48)
+    dataset = open_dataset(kind, tmp_path)
+    assert dataset.is_stand_in
+    assert dataset.name == f"generated-{dataset.layout_name}"
 
 
 def decoded(counts: list[int], height: int, width: int) -> np.ndarray:
@@ -69,7 +81,7 @@ def test_coco_annotations_hold_every_mask(tmp_path: Path) -> None:
     assert write_scenes(tmp_path, "crowd", 2, 64, seed=5, split="val") == (2, 0)
     first, second = VAL + 5, VAL + 6
     names = {f"val2017/{seed:012d}.jpg" for seed in (first, second)}
-    assert set(files(tmp_path)) == names | {"annotations/instances_val2017.json"}
+    assert set(files(tmp_path)) == names | {"scenes.json", "annotations/instances_val2017.json"}
     data = json.loads((tmp_path / "annotations/instances_val2017.json").read_text())
     assert data["images"][0] == {"id": first, "file_name": f"{first:012d}.jpg", "height": 64, "width": 64}
     categories = {entry["id"]: entry["name"] for entry in data["categories"]}
@@ -116,7 +128,7 @@ def test_a_stopped_run_goes_on(domain: str, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_scenes(tmp_path, domain, 4, 32, progress=stop)
     started = files(tmp_path)
-    assert len(started) == 4
+    assert len(started) == 5
     folders = folders_of(domain, "train")
     folders.mask(tmp_path, 2).write_bytes(b"half")  # killed between mask and image
     assert write_scenes(tmp_path, domain, 4, 32) == (2, 2)

@@ -97,7 +97,9 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 def test_a_module_without_trained_parameters_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing to train"):
-        Trainer(nn.Linear(1, 1).requires_grad_(False), line.Points(), Plan(1, 0.1), tmp_path, device="cpu", trackers=())
+        Trainer(
+            nn.Linear(1, 1).requires_grad_(False), line.Points(), Plan(steps=1, rate=0.1), tmp_path, device="cpu", trackers=()
+        )
 
 
 def test_figures_go_to_tensorboard(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ def test_what_is_wrong_with_data_is_kept_over_a_stop(tmp_path: Path) -> None:
             return {**super().make(step, part, parts), "issues": [issue] if step == 1 else []}
 
     def make() -> Trainer:
-        return Trainer(line.Line(), Broken(), Plan(4, 0.1), tmp_path, device="cpu", trackers=(), save_every=2)
+        return Trainer(line.Line(), Broken(), Plan(steps=4, rate=0.1), tmp_path, device="cpu", trackers=(), save_every=2)
 
     one = make()
     one.run()

@@ -10,8 +10,8 @@ rounded. The keys of a large grid go in blocks of whole grid rows, so that the b
 query and block says how the outputs of the blocks add up.
 
 Other devices' fused kernels want a mask in the dtype of q, which would round the bias. There, and in every backward pass, a
-tile is the logits of some queries against *all* keys, worked in place. The backward pass makes every tile anew instead of
-keeping it. In bfloat16 and float16 the product q.k is rounded then; keys are centred (subtracting their mean shifts all logits
+tile is the logits of some queries against *all* keys, worked in place. The backward pass recomputes every tile instead of
+keeping it. In bfloat16 and float16, q.k is rounded there; keys are centred (subtracting their mean shifts all logits
 of a query alike, which softmax does not see) and scaled first, so that the rounding acts on small numbers.
 """
 
@@ -25,7 +25,8 @@ from torch import Tensor
 # Logits of one tile. Half the last-level cache of a current CPU core complex; on an accelerator, enough work for a launch.
 TILE_BYTES = {"cpu": 4 << 20}
 TILE_BYTES_ACCELERATOR = 256 << 20
-# Queries a tile at least, whatever its bytes: with fewer, reading all the keys costs more than the products.
+# Least number of queries in a tile, even where it then exceeds its bytes: with fewer, reading all keys costs more than
+# multiplying by them.
 MIN_ROWS = 256
 
 # PyTorch's fused attention on a CPU, as `scaled_dot_product_attention` calls it; this form returns the log-sum-exp as well.
@@ -35,7 +36,7 @@ FUSED_CPU: Callable[..., tuple[Tensor, Tensor]] | None = getattr(
 )
 # Devices whose fused attention takes a wider bias than its operands, and the bytes of bias that a call takes there.
 FUSED_BYTES = {"cpu": 8 << 20}
-# Queries a fused call at least: it cuts them by 256 from 768 on, and packs its keys anew.
+# Least number of queries in a fused call: from 768 on it works in blocks of 256, and packs the keys again for each call.
 FUSED_ROWS = 1024
 
 
@@ -76,7 +77,7 @@ class Tiles:
     def __init__(self, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> None:
         self.working = working_dtype(q.dtype)
         self.low = self.working != q.dtype
-        # Contiguous, since heads usually are slices of one projection and products of slices are slower.
+        # Contiguous, since heads usually are slices of one projection, and multiplying slices is slower.
         self.q, self.k, self.v = (t.flatten(0, 1).contiguous() for t in (q, k, v))
         self.rows, self.cols = (t.flatten(0, 1).to(self.working) for t in (rows, cols))
         self.scale = scale

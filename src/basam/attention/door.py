@@ -26,8 +26,8 @@ def separable_attention(
 ) -> Tensor:
     """softmax(scale * q.k + rows[.., key row] + cols[.., key column]) v over a grid of N = H * W tokens, row by row.
 
-    Exact, differentiable once in all five tensors, memory linear in N. Softmax is taken in float32 or better; products run
-    in the dtype of q (see `tiled` for bfloat16).
+    Exact, differentiable once in all five tensors, memory linear in N. Softmax is computed in float32 or better; matrix
+    multiplications run in the dtype of q (see `cpu_tiles` for bfloat16).
 
     Args:
         q, k, v: `(B, heads, N, d)` of one dtype: float64, float32, bfloat16 or float16.
@@ -57,7 +57,7 @@ def separable_attention(
     return TiledAttention.apply(q, k, v, rows, cols, scale)
 
 
-# The two below run before every call, of which the smallest take less than a millisecond: each line of theirs is felt.
+# The next two functions run before every call; the smallest calls take less than a millisecond, so each line here counts.
 def one_call(q: Tensor, working: torch.dtype, inputs: tuple[Tensor, ...]) -> bool:
     """Whether all logits are few enough for one fused call, and the device has one that takes their bias in `working`."""
     batch, heads, tokens, _ = q.shape
@@ -81,7 +81,7 @@ def check(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> None:
 
 
 class TiledAttention(torch.autograd.Function):
-    """Keeps its inputs and makes every tile anew in the backward pass."""
+    """Saves its inputs only, and recomputes every tile in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:

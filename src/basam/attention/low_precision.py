@@ -1,8 +1,8 @@
-"""Products in bfloat16 and float16 on a CPU that has none of its own: in float32, rounded once.
+"""Matrix multiplication in bfloat16 and float16 on a CPU without instructions for it: in float32, rounded once.
 
-Without them (on x86, before AVX-512) PyTorch multiplies such tensors number by number, many times slower than in float32.
-Weights and activations stay in low precision; operands are widened for one product at a time. `torch.autocast` cannot do it:
-on a CPU it narrows only.
+There (on x86, before AVX-512) PyTorch multiplies such tensors number by number, many times slower than in float32.
+Weights and activations stay in low precision; operands are widened for one multiplication at a time. `torch.autocast` cannot do
+it: on a CPU it only narrows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-# What encoders multiply with. Not among them: fused attention, whose products PyTorch gives to a library that widens itself.
+# The multiplications of encoders. Fused attention is none of them: PyTorch hands it to a library that widens by itself.
 PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
     [F.linear, F.conv2d, torch.einsum, torch.matmul, Tensor.matmul, Tensor.__matmul__]
 )
@@ -30,13 +30,13 @@ def native(dtype: torch.dtype) -> bool:
     low = {torch.bfloat16: "_is_mkldnn_bf16_supported", torch.float16: "_is_mkldnn_fp16_supported"}
     if dtype not in low:
         return True
-    # oneDNN, which runs these products, knows. A build without it has none.
+    # oneDNN runs these multiplications, and knows. A build without it has none.
     query = getattr(torch.ops.mkldnn, low[dtype], None)
     return query is not None and bool(query())
 
 
 class Float32Products(TorchFunctionMode):
-    """Within `with`, products whose operands are all of `dtype` are taken in float32 and returned in `dtype`."""
+    """Within `with`, operands that are all of `dtype` are multiplied in float32; the result is returned in `dtype`."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -53,10 +53,10 @@ class Float32Products(TorchFunctionMode):
 
 
 def fast_products(parameter: Tensor) -> AbstractContextManager[Any]:
-    """For the length of a `with` block, what a model with such a parameter multiplies is multiplied fast.
+    """For the length of a `with` block, a model with such a parameter multiplies at float32 speed on any CPU.
 
-    Does nothing where the device multiplies in that dtype itself, where something is differentiated (layers that are
-    computed anew in the backward pass would be so without it) and under `torch.compile`, whose own products these are.
+    Does nothing where the device multiplies in that dtype itself, while gradients are recorded (activation
+    checkpointing would recompute without it) and under `torch.compile`, which chooses its own kernels.
     """
     # Compiling comes first: asking `native` would break the graph.
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or parameter.device.type != "cpu" or native(parameter.dtype):

@@ -28,7 +28,7 @@ from basam.evaluation import BenchmarkEntry, BenchmarkSettings
 
 def benchmark(
     data: Annotated[
-        list[str], typer.Option(metavar="KIND:ROOT[:SPLIT]", help="What to measure on; its test split. Repeatable.")
+        list[str], typer.Option(metavar="[NAME=]KIND:ROOT[:SPLIT]", help="What to measure on; its test split. Repeatable.")
     ],
     adapter: Annotated[
         list[str] | None,
@@ -45,12 +45,12 @@ def benchmark(
     dtype: EncoderDtype = BenchmarkSettings.dtype,
     device: Device = BenchmarkSettings.device,
     workers: MetricWorkers = None,
-    out: Annotated[Path, typer.Option(help="Folder of the runs; those in it go on.")] = Path("runs/benchmark"),
+    out: Annotated[Path, typer.Option(help="Folder of the runs; those in it resume.")] = Path("runs/benchmark"),
 ) -> None:
     """Compare a base with adapters, each with and without the correction, on the test splits of several data sets.
 
     An adapter with @KIND is a specialist: measured on data of these kinds only, with its correction.
-    OUT gets benchmark.md, benchmark.json, a plot a prompt, and below runs/ what basam evaluate writes.
+    OUT gets benchmark.md, benchmark.json, one plot per prompt, and below runs/ what basam evaluate writes.
     """
     long_sides, names = parse_sizes(sizes), split_names("--prompts", prompts)
     with one_line_errors():

@@ -1,4 +1,4 @@
-"""`basam download`: a model into the cache, with a progress bar; what was interrupted goes on where it stopped."""
+"""`basam download`: a model into the cache, with a progress bar; what was interrupted resumes."""
 
 from __future__ import annotations
 

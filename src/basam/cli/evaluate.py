@@ -40,6 +40,7 @@ def evaluate(
     ] = EvaluateSettings.split,
     images: Annotated[str | None, typer.Option(help="For 'folder': images below ROOT.", show_default=False)] = None,
     masks: Annotated[str | None, typer.Option(help="For 'folder': masks below ROOT.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Option(help="What reports call the data.", show_default="by its layout")] = None,
     model: ModelName = EvaluateSettings.model,
     adapter: AdapterName = EvaluateSettings.adapter,
     sizes: LongSides = join(EvaluateSettings.sizes),
@@ -65,12 +66,12 @@ def evaluate(
     dtype: EncoderDtype = EvaluateSettings.dtype,
     device: Device = EvaluateSettings.device,
     workers: MetricWorkers = None,
-    out: Annotated[Path, typer.Option(help="Run folder; a run in it goes on.")] = Path("runs/evaluate"),
+    out: Annotated[Path, typer.Option(help="Run folder; a run in it resumes.")] = Path("runs/evaluate"),
 ) -> None:
     """Evaluate a model on a data set at any sizes, with and without the correction.
 
     OUT gets run.json, per_image.jsonl, summary.csv, summary.json, plots and report.html. Stopped at any moment and started
-    again, the run goes on. Files that cannot be read are named, the others evaluated, and the exit status is 1.
+    again, the run resumes. Files that cannot be read are named, the others evaluated, and the exit status is 1.
     """
     chosen: dict[str, Any] = {
         "sizes": parse_sizes(sizes),
@@ -88,6 +89,7 @@ def evaluate(
             split=split,
             images=images,
             masks=masks,
+            name=name,
             model=model,
             adapter=adapter,
             mode=None if mode is None else read_mode(mode),

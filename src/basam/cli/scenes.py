@@ -15,9 +15,7 @@ from basam.errors import FileError, InputError
 
 
 def scenes(
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write the data set to; a stopped run goes on where it was.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write the data set to; a stopped run resumes.")] = None,
     domain: Annotated[str | None, typer.Option(help="thin, salient, lesion, camouflage or crowd.")] = None,
     count: Annotated[int, typer.Option(help="Number of scenes (of every domain, on a sheet).")] = 8,
     size: Annotated[int, typer.Option(help="Side of the square pictures in pixels.")] = 256,

@@ -73,7 +73,7 @@ def segment(
         ),
     ] = None,
     box: Annotated[
-        list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="A box in pixels; one mask a box. Repeatable.")
+        list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="A box in pixels; one mask per box. Repeatable.")
     ] = None,
     model: ModelName = "nano",
     adapter: AdapterName = None,
@@ -87,7 +87,7 @@ def segment(
         float | None, typer.Option(help="Share of the correction that is applied, 0 to 1.", show_default=False)
     ] = None,
     slope: Annotated[
-        float | None, typer.Option(help="Slope of the bias-mode mask, logits a patch.", show_default=False)
+        float | None, typer.Option(help="Slope of the bias-mode mask, logits per patch.", show_default=False)
     ] = None,
     positions: Annotated[
         Positions | None, typer.Option(help="Relative positions beyond the trained range.", show_default=False)

@@ -1,4 +1,4 @@
-"""The work behind `basam segment`: one photo after the other, what is written and what is told of it."""
+"""The work behind `basam segment`: one photo after the other, the files that are written and the rows of the table."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run(job: SegmentJob, photos: list[Path]) -> tuple[list[dict[str, Any]], list
 
 
 def segment_photo(job: SegmentJob, photo: Path, stem: str) -> list[dict[str, Any]]:
-    """Masks and an overlay of one photo, and a row a mask. Nothing is written unless every prompt was answered."""
+    """Masks and an overlay of one photo, and one row per mask. Nothing is written unless every prompt was answered."""
     start = time.perf_counter()
     image = read_image(photo)
     height, width = image.shape[:2]
@@ -122,7 +122,7 @@ def segment_photo(job: SegmentJob, photo: Path, stem: str) -> list[dict[str, Any
 
 
 def slope_in_force(attachment: Attachment) -> float | None:
-    """Logits a patch that the mask takes off at the present size, before it is spread over heads; None: learned ones."""
+    """The slope in logits per patch at the present size, before it is spread over heads; None: learned slopes."""
     mode, tokens = attachment.mode, attachment.tokens
     return None if mode.slopes == "learned" else mode.effective_slope(tokens, attachment.geometry.trained_tokens)
 

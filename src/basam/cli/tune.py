@@ -17,11 +17,11 @@ from basam.tuning import Lora, TuneLoss, TuneSettings
 
 def tune(
     data: Annotated[
-        list[str], typer.Option(metavar="KIND:ROOT[:SPLIT]", help="What to train on; its training split. Repeatable.")
+        list[str], typer.Option(metavar="[NAME=]KIND:ROOT[:SPLIT]", help="What to train on; its training split. Repeatable.")
     ],
     validation: Annotated[
         list[str] | None,
-        typer.Option(metavar="KIND:ROOT[:SPLIT]", help="What to choose on, instead of a part of --data. Repeatable."),
+        typer.Option(metavar="[NAME=]KIND:ROOT[:SPLIT]", help="What to choose on, instead of a part of --data. Repeatable."),
     ] = None,
     model: ModelName = TuneSettings.model,
     way: Annotated[str, typer.Option("--tune", help="What is trained: bias, decoder, lora or full.")] = TuneSettings.way,
@@ -36,7 +36,7 @@ def tune(
     max_side: MaxSide = TuneSettings.max_side,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = TuneSettings.steps,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Photographs a step, of all processes together.")
+        int, typer.Option(min=1, help="Photographs per step, of all processes together.")
     ] = TuneSettings.batch_size,
     accumulate: Annotated[
         int, typer.Option(min=1, help="Parts of a batch, one after the other, to save memory.")
@@ -75,12 +75,12 @@ def tune(
     merge: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write base and adapter as one checkpoint.", show_default=False)
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the run; a run in it goes on.")] = Path("runs/tune"),
+    out: Annotated[Path, typer.Option(help="Folder of the run; a run in it resumes.")] = Path("runs/tune"),
 ) -> None:
     """Tune a model on your photographs and masks; the result is the folder OUT/adapter.
 
     The base stays as it is: load both with basam.load(MODEL, adapter="OUT/adapter"). Stopped at any moment and started
-    again, the run goes on along the same curve. Several processes or machines: torchrun --nproc-per-node N -m basam tune ...
+    again, the run resumes on the same curve. Several processes or machines: torchrun --nproc-per-node N -m basam tune ...
     """
     names = split_names("--prompts", prompts)
     is_main = os.environ.get("RANK", "0") == "0"

@@ -24,7 +24,8 @@ from typing import Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from basam.data.issues import Issue, Issues, SampleError
+from basam.data.issues import DatasetError, Issue, Issues, SampleError
+from basam.files import read_json
 
 Role = Literal["train", "val", "test", "unknown"]
 
@@ -82,9 +83,10 @@ class Dataset:
     """One split of a data set: a sequence of samples with a name.
 
     Attributes:
-        kind: what `open_dataset` was asked for (`dis5k`, `coco`, ...).
-        name: what tables and plots must call it: `DIS5K`, or `standin-DIS5K` and `generated-COD10K` where the images only
-            stand in for that data set.
+        kind: the kind given to `open_dataset` (`dis5k`, `coco`, ...).
+        name: what tables and plots must call it: `DIS5K`, or another name where its images only have the layout of that
+            data set; see `reported_name`.
+        layout_name: of the data set whose layout it has.
         split: as the data set names it (`DIS-TE1`, `val2017`, `Test`).
         role: what the split is for; `unknown` where a folder does not say.
         root: the folder it was opened from.
@@ -95,6 +97,7 @@ class Dataset:
 
     kind: str
     name: str
+    layout_name: str
     split: str
     role: Role
     root: Path
@@ -112,12 +115,12 @@ class Dataset:
 
     @property
     def is_stand_in(self) -> bool:
-        """Whether the images stand in for those of the data set whose layout they have."""
-        return self.name.startswith(STAND_IN_PREFIXES)
+        """Whether the images have the layout of a published data set but are others: they go by another name."""
+        return self.kind != "folder" and self.name != self.layout_name
 
     @property
     def title(self) -> str:
-        """Name and split for headings, such as `standin-DIS5K DIS-TE1`."""
+        """Name and split for headings, such as `DIS5K DIS-TE1`."""
         return f"{self.name} {self.split}"
 
     def __len__(self) -> int:
@@ -130,7 +133,7 @@ class Dataset:
         return iter(self.samples)
 
     def check(self, progress: Callable[[int], None] | None = None) -> Issues:
-        """Decode every sample; all issues, those of opening first. `progress` is told how many samples are done."""
+        """Decode every sample; all issues, those of opening first. `progress` is called with the number of samples done."""
         found = Issues(self.issues)
         for done, sample in enumerate(self.samples, start=1):
             try:
@@ -142,21 +145,24 @@ class Dataset:
         return found
 
 
-STAND_IN_PREFIXES = ("standin-", "generated-")
-GENERATED_MARKER = "scenes.json"
+MARKER = "scenes.json"
 
 
-def reported_name(name: str, folder: Path) -> str:
-    """What a data set read from `folder` may be called: `name`, or what it really is.
+def reported_name(layout_name: str, folder: Path, given: str | None) -> str:
+    """What a data set is called in tables: the name `given`, else the one in its marker file, else that of its layout.
 
-    The nearest folder on the way up whose own name starts with `standin-` or `generated-` gives the name; a folder that
-    holds `scenes.json` (what `basam scenes` writes) makes it `generated-NAME`. Links are followed too, so that a link
-    does not turn a stand-in into what it stands in for.
+    The marker `scenes.json` in the data set's folder is what `basam scenes` writes, so that generated scenes are never taken
+    for the data set whose layout they have: `{"name": "generated-COD10K"}`.
+
+    Raises:
+        DatasetError: the marker cannot be read.
     """
-    for path in (folder.absolute(), folder.resolve()):
-        for ancestor in (path, *path.parents):
-            if ancestor.name.startswith(STAND_IN_PREFIXES):
-                return ancestor.name
-            if (ancestor / GENERATED_MARKER).is_file():
-                return f"generated-{name}"
-    return name
+    if given is not None:
+        return given
+    marker = folder / MARKER
+    if not marker.is_file():
+        return layout_name
+    try:
+        return str(read_json(marker)["name"])
+    except (ValueError, KeyError) as error:
+        raise DatasetError(f"{marker} does not say what this data is called: {error} is missing") from error

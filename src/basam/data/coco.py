@@ -1,4 +1,4 @@
-"""COCO's instance annotations: one sample an image, one instance an annotation; crowds are counted and left out."""
+"""COCO's instance annotations: one sample per image, one instance per annotation; crowds are counted and left out."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def coco_splits(root: Path) -> dict[str, Role]:
     return {path.stem.removeprefix("instances_"): _role(path.stem) for path in files}
 
 
-def read_coco(root: Path, split: str) -> Dataset:
+def read_coco(root: Path, split: str, name: str | None = None) -> Dataset:
     """The images of `split` that have at least one instance, in the order of their ids.
 
-    Images are looked for in `root/split`, `root/images/split` and `root/images`.
+    `name`: see `reported_name`. Images are looked for in `root/split`, `root/images/split` and `root/images`.
 
     Raises:
         DatasetError: the JSON is none of COCO's, there is no folder of images, or no instance in it.
@@ -93,20 +93,21 @@ def read_coco(root: Path, split: str) -> Dataset:
     usable, _, issues = usable_annotations(data, path.name)
     samples = []
     for image in sorted(data["images"], key=lambda image: image["id"]):
-        name, found = image["file_name"], usable.get(image["id"], [])
+        file_name, found = image["file_name"], usable.get(image["id"], [])
         if not found:
-            issues.add(Issue("no-object", str(folder / name)))
-        elif Path(name).name not in present:
-            issues.add(Issue("no-image", str(folder / name), f"{len(found)} annotations"))
+            issues.add(Issue("no-object", str(folder / file_name)))
+        elif Path(file_name).name not in present:
+            issues.add(Issue("no-image", str(folder / file_name), f"{len(found)} annotations"))
         else:
             size = int(image["height"]), int(image["width"])
-            image_path = folder / Path(name).name
+            image_path = folder / Path(file_name).name
             samples.append(CocoSample(str(image["id"]), image_path, *size, tuple(found), categories, path.name))
     annotated = {Path(image["file_name"]).name for image in data["images"]}
-    issues.extend(Issue("no-mask", str(folder / name), f"not in {path.name}") for name in sorted(present - annotated))
+    issues.extend(Issue("no-mask", str(folder / missing), f"not in {path.name}") for missing in sorted(present - annotated))
     if not samples:
         raise DatasetError(f"{root}: no image of split {split} with an instance: {'; '.join(issues.lines())}")
-    return Dataset("coco", reported_name("COCO", root), split, _role(split), root, tuple(samples), issues, path)
+    title = reported_name("COCO", root, name)
+    return Dataset("coco", title, "COCO", split, _role(split), root, tuple(samples), issues, path)
 
 
 def load_annotations(path: Path) -> dict[str, Any]:

@@ -35,7 +35,13 @@ KINDS = ("dis5k", "duts", "isic", *ISIC_YEARS, "cod10k", "camouflage", "coco", "
 
 
 def open_dataset(
-    kind: str, root: str | Path, split: str | None = None, *, images: str | None = None, masks: str | None = None
+    kind: str,
+    root: str | Path,
+    split: str | None = None,
+    *,
+    images: str | None = None,
+    masks: str | None = None,
+    name: str | None = None,
 ) -> Dataset:
     """Open one split of a data set as downloaded; nothing but file names (and COCO's JSON) is read.
 
@@ -43,6 +49,7 @@ def open_dataset(
         kind: one of `KINDS`.
         root: the folder described above.
         split: its split; None takes the only one, or the one that results are reported on.
+        name: what reports call it. None: what its marker file says, else the name of its layout; see `reported_name`.
         images, masks: for `folder` only, and only together: the two folders, as paths below `root`.
 
     Raises:
@@ -56,7 +63,7 @@ def open_dataset(
         roles = coco_splits(root)
         if not roles:
             raise _wrong_root(kind, root)
-        return read_coco(root, _choose(split, roles, (), root))
+        return read_coco(root, _choose(split, roles, (), root), name)
     layout = _layout(kind, root, images, masks)
     present = _present(layout, root)
     if not present:
@@ -67,7 +74,7 @@ def open_dataset(
     roles |= {union: next(roles[name] for name in names if name in parts) for union, parts in unions.items()}
     chosen = _choose(split, roles, tuple(unions), root)
     members = [part for part in present if part.name == chosen or part.name in unions.get(chosen, ())]
-    return _read_pairs(kind, root, layout, chosen, members)
+    return _read_pairs(kind, root, layout, chosen, members, name)
 
 
 def splits_of(kind: str, root: str | Path) -> list[str]:
@@ -119,7 +126,9 @@ def _choose(split: str | None, roles: Mapping[str, Role], unions: Sequence[str],
     raise DatasetError(f"{root}: {problem} present are {', '.join(roles)}")
 
 
-def _read_pairs(kind: str, root: Path, layout: Layout, split: str, members: Sequence[SplitFolders]) -> Dataset:
+def _read_pairs(
+    kind: str, root: Path, layout: Layout, split: str, members: Sequence[SplitFolders], given: str | None
+) -> Dataset:
     samples, issues = [], Issues()
     for part in members:
         for folder in (part.images, part.masks):
@@ -138,7 +147,8 @@ def _read_pairs(kind: str, root: Path, layout: Layout, split: str, members: Sequ
     # Papers name a camouflage set by its folder, and one root holds several of them.
     named_by = root / Path(members[0].images).parent if kind == "camouflage" else root
     name = named_by.resolve().name if kind == "camouflage" else layout.name
-    return Dataset(kind, reported_name(name, named_by), split, members[0].role, root, tuple(samples), issues)
+    title = reported_name(name, named_by, given)
+    return Dataset(kind, title, name, split, members[0].role, root, tuple(samples), issues)
 
 
 def _wrong_root(kind: str, root: Path, splits: Sequence[SplitFolders] = ()) -> DatasetError:

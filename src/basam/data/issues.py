@@ -97,7 +97,7 @@ class Issues:
         return [issue for issue in self._issues if issue.policy == "broken"]
 
     def lines(self, names: int = 3) -> list[str]:
-        """For people: one line a problem, with its count, its policy and the first `names` places."""
+        """For people: one line per problem, with its count, its policy and the first `names` places."""
         lines = []
         for problem, count in self.counts().items():
             places = [issue.where for issue in self._issues if issue.problem == problem]
@@ -107,7 +107,7 @@ class Issues:
         return lines
 
     def to_list(self) -> list[dict[str, Any]]:
-        """For JSON: one object an issue; `Issue(**entry)` reads it back."""
+        """For JSON: one object per issue; `Issue(**entry)` reads it back."""
         return [asdict(issue) for issue in self._issues]
 
 

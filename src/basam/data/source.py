@@ -1,36 +1,44 @@
-"""A data set by one word of the command line: `kind:ROOT[:split]`."""
+"""A data set by one word of the command line: `[NAME=]kind:ROOT[:split]`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from basam.data.factory import KINDS
+from basam.data.base import Dataset
+from basam.data.factory import KINDS, open_dataset
 from basam.data.issues import DatasetError
 
 
 @dataclass(frozen=True)
 class Source:
-    """One data set as it was asked for; split None: its training split."""
+    """One data set as it was given. split None: chosen by its use; name: what reports call it."""
 
     kind: str
     root: Path
     split: str | None = None
+    name: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Source:
-        """`kind:ROOT` or `kind:ROOT:split`; a root may hold colons as long as it is there.
+        """`kind:ROOT` or `kind:ROOT:split`, perhaps with `NAME=` in front; a root may hold colons as long as it is there.
 
         Raises:
             DatasetError: neither of the two forms.
         """
-        kind, colon, rest = text.partition(":")
-        if kind not in KINDS or not rest:
+        head, colon, rest = text.partition(":")
+        name, equals, kind = head.rpartition("=")
+        if kind not in KINDS or not rest or (equals and not name):
             raise DatasetError(f"data {text!r}: KIND:ROOT or KIND:ROOT:SPLIT is needed, with a kind of {', '.join(KINDS)}")
         root, colon, split = rest.rpartition(":")
         if not colon or Path(rest).is_dir():
-            return cls(kind, Path(rest))
-        return cls(kind, Path(root), split)
+            return cls(kind, Path(rest), name=name or None)
+        return cls(kind, Path(root), split, name or None)
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.root}" + (f":{self.split}" if self.split else "")
+        name, split = f"{self.name}=" if self.name else "", f":{self.split}" if self.split else ""
+        return f"{name}{self.kind}:{self.root}{split}"
+
+    def open(self, split: str | None = None) -> Dataset:
+        """The data set, at `split` or else at its own; for errors see `open_dataset`."""
+        return open_dataset(self.kind, self.root, self.split if split is None else split, name=self.name)

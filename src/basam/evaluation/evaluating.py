@@ -52,20 +52,22 @@ def evaluate(
 
     Args:
         settings: what to evaluate.
-        out: the run folder; a run of the same settings in it goes on.
+        out: the run folder; a run of the same settings in it resumes.
         workers: processes for metrics; 0 measures beside nothing else. None: one for each core that the model leaves.
         command: the words of the command line, for `run.json`.
-        progress: told how many images are done, in the main process.
+        progress: called in the main process with the images done and the images in all.
 
     Raises:
-        DatasetError, FileNotFoundError, UnsupportedModelError, ValueError: what is asked for cannot be run; nothing has
-            been written.
+        DatasetError, FileNotFoundError, UnsupportedModelError, ValueError: it cannot be run with these settings;
+            nothing has been written.
         RunMismatchError: the folder holds a run of other settings.
-        ImportError: the extra `evaluate` is not installed.
+        MissingExtraError: the extra `evaluate` is not installed.
     """
     find_device(settings.device)  # before anything is opened
     group = processes(settings.device)
-    dataset = open_dataset(settings.kind, settings.root, settings.split, images=settings.images, masks=settings.masks)
+    dataset = open_dataset(
+        settings.kind, settings.root, settings.split, images=settings.images, masks=settings.masks, name=settings.name
+    )
     samples = chosen(dataset, settings.limit)
     detections = None if settings.detections is None else read_detections(settings.detections, dataset)
     predictor = Predictor.from_pretrained(
@@ -107,7 +109,7 @@ def evaluate(
 
 
 def no_progress(done: int, whole: int) -> None:
-    """Nobody asked."""
+    """Show no progress."""
 
 
 def chosen(samples: Dataset | Sequence[Sample], limit: int | None) -> list[Sample]:
@@ -118,7 +120,7 @@ def chosen(samples: Dataset | Sequence[Sample], limit: int | None) -> list[Sampl
 
 
 def describe(settings: EvaluateSettings, dataset: Dataset, samples: Sequence[Sample], predictor: Predictor) -> dict[str, Any]:
-    """What must be the same when the run goes on."""
+    """What must be the same for a run to resume."""
     data = {
         "title": dataset.title,
         "stand-in": dataset.is_stand_in,

@@ -72,7 +72,7 @@ def choose(shots: Sequence[Shot], first: str, other: str | None, measure: Measur
 
 
 def draw(shots: Sequence[Shot], find: Callable[[str], Sample], measure: Measure, path: Path) -> Path | None:
-    """A row a shot: the ground truth, then each method with its figure. Files that have gone since are left out."""
+    """One row per shot: the ground truth, then each method with its figure. Files that have gone since are left out."""
     rows: list[tuple[Shot, np.ndarray, np.ndarray, tuple[slice, slice]]] = []
     for shot in shots:
         try:

@@ -41,7 +41,7 @@ def size_order(rows: Sequence[Row]) -> list[int | str]:
 
 
 def metric_against_size(rows: Sequence[Row], title: str, path: Path) -> Path:
-    """A panel a metric and a line a method, for the rows of one prompt; `resize`, which has one size, is a level line."""
+    """One panel per metric and one line per method, for the rows of one prompt; `resize`, of one size, is a level line."""
     present = columns_of(rows)
     names = [name for name in PREFERRED if name in present][:PANELS] or present[:PANELS]
     across = min(3, len(names))

@@ -63,7 +63,7 @@ def processes(device: str) -> Processes:
     if from_environment(COUNTS) == 1:
         if os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_ADDR" in os.environ:
             warnings.warn(
-                "accelerate was asked for several processes on the CPU and has started one: it needs MPI for that. "
+                "accelerate was to start several processes on the CPU and has started one: it needs MPI for that. "
                 "torchrun --standalone --nproc-per-node N -m basam evaluate ... does without",
                 stacklevel=2,
             )

@@ -1,4 +1,4 @@
-"""What an image is asked: the instances of one prompt kind, with the prompts made for them."""
+"""The prompts of one image: its instances, and the prompt of one kind that is made for each."""
 
 from __future__ import annotations
 

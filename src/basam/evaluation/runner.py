@@ -1,4 +1,4 @@
-"""Images in, lines out: every image is encoded once for each size and method, and asked all prompts."""
+"""Images in, result lines out: every image is encoded once for each size and method, then all prompts are decoded."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ NEEDS_IMAGE = "camouflage_context_measure"
 
 
 class Runner:
-    """Evaluates samples one after the other with one model, attached anew for each method.
+    """Evaluates samples one after the other with one model; each method is a mode of the predictor.
 
     Args:
         predictor: on the model.
         settings: of the run.
-        askers: questions by the name of their prompt.
+        askers: what makes the questions of an image, by the name of the prompt.
         pool: where metrics are computed.
         write: takes a finished line.
     """

@@ -28,7 +28,7 @@ class Variant:
 
     @property
     def long_side(self) -> int | None:
-        """What `Predictor.set_image` is asked for."""
+        """The `long_side` of `Predictor.set_image`."""
         return self.size if isinstance(self.size, int) else None
 
     @property
@@ -41,7 +41,8 @@ class EvaluateSettings:
     """What is evaluated, and how.
 
     Attributes:
-        kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`.
+        kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`; name: what
+            reports call it.
         model: what `basam.load` takes; adapter: likewise.
         sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them.
         methods: keys of `METHODS`.
@@ -63,6 +64,7 @@ class EvaluateSettings:
     split: str | None = None
     images: str | None = None
     masks: str | None = None
+    name: str | None = None
     model: str = "nano"
     adapter: str | None = None
     sizes: tuple[int | str, ...] = (NATIVE,)

@@ -35,10 +35,10 @@ class RunFolder:
         self.lines_file = path / "per_image.jsonl"
 
     def begin(self, description: dict[str, Any], session: dict[str, Any]) -> None:
-        """Make the folder, or go on with the run in it; `session` is added to the list of times it was started.
+        """Make the folder, or resume the run in it; `session` is added to the list of times it was started.
 
         Args:
-            description: what must be the same when a run goes on: `settings`, `model`, `data`.
+            description: what must be the same for a run to resume: `settings`, `model`, `data`.
 
         Raises:
             RunMismatchError: the folder holds a run of another description.
@@ -51,7 +51,7 @@ class RunFolder:
             if differing:
                 raise RunMismatchError(
                     f"{self.path} holds a run with other settings: {'; '.join(differing)}. "
-                    "Give the same settings to go on with it, or another folder"
+                    "Give the same settings to resume it, or another folder"
                 )
             sessions = before.get("sessions", [])
         elif self.path.is_dir() and any(self.path.iterdir()):

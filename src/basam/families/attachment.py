@@ -1,7 +1,7 @@
 """What an attached module knows, and how a module is given another class.
 
 Replacing means giving a module another class: parameters, buffers, hooks and names stay untouched, so `state_dict`,
-`.to(device)` and `copy.deepcopy` go on as before, and going back is exact.
+`.to(device)` and `copy.deepcopy` work as before, and going back is exact.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Replaced:
 
 
 class ReplacedEncoder(Replaced, nn.Module):
-    """The image encoder: what it multiplies in low precision is multiplied fast, on any CPU."""
+    """The image encoder, whose low-precision multiplications run at float32 speed on CPUs without instructions for them."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         with fast_products(next(self.parameters())):

@@ -38,7 +38,7 @@ def registered() -> list[Family]:
             family = entry.load()
             if not isinstance(family, Family):
                 raise TypeError(f"{entry.value} is a {type(family).__name__}, not a basam.families.Family object")
-        except Exception as error:  # whatever another package raises: models of all other families go on working
+        except Exception as error:  # whatever another package raises: models of all other families keep working
             home = "" if entry.dist is None else f" of the package {entry.dist.name}"
             warnings.warn(f"the family {entry.name!r}{home} is left out: {error}", stacklevel=2)
             continue

@@ -1,4 +1,4 @@
-"""Slopes of the bias-mode mask that are learnt: one number a head and global layer, positive whatever an optimiser does.
+"""Slopes of the bias-mode mask that are learnt: one number per head and global layer, positive whatever an optimiser does.
 
 They belong to an attachment and not to the model: an attached model keeps the parameters and state dict keys of a plain one.
 """
@@ -13,7 +13,7 @@ from basam.method import head_slopes
 
 
 class LearnedSlopes(nn.Module):
-    """Slopes in logits a patch, kept as their logarithm: a step of the optimiser is then a share of the slope.
+    """Slopes in logits per patch, kept as their logarithm: a step of the optimiser is then a share of the slope.
 
     Args:
         start: `(global layers, heads)`, above 0; layers in the order of the encoder.

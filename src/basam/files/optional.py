@@ -18,5 +18,6 @@ def require(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(
-            f'{module} cannot be imported ({error}); it comes with: pip install "basam[{extra}]"'
+            f'{module} cannot be imported ({error}); it comes with: pip install "basam[{extra}]", '
+            f'in a clone pip install -e ".[{extra}]"'
         ) from error

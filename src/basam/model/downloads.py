@@ -83,13 +83,13 @@ def published(name: str, progress: Progress | None = None) -> Path:
 
 
 def fetch(url: str, target: Path, sha256: str | None = None, progress: Progress | None = None) -> Path:
-    """Download `url` to `target`. What an earlier attempt left in `target`.part is kept, the rest is asked for.
+    """Download `url` to `target`. What an earlier attempt left in `target`.part is kept, only the rest is requested.
 
     Args:
         url: http or https.
         target: takes its name only once the file is whole and right.
         sha256: what the file must hash to; None: not checked.
-        progress: told after every piece.
+        progress: called after every piece.
 
     Raises:
         DownloadError: no answer, a connection that broke (run it again: it resumes), or another hash (nothing is kept).
@@ -102,7 +102,7 @@ def fetch(url: str, target: Path, sha256: str | None = None, progress: Progress 
         raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
         kept = part.stat().st_size if part.is_file() else 0
-        raise DownloadError(f"{url}: {error}. {kept:,} bytes are kept in {part}: run it again to go on from there") from error
+        raise DownloadError(f"{url}: {error}. {kept:,} bytes are kept in {part}: run it again to resume") from error
     if sha256 is not None:
         found = digest(part)
         if found != sha256:

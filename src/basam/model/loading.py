@@ -1,4 +1,4 @@
-"""basam.load: a name, a folder or a file -> a model. Which family reads it is asked of the families themselves."""
+"""basam.load: a name, a folder or a file -> a model. Each family says whether it can read it."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def load(
     if adapter is not None:
         from basam.model.adapters import put_on, read_adapter
 
-        # What looks like a path and is not there is told by `read_adapter`; `resolve` would speak of models.
+        # A path that does not exist goes to `read_adapter`, whose error speaks of adapters; that of `resolve` speaks of models.
         folder = resolve(adapter) if str(adapter).count("/") == 1 and not Path(adapter).exists() else Path(adapter)
         put_on(model, read_adapter(folder), str(adapter))
     if dtype is not None:

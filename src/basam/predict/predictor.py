@@ -21,7 +21,7 @@ from basam.predict.resize import Frame, Transform
 
 # Work of one chunk of prompts: decoder activations and upsampled logits.
 CHUNK_BYTES = 512 << 20
-# Activations of SAM's decoder, float32 numbers a prompt and token of the grid: 2,100 to 2,400 were measured.
+# Activations of SAM's decoder, float32 numbers per prompt and token of the grid: 2,100 to 2,400 were measured.
 DECODER_NUMBERS_PER_TOKEN = 2500
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
@@ -37,7 +37,7 @@ class Predictor:
         model: a SAM of a known family; attached here if it is not yet.
         mode: the correction of this predictor, whatever other predictors of the model have. None: the one that the model is
             attached with now, else the model's own, else `BiasMode()`; see `basam.attach`.
-        max_side: longest side in pixels that an image keeps when no `long_side` is asked for; larger ones are reduced,
+        max_side: longest side in pixels that an image keeps when no `long_side` is given; larger ones are reduced,
             with a warning. Time of global attention grows with the fourth power of the side.
 
     Raises:
@@ -222,7 +222,7 @@ class Predictor:
             point_labels: `(P,)` or `(K, P)`: 1 inside the object, 0 outside.
             box: `(4,)` x0, y0, x1, y1 in pixels of the image, or `(K, 4)`.
             mask_input: `(1, h, w)` or `(K, 1, h, w)` logits that an earlier call returned as `low_res`.
-            multimask_output: three masks a prompt, for ambiguous ones; otherwise one.
+            multimask_output: three masks per prompt, for ambiguous ones; otherwise one.
             return_logits: logits instead of booleans.
 
         Returns:

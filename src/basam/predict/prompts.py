@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from basam.errors import InputError
 
-# Longest side in pixels that a photo keeps where none is asked for. Time of global attention grows with its fourth power.
+# Longest side in pixels that a photo keeps where no other size is given. Time of global attention grows with its fourth power.
 MAX_SIDE = 4096
 
 

@@ -1,4 +1,4 @@
-"""Where an image goes on its way into the model: its own frame, the resized frame, the padding; and masks on the way back."""
+"""Sizes and coordinates of an image on its way into the model (its own, resized, padded), and of masks on the way back."""
 
 from __future__ import annotations
 

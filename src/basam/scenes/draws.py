@@ -27,7 +27,7 @@ class Draws:
         self._bits = PCG64(SeedSequence(key))
 
     def child(self) -> Draws:
-        """A stream of its own: however much is drawn from it, this one goes on the same."""
+        """A stream of its own: however much is drawn from it, this one continues the same."""
         return Draws(int(self._bits.random_raw()))
 
     def unit(self) -> float:

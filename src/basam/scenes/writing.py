@@ -1,4 +1,4 @@
-"""Write scenes into the folders of a data set, with several processes; a run that was stopped goes on where it was.
+"""Write scenes into the folders of a data set, with several processes; a run that was stopped resumes.
 
 Files appear under their names only when they are complete. The image comes last, so a scene is there when its image is.
 """
@@ -18,10 +18,12 @@ from PIL import Image
 from basam.errors import InputError
 from basam.scenes.annotations import CATEGORIES, annotations_of
 from basam.scenes.canvas import Scene
-from basam.scenes.folders import Folders, folders_of, seeds_of
+from basam.scenes.folders import DATA_SETS, Folders, folders_of, seeds_of
 from basam.scenes.rendering import check, render
 from basam.scenes.saving import encoded, save
 
+# Says in the data set's folder that it is generated, and what reports call it.
+MARKER = "scenes.json"
 JPEG = {"quality": 95, "subsampling": 0}
 
 
@@ -58,6 +60,12 @@ def write_scenes(
     if workers < 1:
         raise InputError(f"workers is {workers}; there must be at least 1")
     root = Path(out)
+    marker = root / MARKER
+    if not marker.is_file():
+        root.mkdir(parents=True, exist_ok=True)
+        save(
+            marker, json.dumps({"name": f"generated-{DATA_SETS[domain].replace(' ', '')}", "made by": "basam scenes"}).encode()
+        )
     for path in (folders.image(root, 0), folders.mask(root, 0)):
         path.parent.mkdir(parents=True, exist_ok=True)
     listed = _listed(root, folders)

@@ -6,7 +6,7 @@ A batch is a dict of B photographs with one object and one prompt each:
 - `targets` `(B, h, w)` share of the object in each pixel of the decoder's masks, 0 to 1
 - `valid` `(B, h, w)` share of the photograph in it; 0 where it is padding
 - `points` `(B, P, 2)` x, y in pixels of `pixels` with `labels` `(B, P)`, or `boxes` `(B, 4)`
-- `multimask` whether the three masks for ambiguous prompts are asked for, instead of the single one
+- `multimask` whether the three masks for ambiguous prompts are decoded, instead of the single one
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TuningBatches:
     Args:
         portions: what is trained on.
         family, geometry: of the model: its normalisation and patch.
-        batch_size: photographs a step, in all processes together.
+        batch_size: photographs per step, in all processes together.
         sizes: long sides to train at; one for all photographs of a step, unless they keep their own.
         mix: kinds of prompts; one is drawn for each step.
         sampling: see `items_of`.
@@ -79,7 +79,7 @@ class TuningBatches:
         augment: Augment | None = None,
     ) -> None:
         if batch_size < 1:
-            raise InputError(f"batch_size={batch_size}: at least one photograph a step is needed")
+            raise InputError(f"batch_size={batch_size}: at least one photograph per step is needed")
         if sizes.high < geometry.multiple:
             raise InputError(f"sizes {sizes}: smaller than the {geometry.multiple} px that the model needs")
         if not mix:
@@ -115,7 +115,7 @@ class TuningBatches:
         return Draw(items, shares, frames, spec, multimask)
 
     def describe(self, step: int) -> str:
-        """The photographs of a step and what is asked of them."""
+        """The photographs of a step and their kind of prompt."""
         draw = self.draw(step)
         return f"{draw.spec} of {', '.join(str(item.sample.image_path) for item in draw.items)}"
 

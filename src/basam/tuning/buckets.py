@@ -48,7 +48,7 @@ def size_of(sample: Sample) -> tuple[int, int]:
 
 
 def items_of(portions: Sequence[Portion], sampling: str, issues: Issues) -> list[Item]:
-    """All training photographs; what has no readable header is left out and told in `issues`.
+    """All training photographs; what has no readable header is left out and reported in `issues`.
 
     Args:
         sampling: `balanced`: every data set is drawn equally often; `proportional`: every photograph is.

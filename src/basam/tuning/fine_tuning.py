@@ -47,7 +47,7 @@ class Tuning:
 
     Args:
         settings: what is tuned, on what and how.
-        out: the run's folder; the adapter goes into `adapter` below it. A run of the same settings in it goes on.
+        out: the run's folder; the adapter goes into `adapter` below it. A run of the same settings in it resumes.
         command: the words of the command line, for the model card.
         device: see `basam.model.find_device`; on CUDA, `accelerate` gives each process its own.
         workers: processes that make batches beside this one.
@@ -55,9 +55,10 @@ class Tuning:
         tell: called with a sentence after every validation, in the main process.
 
     Raises:
-        DatasetError, OverlapError, FileNotFoundError, UnsupportedModelError, ValueError: what is asked for cannot be run.
+        DatasetError, OverlapError, FileNotFoundError, UnsupportedModelError, ValueError: it cannot be run with these
+            settings.
         TrainingError: the folder holds a run of other settings.
-        ImportError: the extra `tune` is not installed.
+        MissingExtraError: the extra `tune` is not installed.
     """
 
     def __init__(
@@ -194,7 +195,7 @@ class Tuning:
         return found.cpu()
 
     def keep(self, score: Score) -> None:
-        """Write the adapter where `score` is the best, and what is told of it in any case."""
+        """Write the adapter where `score` is the best, and its model card in any case."""
         folder = self.out / ADAPTER
         is_best = score is self.scores.best
         model = self.predictor.model
@@ -211,7 +212,7 @@ def tune(settings: TuneSettings, out: str | Path, **options: Any) -> TuneOutcome
 
 
 def keep_little(model: Any) -> None:
-    """Compute layers anew in the backward pass instead of keeping what they made, where the model can."""
+    """Activation checkpointing, where the model has it: layers are recomputed in the backward pass instead of stored."""
     for name in ("activation_checkpointing_enable", "gradient_checkpointing_enable"):  # the older name before transformers 5.20
         if hasattr(model, name):
             getattr(model, name)({"use_reentrant": False})

@@ -11,7 +11,7 @@ from rich.progress import Progress as Bar
 
 
 class Progress:
-    """Shows steps done, loss, steps a second and the time left, on standard error.
+    """Shows steps done, loss, steps per second and the time left, on standard error.
 
     Args:
         done, total: steps.

@@ -92,7 +92,7 @@ class TuneSettings:
         max_side: largest long side of `native`.
         steps, batch_size: optimiser steps, and photographs in each (of all processes and parts together).
         rate: highest learning rate. None: that of `RATES`. slope_rate: that of the slopes.
-        accumulate: parts of a batch, one after the other; checkpointing: layers are computed anew in the backward pass.
+        accumulate: parts of a batch, one after the other; checkpointing: activation checkpointing.
         precision: `no`, `bf16` or `fp16`, of the encoder.
         prompts: one of them is drawn for each step; sampling: `balanced` or `proportional`; augment: flip, crop, colour.
         loss: shares of the losses; ema: decay of the average of weights, which is what is kept.

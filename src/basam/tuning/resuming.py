@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: one file, whole or not at all, from which it goes on along the same curve."""
+"""Checkpoints of a training run: one file, whole or not at all, from which it resumes on the same curve."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHECKPOINT = "checkpoint.pt"
 
 
 class TrainingError(BasamError, RuntimeError):
-    """Training cannot go on; the message says where, why and what is kept."""
+    """Training cannot continue; the message says where, why and what is kept."""
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -31,7 +31,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
         kept = f"the last good one is kept in {path}" if path.is_file() else "there is none yet"
         raise TrainingError(
             f"the checkpoint of step {state['step']} cannot be written to {folder} ({str(error).splitlines()[0]}): "
-            f"{kept}; make room and start again, the run goes on from there"
+            f"{kept}; make room and start again: the run resumes from there"
         ) from error
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from basam.data import Dataset, DatasetError, Sample, Source, open_dataset, splits_of
+from basam.data import Dataset, DatasetError, Sample, Source, splits_of
 from basam.errors import BasamError
 
 SHARE = 0.1
@@ -72,7 +72,7 @@ def open_split(source: Source, purpose: str) -> Dataset:
     split = source.split
     if split is None and len(splits_of(source.kind, source.root)) > 1:
         split = "train" if purpose == "training" else "val"
-    dataset = open_dataset(source.kind, source.root, split)
+    dataset = source.open(split)
     if dataset.is_test:
         raise DatasetError(
             f"{source}: {dataset.title} is a test split, so it is not used for {purpose}: a figure reported on it would be "
@@ -84,7 +84,7 @@ def open_split(source: Source, purpose: str) -> Dataset:
 def validation_split(source: Source, training: Dataset) -> Dataset | None:
     """The data set's own validation split, where it has one that is not trained on."""
     try:
-        found = open_dataset(source.kind, source.root, "val")
+        found = source.open("val")
     except DatasetError:
         return None
     return found if found.role == "val" and found.split != training.split else None

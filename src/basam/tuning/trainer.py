@@ -1,6 +1,6 @@
 """The training loop: step numbers in, a trained module out, over `accelerate` on any number of processes and devices.
 
-A batch is a pure function of the step and of which part of it a process has. A run that was killed therefore goes on along
+A batch is a pure function of the step and of which part of it a process has. A run that was killed therefore resumes on
 the same curve from nothing but its last checkpoint, and two processes with half a batch each do what one does with a whole.
 """
 
@@ -56,7 +56,7 @@ class Trainer:
         module: parameters with `requires_grad` are trained.
         batches: where batches come from.
         plan: how long and how fast.
-        folder: of the checkpoint and of TensorBoard's files; a run in it goes on.
+        folder: of the checkpoint and of TensorBoard's files; a run in it resumes.
         settings: whatever else decides the result; a checkpoint made with others is refused.
         device: `cpu`, or None for what `accelerate` finds.
         workers: processes that make batches; 0: none beside this one.

@@ -61,7 +61,7 @@ class Scores:
 
 
 class Validator:
-    """Measures mean IoU, with boxes and points of the ground truth, one mask a prompt, as the evaluation does.
+    """Measures mean IoU, with boxes and points of the ground truth, one mask per prompt, as the evaluation does.
 
     Args:
         predictor: on the model that is trained.

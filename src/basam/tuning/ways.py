@@ -1,8 +1,8 @@
-"""The four ways of tuning: which numbers of a model are trained, and what becomes of them in an adapter.
+"""The four ways of fine-tuning: which numbers of a model are trained, and what becomes of them in an adapter.
 
 | way | trained |
 |---|---|
-| `bias` | the slopes, one a head and global layer |
+| `bias` | the slopes, one per head and global layer |
 | `decoder` | the slopes and the mask decoder |
 | `lora` | the slopes and `peft`'s LoRA on the projections to queries, keys and values, of encoder and decoder |
 | `full` | the slopes and every parameter that prompts of points and boxes use |

@@ -97,7 +97,7 @@ def table(result: Benchmark, prompt: str, size: int | str) -> Table:
 
 
 def plot(result: Benchmark, prompt: str, path: Path) -> Path:
-    """IoU against size, a panel a data set and a line a row; uncorrected rows are dashed."""
+    """IoU against size, one panel per data set and one line per row; uncorrected rows are dashed."""
     kinds = list(result.titles)
     figure, axes = new_figure(len(kinds), 1, 3.4, 3.2)
     sizes: list[Any] = [size for name, size in settings_of(result) if name == prompt]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from basam.data import Issues, Source, open_dataset
+from basam.data import Issues, Source
 from basam.evaluation.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
 from basam.evaluation.evaluating import evaluate
 from basam.evaluation.settings import EvaluateSettings
@@ -55,16 +55,16 @@ def benchmark(
     command: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Benchmark:
-    """Evaluate every candidate on every data set; runs below `out/runs` that are there go on.
+    """Evaluate every candidate on every data set; runs that are already below `out/runs` resume.
 
     Args:
-        progress: told which run it is, and how many images of how many are done.
+        progress: called with the name of the run, the images done and the images in all.
 
     Raises:
         ValueError, OSError: as `evaluate`; adapters and data sets are opened before anything is measured.
     """
     sources = [Source.parse(source) for source in settings.data]
-    titles = {one.kind: open_dataset(one.kind, one.root, one.split).title for one in sources}
+    titles = {one.kind: one.open().title for one in sources}
     tuned = [describe(candidate) for candidate in settings.entries]
     rows: list[dict[str, Any]] = []
     issues = Issues()
@@ -76,6 +76,7 @@ def benchmark(
                 kind=source.kind,
                 root=str(source.root),
                 split=source.split,
+                name=source.name,
                 model=settings.model,
                 adapter=candidate.adapter,
                 sizes=settings.sizes,

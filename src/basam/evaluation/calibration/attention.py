@@ -7,7 +7,7 @@ attention row over the large grid is summed over the keys of each trained patch 
 patches share goes to both, by the length it has in each), which leaves a distribution over h x w keys. That is set beside
 the row that the same place has at the trained size: entropy of both, and the total variation between them.
 
-Rows are computed for the asked queries only, some at a time; nothing here is N x N.
+Rows are computed for the chosen queries only, some at a time; nothing here is N x N.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def pooled_attention(q: Tensor, k: Tensor, rows: Tensor, cols: Tensor, scale: fl
     """softmax(scale * q.k + rows + cols) of some queries of one head, summed over the keys of each trained patch.
 
     Args:
-        q: `(Q, d)`, the queries asked for; k: `(N, d)`, all keys, row by row; rows: `(Q, H)` and cols: `(Q, W)`, their bias.
+        q: `(Q, d)`, the chosen queries; k: `(N, d)`, all keys, row by row; rows: `(Q, H)` and cols: `(Q, W)`, their bias.
         pool_h, pool_w: `(H, h)` and `(W, w)` from `axis_pooling`.
 
     Returns:

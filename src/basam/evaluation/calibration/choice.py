@@ -22,7 +22,7 @@ USUAL = (BiasMode().schedule, BiasMode().slopes)  # not worth a word in tables
 
 @dataclass(frozen=True)
 class Candidate:
-    """A mode and its scores, higher is better: one row a photograph, one number a size in it."""
+    """A mode and its scores, higher is better: one row per photograph, one number per size in it."""
 
     mode: BiasMode
     scores: tuple[tuple[float, ...], ...]

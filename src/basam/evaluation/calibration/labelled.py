@@ -36,7 +36,7 @@ def factors(best: BiasMode) -> list[BiasMode]:
 
 
 def masks(best: BiasMode) -> list[BiasMode]:
-    """Slopes a patch: under `extrapolation` they are multiplied by lambda - 1, 0.5 at 16 times the trained tokens of nano."""
+    """Slopes per patch: under `extrapolation` they are multiplied by lambda - 1, 0.5 at 16 times the trained tokens of nano."""
     modes = [replace(best, slope=slope / best.strength) for slope in (0.03, 0.1, 0.3)]
     return modes + [replace(best, slope=slope / best.strength, schedule="constant") for slope in (0.01, 0.05)]
 
@@ -112,7 +112,7 @@ def calibrate(
         sizes: long sides in pixels to calibrate for; they count alike.
         count: photographs at most, drawn by `seed`.
         prompts: made from the ground truth, one mask each; they count alike, as do the objects of a photograph.
-        progress: told the name of the pass, photographs done and photographs in the pass.
+        progress: called with the name of the pass, the photographs done and those in the pass.
 
     Raises:
         TestSplitError: see `check_split`.

@@ -94,7 +94,7 @@ def calibrate_unlabelled(
         sizes: long sides in pixels to calibrate for; they count alike.
         modes: plain SAM first; None: `modes_to_try()`.
         queries: places a photograph, drawn by `seed` and evenly over its area.
-        progress: told photographs done and photographs in all.
+        progress: called with the photographs done and those in all.
 
     Raises:
         UnsupportedModelError: the model attends in windows only.

@@ -7,7 +7,7 @@ A summary is computed from the records alone, exactly rounded (`math.fsum`), so 
 how often a run was interrupted or on how many processes shared it. Nothing here implements a metric that a library of
 the field has: saliency metrics are `py_sod_metrics`', boundary IoU and AP `faster_coco_eval`'s.
 
-What is asked for by name is in `METRICS`; what comes out, with titles and directions, in `COLUMNS`.
+`METRICS` has the names of metrics; `COLUMNS` the figures that they give, with titles and which end is better.
 """
 
 from basam.exports import exports

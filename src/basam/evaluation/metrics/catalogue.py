@@ -1,4 +1,4 @@
-"""The names of all metrics: what can be asked for, which columns of a table come out, and in which direction they are good.
+"""The names of all metrics, the columns of a table that each gives, and which end of a column is better.
 
 Two conventions meet here, and every title says which one holds:
 
@@ -52,7 +52,7 @@ COLUMNS = {
     "ap_large": Column("APl", True, "as delivered"),
 }
 
-# What `measure` can be asked for, and the columns that `summarise` makes of it.
+# Names that `measure` takes, and the columns that `summarise` makes of each.
 METRICS: dict[str, tuple[str, ...]] = {
     "s_measure": ("s_measure",),
     "e_measure": ("e_mean", "e_max", "e_adaptive"),
@@ -83,5 +83,5 @@ _OF_KIND = {
 
 
 def metrics_for(kind: str) -> tuple[str, ...]:
-    """What `measure` is asked for by default on a data set of this kind: what its papers report, and mask metrics."""
+    """The default metrics of a data set of this kind: those that its papers report, and mask metrics."""
     return _OF_KIND.get(kind, _SALIENCY)

@@ -35,7 +35,7 @@ def measure(
 
     Raises:
         ValueError: unknown metric, or an argument that is not as described.
-        ImportError: the extra `evaluate` is not installed.
+        MissingExtraError: the extra `evaluate` is not installed.
     """
     metrics = tuple(metrics)
     for name in metrics:

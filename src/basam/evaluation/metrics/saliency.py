@@ -1,4 +1,4 @@
-"""Metrics of `py_sod_metrics`, one function a metric: a `Case` in, entries of a record out.
+"""Metrics of `py_sod_metrics`, one function per metric: a `Case` in, entries of a record out.
 
 All but `mae`, `iou` and `dice` follow the convention of published tables, which is the library's default: the prediction
 in 8 bits, stretched to 0..1 (min-max). A prediction that is the same everywhere is not stretched.

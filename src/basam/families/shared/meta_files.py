@@ -121,7 +121,7 @@ def vision_config(shapes: checkpoints.Shapes, path: Path) -> dict[str, Any]:
     windows = {side for side in sides if side != grid}
     if len(windows) > 1 or any(side > grid for side in windows):
         raise UnsupportedModelError(
-            f"{path}: relative positions for {', '.join(map(str, sorted(set(sides))))} patches a side on a grid of {grid} x "
+            f"{path}: relative positions for {', '.join(map(str, sorted(set(sides))))} patches per side on a grid of {grid} x "
             f"{grid}: one window size and the grid's own are expected, so that global layers can be told from windows"
         )
     return {

@@ -78,7 +78,7 @@ class TransformersSam(Family):
         return found
 
     def decode(self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        # Upstream takes one mask an image: prompts with masks go along the batch, all others along the prompts.
+        # Upstream takes one mask per image: prompts with masks go along the batch, all others along the prompts.
         along = 0 if prompts.masks is None else 1
         if prompts.masks is not None:
             features = {name: expand(value, len(prompts.masks)) for name, value in features.items()}
