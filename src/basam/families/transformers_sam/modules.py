@@ -33,10 +33,10 @@ from basam.families.shared import (
 MLP_TOKENS = 1024
 
 
-try:  # of newer releases; earlier ones record by other means
+try:
     from transformers.utils import output_capturing
-except ImportError:
-    output_capturing = None
+except ImportError:  # before transformers 5.2 the registry was elsewhere
+    from transformers.utils import generic as output_capturing
 
 
 class AnySizePatches(Replaced, nn.Module):
