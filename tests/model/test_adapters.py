@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 import basam
+from basam import BiasMode
 from basam.families import LearnedSlopes
 from basam.model.adapters import Adapter, AdapterError, LoraPair, read_adapter, write_adapter
 from basam.model.attaching import attachment_of
 from basam.model.fingerprint import model_fingerprint
+from basam.model.mode_files import write_mode
 from tests.helpers.tiny import tiny_sam
 
 MODE = basam.BiasMode(slopes="learned", schedule="constant", strength=0.5)
@@ -123,3 +126,27 @@ def test_an_adapter_by_its_hub_name(base, adapter, tmp_path, monkeypatch):
     assert asked == ["me/lesions"]
     basam.load(base, adapter="./snapshot")  # what is there is never asked for
     assert asked == ["me/lesions"]
+
+
+def test_the_adapter_s_mode_is_the_model_s_own(base, adapter, tmp_path):
+    write_adapter(tmp_path / "adapter", adapter, "")
+    tuned_on = shutil.copytree(base, tmp_path / "base")
+    write_mode(tuned_on / "mode.json", BiasMode(strength=0.25), fingerprint=adapter.base_sha256)  # found before tuning
+    model = basam.load(tuned_on, adapter=tmp_path / "adapter")
+    assert attachment_of(basam.attach(model)).mode == MODE
+    basam.attach(model, BiasMode.off())
+    with basam.attached(model):
+        assert attachment_of(model).mode == MODE
+        assert torch.equal(attachment_of(model).learned.log, adapter.slopes.log)
+    with pytest.raises(ValueError, match="learned', but this model has none"):  # and not the mode of the base in silence
+        basam.attach(basam.detach(model))
+
+
+def test_a_mode_of_another_base_is_refused(base, adapter, tmp_path):
+    write_adapter(tmp_path / "adapter", adapter, "")
+    mode_file = tmp_path / "adapter" / "mode.json"
+    write_mode(mode_file, BiasMode(), fingerprint="0123456789abcdef")
+    with pytest.raises(AdapterError, match=r"mode\.json is for weights 0123456789ab, and the adapter's base has \w{12}: put"):
+        basam.load(base, adapter=tmp_path / "adapter")
+    mode_file.write_text('{"strength": 0.5}')  # by hand: nothing to compare
+    assert read_adapter(tmp_path / "adapter").mode == BiasMode(strength=0.5)

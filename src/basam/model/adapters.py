@@ -1,7 +1,7 @@
 """An adapter: what tuning changed of a model, in a folder of its own; the base weights stay as they are.
 
     adapter.safetensors   slopes, replaced weights, LoRA pairs; its header names the base and the hash of its weights
-    mode.json             the correction that it was tuned with
+    mode.json             the correction that it was tuned with; its fingerprint is that of the base
     README.md             the model card
 
 Tensors: `slopes.log` `(global layers, heads)`, `weight.KEY` with a key of the base's state dict, `lora.MODULE.A` `(rank, in)`
@@ -25,9 +25,9 @@ from basam.errors import BasamError, MissingFileError
 from basam.families import LearnedSlopes
 from basam.files import replacing
 from basam.method import BiasMode
-from basam.model.attaching import attach
+from basam.model.attaching import attach, set_own_mode
 from basam.model.fingerprint import model_fingerprint
-from basam.model.mode_files import read_mode, write_mode
+from basam.model.mode_files import read_mode_file, write_mode
 
 TENSORS, MODE, CARD = "adapter.safetensors", "mode.json", "README.md"
 FORMAT = "basam adapter 1"
@@ -104,8 +104,8 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
 
     Raises:
         FileNotFoundError: no such folder, or one of its files is missing.
-        AdapterError: a file that is none of an adapter.
-        ModeFileError: see `read_mode`.
+        AdapterError: a file that is none of an adapter, or a mode that was found for another base.
+        ModeFileError: see `read_mode_file`.
     """
     folder = Path(folder)
     for file in (TENSORS, MODE):
@@ -150,7 +150,13 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
             raise AdapterError(
                 f"{folder / TENSORS}: lora.{module} has A and B of {shapes}: (rank, in) and (out, rank) are needed"
             )
-    return Adapter(header["base"], header["base_sha256"], read_mode(folder / MODE), slopes, weights, lora, scale)
+    content, base_sha256 = read_mode_file(folder / MODE), header["base_sha256"]
+    if content.fingerprint not in (None, base_sha256):
+        raise AdapterError(
+            f"{folder / MODE} is for weights {content.fingerprint[:12]}, and the adapter's base has {base_sha256[:12]}: "
+            "put back the file that basam tune wrote"
+        )
+    return Adapter(header["base"], base_sha256, content.mode, slopes, weights, lora, scale)
 
 
 def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:
@@ -179,6 +185,7 @@ def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:
             found = f"of {tuple(state[key].shape)}" if key in state else "not there"
             raise AdapterError(f"adapter {name} holds {key} of {shape}; in this model it is {found}")
     attach(model, adapter.mode, adapter.slopes)
+    set_own_mode(model, adapter.mode)  # what lies beside the base was found for weights before tuning
     with torch.no_grad():
         for key, tensor in adapter.weights.items():
             state[key].copy_(tensor)
