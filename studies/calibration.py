@@ -54,7 +54,7 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
     from basam.data import open_dataset
     from basam.evaluation.calibration import describe, labelled, paired_difference, plot_calibration, unlabelled
     from basam.evaluation.calibration import findings as report
-    from basam.model import write_mode
+    from basam.model import model_fingerprint, write_mode
 
     folder, train, _ = SETS[kind]
     dataset = open_dataset(kind, options.data / folder, train, name=reported(folder))
@@ -78,9 +78,10 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
         options.out / f"{kind}.png", by_attention, f"{options.model}, {len(by_attention.photos)} of {dataset.title}"
     )
     parts = []
+    fingerprint = model_fingerprint(predictor.model)
     for name, result, what in (("masks", by_masks, "mean IoU"), ("attention", by_attention, "closeness")):
-        found = report.provenance(result.candidates, result.chosen, data=dataset.title, sizes=sizes, seed=seed)
-        write_mode(options.out / f"{kind}-{name}.json", result.chosen.mode, found)
+        found = report.provenance(result.candidates, result.chosen, how=what, data=dataset.title, sizes=sizes, seed=seed)
+        write_mode(options.out / f"{kind}-{name}.json", result.chosen.mode, found, fingerprint=fingerprint)
         lines = []
         for candidate in result.candidates:
             difference, deviation = paired_difference(candidate.by_photo, result.plain.by_photo)
@@ -96,7 +97,7 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
         for name, result in (("masks", by_masks), ("attention", by_attention))
     }
     chosen = {"calibrated by masks": by_masks.chosen.mode, "calibrated by attention": by_attention.chosen.mode}
-    return {"default": basam.BiasMode(), **chosen, **best}, parts
+    return {"quarter": basam.BiasMode(strength=0.25), "full": basam.BiasMode(strength=1.0), **chosen, **best}, parts
 
 
 def run(kind: str, options: argparse.Namespace) -> str:
@@ -151,7 +152,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with ISIC2017, standin-DUTS and COCO")
     parser.add_argument("--out", type=Path, default=Path("calibration"))
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--reuse", actidata="store_true", help="take SET-masks.json and SET-attention.json from --out")
+    parser.add_argument("--reuse", action="store_true", help="take SET-masks.json and SET-attention.json from --out")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024])
     parser.add_argument("--count", type=int, default=16, help="training photographs, by masks")
