@@ -58,7 +58,8 @@ def read_image(image: ImageLike) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             # Pillow warns at half the size that it refuses.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
+            # Through a stream: of a path, Pillow maps uncompressed TIFF into memory, and turned ones come out scrambled.
+            with path.open("rb") as stream, Image.open(stream) as file:
                 return to_rgb(file)
     except UnidentifiedImageError as error:
         raise ImageError(f"{path} is not an image, or of a format that Pillow does not read") from error
