@@ -22,6 +22,10 @@ class OrderError(BasamError, RuntimeError):
     """A call that needs another one before it."""
 
 
+class WorkerError(BasamError, RuntimeError):
+    """A worker process that was ended from outside."""
+
+
 class MissingFileError(BasamError, FileNotFoundError):
     """A file, folder or model that is not there."""
 

@@ -141,7 +141,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that memory ran out, on whatever device."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    # torch's words on Linux and macOS, and on Windows.
+    words = ("can't allocate memory", "not enough memory")
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
 
 
 def memory_line(side: int | None, option: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import Bars, one_line_errors
-from basam.errors import FileError, InputError
+from basam.errors import InputError, WorkerError
 
 
 def scenes(
@@ -38,7 +38,9 @@ def scenes(
             elif out is not None:
                 _data_set(out, domain, count, size, seed, split, workers or os.cpu_count() or 1)
         except BrokenExecutor as error:
-            raise FileError("a worker process was ended, perhaps for lack of memory; run again with fewer --workers") from error
+            raise WorkerError(
+                "a worker process was ended, perhaps for lack of memory; run again with fewer --workers"
+            ) from error
 
 
 def _sheet(path: Path, domain: str | None, count: int, size: int, seed: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing import connection
 
-from basam.errors import InputError
+from basam.errors import InputError, WorkerError
 from basam.evaluation.jobs import Measured, MetricJob, do
 from basam.files import require
 
@@ -80,8 +80,8 @@ class MetricPool:
             self.executor.shutdown(wait=True, cancel_futures=True)
 
 
-def worker_lost() -> RuntimeError:
-    return RuntimeError(
+def worker_lost() -> WorkerError:
+    return WorkerError(
         "a worker process for metrics was ended, perhaps for lack of memory: run again with fewer --workers; "
         "what is measured is kept"
     )

@@ -15,7 +15,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basam.errors import InputError
+from basam.errors import InputError, OrderError
 from basam.families.attachment import Replaced
 from basam.families.shared import AnySizePositions, GridAttention
 
@@ -128,7 +128,7 @@ class MetaDecoder(Replaced, nn.Module):
     def forward(self, image_embeddings: Tensor, *args: Any, **kwargs: Any) -> Any:
         grid = tuple(image_embeddings.shape[-2:])
         if grid != self.basam.grid:
-            raise RuntimeError(
+            raise OrderError(
                 f"these features are of {grid[0]} x {grid[1]} patches, but the last image the model saw has "
                 f"{self.basam.grid[0]} x {self.basam.grid[1]}: set the image again, or give each predictor a model of its own"
             )
