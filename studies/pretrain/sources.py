@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from basam.data import SampleError, open_dataset
 from basam.files import replacing, require, to_rgb
@@ -16,7 +18,9 @@ from basam.scenes import DOMAINS, render
 # Scenes for training take seeds below this; whatever measures takes others.
 FIRST_UNSEEN_SEED = 1_000_000
 # Long side of photographs in memory: crops of a part of them are still sharp at 256 px.
-LONG_SIDE = 384
+LONG_SIDE = 640
+# Scenes are kept on the disk in files of so many while they are rendered: what a killed process loses at most.
+SCENES_PER_FILE = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,21 +43,40 @@ class Source:
 def scene_source(cache: Path, count: int, size: int, share: float, workers: int) -> Source:
     """`count` scenes of all domains in turn, rendered once into `cache` (two arrays, read from the disk as needed).
 
+    Of several processes one renders and the others wait for it; rendering that was killed goes on where it was.
+
     Raises:
         OSError: `cache` cannot be written.
     """
-    images_file, labels_file = (cache / f"scenes-{count}-{size}-{name}.npy" for name in ("images", "labels"))
-    if not images_file.is_file():  # the one that appears last
-        cache.mkdir(parents=True, exist_ok=True)
-        with replacing(images_file) as images_path, replacing(labels_file) as labels_path:
-            images = np.lib.format.open_memmap(images_path, "w+", np.uint8, (count, size, size, 3))
-            labels = np.lib.format.open_memmap(labels_path, "w+", np.uint8, (count, size, size))
-            with ProcessPoolExecutor(workers) as pool:
-                drawn = pool.map(draw_scene, ((seed, size) for seed in range(count)), chunksize=32)
-                for index, (image, label) in enumerate(drawn):
-                    images[index], labels[index] = image, label
-            images.flush(), labels.flush()
+    name = f"scenes-{count}-{size}"
+    images_file, labels_file = cache / f"{name}-images.npy", cache / f"{name}-labels.npy"
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f"{name}.lock"):  # the system releases it when a process dies
+        if not images_file.is_file():  # the one that appears last
+            render_scenes(cache / f"{name}.partial", images_file, labels_file, count, size, workers)
     return Source("scenes", np.load(images_file, mmap_mode="r"), np.load(labels_file, mmap_mode="r"), share)
+
+
+def render_scenes(partial: Path, images_file: Path, labels_file: Path, count: int, size: int, workers: int) -> None:
+    """Render into the folder `partial`, some hundred scenes a file, then join the files into two arrays."""
+    partial.mkdir(exist_ok=True)
+    with ProcessPoolExecutor(workers) as pool:
+        for first in range(0, count, SCENES_PER_FILE):
+            part = partial / f"{first:08}.npz"
+            if not part.is_file():
+                seeds = range(first, min(first + SCENES_PER_FILE, count))
+                images, labels = zip(*pool.map(draw_scene, ((seed, size) for seed in seeds), chunksize=16), strict=True)
+                with replacing(part) as path:
+                    np.savez(path, images=np.stack(images), labels=np.stack(labels))
+    with replacing(images_file) as images_path, replacing(labels_file) as labels_path:
+        all_images = np.lib.format.open_memmap(images_path, "w+", np.uint8, (count, size, size, 3))
+        all_labels = np.lib.format.open_memmap(labels_path, "w+", np.uint8, (count, size, size))
+        for first in range(0, count, SCENES_PER_FILE):
+            with np.load(partial / f"{first:08}.npz") as drawn:
+                all_images[first : first + SCENES_PER_FILE] = drawn["images"]
+                all_labels[first : first + SCENES_PER_FILE] = drawn["labels"]
+        all_images.flush(), all_labels.flush()
+    shutil.rmtree(partial)
 
 
 def draw_scene(task: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from basam.model import attach, detach, load
 from basam.tuning import LossWeights, Plan, Trainer
 from studies.pretrain.asking import PromptedLoss
 from studies.pretrain.model import SIZE, new_model, write_model
+from studies.pretrain.schedule import StableThenDecay
 from studies.pretrain.sources import Source, photo_source, scene_source
 from studies.pretrain.view_batches import PromptedViews
 
@@ -31,9 +32,11 @@ def pretrain(
     data: Path | None,
     start: str | None,
     steps: int,
+    decay: int,
     batch: int,
     prompts: int,
     rate: float,
+    warmup: int,
     scenes: int,
     cache: Path,
     precision: str,
@@ -56,7 +59,7 @@ def pretrain(
     cast(Any, model).set_attn_implementation({"mask_decoder_config": "eager"})
     # Attached, since batches are not all square; at the trained size plain SAM and basam are the same.
     module = PromptedLoss(attach(model, BiasMode.off()).train(), WEIGHTS)
-    plan = Plan(steps=steps, rate=rate, warmup=min(200, max(1, steps // 10)), precision=precision, seed=seed)
+    plan = Plan(steps=steps, rate=rate, warmup=warmup, floor=1.0, precision=precision, seed=seed)
     views = PromptedViews(sources, batch, prompts, seed)
     pictures = {source.name: len(source.images) for source in sources}
     settings = {"batch": batch, "prompts": prompts, "start": start, "pictures": pictures}
@@ -66,11 +69,12 @@ def pretrain(
             with trainer.average.applied():
                 write_model(detach(copy.deepcopy(model)).eval(), out / "nano")
 
-    Trainer(
+    StableThenDecay(
         module,
         views,
         plan,
         out,
+        decay=decay,
         settings=settings,
         device=device,
         workers=workers,

@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from basam.data import tight_box
 from basam.files import require
 from studies.pretrain.sources import Source
 
 # Smallest visible object that is asked for, in pixels of the view.
 SMALLEST = 64
+# Smallest object that a view is centred on, in pixels of the picture: smaller ones are a blur when enlarged.
+SMALLEST_FOCUSED = 150
 
 
 class View(NamedTuple):
@@ -25,11 +28,13 @@ def draw_view(sources: list[Source], height: int, width: int, generator: np.rand
     shares = np.array([source.share for source in sources])
     while True:
         kind = generator.random()
-        if kind < 0.18:
+        if kind < 0.45:
+            view = focused(pick(sources, shares, generator), height, width, generator)
+        elif kind < 0.57:
             view = quilt(sources, shares, height, width, generator)
         else:
             view = single(pick(sources, shares, generator), height, width, generator)
-            if kind < 0.38:
+            if kind < 0.67:
                 view = pasted(view, single(pick(sources, shares, generator), height, width, generator), generator)
         if len(view.masks):
             return View(coloured(view.image, generator), view.masks)
@@ -49,16 +54,48 @@ def single(source: Source, height: int, width: int, generator: np.random.Generat
     whole = generator.random() < 0.5
     fit, fill = min(height / tall, width / wide), max(height / tall, width / wide)
     scale = generator.uniform(fit, fill) if whole else fill * np.exp(generator.uniform(0, np.log(2.5)))
-    turn = np.deg2rad(generator.normal(0, 8)) if generator.random() < 0.6 else 0.0
-    mirror = -1.0 if generator.random() < 0.5 else 1.0
+    turn, flip = rotation(0.6, generator), mirror(generator)
     stretch = np.exp(generator.normal(0, 0.08))
-    a = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    a = a @ np.diag([mirror * stretch, 1 / stretch])
+    a = scale * turn @ np.diag([flip * stretch, 1 / stretch])
     # The part's centre is drawn so that the view stays inside the picture where it can.
     slack = np.maximum(0, np.array([wide - width / scale, tall - height / scale])) / 2
     centre = np.array([wide, tall]) / 2 + generator.uniform(-1, 1, 2) * slack
-    matrix = np.column_stack([a, np.array([width, height]) / 2 - a @ centre])
-    size = (width, height)
+    return placed(image, masks, a, centre, (width, height), cv2)
+
+
+def focused(source: Source, height: int, width: int, generator: np.random.Generator) -> View:
+    """One object near the middle of a part of 1.4 to 4 times its box: what a model sees when a prompt's region is asked."""
+    cv2 = require("cv2", "tune")
+    index = int(generator.integers(len(source.images)))
+    image, masks = source.images[index], source.masks[index]
+    if masks.ndim == 2:
+        numbers = np.unique(masks)[1:]  # 0 is the background
+        masks = np.asarray(masks)[None] == numbers[:, None, None]
+    masks = masks[masks.sum((1, 2)) >= SMALLEST_FOCUSED]
+    if not len(masks):
+        return View(np.zeros((height, width, 3), np.uint8), np.empty((0, height, width), bool))
+    mask = masks[generator.integers(len(masks))]
+    x0, y0, x1, y1 = tight_box(mask)
+    side = max(x1 - x0, y1 - y0)
+    scale = min(3.0, max(height, width) / (side * np.exp(generator.uniform(np.log(1.4), np.log(4)))))
+    a = scale * rotation(0.5, generator) @ np.diag([mirror(generator), 1.0])
+    centre = np.array([x0 + x1, y0 + y1]) / 2 + generator.normal(0, 0.1, 2) * side
+    return placed(image, mask[None], a, centre, (width, height), cv2)
+
+
+def rotation(chance: float, generator: np.random.Generator) -> np.ndarray:
+    """With this chance a turn by some 8 degrees, else none: `(2, 2)`."""
+    turn = np.deg2rad(generator.normal(0, 8)) if generator.random() < chance else 0.0
+    return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+
+
+def mirror(generator: np.random.Generator) -> float:
+    return -1.0 if generator.random() < 0.5 else 1.0
+
+
+def placed(image: np.ndarray, masks: np.ndarray, a: np.ndarray, centre: np.ndarray, size: tuple[int, int], cv2: Any) -> View:
+    """Picture and masks after the linear map `a`, `centre` of the picture in the middle of a view of `size` (width, height)."""
+    matrix = np.column_stack([a, np.array(size) / 2 - a @ centre])
     shown = cv2.warpAffine(np.ascontiguousarray(image), matrix, size, flags=cv2.INTER_LINEAR, borderValue=(124, 116, 104))
     return View(shown, warped(masks, matrix, size, cv2))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from PIL import Image
 import basam
 from basam.data import tight_box
 from basam.tuning import LossWeights, bce_loss
+from studies.pretrain import sources
 from studies.pretrain.asking import PromptedLoss, corrections, surroundings
 from studies.pretrain.model import new_model
-from studies.pretrain.sources import Source, photo_source, scene_source
+from studies.pretrain.sources import Source, draw_scene, photo_source, scene_source
 from studies.pretrain.view_batches import PromptedViews
-from studies.pretrain.views import SMALLEST, draw_view
+from studies.pretrain.views import SMALLEST, draw_view, focused
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,49 @@ def test_scenes_are_rendered_once(scenes: Source, tmp_path: Path) -> None:
     assert np.array_equal(first.images[3], again.images[3])
     assert len(scenes.images) == 10
     assert all(labels.max() >= 1 for labels in scenes.masks)
+
+
+def test_a_killed_rendering_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = scene_source(tmp_path / "whole", 5, 64, 1.0, workers=1)
+    monkeypatch.setattr(sources, "SCENES_PER_FILE", 2)
+    monkeypatch.setattr(sources, "ProcessPoolExecutor", ThreadPoolExecutor)
+    seeds: list[int] = []
+
+    def dies(task: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        if task[0] == 3 and 3 not in seeds:
+            seeds.append(3)
+            raise KeyboardInterrupt
+        seeds.append(task[0])
+        return draw_scene(task)
+
+    monkeypatch.setattr(sources, "draw_scene", dies)
+    with pytest.raises(KeyboardInterrupt):
+        scene_source(tmp_path, 5, 64, 1.0, workers=1)
+    assert not list(tmp_path.glob("*.npy"))
+    seeds[:] = [3]
+    again = scene_source(tmp_path, 5, 64, 1.0, workers=1)
+    assert 0 not in seeds
+    assert 1 not in seeds
+    assert np.array_equal(again.images, whole.images)
+    assert np.array_equal(again.masks, whole.masks)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_of_several_processes_one_renders(tmp_path: Path) -> None:
+    """The second waits for the first, which is held up while it renders; it draws nothing itself."""
+    program = (
+        "import sys, time; from pathlib import Path; from studies.pretrain import sources\n"
+        "def slow(*a, render=sources.render_scenes):\n"
+        "    print('renders', flush=True); time.sleep(1); render(*a)\n"
+        "sources.render_scenes = slow\n"
+        "print(sources.scene_source(Path(sys.argv[1]), 3, 64, 1.0, 1).images.shape)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "fresh")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [one.communicate() for one in both]
+    assert [one.returncode for one in both] == [0, 0], outputs
+    assert sum("renders" in out for out, _ in outputs) == 1
+    assert all("(3, 64, 64, 3)" in out for out, _ in outputs)
 
 
 def test_views_have_the_asked_size_and_objects_large_enough(scenes: Source) -> None:
@@ -60,6 +105,20 @@ def test_masks_move_with_their_picture() -> None:
         view = single(source, 128, 128, np.random.default_rng(seed))
         red = (view.image[..., 0] > 145) & (view.image[..., 1] < 60)
         assert (red & view.masks[0]).sum() > 0.95 * (red | view.masks[0]).sum()
+
+
+def test_focused_views_hold_one_object_near_the_middle(scenes: Source) -> None:
+    seen = 0
+    for seed in range(20):
+        view = focused(scenes, 256, 256, np.random.default_rng(seed))
+        for mask in view.masks:
+            x0, y0, x1, y1 = tight_box(mask)
+            seen += 1
+            assert len(view.masks) == 1
+            assert abs((x0 + x1) / 2 - 128) < 100
+            assert abs((y0 + y1) / 2 - 128) < 100
+            assert max(x1 - x0, y1 - y0) > 30
+    assert seen > 10
 
 
 def test_a_batch_is_a_function_of_its_number_and_parts_make_a_whole(scenes: Source) -> None:
@@ -158,8 +217,8 @@ def test_only_training_photographs_are_taken(tmp_path: Path) -> None:
                 shade = Image.new("RGB" if part == "Image" else "L", (500, 40), 255 if part == "Mask" else (9, 9, 9))
                 shade.save(folder / f"{name}{suffix}")
     source = photo_source("duts", tmp_path, "DUTS-TR", 0.5, starts=("a_",))
-    assert [image.shape for image in source.images] == [(31, 384, 3)]
-    assert source.masks[0].shape == (1, 31, 384)
+    assert [image.shape for image in source.images] == [(40, 500, 3)]
+    assert source.masks[0].shape == (1, 40, 500)
     with pytest.raises(ValueError, match=r"DUTS DUTS-TE is no training split \(test\)"):
         photo_source("duts", tmp_path, "DUTS-TE", 0.5)
     with pytest.raises(ValueError, match="no photograph begins with c_"):
@@ -172,15 +231,15 @@ def run(out: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_program_writes_a_model_that_loads_and_refuses_another_plan(tmp_path: Path) -> None:
-    first = run(tmp_path, "--steps", "2", "--save-every", "1", "--precision", "no")
+    first = run(tmp_path, "--steps", "2", "--decay", "1", "--save-every", "1", "--precision", "no")
     assert first.returncode == 0, first.stderr
     assert "step 2/2" in first.stderr
     model = basam.load(tmp_path / "nano")
     assert sum(p.numel() for p in model.parameters()) < 6_000_000
     assert (tmp_path / "nano" / "model.safetensors").stat().st_size < 12_000_000
-    other = run(tmp_path, "--steps", "3", "--precision", "no")
+    other = run(tmp_path, "--steps", "2", "--decay", "1", "--precision", "no", "--rate", "1e-3")
     assert other.returncode == 2
-    assert "steps was 2, now 3" in other.stderr
+    assert "rate was 0.0006, now 0.001" in other.stderr
 
 
 def test_missing_photographs_are_named(tmp_path: Path) -> None:
