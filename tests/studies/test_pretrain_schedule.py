@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from line import Line, Points
 
 from basam.tuning import Plan, TrainingError
 from studies.pretrain import schedule
 from studies.pretrain.schedule import StableThenDecay, decayed_share
+from tests.helpers.line import Line, Points
 
 
 def trained(folder: Path, steps: int, decay: int, **more: Any) -> StableThenDecay:

@@ -136,7 +136,7 @@ def test_the_loaded_model_does_not_change_with_the_file(saved):
         (lambda state: state.update({"mask_decoder.hf_token.weight": torch.ones(1, 32)}), "hf_token.*looks like SAM-HQ"),
         (
             lambda state: state.update({"image_encoder.pos_embed": torch.ones(1, 6, 6, 32)}),
-            "relative positions for 3, 8 patches a side on a grid of 6 x 6",
+            "relative positions for 3, 8 patches per side on a grid of 6 x 6",
         ),
         (lambda state: state.pop("image_encoder.blocks.1.attn.rel_pos_h"), "layers without relative positions"),
     ],
