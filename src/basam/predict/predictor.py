@@ -16,8 +16,9 @@ from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.files import ImageLike, read_image
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, load, own_attachment
-from basam.predict.prompts import MAX_SIDE, check_prompts
+from basam.predict.prompts import check_prompts
 from basam.predict.resize import Frame, Transform
+from basam.predict.sizes import MAX_SIDE
 
 # Work of one chunk of prompts: decoder activations and upsampled logits.
 CHUNK_BYTES = 512 << 20

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from basam.errors import InputError
 
-# Longest side in pixels that a photo keeps where no other size is given. Time of global attention grows with its fourth power.
-MAX_SIDE = 4096
-
 
 @dataclass(frozen=True)
 class CheckedPrompts:
