@@ -1,4 +1,4 @@
-"""The pages: every link leads somewhere, every command is one that the command line takes, every name that is imported exists."""
+"""The pages: every link leads somewhere, every command is one that the command line takes, every imported name exists."""
 
 import ast
 import importlib
@@ -22,7 +22,7 @@ def blocks(page: Path, *languages: str) -> list[str]:
 
 
 def commands(page: Path, program: str) -> list[list[str]]:
-    """The arguments of each call of `program` in the page's shell blocks; a line that ends in a backslash goes on in the next."""
+    """The arguments of each call of `program` in the shell blocks; a line that ends in a backslash continues in the next."""
     lines = "\n".join(blocks(page, "bash", "console", "sh", "shell")).replace("\\\n", " ").splitlines()
     words = [shlex.split(line.strip().removeprefix("$ "), comments=True) for line in lines]
     return [line[line.index(found) + 1 :] for line in words for found in line[:1] if Path(found).name == program]

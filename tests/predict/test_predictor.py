@@ -308,3 +308,16 @@ def test_a_thousand_boxes_on_two_megapixels_within_4_gb():
     env = {**os.environ, "PYTHONPATH": str(Path(basam.__file__).parents[1])}
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True)
     assert float(result.stdout) < 4
+
+
+def test_lack_of_memory_names_the_size_and_one_that_needs_less(tiny, monkeypatch):
+    predictor = basam.Predictor(tiny)
+
+    def no_memory(*arguments):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(type(predictor.family), "encode", no_memory)
+    with pytest.raises(MemoryError, match="out of memory at a long side of 96 px: one of 48 px needs a quarter") as raised:
+        predictor.set_image(np.zeros((64, 96, 3), np.uint8))
+    assert isinstance(raised.value, basam.BasamError)
+    assert not predictor.is_image_set

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from basam.errors import InputError, OrderError
+from basam.errors import InputError, OrderError, naming_memory
 from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.files import ImageLike, read_image
 from basam.method import BiasMode
@@ -194,7 +194,7 @@ class Predictor:
     def encode(self, pixels: Tensor, frame: Frame) -> None:
         """Encode normalised, padded `pixels`; the image at hand is forgotten only once this one is encoded."""
         encoder = next(self.family.encoder(self.model).parameters())
-        with self.attachment.in_force():
+        with self.attachment.in_force(), naming_memory(max(frame.resized)):
             features = self.family.encode(self.model, pixels.to(encoder.device, encoder.dtype))
         self.features, self.frame = features, frame
 
