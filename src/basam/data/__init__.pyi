@@ -18,7 +18,6 @@ from basam.data.prompt_spec import PromptSpec as PromptSpec
 from basam.data.prompting import Prompt as Prompt
 from basam.data.prompting import inscribed_centre as inscribed_centre
 from basam.data.prompting import make_prompt as make_prompt
-from basam.data.prompting import tight_box as tight_box
 from basam.data.rle import decode_segmentation as decode_segmentation
 from basam.data.rle import encode_mask as encode_mask
 from basam.data.source import KINDS as KINDS

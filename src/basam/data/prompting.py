@@ -32,6 +32,7 @@ import numpy as np
 from basam.data.prompt_spec import PromptSpec
 from basam.errors import InputError
 from basam.files import require
+from basam.masks import tight_box
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +75,6 @@ def make_prompt(spec: PromptSpec, mask: np.ndarray, *, seed: int, sample_id: str
     inside = _pick(mask, positives, generator)
     outside = _pick(background_near(mask), negatives, generator)
     return _points(np.concatenate([inside, outside]), positives=len(inside))
-
-
-def tight_box(mask: np.ndarray) -> np.ndarray:
-    """Box of the mask, (4,) float64 x0, y0, x1, y1 with x1 and y1 one past the last column and row."""
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)
 
 
 def inscribed_centre(mask: np.ndarray) -> np.ndarray:

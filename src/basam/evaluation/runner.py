@@ -119,7 +119,7 @@ class Runner:
             for start in range(0, len(indices), step):
                 part = indices[start : start + step]
                 prompts = [asked[index].prompt.arguments() for index in part]
-                together = {name: stack([prompt[name] for prompt in prompts]) for name in prompts[0]}
+                together: dict[str, Any] = {name: stack([prompt[name] for prompt in prompts]) for name in prompts[0]}
                 with self.stages.time("decode"):
                     logits, scores, _ = self.predictor.predict(
                         **together, multimask_output=self.settings.multimask, return_logits=True
