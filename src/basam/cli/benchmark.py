@@ -53,7 +53,7 @@ def benchmark(
     OUT gets benchmark.md, benchmark.json, one plot per prompt, and below runs/ what basam evaluate writes.
     """
     long_sides, names = parse_sizes(sizes), split_names("--prompts", prompts)
-    with one_line_errors():
+    with one_line_errors(resumes=True):
         from basam.evaluation import benchmark as run
         from basam.evaluation.benchmarking import page
         from basam.files import write_text

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DEBUG = "BASAM_DEBUG"  # in the environment: as --debug
-NOTHING_DONE, SOME_FAILED = 2, 1  # exit statuses
+NOTHING_DONE, SOME_FAILED, STOPPED = 2, 1, 130  # exit statuses; the last one as shells have it for Ctrl-C
 
 
 def console(stderr: bool = False) -> Console:
@@ -147,10 +147,17 @@ def reason(error: BaseException) -> str | None:
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """What went wrong for a reason outside the program becomes one line and exit status 2; a bug shows its traceback."""
+def one_line_errors(*, resumes: bool = False) -> Iterator[None]:
+    """What went wrong for a reason outside the program becomes one line and exit status 2; a bug shows its traceback.
+
+    Args:
+        resumes: the command continues where it was stopped when it is given again; said when it is.
+    """
     try:
         yield
+    except KeyboardInterrupt:
+        note("stopped" + ("; the same command resumes" if resumes else ""))
+        raise typer.Exit(STOPPED) from None
     except (BasamError, OSError, MemoryError, RuntimeError) as error:
         line = reason(error)
         if line is None:

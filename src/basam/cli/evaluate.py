@@ -79,7 +79,7 @@ def evaluate(
         "metrics": () if metrics is None else split_names("--metrics", metrics),
     }
     prompt_names = split_names("--prompts", prompts)
-    with one_line_errors():
+    with one_line_errors(resumes=True):
         from basam.evaluation import evaluate as run
         from basam.model import read_mode
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,12 +44,18 @@ def parse_numbers(option: str, text: str, counts: tuple[int, ...]) -> list[float
     return values
 
 
-def parse_long_side(text: str) -> int | None:
-    if text == "native":
-        return None
+def parse_long_side(text: str) -> int | str | None:
+    if text in ("auto", "native"):
+        return None if text == "native" else text
     if not text.isdigit() or int(text) < 1:
-        raise typer.BadParameter(f"{text!r}: 'native' or a number of pixels is needed", param_hint="--long-side")
+        raise typer.BadParameter(f"{text!r}: 'auto', 'native' or a number of pixels is needed", param_hint="--long-side")
     return int(text)
+
+
+class Method(str, Enum):
+    resize = "resize"
+    plain = "plain"
+    basam = "basam"
 
 
 def check_mode_switches(plain: bool, switches: dict[str, Any], mode_file: Path | None) -> dict[str, Any]:
@@ -77,9 +81,30 @@ def segment(
     ] = None,
     model: ModelName = "nano",
     adapter: AdapterName = None,
-    long_side: Annotated[str, typer.Option(metavar="native|N", help="Resize so that the long side has N pixels.")] = "native",
+    focus: Annotated[
+        bool | None,
+        typer.Option(
+            "--focus/--no-focus",
+            help="Encode the region that each prompt is about, instead of the whole photo.",
+            show_default="where there is a prompt and the photo is larger than trained",
+        ),
+    ] = None,
+    focus_context: Annotated[
+        float | None, typer.Option(help="Side of the region as a multiple of the object's.", show_default="the model's, else 2")
+    ] = None,
+    focus_side: Annotated[
+        int | None, typer.Option(help="Side of the region in model pixels.", show_default="the trained long side")
+    ] = None,
+    long_side: Annotated[
+        str,
+        typer.Option(metavar="auto|native|N", help="Of the whole photo; auto: up to 4 times the trained tokens."),
+    ] = "auto",
     max_side: MaxSide = MAX_SIDE,
-    plain: Annotated[bool, typer.Option("--plain", help="SAM without the correction, for comparison.")] = False,
+    method: Annotated[
+        Method, typer.Option(help="resize: squeezed and padded as SAM was trained; plain: uncorrected; basam: corrected.")
+    ] = Method.basam,
+    plain: Annotated[bool, typer.Option("--plain", help="Short for --method plain.")] = False,
+    multimask: Annotated[bool, typer.Option("--multimask", help="The best of three masks by predicted IoU.")] = False,
     scaling: Annotated[
         Scaling | None, typer.Option(help="Whether q.k is scaled by lambda = ln n / ln n0.", show_default=False)
     ] = None,
@@ -94,43 +119,88 @@ def segment(
     ] = None,
     mode: ModeFile = None,
     dtype: Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")] = DType.float32,
-    device: Device = "cpu",
+    device: Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays; made where absent.")] = Path("out"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again that are done already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")] = False,
 ) -> None:
     """Segment photographs at their own resolution.
 
     Without a prompt the whole photo is the box. For every photo OUT gets NAME_mask.png (several boxes: NAME_mask_0.png, ...)
-    and NAME_overlay.jpg. A photo that cannot be read is named, the others go on, and the exit status is 1 (2 where
-    none could be read).
+    and NAME_overlay.jpg, and records.jsonl tells what was written for which photo: the same command again resumes, a file
+    that basam did not write is never overwritten. A photo that cannot be read is named, the others are done, and the exit
+    status is 1 (2 where none could be done).
     """
     points = [parse_numbers("--point", text, (2, 3)) for text in point or []]
     boxes = [parse_numbers("--box", text, (4,)) for text in box or []]
     side = parse_long_side(long_side)
     if points and len(boxes) > 1:
         raise typer.BadParameter("points go with one box or none", param_hint="--point")
+    if plain and method is Method.resize:
+        raise typer.BadParameter("--method resize is plain SAM already; give one of them", param_hint="--plain")
+    uncorrected = plain or method is not Method.basam
     switches = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions}
-    changes = check_mode_switches(plain, switches, mode)
-    with one_line_errors():
+    changes = check_mode_switches(uncorrected, switches, mode)
+    if method is Method.resize and (focus or side != "auto"):
+        raise typer.BadParameter("resize has the trained size: it takes no --focus and no --long-side", param_hint="--method")
+    with one_line_errors(resumes=True):
         import torch
 
-        from basam.cli.segment_work import SegmentJob, check_folder, run, table
-        from basam.model import read_mode
+        from basam.cli.segment_table import json_list, show
+        from basam.cli.segment_work import SegmentJob, run
+        from basam.files import ResultFolder
+        from basam.model import model_fingerprint, read_mode
         from basam.predict import Predictor
 
-        check_folder(out)
-        given = BiasMode.off() if plain else None if mode is None else read_mode(mode)
+        folder = ResultFolder(out)
+        given = BiasMode.off() if uncorrected else None if mode is None else read_mode(mode)
         predictor = Predictor.from_pretrained(
             model, given, adapter=adapter, dtype=getattr(torch, dtype.value), device=device, max_side=max_side
         )
         # A switch changes its own field of the mode in force: that of --mode, of the adapter or of the model.
         predictor.mode = replace(predictor.mode, **changes)
-        rows, failures = run(SegmentJob(predictor, points, boxes, side, out), photos)
-    if as_json:
-        json.dump(rows + failures, sys.stdout, indent=2)
-        print()
-    elif rows:
-        console.show(table(rows))
-    console.failure(*(f"failed: {failure['photo']}: {failure['error']}" for failure in failures))
+        if method is Method.resize:
+            side, focus = predictor.attachment.geometry.image_size, False
+        context = predictor.focus.context if focus_context is None else focus_context
+        region = replace(predictor.focus, context=context, side=predictor.focus.side if focus_side is None else focus_side)
+        job = SegmentJob(
+            predictor=predictor,
+            folder=folder,
+            points=points,
+            boxes=boxes,
+            long_side=side,
+            square=method is Method.resize,
+            focus=focus,
+            focus_settings=region,
+            multimask=multimask,
+            settings={
+                "model": model_fingerprint(predictor.model),
+                "mode": asdict(predictor.mode),
+                "long side": side,
+                "max side": max_side,
+                "square": method is Method.resize,
+                "focus": [focus, region.to_dict()],
+                "multimask": multimask,
+                "dtype": dtype.value,
+            },
+            overwrite=overwrite,
+        )
+        outcomes = []
+        with json_list(as_json) as listed:
+            for outcome in run(job, photos, quiet=quiet):
+                outcomes.append(outcome)
+                for row in outcome.rows or [{"photo": str(outcome.photo), "error": outcome.error}]:
+                    listed.add(row)
+    rows = [row for outcome in outcomes for row in outcome.rows]
+    failures = [outcome for outcome in outcomes if outcome.error is not None]
+    before = sum(outcome.before for outcome in outcomes)
+    if rows and not as_json and not quiet:
+        show(rows, len(photos) - len(failures))
+    if before and not quiet:
+        console.note(
+            f"note: {before} of {len(photos)} photos were done already with the same prompts; --overwrite repeats them"
+        )
+    console.failure(*(f"failed: {outcome.photo}: {outcome.error}" for outcome in failures))
     if failures:
         raise typer.Exit(console.SOME_FAILED if rows else console.NOTHING_DONE)

@@ -1,87 +1,130 @@
-"""The work behind `basam segment`: one photo after the other, the files that are written and the rows of the table."""
+"""The work behind `basam segment`: one photo after the other, the files that are written and what is told of them."""
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from basam.cli.console import Bars, new_table, note, reason
-from basam.errors import BasamError, FileError
+import numpy as np
+from numpy.typing import NDArray
+
+from basam.cli.console import Bars, note, reason
+from basam.errors import BasamError
 from basam.families import Attachment
-from basam.files import overlay, read_image, write_image, write_mask
-from basam.predict import Predictor
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from basam.files import ResultFolder, key_of, overlay, read_image, write_image, write_mask
+from basam.predict import Focus, Predictor, View, auto_side
 
 
 @dataclass(frozen=True)
 class SegmentJob:
-    predictor: Predictor
-    points: list[list[float]]  # x, y, perhaps a label
-    boxes: list[list[float]]
-    long_side: int | None
-    out: Path
+    """What is done with every photo.
 
-
-def check_folder(out: Path) -> None:
-    """Make the output folder, and fail before any work where it cannot be written.
-
-    Raises:
-        OSError: naming the folder.
+    Attributes:
+        points: x, y and perhaps a label; boxes: x0, y0, x1, y1. Without any the whole photo is the box.
+        long_side: of the whole photo in pixels; None: its own; `auto`: see `auto_side`.
+        square: the whole photo is padded to a square.
+        focus: None: where there is a prompt and the photo is larger than trained.
+        settings: all that decides the result, for the records.
+        overwrite: photos that are done are done again.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"cannot make the output folder {out}: {error.strerror}") from error
-    if not os.access(out, os.W_OK | os.X_OK):
-        raise FileError(f"cannot write to the output folder {out}: permission denied")
+
+    predictor: Predictor
+    folder: ResultFolder
+    points: list[list[float]] = field(default_factory=list)
+    boxes: list[list[float]] = field(default_factory=list)
+    long_side: int | str | None = None
+    square: bool = False
+    focus: bool | None = None
+    focus_settings: Focus = field(default_factory=Focus)
+    multimask: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+    overwrite: bool = False
+
+    @property
+    def key(self) -> str:
+        return key_of({**self.settings, "points": self.points, "boxes": self.boxes})
 
 
-def name_stems(photos: list[Path]) -> list[str]:
-    """A stem for the files of every photo: its own, or with its suffix and number where two photos share one."""
-    stems = [photo.stem for photo in photos]
-    taken: dict[str, int] = {}
-    names = []
-    for photo, stem in zip(photos, stems, strict=True):
-        name = stem if stems.count(stem) == 1 else f"{stem}_{photo.suffix.lstrip('.')}"
-        taken[name] = taken.get(name, 0) + 1
-        names.append(name if taken[name] == 1 else f"{name}_{taken[name]}")
-    return names
+@dataclass(frozen=True)
+class Outcome:
+    """Of one photo: rows of its masks, or why it was left out; `before`: done in an earlier run."""
+
+    photo: Path
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
+    before: bool = False
 
 
-def run(job: SegmentJob, photos: list[Path]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of the photos that worked and of those that failed."""
-    rows: list[dict[str, Any]] = []
-    failures: list[dict[str, Any]] = []
-    with Bars(shown=len(photos) > 1) as bars:
-        for done, (photo, stem) in enumerate(zip(photos, name_stems(photos), strict=True), start=1):
+def run(job: SegmentJob, photos: list[Path], *, quiet: bool = False) -> Iterator[Outcome]:
+    """What became of each photo, as it comes."""
+    inputs = {photo.resolve() for photo in photos}
+    with Bars("photos", shown=len(photos) > 1 and not quiet) as bars:
+        for done, photo in enumerate(photos, start=1):
             try:
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always", UserWarning)
-                    rows += segment_photo(job, photo, stem)
-                for warning in caught:
+                    outcome = one_photo(job, photo, inputs)
+                for warning in caught if not quiet else ():
                     note(f"note: {photo}: {warning.message}")
             except (BasamError, OSError, MemoryError, RuntimeError) as error:
                 line = reason(error)
                 if line is None:
                     raise
-                failures.append({"photo": str(photo), "error": line})
+                job.folder.failed(photo, line)
+                outcome = Outcome(photo, error=line)
+            yield outcome
             bars.show("photos", done, len(photos))
-    return rows, failures
 
 
-def segment_photo(job: SegmentJob, photo: Path, stem: str) -> list[dict[str, Any]]:
-    """Masks and an overlay of one photo, and one row per mask. Nothing is written unless every prompt was answered."""
+def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
+    """Masks and an overlay of one photo. Nothing is written unless every prompt was answered."""
     start = time.perf_counter()
     image = read_image(photo)
+    before = None if job.overwrite else job.folder.finished(photo, job.key)
+    if before is not None:
+        return Outcome(photo, before, before=True)
+    stem = job.folder.stem_of(photo)
+    names = [f"{stem}_mask.png"] if len(job.boxes) < 2 else [f"{stem}_mask_{index}.png" for index in range(len(job.boxes))]
+    overlay_name = f"{stem}_overlay.jpg"
+    job.folder.check_free(str(photo.resolve()), [*names, overlay_name], inputs)  # before the work rather than after it
+    masks, scores = answer(job, image)
+    seconds = time.perf_counter() - start
+    writers: dict[str, Callable[[Path], None]] = {
+        name: partial(write_mask, mask=mask) for name, mask in zip(names, masks, strict=True)
+    }
+    drawn = overlay(image, masks, boxes=job.boxes, points=job.points)
+    writers[overlay_name] = partial(write_image, image=drawn)
+    rows = [
+        {
+            "photo": str(photo),
+            "width": image.shape[1],
+            "height": image.shape[0],
+            **told_of_view(job.predictor.attachment, view),
+            "seconds": round(seconds, 4),
+            "predicted_iou": float(score),
+            "area": float(mask.mean()),
+            "mask": str(job.folder.root / name),
+            "overlay": str(job.folder.root / overlay_name),
+        }
+        for mask, score, name, view in zip(masks, scores, names, job.predictor.views, strict=True)
+    ]
+    job.folder.write(photo, job.key, writers, rows, inputs)
+    return Outcome(photo, rows)
+
+
+def answer(job: SegmentJob, image: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Masks `(K, H, W)` and predicted IoU `(K,)` of the job's prompts."""
     height, width = image.shape[:2]
     predictor = job.predictor
-    predictor.set_image(image, long_side=job.long_side)
+    trained = predictor.attachment.geometry.image_size
+    focus = (max(height, width) > trained) if job.focus is None else job.focus
+    focused = focus and bool(job.points or job.boxes)
+    predictor.set_image(image, long_side=trained if focused else long_side(job, height, width), square=job.square)
     prompt: dict[str, Any] = {}
     if job.points:
         prompt["point_coords"] = [values[:2] for values in job.points]
@@ -90,54 +133,39 @@ def segment_photo(job: SegmentJob, photo: Path, stem: str) -> list[dict[str, Any
         prompt["box"] = job.boxes or [[0, 0, width, height]]
         if job.points:
             prompt = {name: [value] if name != "box" else value for name, value in prompt.items()}
-    masks, scores, _ = predictor.predict(**prompt, multimask_output=False)
-    masks, scores = masks.reshape(-1, height, width), scores.reshape(-1)
-    seconds = time.perf_counter() - start
-    attachment = predictor.attachment
-    rows = []
-    for index, (mask, score) in enumerate(zip(masks, scores, strict=True)):
-        suffix = "_mask.png" if len(masks) == 1 else f"_mask_{index}.png"
-        file = job.out / f"{stem}{suffix}"
-        write_mask(file, mask)
-        rows.append(
-            {
-                "photo": str(photo),
-                "width": width,
-                "height": height,
-                "tokens": attachment.tokens,
-                "tokens_ratio": attachment.tokens / attachment.geometry.trained_tokens,
-                "lambda": attachment.factor,
-                "slope": slope_in_force(attachment),
-                "seconds": seconds,
-                "predicted_iou": float(score),
-                "area": float(mask.mean()),
-                "mask": str(file),
-                "overlay": str(job.out / f"{stem}_overlay.jpg"),
-            }
+    masks, scores, _ = predictor.predict(
+        **prompt, multimask_output=job.multimask, focus=job.focus_settings if focused else False
+    )
+    masks, scores = masks.reshape(-1, scores.shape[-1], height, width), scores.reshape(-1, scores.shape[-1])
+    best = scores.argmax(axis=1)
+    each = np.arange(len(masks))
+    return masks[each, best], scores[each, best]
+
+
+def long_side(job: SegmentJob, height: int, width: int) -> int | None:
+    """That of the whole photo; what `auto` makes smaller is named."""
+    if job.long_side != "auto":
+        return job.long_side if isinstance(job.long_side, int) else None
+    geometry = job.predictor.attachment.geometry
+    side = auto_side(height, width, geometry.image_size, geometry.multiple)
+    if side < max(height, width):
+        warnings.warn(
+            f"the whole of {width} x {height} px is encoded at a long side of {side} px; --long-side native keeps its own, a "
+            "box or a point brings its region at the photo's own pixels",
+            stacklevel=2,
         )
-    write_image(job.out / f"{stem}_overlay.jpg", overlay(image, masks))
-    return rows
+    return min(side, job.predictor.max_side)
 
 
-def slope_in_force(attachment: Attachment) -> float | None:
-    """The slope in logits per patch at the present size, before it is spread over heads; None: learned slopes."""
-    mode, tokens = attachment.mode, attachment.tokens
-    return None if mode.slopes == "learned" else mode.effective_slope(tokens, attachment.geometry.trained_tokens)
-
-
-def table(rows: list[dict[str, Any]]) -> Table:
-    names = ("photo", "size", "tokens", "/\ntrained", "lambda", "slope", "seconds", "predicted\nIoU", "mask")
-    out = new_table(names, texts=("photo", "mask"))
-    for row in rows:
-        out.add_row(
-            Path(row["photo"]).name,
-            f"{row['width']} x {row['height']}",
-            str(row["tokens"]),
-            f"{row['tokens_ratio']:.2f}",
-            f"{row['lambda']:.3f}",
-            "learned" if row["slope"] is None else f"{row['slope']:.3f}",
-            f"{row['seconds']:.1f}",
-            f"{row['predicted_iou']:.2f}",
-            row["mask"],
-        )
-    return out
+def told_of_view(attachment: Attachment, view: View) -> dict[str, Any]:
+    """What a mask was answered on, and the correction in force there."""
+    mode, trained = attachment.mode, attachment.geometry.trained_tokens
+    tokens, region = view.tokens(attachment.geometry), view.region
+    return {
+        "region": None if region is None else [region.left, region.top, region.side],
+        "tokens": tokens,
+        "tokens_ratio": tokens / trained,
+        "lambda": mode.factor(tokens, trained),
+        # Logits per patch, before it is spread over heads; None: learned slopes.
+        "slope": None if mode.slopes == "learned" else mode.effective_slope(tokens, trained),
+    }

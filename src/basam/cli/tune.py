@@ -84,7 +84,7 @@ def tune(
     """
     names = split_names("--prompts", prompts)
     is_main = os.environ.get("RANK", "0") == "0"
-    with one_line_errors():
+    with one_line_errors(resumes=True):
         from basam.model import read_mode
         from basam.tuning import Tuning, parameter_table
         from basam.tuning import merge as merge_into

@@ -1,12 +1,15 @@
 from basam.files.optional import require as require
+from basam.files.overlays import outline as outline
+from basam.files.overlays import overlay as overlay
 from basam.files.photographs import ImageError as ImageError
 from basam.files.photographs import ImageLike as ImageLike
-from basam.files.photographs import outline as outline
-from basam.files.photographs import overlay as overlay
 from basam.files.photographs import read_image as read_image
 from basam.files.photographs import to_rgb as to_rgb
 from basam.files.photographs import write_image as write_image
 from basam.files.photographs import write_mask as write_mask
+from basam.files.result_folder import RECORDS as RECORDS
+from basam.files.result_folder import ResultFolder as ResultFolder
+from basam.files.result_folder import key_of as key_of
 from basam.files.text import read_json as read_json
 from basam.files.text import write_json as write_json
 from basam.files.text import write_text as write_text

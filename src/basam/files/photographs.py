@@ -137,30 +137,6 @@ def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
         Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, "PNG")
 
 
-COLOURS = ((230, 57, 70), (29, 120, 242), (38, 166, 91), (245, 166, 35), (142, 68, 173), (0, 172, 193))
-
-
-def overlay(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The photograph with masks `(K, H, W)` tinted and outlined in white, `(H, W, 3)` uint8."""
-    out = image.astype(np.float32)
-    for index, mask in enumerate(masks):
-        colour = np.array(COLOURS[index % len(COLOURS)], np.float32)
-        out[mask] = 0.5 * out[mask] + 0.5 * colour
-    width = max(1, round(max(image.shape[:2]) / 512))
-    for mask in masks:
-        out[outline(mask, width)] = 255
-    return out.astype(np.uint8)
-
-
-def outline(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """Pixels of the mask within `width` of its edge, in city-block steps."""
-    inner = mask
-    for _ in range(width):
-        padded = np.pad(inner, 1, constant_values=True)
-        inner = padded[1:-1, 1:-1] & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    return mask & ~inner
-
-
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     """An RGB image, in the format of its suffix (JPEG at quality 90)."""
     options: dict[str, Any] = {"quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {}

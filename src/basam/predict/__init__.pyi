@@ -4,4 +4,5 @@ from basam.predict.predictor import Predictor as Predictor
 from basam.predict.regions import Region as Region
 from basam.predict.resize import Frame as Frame
 from basam.predict.sizes import MAX_SIDE as MAX_SIDE
+from basam.predict.sizes import auto_side as auto_side
 from basam.predict.views import View as View

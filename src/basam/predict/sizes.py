@@ -1,4 +1,31 @@
 """At which size a photo is encoded where nobody says."""
 
+from __future__ import annotations
+
+import math
+
 # Longest side in pixels that a photo keeps. Time of global attention grows with its fourth power.
 MAX_SIDE = 4096
+# `auto` goes up to this multiple of the trained number of tokens: twice the trained long side, for a square.
+MOST_TOKENS = 4.0
+
+
+def auto_side(height: int, width: int, trained_side: int, multiple: int, most: float = MOST_TOKENS) -> int:
+    """The long side in pixels of a photo of height x width px under `auto`.
+
+    Its own, if that makes at most `most` times the trained number of tokens, else the largest that does.
+
+    Args:
+        trained_side: long side in pixels that the model was trained at, as a square.
+        multiple: pixels that both sides of an input are padded to a multiple of.
+    """
+    long, short = max(height, width), min(height, width)
+
+    def cells(side: int) -> int:
+        return math.ceil(side / multiple) * math.ceil(max(1, round(short * side / long)) / multiple)
+
+    budget = most * (trained_side / multiple) ** 2
+    if cells(long) <= budget:
+        return long
+    steps = math.isqrt(int(budget * long / short)) + 1
+    return next((step * multiple for step in range(steps, 0, -1) if cells(step * multiple) <= budget), multiple)

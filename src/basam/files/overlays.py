@@ -1,0 +1,89 @@
+"""A photograph with masks and prompts drawn over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+COLOURS = ((230, 57, 70), (29, 120, 242), (38, 166, 91), (245, 166, 35), (142, 68, 173), (0, 172, 193))
+WHITE = (255, 255, 255)
+# Lines are this share of the long side wide: seen on a screen that shows the whole photograph, whatever its size.
+LINE = 1 / 400
+
+
+def overlay(
+    image: NDArray[np.uint8],
+    masks: Sequence[NDArray[np.bool_]] | NDArray[np.bool_],
+    *,
+    boxes: Sequence[Sequence[float]] = (),
+    points: Sequence[Sequence[float]] = (),
+) -> NDArray[np.uint8]:
+    """The photograph `(H, W, 3)` with masks `(H, W)` tinted and outlined, and with the prompts; a copy.
+
+    Args:
+        boxes: x0, y0, x1, y1 in pixels, drawn in the colour of the mask of the same place.
+        points: x, y and perhaps a label: 1 (default) is drawn as a white disc with a plus, 0 as a black one with a minus.
+    """
+    out = image.copy()
+    width = max(1, round(max(image.shape[:2]) * LINE))
+    for index, mask in enumerate(masks):
+        tint(out, mask, COLOURS[index % len(COLOURS)], width)
+    if not len(boxes) and not len(points):
+        return out
+    picture = Image.fromarray(out)
+    draw = ImageDraw.Draw(picture)
+    for index, (x0, y0, x1, y1) in enumerate(boxes):
+        draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=COLOURS[index % len(COLOURS)], width=width)
+    for x, y, *label in points:
+        draw_point(draw, float(x), float(y), bool(label[0] if label else 1), width)
+    return np.asarray(picture)
+
+
+def tint(out: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int], width: int) -> None:
+    """Colour a mask and outline it in white, in place; only its box is touched, since photographs are large."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    part, inside = out[box], mask[box]
+    half = np.array(colour, np.uint16)
+    part[inside] = ((part[inside].astype(np.uint16) + half) // 2).astype(np.uint8)
+    # The photograph's own border is no edge of the object.
+    reaches = (rows[0] == 0, rows[-1] == mask.shape[0] - 1), (columns[0] == 0, columns[-1] == mask.shape[1] - 1)
+    part[outline(inside, width, reaches)] = WHITE
+
+
+def outline(
+    mask: NDArray[np.bool_], width: int, open_sides: tuple[tuple[bool, bool], tuple[bool, bool]] = ((True, True), (True, True))
+) -> NDArray[np.bool_]:
+    """Pixels of the mask within `width` of its edge, in steps along rows and columns.
+
+    Args:
+        open_sides: whether the mask goes on beyond its first and last row, and first and last column.
+    """
+    (top, bottom), (left, right) = open_sides
+    inner = mask
+    for _ in range(width):
+        kept = inner.copy()
+        kept[1:] &= inner[:-1]
+        kept[:-1] &= inner[1:]
+        kept[:, 1:] &= inner[:, :-1]
+        kept[:, :-1] &= inner[:, 1:]
+        kept[0] &= top
+        kept[-1] &= bottom
+        kept[:, 0] &= left
+        kept[:, -1] &= right
+        inner = kept
+    return mask & ~inner
+
+
+def draw_point(draw: ImageDraw.ImageDraw, x: float, y: float, positive: bool, width: int) -> None:
+    radius, arm = 4 * width, 2 * width
+    face, sign = (WHITE, (0, 0, 0)) if positive else ((0, 0, 0), WHITE)
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=face, outline=sign, width=width)
+    draw.line((x - arm, y, x + arm, y), fill=sign, width=width)
+    if positive:
+        draw.line((x, y - arm, x, y + arm), fill=sign, width=width)
