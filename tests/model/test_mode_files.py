@@ -148,7 +148,7 @@ def test_a_single_file_has_its_mode_beside_it(tmp_path):
     write_mode(tmp_path / "mode.json", BiasMode.off())  # of nobody
     assert mode_of(file, model) is None
     write_mode(tmp_path / "sam.v1.mode.json", MODE, fingerprint=model_fingerprint(model))
-    assert mode_of(file, model) == MODE
+    assert mode_of(file, model).mode == MODE
 
 
 def test_nano_carries_the_mode_of_its_study():

@@ -207,12 +207,19 @@ def test_a_click_looks_around_its_coarse_mask(predictor, monkeypatch):
     assert second.labels.tolist() == [[1]]
 
 
-@pytest.mark.parametrize("coarse", [(slice(0, 0), slice(0, 0)), (slice(0, 12), slice(0, 12))])
-def test_a_click_with_an_empty_or_wild_coarse_mask_looks_around_itself(predictor, monkeypatch, coarse):
-    FixedMasks(predictor, monkeypatch, *coarse)
+def test_a_click_with_an_empty_coarse_mask_looks_around_itself(predictor, monkeypatch):
+    FixedMasks(predictor, monkeypatch, slice(0, 0), slice(0, 0))
     predictor.set_image(photo(300, 400))
     predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=True)
     assert predictor.views[0].region == Region(220 - SIDE // 2, 110 - SIDE // 2, SIDE)
+
+
+def test_a_click_with_a_coarse_mask_of_nearly_everything_looks_at_the_whole(predictor, monkeypatch):
+    FixedMasks(predictor, monkeypatch, slice(0, 12), slice(0, 12))
+    predictor.set_image(photo(300, 400))
+    predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=True)
+    assert predictor.views[0].region is None
+    assert len(predictor.image.encoded) == 1
 
 
 def test_of_several_scales_the_best_answer_is_taken(predictor, monkeypatch):
@@ -228,7 +235,7 @@ def test_a_mask_that_its_square_cuts_off_counts_less(predictor, monkeypatch):
     FixedMasks(predictor, monkeypatch, slice(0, 16), slice(0, 16), scores=[0.2, 0.2, 0.3, 0.9, 0.4, 0.3, 0.2])
     predictor.set_image(photo(300, 400))
     predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=Focus(click="scales"))
-    # The square of 134 px is cut at its four sides, each of which costs 0.2; the whole photo is not.
+    # The square of 134 px is cut at its four sides, each of which costs 0.4; the whole photo is not.
     assert predictor.views[0].region is None
 
 
@@ -245,3 +252,15 @@ def test_focus_needs_the_photo(predictor):
     predictor.set_torch_image(torch.zeros(1, 3, 48, 64), (300, 400))
     with pytest.raises(ValueError, match="focus needs the photo itself: give it to set_image"):
         predictor.predict(box=[200, 100, 250, 120], focus=True)
+
+
+def test_a_model_may_bring_its_own_focus(tmp_path):
+    assert basam.Predictor.from_pretrained("nano").focus == Focus(click="scales")
+    assert basam.Predictor(tiny_sam()).focus == Focus()
+    folder = tmp_path / "mine"
+    tiny_sam().save_pretrained(folder)
+    (folder / "mode.json").write_text('{"mode": {}, "focus": {"context": 3}}')
+    assert basam.Predictor.from_pretrained(folder).focus == Focus(context=3)
+    (folder / "mode.json").write_text('{"mode": {}, "focus": {"contxt": 3}}')
+    with pytest.raises(ValueError, match="focus has no 'contxt'"):
+        basam.Predictor.from_pretrained(folder)

@@ -30,15 +30,17 @@ def info(
         summary = family.summary(path)
         file = mode_file_of(path)
         # Whose mode it is can only be said of the loaded weights.
-        mode = None if file is None else mode_of(path, family.load(path))
+        content = None if file is None else mode_of(path, family.load(path))
     found: dict[str, Any] = {"file": str(path), "family": family.name, **summary.to_dict()}
-    if file is not None and mode is not None:
-        found |= {"mode": asdict(mode), "mode file": str(file)}
+    mode = None if content is None else content.mode
+    if content is not None:
+        found |= {"mode": asdict(content.mode), **content.others, "mode file": str(file)}
     if as_json:
         console.say(json.dumps(found, indent=2))
         return
     table = console.new_table(("", " "), texts=("", " "), header=False)
-    shown = found | ({} if mode is None else {"mode": ", ".join(f"{name}={value}" for name, value in asdict(mode).items())})
+    sections = {name: value for name, value in found.items() if isinstance(value, dict)}
+    shown = found | {name: ", ".join(f"{key}={value}" for key, value in fields.items()) for name, fields in sections.items()}
     for name, value in {**shown, **attaching(summary.geometry, mode or BiasMode())}.items():
         table.add_row(name, str(value))
     console.show(table)

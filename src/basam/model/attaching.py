@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -33,15 +33,24 @@ def own_attachment(model: nn.Module) -> Attachment:
     return attachment
 
 
-def set_own_mode(model: nn.Module, mode: BiasMode) -> None:
-    """Let `attach` and `Predictor` use `mode` for this model and its copies where none is given."""
+def set_own_mode(model: nn.Module, mode: BiasMode, others: dict[str, Any] | None = None) -> None:
+    """Say which mode belongs to a model, with the other sections of its mode file by name; none of its tensors changes."""
     model.__dict__["basam_mode"] = mode
+    model.__dict__["basam_sections"] = dict(others or {})
 
 
 def own_mode(model: nn.Module) -> BiasMode:
     """The mode that belongs to a model: the one found beside its weights, else `BiasMode()`."""
     mode: BiasMode = model.__dict__.get("basam_mode", BiasMode())
     return mode
+
+
+def own_section(model: nn.Module, name: str) -> dict[str, Any]:
+    """Another section of the mode file beside a model's weights, such as `focus`; empty where there is none."""
+    found = model.__dict__.get("basam_sections", {}).get(name, {})
+    if not isinstance(found, dict):
+        raise InputError(f"{name}={found!r} in the model's mode file: an object is needed")
+    return found
 
 
 def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | None = None) -> Model:

@@ -105,7 +105,7 @@ def load(
     """A plain, not attached model in evaluation mode; with an adapter, tuned and attached with the adapter's mode.
 
     A mode file beside the weights (`mode.json` in a folder, `STEM.mode.json` beside a file) becomes the mode that `attach`
-    and `Predictor` use where none is given.
+    and `Predictor` use where none is given; its section `focus` says how `Predictor` chooses regions.
 
     Args:
         name: `nano` (embedded, needs no network), a checkpoint folder or file, a published file such as
@@ -124,8 +124,8 @@ def load(
     """
     path = resolve(name)
     model = family_of_file(path).load(path)
-    if (mode := mode_of(path, model)) is not None:
-        set_own_mode(model, mode)
+    if (found := mode_of(path, model)) is not None:
+        set_own_mode(model, found.mode, found.others)
     if adapter is not None:
         from basam.model.adapters import put_on, read_adapter
 

@@ -123,8 +123,8 @@ def mode_file_of(path: Path) -> Path | None:
     return file if file.is_file() else None
 
 
-def mode_of(path: Path, model: nn.Module) -> BiasMode | None:
-    """The mode that lies beside the weights at `path`, for the plain `model` that was loaded from them.
+def mode_of(path: Path, model: nn.Module) -> ModeFile | None:
+    """The mode file that lies beside the weights at `path`, for the plain `model` that was loaded from them.
 
     None where there is none, or where it was found for other weights: that is named in a warning, and the file left alone.
     A file that does not say which weights it is for is taken: somebody put it there.
@@ -145,4 +145,4 @@ def mode_of(path: Path, model: nn.Module) -> BiasMode | None:
                 stacklevel=3,
             )
             return None
-    return content.mode
+    return content

@@ -15,7 +15,7 @@ from basam.errors import InputError
 from basam.families import PromptTensors
 from basam.files import ImageLike, read_image
 from basam.method import BiasMode
-from basam.model import load
+from basam.model import load, own_section
 from basam.predict.engine import Engine
 from basam.predict.focus import Focus
 from basam.predict.focusing import Focusing, stacked_low_res
@@ -42,7 +42,8 @@ class Predictor(Engine):
             with a warning. Time of global attention grows with the fourth power of the side.
 
     Attributes:
-        focus: how regions are chosen where `predict` is called with `focus=True`.
+        focus: how regions are chosen where `predict` is called with `focus=True`: as the model's own mode file says, else
+            `Focus()`.
         views: what each prompt of the last call of `predict` was answered on; see `basam.predict.View`.
 
     Raises:
@@ -54,7 +55,7 @@ class Predictor(Engine):
         if max_side < 1:
             raise InputError(f"max_side={max_side}: at least one pixel is needed")
         self.max_side = max_side
-        self.focus = Focus()
+        self.focus = Focus.from_dict(own_section(model, "focus"))
         self.views: list[View] = []
 
     @classmethod
