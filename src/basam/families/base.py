@@ -115,8 +115,18 @@ class Family(ABC):
         raise NotImplementedError
 
     def summary(self, path: Path) -> ModelSummary:
-        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model."""
+        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model.
+
+        It refuses what `load` refuses, as far as names and shapes of tensors tell.
+        """
         raise NotImplementedError
+
+    def check_numbers(self, path: Path) -> None:  # noqa: B027
+        """Refuse a checkpoint that holds NaN or infinity, as `load` does, without building the model.
+
+        Raises:
+            UnsupportedModelError: naming the tensors.
+        """
 
     def describe(self, model: nn.Module) -> ModelSummary:
         """The same of a live model."""

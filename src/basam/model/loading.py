@@ -9,7 +9,7 @@ from torch import nn
 
 from basam.errors import MissingFileError
 from basam.families import Family, UnsupportedModelError, families, family_of
-from basam.families.shared import checkpoints
+from basam.families.shared import looks_like, read_shapes
 from basam.model.attaching import set_own_mode
 from basam.model.devices import find_device
 from basam.model.downloads import PUBLISHED, DownloadError, published
@@ -86,7 +86,7 @@ def describe(path: Path) -> str:
         UnsupportedModelError: a file that is no checkpoint, or holds more than tensors.
     """
     if not path.is_dir():
-        return checkpoints.looks_like(checkpoints.read_shapes(path))
+        return looks_like(read_shapes(path))
     if not (path / "config.json").is_file():
         return "a folder without config.json"
     from basam.families.shared import CLASSES, read_config
