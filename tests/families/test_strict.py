@@ -79,17 +79,25 @@ def test_each_tensor_of_a_file_is_required(name, headers):
     assert family.summary(headers(table)).tensors == len(table)
     for key in table:
         assert refused(headers({other: table[other] for other in table if other != key})) == (family, f"missing: {key} (1)")
-        shape = (2, 3, 4, 5, 6)
-        assert refused(headers({**table, key: shape})) == (family, f"of another shape: {key} (1)")
+        with pytest.raises(basam.UnsupportedModelError, match=rf"tensors of another shape: {re.escape(key)} \(1\)$"):
+            family.summary(headers({**table, key: (2, 3, 4, 5, 6)}))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize(
     "key",
     [
-        *("extra", "mask_decoder.hf_token.weight", "image_encoder.trunk.pos_embed", "sam_mask_decoder.x", "lora_a", "cls_token"),
+        *(
+            "extra",
+            "mask_decoder.hf_token.weight",
+            "image_encoder.trunk.pos_embed",
+            "sam_mask_decoder.x",
+            "lora_a",
+            "cls_token",
+        ),
         *("image_encoder.blocks.77.mlp.fc1.weight", "image_encoder.layers.7.blocks.0.conv1.c.weight", "layer1.0.conv1.weight"),
         *("prompt_encoder.invalid_points.more", "prompt_encoder.point_embeddings.4.weight", "vision_encoder.pos_embed"),
+        "cls_token",
     ],
 )
 def test_one_tensor_too_many_is_named_and_makes_no_other_format(name, key, headers):
@@ -171,7 +179,9 @@ def test_a_size_in_config_json_that_is_none_is_named(tmp_path):
 
 def test_every_family_is_tested_here(headers):
     of_files = {family_of_file(headers(published(name))).name for name in PUBLISHED}
-    assert of_files | {"transformers SamModel, SamVisionModel, SamHQModel, SamHQVisionModel"} == {each.name for each in families()}
+    assert of_files | {"transformers SamModel, SamVisionModel, SamHQModel, SamHQVisionModel"} == {
+        each.name for each in families()
+    }
 
 
 def test_info_and_segment_agree(tmp_path):

@@ -50,9 +50,7 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
         "decoder_mlp": shapes.sizes(f"{decoder}transformer.layers.0.mlp.layers.0.0.weight", 2)[0],
         "masks": shapes.sizes(f"{decoder}mask_tokens.weight", 2)[0],
         "iou_hidden": shapes.sizes(f"{decoder}iou_prediction_head.layers.0.0.weight", 2)[0],
-        "upscaling": tuple(
-            shapes.sizes(f"{decoder}final_output_upscaling_layers.{layer}.0.weight", 4)[1] for layer in (0, 1)
-        ),
+        "upscaling": tuple(shapes.sizes(f"{decoder}final_output_upscaling_layers.{layer}.0.weight", 4)[1] for layer in (0, 1)),
     }
 
 
@@ -109,8 +107,8 @@ class EfficientSamFamily(Family):
     def load(self, path: Path) -> nn.Module:
         return checkpoints.fill(build(config_of(read_shapes(path))), checkpoints.read_weights(path))
 
-    def check_numbers(self, path: Path) -> None:
-        checkpoints.check_finite(path, checkpoints.read_state(path))
+    def state(self, path: Path) -> dict[str, Tensor]:
+        return checkpoints.read_state(path)
 
     def summary(self, path: Path) -> ModelSummary:
         shapes = read_shapes(path)

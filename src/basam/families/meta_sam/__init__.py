@@ -77,8 +77,8 @@ class MetaSam(Family):
             layout="Meta's state dict",
         )
 
-    def check_numbers(self, path: Path) -> None:
-        checkpoints.check_finite(path, checkpoints.read_state(path))
+    def state(self, path: Path) -> dict[str, Tensor]:
+        return checkpoints.read_state(path)
 
     def encode(self, model: Any, pixel_values: Tensor) -> tuple[Tensor, dict[str, Any]]:
         output = model.image_encoder(pixel_values)

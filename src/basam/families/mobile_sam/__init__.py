@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, count_parameters
@@ -114,11 +114,8 @@ class MobileSam(TransformersSam):
         model.tie_weights()
         return model
 
-    def check_numbers(self, path: Path) -> None:
-        if path.is_dir():
-            super().check_numbers(path)
-        else:
-            checkpoints.check_finite(path, checkpoints.read_state(path))
+    def state(self, path: Path) -> dict[str, Tensor]:
+        return super().state(path) if path.is_dir() else checkpoints.read_state(path)
 
     def summary(self, path: Path) -> ModelSummary:
         if path.is_dir():
@@ -142,7 +139,9 @@ def folder_tensors(path: Path) -> tuple[TinyViTConfig, dict[str, tuple[int, ...]
     sizes = tinyvit_config((transformers_files.read_config(path) or {}).get("tinyvit") or {})
     configs = transformers_files.read_sizes(path)
     features = configs["vision_config"]["num_pos_feats"]
-    return sizes, meta_files.to_transformers(encoder_tensors(sizes) | layout.prompts_and_masks(configs, features), ENCODER_RULES)
+    return sizes, meta_files.to_transformers(
+        encoder_tensors(sizes) | layout.prompts_and_masks(configs, features), ENCODER_RULES
+    )
 
 
 FAMILY = MobileSam()

@@ -51,7 +51,8 @@ class TinyViTConfig:
 
 def tinyvit_config(fields: Mapping[str, Any]) -> TinyViTConfig:
     """From what JSON keeps of a configuration, which has lists for tuples; fields that are left out take their default."""
-    return TinyViTConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return TinyViTConfig(**values)
 
 
 class ConvNorm(nn.Sequential):

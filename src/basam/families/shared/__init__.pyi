@@ -8,6 +8,7 @@ from basam.families.shared.shapes import holds as holds
 from basam.families.shared.shapes import looks_like as looks_like
 from basam.families.shared.shapes import read_shapes as read_shapes
 from basam.families.shared.transformers_files import CLASSES as CLASSES
+from basam.families.shared.transformers_files import is_complete as is_complete
 from basam.families.shared.transformers_files import quiet as quiet
 from basam.families.shared.transformers_files import read_config as read_config
 from basam.families.shared.transformers_files import vit_name as vit_name

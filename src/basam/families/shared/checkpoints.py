@@ -23,6 +23,7 @@ from basam.families.base import UnsupportedModelError
 PARTS = ("image_encoder", "vision_encoder", "prompt_encoder", "mask_decoder")
 NEARLY_ALL = 0.9  # share of the keys that begin with a prefix, where a few tensors were added without it
 
+
 def refuse(path: Path, error: Exception) -> UnsupportedModelError:
     """The error for a file that `torch.load` did not read."""
     found = re.search(r"GLOBAL:? (?:GLOBAL )?([\w.]+)", str(error))
@@ -86,7 +87,7 @@ def without_prefix(keys: Iterable[str]) -> tuple[dict[str, str], str]:
         the keys, and the beginning. A few keys may be without it: they stay as they are.
     """
     names, prefix = {key: key for key in keys}, ""
-    while heads := Counter(name.partition(".")[0] for name in names.values() if "." in name):
+    while len(names) > 1 and (heads := Counter(name.partition(".")[0] for name in names.values() if "." in name)):
         head, count = heads.most_common(1)[0]
         if count < len(names) and (head in PARTS or count < NEARLY_ALL * len(names)):
             break
@@ -109,22 +110,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         UnsupportedModelError: one holds NaN or infinity; the message has its key in the file.
     """
     state = read_state(path)
-    names, _ = without_prefix(state)
-    own, broken = {}, []
-    for key, value in state.items():
-        # A copy: a tensor that still lies in the file would change with it.
-        own[names[key]] = value.to(torch.float32 if value.is_floating_point() else None, copy=True)
-        if not is_finite(own[names[key]]):
-            broken.append(key)
-    refuse_broken(path, broken)
-    return own
+    # Copies: a tensor that still lies in the file would change with it.
+    own = {key: value.to(torch.float32 if value.is_floating_point() else None, copy=True) for key, value in state.items()}
+    check_finite(path, own)
+    names, _ = without_prefix(own)
+    return {names[key]: value for key, value in own.items()}
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether no number of `tensor` is NaN or infinite. Neither vanishes in a sum, which is quicker than looking at each."""
-    if not tensor.is_floating_point() or bool(torch.isfinite(tensor.sum())):
+    """Whether no number of `tensor`, in float32, is NaN or infinite.
+
+    Neither vanishes in a sum, which is quicker than looking at each number.
+    """
+    if not tensor.is_floating_point() or bool(torch.isfinite(tensor.sum(dtype=torch.float32))):
         return True
-    return bool(torch.isfinite(tensor).all())  # the sum alone may be too large
+    return bool(torch.isfinite(tensor.float()).all())  # the sum alone may be too large
 
 
 def check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
@@ -137,13 +137,10 @@ def check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
     Raises:
         UnsupportedModelError: naming the tensors.
     """
-    refuse_broken(path, [key for key, value in state.items() if not is_finite(value)])
-
-
-def refuse_broken(path: Path, keys: list[str]) -> None:
-    if keys:
+    broken = [key for key, value in state.items() if not is_finite(value)]
+    if broken:
         raise UnsupportedModelError(
-            f"{path} holds NaN or infinity in {listed(keys)}: no mask can come of such weights; load a copy that is whole, "
+            f"{path} holds NaN or infinity in {listed(broken)}: no mask can come of such weights; load a copy that is whole, "
             "or one from before the training went wrong"
         )
 

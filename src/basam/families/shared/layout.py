@@ -5,7 +5,7 @@ Keys are Meta's. Sizes are the fields of `transformers`' configurations, which n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Table = dict[str, tuple[int, ...]]
@@ -127,7 +127,7 @@ def high_quality(decoder: Mapping[str, Any]) -> Table:
     return found | conv(f"{prefix}mask_conv2", middle, narrow, 3)
 
 
-def count_parts(keys: Sequence[str], prefix: str) -> int:
+def count_parts(keys: Iterable[str], prefix: str) -> int:
     """How many numbered parts there are below `prefix`, such as blocks.
 
     A part is counted where it has at least half of the tensors of the fullest one: a tensor that is too many makes no part
@@ -135,8 +135,7 @@ def count_parts(keys: Sequence[str], prefix: str) -> int:
     """
     sizes: dict[int, int] = {}
     for key in keys:
-        number = key[len(prefix) :].partition(".")[0]
-        if key.startswith(prefix) and number.isdecimal():
+        if key.startswith(prefix) and (number := key[len(prefix) :].partition(".")[0]).isdecimal():
             sizes[int(number)] = sizes.get(int(number), 0) + 1
     whole = [number for number, size in sizes.items() if 2 * size >= max(sizes.values())]
     # A part may be missing as a whole; numbers far beyond the count are no SAM.

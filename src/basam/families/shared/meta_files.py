@@ -180,7 +180,7 @@ def geometry(vision: Mapping[str, Any]) -> Geometry:
 
 
 def to_transformers(found: Mapping[str, Value], image_rules: tuple[tuple[str, str], ...]) -> dict[str, Value]:
-    """What is given by Meta's keys, such as tensors, by those of `transformers`; the two names of the shared encoding included."""
+    """What is given by Meta's keys, by those of `transformers`; the shared encoding under both its names."""
     renamed = {
         rename(key, image_rules) if key.startswith("image_encoder.") else decoder_key(key, found): value
         for key, value in found.items()

@@ -83,7 +83,9 @@ class Shapes(dict[str, tuple[int, ...]]):
         """The error that names the tensors of each kind in `found` (`missing=...`)."""
         parts = {kind.replace("_", " "): listed(map(self.in_file, keys)) for kind, keys in found.items() if keys}
         tensors = "; ".join(f"{kind}: {keys}" for kind, keys in parts.items())
-        return UnsupportedModelError(f"{self.path} does not fit its model: tensors {tensors}{looks and f'; it looks like {looks}'}")
+        return UnsupportedModelError(
+            f"{self.path} does not fit its model: tensors {tensors}{looks and f'; it looks like {looks}'}"
+        )
 
 
 def format_of(keys: Iterable[str]) -> str:
@@ -142,5 +144,6 @@ def holds(path: Path, parts: Mapping[str, str]) -> bool:
 
 
 def goes_on(keys: Iterable[str], prefix: str, rest: str) -> bool:
-    of_part = [key[len(prefix) :] for key in keys if key.startswith(prefix)]
-    return 2 * sum(re.match(rest, key) is not None for key in of_part) > len(of_part)
+    """Whether most of the keys with this beginning, and at least one, go on as `rest` says."""
+    fits = [re.match(rest, key[len(prefix) :]) is not None for key in keys if key.startswith(prefix)]
+    return 2 * sum(fits) > len(fits)

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from basam.errors import InputError, MissingFileError
 from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
 from basam.families.shared import checkpoints, layout, meta_files
 from basam.families.shared.shapes import Shapes, stored_shapes
+from basam.files import read_json
 
 # model_type in config.json: the class that loads it.
 CLASSES = {
@@ -193,8 +194,20 @@ def weight_files(path: Path) -> list[Path]:
     """
     files = sorted(path.glob("model*.safetensors")) or sorted(path.glob("pytorch_model*.bin"))
     if not files:
-        raise MissingFileError(f"{path} has no readable weights: no model.safetensors and no pytorch_model.bin beside its config.json")
+        raise MissingFileError(
+            f"{path} has no readable weights: no model.safetensors and no pytorch_model.bin beside its config.json"
+        )
     return files
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a folder holds weights, and all the shards that their index names."""
+    for suffix in ("safetensors", "bin"):
+        there = {file.name for file in path.glob(f"*.{suffix}")}
+        if there:
+            shards = {file for index in path.glob(f"*.{suffix}.index.json") for file in read_json(index)["weight_map"].values()}
+            return shards <= there
+    return False
 
 
 def folder_shapes(path: Path, expected: Mapping[str, tuple[int, ...]]) -> Shapes:
@@ -212,14 +225,13 @@ def folder_shapes(path: Path, expected: Mapping[str, tuple[int, ...]]) -> Shapes
     return shapes
 
 
-def check_numbers(path: Path) -> None:
-    """Refuse a folder whose weights hold NaN or infinity, as `load` does.
+def folder_state(path: Path) -> dict[str, Tensor]:
+    """All tensors beside a config.json, sharded or not, by their keys there.
 
     Raises:
-        UnsupportedModelError: naming the tensors.
+        UnsupportedModelError: a pickled file holds more than tensors.
     """
-    for file in weight_files(path):
-        checkpoints.check_finite(path, checkpoints.read_state(file))
+    return {key: value for file in weight_files(path) for key, value in checkpoints.read_state(file).items()}
 
 
 def vit_name(hidden: int, layers: int) -> str:

@@ -65,8 +65,8 @@ class TransformersSam(Family):
     def summary(self, path: Path) -> ModelSummary:
         return transformers_files.summary(path)
 
-    def check_numbers(self, path: Path) -> None:
-        transformers_files.check_numbers(path)
+    def state(self, path: Path) -> dict[str, Tensor]:
+        return transformers_files.folder_state(path)
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
         output = model.vision_encoder(pixel_values)
