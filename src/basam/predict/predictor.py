@@ -16,6 +16,7 @@ from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.files import ImageLike, read_image
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, load, own_attachment
+from basam.predict.batching import Points, batches, check_tensors
 from basam.predict.prompts import MAX_SIDE, check_prompts
 from basam.predict.resize import Frame, Transform
 
@@ -218,9 +219,9 @@ class Predictor:
         """Masks of one prompt or of K prompts on the image at hand.
 
         Args:
-            point_coords: `(P, 2)` x, y in pixels of the image, or `(K, P, 2)`.
-            point_labels: `(P,)` or `(K, P)`: 1 inside the object, 0 outside.
-            box: `(4,)` x0, y0, x1, y1 in pixels of the image, or `(K, 4)`.
+            point_coords: `(P, 2)` x, y in pixels of the image, or `(K, P, 2)`; a list of K with different P will do.
+            point_labels: `(P,)` or `(K, P)`: 1 inside the object, 0 outside, -1 Meta's padding, -10 a point that is not there.
+            box: `(4,)` x0, y0, x1, y1 in pixels of the image, or `(K, 4)`; cut to the image, with a warning.
             mask_input: `(1, h, w)` or `(K, 1, h, w)` logits that an earlier call returned as `low_res`.
             multimask_output: three masks per prompt, for ambiguous ones; otherwise one.
             return_logits: logits instead of booleans.
@@ -231,7 +232,7 @@ class Predictor:
 
         Raises:
             RuntimeError: no image is set.
-            ValueError: a prompt of the wrong shape, with NaN, outside the image or empty.
+            ValueError: a prompt of the wrong shape, with NaN, outside the image or empty, or an unknown label.
         """
         frame = self.image_frame
         mask_size = self.attachment.geometry.mask_size(*frame.padded)
@@ -247,17 +248,18 @@ class Predictor:
     @torch.no_grad()
     def predict_torch(
         self,
-        point_coords: Tensor | None = None,
-        point_labels: Tensor | None = None,
+        point_coords: Points = None,
+        point_labels: Points = None,
         boxes: Tensor | None = None,
         mask_input: Tensor | None = None,
         multimask_output: bool = True,
         return_logits: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """`predict` on tensors that are not checked, with coordinates in pixels of the resized image (see `transform`).
+        """`predict` on tensors, with coordinates in pixels of the resized image (see `transform`). Only labels are checked.
 
         Args:
-            point_coords, point_labels, boxes, mask_input: `(K, P, 2)`, `(K, P)`, `(K, 4)`, `(K, 1, h, w)`.
+            point_coords, point_labels, boxes, mask_input: `(K, P, 2)`, `(K, P)`, `(K, 4)`, `(K, 1, h, w)`; the first two may
+                be lists of K tensors.
 
         Returns:
             masks `(K, M, H, W)`, predicted IoU `(K, M)`, low-resolution logits `(K, M, h, w)`; masks on the CPU, since K
@@ -265,27 +267,26 @@ class Predictor:
 
         Raises:
             RuntimeError: no image is set.
-            ValueError: no prompt is given.
+            ValueError: no prompt is given, or a label that there is not.
         """
         frame = self.image_frame
         if point_coords is None and boxes is None and mask_input is None:
             raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
-        prompts = PromptTensors(point_coords, point_labels, boxes, mask_input)
+        prompts = PromptTensors(*check_tensors(point_coords, point_labels), boxes, mask_input)
         count = len(prompts)
         step = self.prompts_at_once(3 if multimask_output else 1)
         # Filled piece by piece: gathering pieces in a list would hold everything twice.
         masks = scores = low_res = torch.empty(0)
-        for start in range(0, count, step):
-            part = slice(start, start + step)
+        for part, some in batches(prompts, step):
             with self.attachment.in_force():
-                low, score = self.family.decode(self.model, self.features, prompts[part], multimask=multimask_output)
+                low, score = self.family.decode(self.model, self.features, some, multimask=multimask_output)
             full = frame.masks_out(low.float())
             values = full if return_logits else full > self.mask_threshold
-            if start == 0:
+            if not masks.numel():
                 masks = torch.empty((count, *values.shape[1:]), dtype=values.dtype)
                 scores = score.new_empty((count, *score.shape[1:]), dtype=torch.float32)
                 low_res = low.new_empty((count, *low.shape[1:]), dtype=torch.float32)
-            masks[part], scores[part], low_res[part] = values.cpu(), score, low
+            masks[part], scores[part], low_res[part] = values.cpu(), score.float(), low.float()
         return masks, scores, low_res
 
     def prompts_at_once(self, masks_each: int) -> int:
