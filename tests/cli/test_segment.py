@@ -147,3 +147,17 @@ def test_an_output_folder_that_cannot_be_written(photos, model, tmp_path):
     result = run(photos[0], "--model", model, "--out", tmp_path / "file" / "o")
     assert result.exit_code == 2
     assert "cannot make the output folder" in result.output
+
+
+def test_a_box_that_sticks_out_is_cut_with_a_note(photos, model, tmp_path):
+    """The second photo is smaller than the first: its box is cut, and only its box."""
+    result = run(*photos, "--box", "5,6,90,60", "--model", model, "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 0, result.output
+    assert len(json.loads(result.stdout)) == 2
+    assert (
+        result.stderr.strip()
+        == f"note: {photos[1]}: box (5, 6, 90, 60): cut to the image of 48 x 64 px, out of which it sticks"
+    )
+    nothing_left = run(*photos, "--box", "50,6,90,60", "--model", model, "--out", tmp_path / "out")
+    assert nothing_left.exit_code == 1
+    assert f"failed: {photos[1]}: box (50, 6, 90, 60) lies outside the image of 48 x 64 px" in nothing_left.stderr

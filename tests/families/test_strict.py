@@ -177,6 +177,16 @@ def test_a_size_in_config_json_that_is_none_is_named(tmp_path):
                 ask(tmp_path)
 
 
+def test_config_json_may_switch_tensors_off(tmp_path):
+    model = tiny_sam(use_abs_pos=False, use_rel_pos=False, qkv_bias=False, window_size=0)
+    model.save_pretrained(tmp_path)
+    assert family_of_file(tmp_path).summary(tmp_path).tensors == len(basam.load(tmp_path).state_dict()) - 1
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["vision_config"]["qkv_bias"] = True
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert refused(tmp_path)[1].startswith("missing: vision_encoder.layers.0.attn.qkv.bias, ")
+
+
 def test_every_family_is_tested_here(headers):
     of_files = {family_of_file(headers(published(name))).name for name in PUBLISHED}
     assert of_files | {"transformers SamModel, SamVisionModel, SamHQModel, SamHQVisionModel"} == {

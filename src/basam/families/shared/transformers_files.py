@@ -98,7 +98,8 @@ def read_sizes(path: Path) -> dict[str, dict[str, Any]]:
     vision["global_attn_indexes"] = vision.get("global_attn_indexes", GLOBAL_LAYERS)
     for part, defaults in DEFAULTS.items():
         for name, default in defaults.items():
-            value, least = found[part][name], 0 if name in ("window_size", "num_hidden_layers") else 1
+            value = found[part][name]
+            least = 0 if name in ("window_size", "num_hidden_layers") or isinstance(default, bool) else 1
             if type(value) is not type(default) or value < least:
                 kind = "true or false" if isinstance(default, bool) else "a whole number above 0"
                 raise InputError(f"{path / 'config.json'}: {name}={value!r} in {part}: {kind} is needed")
