@@ -28,8 +28,9 @@ import torch.nn.functional as F
 from rich.progress import track
 
 from basam import Predictor
-from basam.data import inscribed_centre, open_dataset, tight_box
+from basam.data import inscribed_centre, open_dataset
 from basam.files import to_rgb
+from basam.masks import tight_box
 from basam.predict import Frame
 from basam.scenes import DOMAINS, render
 

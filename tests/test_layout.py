@@ -19,7 +19,7 @@ ROOT = PACKAGE.parents[1]
 # What may be imported by what comes after it, floor by floor. Two of one floor do not import each other.
 FLOORS = (
     {"exports", "errors"},
-    {"method", "files"},
+    {"method", "files", "masks"},
     {"positions", "scenes"},
     {"attention"},
     {"families"},

@@ -5,6 +5,9 @@ What is none of these, no `OSError` and no lack of memory is a bug: the command 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class BasamError(Exception):
     """The base of all; its message names what was wrong, the value, and the way out."""
@@ -40,3 +43,30 @@ class OccupiedError(BasamError, FileExistsError):
 
 class MissingExtraError(BasamError, ImportError):
     """An optional library that is not installed; the message names the extra that brings it."""
+
+
+class MemoryLackError(BasamError, MemoryError):
+    """Memory ran out, on the CPU or a GPU; the message says at which size of the photo, and what would fit."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory ran out, on whatever device."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    # torch's words on Linux and macOS, and on Windows.
+    words = ("can't allocate memory", "not enough memory")
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
+
+
+@contextmanager
+def naming_memory(long_side: int) -> Iterator[None]:
+    """Lack of memory inside is raised as `MemoryLackError`, which names `long_side` in pixels and half of it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryLackError) or not is_out_of_memory(error):
+            raise
+        half = max(1, long_side // 2)
+        raise MemoryLackError(
+            f"out of memory at a long side of {long_side} px: one of {half} px needs a quarter of the memory"
+        ) from error

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from basam.data import inscribed_centre, tight_box
+from basam.data import inscribed_centre
 from basam.families import IMAGENET_MEAN, IMAGENET_STD
+from basam.masks import tight_box
 from studies.pretrain.model import SIZE
 from studies.pretrain.sources import Source
 from studies.pretrain.views import draw_view

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from basam.data import tight_box
 from basam.files import require
+from basam.masks import tight_box
 from studies.pretrain.sources import Source
 
 # Smallest visible object that is asked for, in pixels of the view.

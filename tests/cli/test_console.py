@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import basam
-from basam.cli import app, console
-from basam.errors import InputError
+from basam.cli import app, console, main
+from basam.errors import InputError, naming_memory
 from basam.evaluation import BenchmarkSettings, EvaluateSettings
 from basam.tuning import Lora, TuneLoss, TuneSettings
 from tests.helpers.small_run import write_pairs
@@ -25,7 +26,7 @@ def invoke(*words: object, **options: Any) -> Any:
 
 
 def fail(error: BaseException) -> None:
-    with console.one_line_errors(1024, "--long-side"):
+    with console.one_line_errors(), naming_memory(1024):
         raise error
 
 
@@ -34,7 +35,7 @@ def fail(error: BaseException) -> None:
     [
         (InputError("sizes 'big': [red]a number[/red] is needed"), "error: sizes 'big': [red]a number[/red] is needed"),
         (PermissionError(13, "Permission denied", "a [b].png"), "error: [Errno 13] Permission denied: 'a [b].png'"),
-        (MemoryError(), "error: out of memory at a long side of 1024 px: --long-side 512 needs a quarter of the memory"),
+        (MemoryError(), "error: out of memory at a long side of 1024 px: one of 512 px needs a quarter of the memory"),
         (torch.OutOfMemoryError("CUDA out of memory"), "error: out of memory at a long side of 1024 px"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "error: out of memory"),
     ],
@@ -53,6 +54,18 @@ def test_a_reason_is_one_line(error, line, capsys):
 def test_a_bug_is_no_line(bug):
     with pytest.raises(type(bug)):
         fail(bug)
+
+
+def test_debugging_is_taken_anywhere_in_the_line(monkeypatch, tmp_path):
+    words = ["segment", str(tmp_path / "absent.jpg"), "--model", "no-such-model", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["basam", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    for place in (0, 2, len(words)):
+        monkeypatch.setattr(sys, "argv", ["basam", *words[:place], "--debug", *words[place:]])
+        with pytest.raises(FileNotFoundError):
+            main()
 
 
 @pytest.mark.parametrize("how", ["--debug", "environment"])

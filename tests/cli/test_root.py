@@ -17,17 +17,20 @@ def python(*arguments, **environment):
 
 
 def test_help_imports_nothing_heavy():
-    """What makes `basam --help` answer at once: neither torch nor transformers nor numpy is imported."""
+    """What makes `basam --help` and the help of every command answer at once."""
     program = (
-        "import sys, basam\n"
-        "from basam.cli import app\n"
+        "import sys\n"
         "from typer.testing import CliRunner\n"
-        "result = CliRunner().invoke(app, ['--help'])\n"
-        "print(result.output)\n"
-        "print('HEAVY', sorted({'torch', 'transformers', 'matplotlib', 'scipy', 'cv2'} & set(sys.modules)))\n"
+        "from typer.main import get_command\n"
+        "from basam.cli import app\n"
+        "for words in ([], *([name] for name in get_command(app).commands)):\n"
+        "    result = CliRunner().invoke(app, [*words, '--help'])\n"
+        "    assert result.exit_code == 0, result.output\n"
+        "    print('HELP', *words)\n"
+        "print('HEAVY', sorted({'torch', 'transformers', 'numpy', 'PIL', 'matplotlib', 'scipy', 'cv2'} & set(sys.modules)))\n"
     )
     result = python("-c", program)
-    assert "segment" in result.stdout
+    assert {"HELP segment", "HELP benchmark"} < set(result.stdout.splitlines())
     assert "HEAVY []" in result.stdout
 
 

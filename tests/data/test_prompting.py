@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
-from basam.data.prompting import PROMPT_KINDS, PromptSpec, background_near, inscribed_centre, make_prompt, tight_box
+from basam.data.prompt_spec import PROMPT_KINDS
+from basam.data.prompting import PromptSpec, background_near, inscribed_centre, make_prompt
+from basam.masks import tight_box
 
 
 def prompt(text, mask, seed=0, sample="a", instance="0"):

@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import SamImageProcessor, SamVisionModel
 
 import basam
-from basam.predict import predictor as predictor_module
+from basam.predict import engine as engine_module
 from tests.helpers.tiny import tiny_sam
 
 
@@ -39,7 +39,7 @@ def test_k_boxes_equal_one_at_a_time_also_in_chunks(predictor, monkeypatch):
     masks, scores, low_res = predictor.predict(box=boxes, return_logits=True)
     assert masks.shape == (3, 3, 70, 100)
     assert scores.shape == (3, 3)
-    monkeypatch.setattr(predictor_module, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(engine_module, "CHUNK_BYTES", 1)
     for whole, pieces in zip((masks, scores, low_res), predictor.predict(box=boxes, return_logits=True), strict=True):
         assert np.abs(whole - pieces).max() < 1e-5
     for index, box in enumerate(boxes):
@@ -316,3 +316,16 @@ def test_a_thousand_boxes_on_two_megapixels_within_4_gb():
     env = {**os.environ, "PYTHONPATH": str(Path(basam.__file__).parents[1])}
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, check=True)
     assert float(result.stdout) < 4
+
+
+def test_lack_of_memory_names_the_size_and_one_that_needs_less(tiny, monkeypatch):
+    predictor = basam.Predictor(tiny)
+
+    def no_memory(*arguments):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(type(predictor.family), "encode", no_memory)
+    predictor.set_image(np.zeros((64, 96, 3), np.uint8))
+    with pytest.raises(MemoryError, match="out of memory at a long side of 96 px: one of 48 px needs a quarter") as raised:
+        predictor.predict(box=[0, 0, 9, 9])
+    assert isinstance(raised.value, basam.BasamError)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import basam
-from basam.data import tight_box
+from basam.masks import tight_box
 from basam.tuning import LossWeights, bce_loss
 from studies.pretrain import sources
 from studies.pretrain.asking import PromptedLoss, corrections, surroundings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -33,9 +34,7 @@ def root(
     version: Annotated[
         bool | None, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of every error; give it before the command.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of every error.")] = False,
 ) -> None:
     """Segment Anything at the image's own resolution.
 
@@ -55,5 +54,7 @@ app.command()(benchmark)
 
 
 def main() -> None:
-    """Entry point of the `basam` command."""
-    app()
+    """Entry point of the `basam` command; `--debug` may stand anywhere in its line."""
+    words = sys.argv[1:]
+    debugging = [word for word in words if word == "--debug"]
+    app([*debugging[:1], *(word for word in words if word != "--debug")])

@@ -49,7 +49,7 @@ def calibrate(
     long_sides = parse_list("--sizes", sizes, int, "512,1024")
     slope_values = parse_list("--slopes", slopes, float, "0,0.1") if slopes is not None else None
 
-    with one_line_errors(max(long_sides)):
+    with one_line_errors():
         from basam.cli.calibrate_work import CalibrationJob
 
         job = CalibrationJob(model, device, long_sides, seed, out)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from basam.errors import BasamError
+from basam.errors import BasamError, is_out_of_memory
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,37 +137,25 @@ class Debugging:
 DEBUGGING = Debugging()
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that memory ran out, on whatever device."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    # torch's words on Linux and macOS, and on Windows.
-    words = ("can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
-
-
-def memory_line(side: int | None, option: str) -> str:
-    """What to do where memory ran out at a long side of `side` px (None: unknown)."""
-    if side is None:
-        return f"out of memory: give a smaller {option}; half the long side needs a quarter of the memory"
-    return f"out of memory at a long side of {side} px: {option} {max(1, side // 2)} needs a quarter of the memory"
+def reason(error: BaseException) -> str | None:
+    """What to print of an error with a reason outside the program; None for a bug, and for all errors with `--debug`."""
+    if DEBUGGING.on:
+        return None
+    if isinstance(error, (BasamError, OSError)):
+        return str(error)
+    return "out of memory: a smaller size needs less, half the long side a quarter" if is_out_of_memory(error) else None
 
 
 @contextmanager
-def one_line_errors(side: int | None = None, option: str = "--sizes") -> Iterator[None]:
-    """What went wrong for a reason outside the program becomes one line and exit status 2; a bug shows its traceback.
-
-    Args:
-        side: the largest long side in pixels that is worked at, for the line about memory.
-        option: the option that sets it.
-    """
+def one_line_errors() -> Iterator[None]:
+    """What went wrong for a reason outside the program becomes one line and exit status 2; a bug shows its traceback."""
     try:
         yield
     except (BasamError, OSError, MemoryError, RuntimeError) as error:
-        memory = is_out_of_memory(error)
-        if DEBUGGING.on or not (memory or isinstance(error, (BasamError, OSError))):
+        line = reason(error)
+        if line is None:
             raise
-        failure(f"error: {memory_line(side, option) if memory else error}")
+        failure(f"error: {line}")
         raise typer.Exit(NOTHING_DONE) from error
 
 

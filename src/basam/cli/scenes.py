@@ -11,7 +11,7 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import Bars, one_line_errors
-from basam.errors import InputError, WorkerError
+from basam.errors import InputError, WorkerError, naming_memory
 
 
 def scenes(
@@ -31,7 +31,7 @@ def scenes(
     """Generated scenes with exact masks at any size, laid out as DIS5K, DUTS, ISIC 2017, COD10K or COCO."""
     if (out is None) == (sheet is None):
         raise typer.BadParameter("give --out DIR for a data set or --sheet FILE for a contact sheet")
-    with one_line_errors(size, "--size"):
+    with one_line_errors(), naming_memory(size):
         try:
             if sheet is not None:
                 _sheet(sheet, domain, count, size, seed)

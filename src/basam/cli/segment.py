@@ -111,7 +111,7 @@ def segment(
         raise typer.BadParameter("points go with one box or none", param_hint="--point")
     switches = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions}
     changes = check_mode_switches(plain, switches, mode)
-    with one_line_errors(side, "--long-side"):
+    with one_line_errors():
         import torch
 
         from basam.cli.segment_work import SegmentJob, check_folder, run, table

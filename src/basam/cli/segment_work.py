@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basam.cli.console import DEBUGGING, Bars, is_out_of_memory, memory_line, new_table, note
+from basam.cli.console import Bars, new_table, note, reason
 from basam.errors import BasamError, FileError
 from basam.families import Attachment
 from basam.files import overlay, read_image, write_image, write_mask
@@ -67,12 +67,10 @@ def run(job: SegmentJob, photos: list[Path]) -> tuple[list[dict[str, Any]], list
                 for warning in caught:
                     note(f"note: {photo}: {warning.message}")
             except (BasamError, OSError, MemoryError, RuntimeError) as error:
-                memory = is_out_of_memory(error)
-                if DEBUGGING.on or not (memory or isinstance(error, (BasamError, OSError))):
+                line = reason(error)
+                if line is None:
                     raise
-                failures.append(
-                    {"photo": str(photo), "error": memory_line(job.long_side, "--long-side") if memory else str(error)}
-                )
+                failures.append({"photo": str(photo), "error": line})
             bars.show("photos", done, len(photos))
     return rows, failures
 

@@ -6,7 +6,6 @@ from basam.data.coco import CocoSample as CocoSample
 from basam.data.coco import annotation_mask as annotation_mask
 from basam.data.coco import load_annotations as load_annotations
 from basam.data.coco import usable_annotations as usable_annotations
-from basam.data.factory import KINDS as KINDS
 from basam.data.factory import open_dataset as open_dataset
 from basam.data.factory import splits_of as splits_of
 from basam.data.issues import DatasetError as DatasetError
@@ -14,12 +13,12 @@ from basam.data.issues import Issue as Issue
 from basam.data.issues import Issues as Issues
 from basam.data.issues import SampleError as SampleError
 from basam.data.pairs import image_files as image_files
-from basam.data.prompting import PROMPT_KINDS as PROMPT_KINDS
+from basam.data.prompt_spec import PROMPT_KINDS as PROMPT_KINDS
+from basam.data.prompt_spec import PromptSpec as PromptSpec
 from basam.data.prompting import Prompt as Prompt
-from basam.data.prompting import PromptSpec as PromptSpec
 from basam.data.prompting import inscribed_centre as inscribed_centre
 from basam.data.prompting import make_prompt as make_prompt
-from basam.data.prompting import tight_box as tight_box
 from basam.data.rle import decode_segmentation as decode_segmentation
 from basam.data.rle import encode_mask as encode_mask
+from basam.data.source import KINDS as KINDS
 from basam.data.source import Source as Source

@@ -30,8 +30,7 @@ from basam.data.layouts import (
     folder_layout,
 )
 from basam.data.pairs import pair_files
-
-KINDS = ("dis5k", "duts", "isic", *ISIC_YEARS, "cod10k", "camouflage", "coco", "folder")
+from basam.data.source import KINDS
 
 
 def open_dataset(

@@ -24,69 +24,15 @@ whole image asks for the main object, costs one decoding and needs no ground tru
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from basam.data.prompt_spec import PromptSpec
 from basam.errors import InputError
 from basam.files import require
-
-PROMPT_KINDS = ("gt-box", "noisy-box", "gt-point", "random-point", "k-points", "none")
-_SPEC = re.compile(r"(?P<kind>[a-z-]+)(:(?P<value>[^+]+)(\+(?P<negatives>\d+))?)?")
-
-
-@dataclass(frozen=True)
-class PromptSpec:
-    """Which prompt to make. `str(spec)` is the short name that `parse` reads and reports print.
-
-    Attributes:
-        kind: one of `PROMPT_KINDS`.
-        positives, negatives: number of points of `k-points`.
-        noise: of `noisy-box`: standard deviation as a share of the box's side.
-
-    Raises:
-        ValueError: naming the field, its value and what is allowed.
-    """
-
-    kind: str
-    positives: int = 3
-    negatives: int = 0
-    noise: float = 0.1
-
-    def __post_init__(self) -> None:
-        if self.kind not in PROMPT_KINDS:
-            raise InputError(f"prompt {self.kind!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
-        if self.positives < 1 or self.negatives < 0:
-            raise InputError(f"k-points:{self.positives}+{self.negatives}: at least 1 positive and 0 negative points")
-        if not 0 <= self.noise < 1:
-            raise InputError(f"noisy-box:{self.noise}: the share of the box's side must be at least 0 and below 1")
-
-    @classmethod
-    def parse(cls, text: str) -> PromptSpec:
-        """`gt-box`, `noisy-box:0.2`, `k-points:3`, `k-points:3+2` and so on."""
-        match = _SPEC.fullmatch(text.strip())
-        if match is None:
-            raise InputError(f"prompt {text!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
-        kind, value, negatives = match["kind"], match["value"], match["negatives"]
-        try:
-            if value is None:
-                return cls(kind)
-            if kind == "k-points":
-                return cls(kind, positives=int(value), negatives=int(negatives or 0))
-            if kind == "noisy-box" and negatives is None:
-                return cls(kind, noise=float(value))
-        except ValueError as error:
-            raise InputError(f"prompt {text!r}: {error}") from error
-        raise InputError(f"prompt {text!r}: only k-points:P[+N] and noisy-box:SHARE take a value")
-
-    def __str__(self) -> str:
-        if self.kind == "k-points":
-            return f"k-points:{self.positives}" + (f"+{self.negatives}" if self.negatives else "")
-        if self.kind == "noisy-box" and self.noise != type(self).noise:
-            return f"noisy-box:{self.noise:g}"
-        return self.kind
+from basam.masks import tight_box
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,12 +75,6 @@ def make_prompt(spec: PromptSpec, mask: np.ndarray, *, seed: int, sample_id: str
     inside = _pick(mask, positives, generator)
     outside = _pick(background_near(mask), negatives, generator)
     return _points(np.concatenate([inside, outside]), positives=len(inside))
-
-
-def tight_box(mask: np.ndarray) -> np.ndarray:
-    """Box of the mask, (4,) float64 x0, y0, x1, y1 with x1 and y1 one past the last column and row."""
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)
 
 
 def inscribed_centre(mask: np.ndarray) -> np.ndarray:

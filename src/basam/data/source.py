@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from basam.data.base import Dataset
-from basam.data.factory import KINDS, open_dataset
 from basam.data.issues import DatasetError
+
+if TYPE_CHECKING:
+    from basam.data.base import Dataset
+
+KINDS = ("dis5k", "duts", "isic", "isic2016", "isic2017", "isic2018", "cod10k", "camouflage", "coco", "folder")
 
 
 @dataclass(frozen=True)
@@ -41,4 +45,6 @@ class Source:
 
     def open(self, split: str | None = None) -> Dataset:
         """The data set, at `split` or else at its own; for errors see `open_dataset`."""
+        from basam.data.factory import open_dataset  # needs numpy, which takes longer than parsing a command line may
+
         return open_dataset(self.kind, self.root, self.split if split is None else split, name=self.name)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from basam.data import Sample, SampleError, decode_segmentation, tight_box
+from basam.data import Sample, SampleError, decode_segmentation
 from basam.evaluation.metrics import COLUMNS
 from basam.evaluation.plots import new_figure, save_figure
 from basam.files import overlay, to_rgb
+from basam.masks import tight_box
 
 COUNT = 4
 THUMBNAIL = 320  # pixels

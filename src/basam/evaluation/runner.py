@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -19,7 +19,7 @@ from basam.evaluation.questions import Asker, Question
 from basam.evaluation.settings import EvaluateSettings, Variant
 from basam.files import to_rgb
 from basam.method import BiasMode
-from basam.predict import Predictor
+from basam.predict import Focus, Predictor
 
 # Logits at full size of the prompts that are answered at once.
 LOGIT_BYTES = 256 << 20
@@ -52,6 +52,7 @@ class Runner:
         self.write = write
         self.variants = settings.variants(predictor.attachment.geometry.image_size)
         self.own_mode = predictor.mode if settings.mode is None else settings.mode
+        self.focus = predictor.focus if settings.focus is None else settings.focus
         self.stages = Stages()
 
     def keys(self, sample_id: str) -> list[Key]:
@@ -88,30 +89,39 @@ class Runner:
                 self.run_variant(sample.id, variant, image, {prompt: questions[prompt] for prompt in missing})
 
     def run_variant(self, sample_id: str, variant: Variant, image: np.ndarray, questions: dict[str, list[Question]]) -> None:
-        self.predictor.mode = self.own_mode if variant.method == "basam" else BiasMode.off()
-        already = self.stages.seconds.get("encode", 0.0)
+        predictor = self.predictor
+        predictor.mode = self.own_mode if variant.corrected else BiasMode.off()
+        already = predictor.encode_seconds
         with self.stages.time("encode"):
-            self.predictor.set_image(image, long_side=variant.long_side, square=variant.square)
-        head = {
-            "sample": sample_id,
-            "size": variant.size,
-            "method": variant.method,
-            "tokens": self.predictor.attachment.tokens,
-            "encode_seconds": round(self.stages.seconds["encode"] - already, 4),
-        }
+            if variant.focused:
+                # The whole is seen at the size of a region, and only where a click needs a first look.
+                predictor.set_image(image, long_side=variant.long_side)
+            else:
+                predictor.set_image(image, long_side=variant.long_side, square=variant.square)
+                predictor.encode([predictor.image.whole])
+        focus = replace(self.focus, side=variant.long_side) if variant.focused else False
+        head: dict[str, Any] = {"sample": sample_id, "size": variant.size, "method": variant.method}
+        head |= {"tokens": predictor.attachment.tokens, "encode_seconds": round(predictor.encode_seconds - already, 4)}
         for prompt, asked in questions.items():
             line = PendingLine({**head, "prompt": prompt}, asked, self.put)
-            for index, logits, score in self.answers(asked, image.shape[:2]):
+            for index, logits, score in self.answers(asked, image.shape[:2], focus):
+                line.head["tokens"] = max(view.tokens(predictor.attachment.geometry) for view in predictor.views)
+                line.head["encode_seconds"] = round(predictor.encode_seconds - already, 4)
                 job = MetricJob(logits, asked[index].truth, self.settings.metrics, image if self.needs_image else None)
                 waited = self.pool.waited
                 self.pool.submit(job, line.taker(index, score))
                 self.stages.add("wait", self.pool.waited - waited)
+            if variant.focused:  # what the next kind of prompt needs is its own expense
+                predictor.image.encoded.clear()
+                already = predictor.encode_seconds
 
     @property
     def needs_image(self) -> bool:
         return NEEDS_IMAGE in self.settings.metrics
 
-    def answers(self, asked: Sequence[Question], shape: tuple[int, ...]) -> Iterator[tuple[int, np.ndarray, float]]:
+    def answers(
+        self, asked: Sequence[Question], shape: tuple[int, ...], focus: bool | Focus
+    ) -> Iterator[tuple[int, np.ndarray, float]]:
         """For each question its index, logits `(H, W)` float32 at the image's size and the predicted IoU."""
         step = max(1, LOGIT_BYTES // (4 * shape[0] * shape[1] * (3 if self.settings.multimask else 1)))
         alike = groupby(range(len(asked)), key=lambda index: shapes(asked[index]))
@@ -119,10 +129,10 @@ class Runner:
             for start in range(0, len(indices), step):
                 part = indices[start : start + step]
                 prompts = [asked[index].prompt.arguments() for index in part]
-                together = {name: stack([prompt[name] for prompt in prompts]) for name in prompts[0]}
+                together: dict[str, Any] = {name: stack([prompt[name] for prompt in prompts]) for name in prompts[0]}
                 with self.stages.time("decode"):
                     logits, scores, _ = self.predictor.predict(
-                        **together, multimask_output=self.settings.multimask, return_logits=True
+                        **together, multimask_output=self.settings.multimask, return_logits=True, focus=focus
                     )
                 best = scores.argmax(axis=1)
                 for place, index in enumerate(part):

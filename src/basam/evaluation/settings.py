@@ -9,19 +9,24 @@ from basam.data import PromptSpec
 from basam.errors import InputError
 from basam.evaluation.metrics import METRICS, metrics_for
 from basam.method import BiasMode
+from basam.predict import Focus
 
 METHODS = {
     "resize": "plain SAM on the photo squeezed to the trained long side and padded to a square, as SAM was trained",
     "plain": "plain SAM at this size",
     "basam": "SAM at this size with the correction",
+    "focus": "the region that each prompt is about, at this size, with the correction",
+    "focus-plain": "the region that each prompt is about, at this size, plain SAM",
 }
+# What is run where nobody says: the baselines and the correction.
+USUAL_METHODS = ("resize", "plain", "basam")
 DTYPES = ("float32", "bfloat16", "float16")
 NATIVE = "native"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way of encoding an image. `size` is a long side in pixels, or `native`, the image's own."""
+    """One way of encoding an image. `size` is a long side in pixels, of the image or of a region; or `native`, its own."""
 
     size: int | str
     method: str
@@ -35,6 +40,14 @@ class Variant:
     def square(self) -> bool:
         return self.method == "resize"
 
+    @property
+    def focused(self) -> bool:
+        return self.method.startswith("focus")
+
+    @property
+    def corrected(self) -> bool:
+        return self.method in ("basam", "focus")
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings:
@@ -44,9 +57,11 @@ class EvaluateSettings:
         kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`; name: what
             reports call it.
         model: what `basam.load` takes; adapter: likewise.
-        sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them.
+        sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them;
+            of the focus methods they are sides of the region, and without a number the trained long side is.
         methods: keys of `METHODS`.
-        mode: the correction of method `basam`. None: that of the adapter, else the model's own.
+        mode: the correction of methods `basam` and `focus`. None: that of the adapter, else the model's own.
+        focus: how regions are chosen, but for their side. None: as the model's own mode file says, else `Focus()`.
         prompts: made from the ground truth; detections: a detector's results JSON, as one more prompt.
         metrics: keys of `METRICS`; empty: those of the data set's kind.
         seed: of the prompts.
@@ -68,8 +83,9 @@ class EvaluateSettings:
     model: str = "nano"
     adapter: str | None = None
     sizes: tuple[int | str, ...] = (NATIVE,)
-    methods: tuple[str, ...] = tuple(METHODS)
+    methods: tuple[str, ...] = USUAL_METHODS
     mode: BiasMode | None = None
+    focus: Focus | None = None
     prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"),)
     detections: str | None = None
     metrics: tuple[str, ...] = ()
@@ -105,8 +121,10 @@ class EvaluateSettings:
 
     def variants(self, trained_side: int) -> list[Variant]:
         """Every encoding of an image, in the order of tables; `trained_side` in pixels is the size of method `resize`."""
-        once = [Variant(trained_side, "resize")] if "resize" in self.methods else []
-        return once + [Variant(size, method) for size in self.sizes for method in self.methods if method != "resize"]
+        sides = [size for size in self.sizes if size != NATIVE] or [trained_side]
+        found = [Variant(trained_side, "resize")] if "resize" in self.methods else []
+        found += [Variant(size, method) for size in self.sizes for method in self.methods if method in ("plain", "basam")]
+        return found + [Variant(side, method) for side in sides for method in self.methods if method.startswith("focus")]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -11,25 +11,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from basam.errors import InputError, OrderError
-from basam.families import Attachment, Family, PromptTensors, family_of
+from basam.errors import InputError
+from basam.families import PromptTensors
 from basam.files import ImageLike, read_image
 from basam.method import BiasMode
-from basam.model import attach, attachment_of, check_mode, load, own_attachment
-from basam.predict.batching import Points, batches, check_tensors
-from basam.predict.prompts import MAX_SIDE, check_prompts
+from basam.model import load
+from basam.predict.batching import Points, check_tensors
+from basam.predict.engine import Engine
+from basam.predict.focus import Focus
+from basam.predict.focusing import Focusing, stacked_low_res
+from basam.predict.prompts import check_prompts
+from basam.predict.regions import Region
 from basam.predict.resize import Frame, Transform
-
-# Work of one chunk of prompts: decoder activations and upsampled logits.
-CHUNK_BYTES = 512 << 20
-# Activations of SAM's decoder, float32 numbers per prompt and token of the grid: 2,100 to 2,400 were measured.
-DECODER_NUMBERS_PER_TOKEN = 2500
+from basam.predict.sizes import MAX_SIDE
+from basam.predict.views import KeptImage, View
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
 
 
-class Predictor:
-    """Encodes an image once, then answers any number of prompts.
+class Predictor(Engine):
+    """Answers any number of prompts on an image, of which each part is encoded once, when a prompt needs it.
 
     Several predictors may share a model, each with its own mode and image, also from several threads (one predictor a
     thread).
@@ -41,25 +42,21 @@ class Predictor:
         max_side: longest side in pixels that an image keeps when no `long_side` is given; larger ones are reduced,
             with a warning. Time of global attention grows with the fourth power of the side.
 
+    Attributes:
+        focus: how regions are chosen where `predict` is called with `focus=True`.
+        views: what each prompt of the last call of `predict` was answered on; see `basam.predict.View`.
+
     Raises:
         UnsupportedModelError: `model` is of no known family, or an image encoder alone.
     """
 
-    mask_threshold: float = 0.0
-
     def __init__(self, model: nn.Module, mode: BiasMode | None = None, *, max_side: int = MAX_SIDE) -> None:
-        self.family: Family = family_of(model)
-        self.family.check_whole(model)
+        super().__init__(model, mode)
         if max_side < 1:
             raise InputError(f"max_side={max_side}: at least one pixel is needed")
-        if attachment_of(model) is None:
-            attach(model, mode)
-        self.model = model
         self.max_side = max_side
-        self.frame: Frame | None = None
-        self.features: Any = None
-        own = own_attachment(model)
-        self.mode = own.mode if mode is None else mode
+        self.focus = Focus()
+        self.views: list[View] = []
 
     @classmethod
     def from_pretrained(
@@ -76,42 +73,18 @@ class Predictor:
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
 
     @property
-    def mode(self) -> BiasMode:
-        """This predictor's correction, whatever the model and other predictors of it have. It may be set."""
-        return self.attachment.mode
-
-    @mode.setter
-    def mode(self, mode: BiasMode) -> None:
-        own = own_attachment(self.model)
-        check_mode(mode, own.learned, own.geometry)
-        self._attachment = own.for_predictor(mode)
-
-    @property
-    def attachment(self) -> Attachment:
-        """What is in force during this predictor's calls: mode, and the grid of the image at hand.
-
-        Raises:
-            RuntimeError: the model was detached.
-        """
-        own = own_attachment(self.model)
-        if self._attachment.model_own is not own:  # detached and attached again since
-            self.mode = self._attachment.mode
-        return self._attachment
-
-    @property
-    def device(self) -> torch.device:
-        return next(self.model.parameters()).device
-
-    @property
     def is_image_set(self) -> bool:
-        return self.frame is not None
+        return self.picture is not None
 
     @property
     def image_frame(self) -> Frame:
         """Sizes of the image at hand: its own, resized, padded."""
-        if self.frame is None:
-            raise OrderError("no image is set: call set_image first")
-        return self.frame
+        return self.image.whole.frame
+
+    @property
+    def features(self) -> Any:
+        """What the family's encoder makes of the whole image; encoded now if it was not yet."""
+        return self.features_of(self.image.whole)
 
     @property
     def original_size(self) -> tuple[int, int]:
@@ -130,15 +103,14 @@ class Predictor:
 
     def reset_image(self) -> None:
         """Forget the image."""
-        self.frame, self.features = None, None
+        self.picture, self.views = None, []
 
     reset_predictor = reset_image
 
-    @torch.no_grad()
     def set_image(
         self, image: ImageLike, image_format: str = "RGB", *, long_side: int | None = None, square: bool = False
     ) -> None:
-        """Read and encode an image; prompts follow with `predict`.
+        """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
 
         Args:
             image: a path, a PIL image, or an array or tensor: `(H, W, 3)` uint8, or as `basam.files.read_image` takes them.
@@ -170,11 +142,11 @@ class Predictor:
                 f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
             )
         frame = Frame.fit(height, width, long_side, geometry.multiple, square)
-        self.encode(frame.image_in(pixels, self.family.mean, self.family.std), frame)
+        # A copy: the caller's array may change before a prompt needs it.
+        self.take(KeptImage(View(frame), np.array(pixels)))
 
-    @torch.no_grad()
     def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, int]) -> None:
-        """Encode an image that was resized already, as Meta's predictor takes it; any size will do here.
+        """Take an image that was resized already, as Meta's predictor does; any size will do here.
 
         Args:
             transformed_image: `(1, 3, height, width)` RGB from 0 to 255, resized but neither normalised nor padded.
@@ -189,14 +161,7 @@ class Predictor:
         multiple = self.attachment.geometry.multiple
         padded = Frame.fit(shape[2], shape[3], max(shape[2:]), multiple, False).padded
         frame = Frame((int(original_image_size[0]), int(original_image_size[1])), (shape[2], shape[3]), padded)
-        self.encode(frame.normalised(transformed_image.float(), self.family.mean, self.family.std), frame)
-
-    def encode(self, pixels: Tensor, frame: Frame) -> None:
-        """Encode normalised, padded `pixels`; the image at hand is forgotten only once this one is encoded."""
-        encoder = next(self.family.encoder(self.model).parameters())
-        with self.attachment.in_force():
-            features = self.family.encode(self.model, pixels.to(encoder.device, encoder.dtype))
-        self.features, self.frame = features, frame
+        self.take(KeptImage(View(frame), transformed_image.clone()))
 
     def get_image_embedding(self) -> Tensor:
         """The embedding of the image at hand, `(1, C, H, W)` for a grid of H x W patches.
@@ -204,7 +169,6 @@ class Predictor:
         Raises:
             RuntimeError: no image is set.
         """
-        _ = self.image_frame
         return self.family.embedding(self.features)
 
     def predict(
@@ -215,6 +179,8 @@ class Predictor:
         mask_input: Any = None,
         multimask_output: bool = True,
         return_logits: bool = False,
+        *,
+        focus: bool | Focus | Region = False,
     ) -> Masks:
         """Masks of one prompt or of K prompts on the image at hand.
 
@@ -222,30 +188,40 @@ class Predictor:
             point_coords: `(P, 2)` x, y in pixels of the image, or `(K, P, 2)`; a list of K with different P will do.
             point_labels: `(P,)` or `(K, P)`: 1 inside the object, 0 outside, -1 Meta's padding, -10 a point that is not there.
             box: `(4,)` x0, y0, x1, y1 in pixels of the image, or `(K, 4)`; cut to the image, with a warning.
-            mask_input: `(1, h, w)` or `(K, 1, h, w)` logits that an earlier call returned as `low_res`.
+            mask_input: `(1, h, w)` or `(K, 1, h, w)` logits that an earlier call returned as `low_res`, with the same focus.
             multimask_output: three masks per prompt, for ambiguous ones; otherwise one.
             return_logits: logits instead of booleans.
+            focus: encode the region that each prompt is about instead of the whole image. True: as this predictor's
+                `focus` says; a `Focus`: as it says; a `Region`: that one for all prompts. What was encoded stands in `views`.
 
         Returns:
-            masks `(M, H, W)` bool at the image's own size, predicted IoU `(M,)`, low-resolution logits `(M, h, w)`;
-            each with K in front where the prompts came as a batch.
+            masks `(M, H, W)` bool at the image's own size, predicted IoU `(M,)`, low-resolution logits `(M, h, w)` of the
+            image or, with focus, of the region; each with K in front where the prompts came as a batch.
 
         Raises:
             RuntimeError: no image is set.
             ValueError: a prompt of the wrong shape, with NaN, outside the image or empty, or an unknown label.
         """
         frame = self.image_frame
-        mask_size = self.attachment.geometry.mask_size(*frame.padded)
+        mask_size = None if focus else self.attachment.geometry.mask_size(*frame.padded)
         prompts = check_prompts(*frame.original, mask_size, point_coords, point_labels, box, mask_input)
-        points = None if prompts.points is None else self.tensor(frame.points_in(prompts.points))
-        boxes = None if prompts.boxes is None else self.tensor(frame.boxes_in(prompts.boxes))
-        labels = None if prompts.labels is None else torch.from_numpy(prompts.labels).to(self.device)
-        mask_inputs = None if prompts.masks is None else self.tensor(prompts.masks)
-        outputs = self.predict_torch(points, labels, boxes, mask_inputs, multimask_output, return_logits)
-        masks, scores, low_res = (output.cpu().numpy() for output in outputs)
+        if focus:
+            settings = focus if isinstance(focus, Focus) else self.focus
+            focusing = Focusing(self, settings, multimask_output, return_logits)
+            answers = focusing.answer(prompts, focus if isinstance(focus, Region) else None)
+            self.views = [answer.view for answer in answers]
+            masks, low_res = focusing.whole_masks(answers), stacked_low_res(answers)
+            scores = np.stack([answer.scores for answer in answers])
+        else:
+            points = None if prompts.points is None else self.tensor(frame.points_in(prompts.points))
+            boxes = None if prompts.boxes is None else self.tensor(frame.boxes_in(prompts.boxes))
+            labels = None if prompts.labels is None else torch.from_numpy(prompts.labels).to(self.device)
+            mask_inputs = None if prompts.masks is None else self.tensor(prompts.masks)
+            outputs = self.predict_torch(points, labels, boxes, mask_inputs, multimask_output, return_logits)
+            masks, scores, low_res = (output.cpu().numpy() for output in outputs)
+            self.views = [self.image.whole] * prompts.count
         return (masks[0], scores[0], low_res[0]) if prompts.single else (masks, scores, low_res)
 
-    @torch.no_grad()
     def predict_torch(
         self,
         point_coords: Points = None,
@@ -269,32 +245,8 @@ class Predictor:
             RuntimeError: no image is set.
             ValueError: no prompt is given, or a label that there is not.
         """
-        frame = self.image_frame
+        view = self.image.whole
         if point_coords is None and boxes is None and mask_input is None:
             raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
         prompts = PromptTensors(*check_tensors(point_coords, point_labels), boxes, mask_input)
-        count = len(prompts)
-        step = self.prompts_at_once(3 if multimask_output else 1)
-        # Filled piece by piece: gathering pieces in a list would hold everything twice.
-        masks = scores = low_res = torch.empty(0)
-        for part, some in batches(prompts, step):
-            with self.attachment.in_force():
-                low, score = self.family.decode(self.model, self.features, some, multimask=multimask_output)
-            full = frame.masks_out(low.float())
-            values = full if return_logits else full > self.mask_threshold
-            if not masks.numel():
-                masks = torch.empty((count, *values.shape[1:]), dtype=values.dtype)
-                scores = score.new_empty((count, *score.shape[1:]), dtype=torch.float32)
-                low_res = low.new_empty((count, *low.shape[1:]), dtype=torch.float32)
-            masks[part], scores[part], low_res[part] = values.cpu(), score.float(), low.float()
-        return masks, scores, low_res
-
-    def prompts_at_once(self, masks_each: int) -> int:
-        """How many prompts fit `CHUNK_BYTES` with their decoder activations and upsampled logits."""
-        (height, width), (up, across) = self.image_frame.original, self.image_frame.padded
-        tokens = up * across // self.attachment.geometry.patch**2
-        numbers = DECODER_NUMBERS_PER_TOKEN * tokens + 2 * masks_each * max(height * width, up * across)
-        return max(1, CHUNK_BYTES // (4 * numbers))
-
-    def tensor(self, array: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(array).to(self.device, torch.float32)
+        return self.decode(view, prompts, multimask=multimask_output, return_logits=return_logits)

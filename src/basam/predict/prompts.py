@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from basam.errors import InputError
 
-# Longest side in pixels that a photo keeps where no other size is given. Time of global attention grows with its fourth power.
-MAX_SIDE = 4096
 NAMED = 3  # boxes that a note names
 
 # Labels of points.
@@ -38,13 +36,13 @@ class CheckedPrompts:
 
 
 def check_prompts(
-    height: int, width: int, mask_size: tuple[int, int], points: Any, labels: Any, boxes: Any, masks: Any
+    height: int, width: int, mask_size: tuple[int, int] | None, points: Any, labels: Any, boxes: Any, masks: Any
 ) -> CheckedPrompts:
     """Prompts in one form.
 
     Args:
         height, width: of the image.
-        mask_size: (h, w) that a mask prompt must have.
+        mask_size: (h, w) that a mask prompt must have; None: any.
         points: `(P, 2)` or `(K, P, 2)`, or a list of K of `(P, 2)` with different P; labels: `(P,)` or `(K, P)` or a list
             likewise; boxes: `(4,)` or `(K, 4)`; masks: `(h, w)`, `(1, h, w)` or `(K, 1, h, w)`. Any may be None, not all.
 
@@ -189,13 +187,15 @@ def in_words(box: NDArray[np.float64]) -> str:
     return f"({', '.join(f'{value:g}' for value in box)})"
 
 
-def check_masks(masks: Any, size: tuple[int, int]) -> Any:
+def check_masks(masks: Any, size: tuple[int, int] | None) -> Any:
     if masks is None:
         return None
     array = numbers("mask_input", masks)
-    if array.ndim not in (2, 3, 4) or array.shape[-2:] != size or (array.ndim > 2 and array.shape[-3] != 1) or array.size == 0:
+    height, width = size or array.shape[-2:] if array.ndim >= 2 else (0, 0)
+    wrong = array.ndim not in (2, 3, 4) or array.shape[-2:] != (height, width) or array.size == 0
+    if wrong or (array.ndim > 2 and array.shape[-3] != 1):
         raise InputError(
-            f"mask_input of shape {array.shape}: logits of (1, {size[0]}, {size[1]}) or (K, 1, {size[0]}, {size[1]}) are "
+            f"mask_input of shape {array.shape}: logits of (1, {height}, {width}) or (K, 1, {height}, {width}) are "
             "needed, as predict returned them for this image"
         )
-    return array.reshape(-1, 1, *size).astype(np.float32)
+    return array.reshape(-1, 1, height, width).astype(np.float32)

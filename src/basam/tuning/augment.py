@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from basam.data import tight_box
 from basam.errors import InputError
+from basam.masks import tight_box
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from basam.data import Issues, Source
-from basam.errors import InputError
+from basam.errors import InputError, naming_memory
 from basam.families import family_of
 from basam.families.shared import quiet
 from basam.model import find_device, load, model_fingerprint, read_adapter, write_adapter
@@ -169,7 +169,8 @@ class Tuning:
         if not self.scores.has(self.trainer.done):
             self.validate(self.trainer, self.trainer.done)
         self.since = time.perf_counter()
-        self.trainer.run()
+        with naming_memory(self.sizes.high):
+            self.trainer.run()
         # Those of opening, of the steps (also of other processes and of worker processes), and of validation.
         found = dict.fromkeys([*self.batches.issues, *self.trainer.issues, *self.validator.issues])
         issues = Issues(found)

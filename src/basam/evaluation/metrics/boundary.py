@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from basam.data import encode_mask, tight_box
+from basam.data import encode_mask
 from basam.evaluation.metrics.case import Case
 from basam.files import require
+from basam.masks import tight_box
 
 BAND = 0.02  # share of the diagonal
 

@@ -1,0 +1,12 @@
+"""What a mask says of itself; numpy only, since readers of data sets and the predictor both need it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def tight_box(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Box of a mask `(H, W)` with at least one pixel, `(4,)` x0, y0, x1, y1 with x1 and y1 one past the last of each."""
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)

@@ -1,0 +1,181 @@
+"""A model with a mode of its own that encodes views of an image and decodes prompts on them.
+
+`Predictor` is this with Meta's interface; everything that asks a model about an image goes through here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from basam.errors import OrderError, naming_memory
+from basam.families import Attachment, Family, PromptTensors, family_of
+from basam.method import BiasMode
+from basam.model import attach, attachment_of, check_mode, own_attachment
+from basam.predict.batching import batches
+from basam.predict.views import KeptImage, View
+
+# Work of one chunk of prompts: decoder activations and upsampled logits.
+CHUNK_BYTES = 512 << 20
+# Activations of SAM's decoder, float32 numbers per prompt and token of the grid: 2,100 to 2,400 were measured.
+DECODER_NUMBERS_PER_TOKEN = 2500
+# Views of one size that are encoded together hold at most this many tokens, four times those of SAM's trained size.
+TOKENS_AT_ONCE = 16384
+
+
+class Engine:
+    """Encodes each view of the image at hand once, and answers prompts on it.
+
+    Args:
+        model: a SAM of a known family; attached here if it is not yet.
+        mode: the correction; None: the one that the model is attached with now, else the model's own, else `BiasMode()`.
+
+    Attributes:
+        encode_seconds: spent in the image encoder since the beginning.
+
+    Raises:
+        UnsupportedModelError: `model` is of no known family, or an image encoder alone.
+    """
+
+    mask_threshold: float = 0.0
+
+    def __init__(self, model: nn.Module, mode: BiasMode | None = None) -> None:
+        self.family: Family = family_of(model)
+        self.family.check_whole(model)
+        if attachment_of(model) is None:
+            attach(model, mode)
+        self.model = model
+        self.picture: KeptImage | None = None
+        self.encode_seconds = 0.0
+        self.mode = own_attachment(model).mode if mode is None else mode
+
+    @property
+    def mode(self) -> BiasMode:
+        """This predictor's correction, whatever the model and other predictors of it have.
+
+        It may be set; an image at hand is then encoded again when the next prompt needs it.
+        """
+        return self.attachment.mode
+
+    @mode.setter
+    def mode(self, mode: BiasMode) -> None:
+        own = own_attachment(self.model)
+        check_mode(mode, own.learned, own.geometry)
+        self._attachment = own.for_predictor(mode)
+        if self.picture is not None:
+            self.picture.encoded.clear()
+            self._attachment.grid = self.picture.whole.grid(own.geometry)
+
+    @property
+    def attachment(self) -> Attachment:
+        """What is in force during this predictor's calls: mode, and the grid of the image at hand.
+
+        Raises:
+            RuntimeError: the model was detached.
+        """
+        own = own_attachment(self.model)
+        if self._attachment.model_own is not own:  # detached and attached again since
+            self.mode = self._attachment.mode
+        return self._attachment
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def image(self) -> KeptImage:
+        """The image at hand.
+
+        Raises:
+            RuntimeError: no image is set.
+        """
+        if self.picture is None:
+            raise OrderError("no image is set: call set_image first")
+        return self.picture
+
+    def take(self, picture: KeptImage) -> None:
+        self.picture = picture
+        self.attachment.grid = picture.whole.grid(self.attachment.geometry)
+
+    @contextmanager
+    def looking_at(self, view: View) -> Iterator[None]:
+        """The attachment in force, with the grid of `view`; afterwards it has that of the whole image again."""
+        attachment = self.attachment
+        attachment.grid = view.grid(attachment.geometry)
+        try:
+            with attachment.in_force():
+                yield
+        finally:
+            attachment.grid = self.image.whole.grid(attachment.geometry)
+
+    @torch.no_grad()
+    def encode(self, views: Sequence[View]) -> None:
+        """Encode those of `views` that are not encoded yet; views of one size go through the encoder together."""
+        start = time.perf_counter()
+        missing = self.image.missing(views)
+        while missing:
+            first = missing[0]
+            count = max(1, TOKENS_AT_ONCE // first.tokens(self.attachment.geometry))
+            alike = [view for view in missing if view.frame.padded == first.frame.padded][:count]
+            self.encode_together(alike)
+            missing = [view for view in missing if view not in alike]
+        self.encode_seconds += time.perf_counter() - start
+
+    def encode_together(self, views: Sequence[View]) -> None:
+        encoder = next(self.family.encoder(self.model).parameters())
+        pixels = torch.cat([self.image.seen(view, self.family.mean, self.family.std) for view in views])
+        with self.looking_at(views[0]), naming_memory(max(views[0].frame.resized)):
+            features = self.family.encode(self.model, pixels.to(encoder.device, encoder.dtype))
+        for index, view in enumerate(views):
+            part = slice(index, index + 1)
+            of_view = features if len(views) == 1 else tree_map_only(Tensor, lambda each: each[part], features)  # noqa: B023
+            self.image.keep(view, of_view)
+
+    def features_of(self, view: View) -> Any:
+        """What the family's encoder makes of a view; encoded now if it was not yet."""
+        self.encode([view])
+        return self.image.encoded[view]
+
+    @torch.no_grad()
+    def decode(
+        self, view: View, prompts: PromptTensors, *, multimask: bool, return_logits: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Masks of K prompts on one view, in pixels of its resized frame.
+
+        Returns:
+            masks `(K, M, height, width)` at the view's own size in the image, on the CPU since K of them may be large;
+            predicted IoU `(K, M)` and low-resolution logits `(K, M, h, w)`, on the device.
+        """
+        features = self.features_of(view)
+        count = len(prompts)
+        step = self.prompts_at_once(view, 3 if multimask else 1)
+        # Filled piece by piece: gathering pieces in a list would hold everything twice.
+        masks = scores = low_res = torch.empty(0)
+        for part, some in batches(prompts, step):
+            with self.looking_at(view):
+                low, score = self.family.decode(self.model, features, some, multimask=multimask)
+            full = view.frame.masks_out(low.float())
+            values = full if return_logits else full > self.mask_threshold
+            if not masks.numel():
+                masks = torch.empty((count, *values.shape[1:]), dtype=values.dtype)
+                scores = score.new_empty((count, *score.shape[1:]), dtype=torch.float32)
+                low_res = low.new_empty((count, *low.shape[1:]), dtype=torch.float32)
+            masks[part], scores[part], low_res[part] = values.cpu(), score.float(), low.float()
+        return masks, scores, low_res
+
+    def prompts_at_once(self, view: View, masks_each: int) -> int:
+        """How many prompts fit `CHUNK_BYTES` with their decoder activations and upsampled logits."""
+        (height, width), (up, across) = view.frame.original, view.frame.padded
+        numbers = DECODER_NUMBERS_PER_TOKEN * view.tokens(self.attachment.geometry)
+        numbers += 2 * masks_each * max(height * width, up * across)
+        return max(1, CHUNK_BYTES // (4 * numbers))
+
+    def tensor(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self.device, torch.float32)

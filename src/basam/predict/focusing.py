@@ -1,0 +1,269 @@
+"""Prompts to masks by way of the regions that they are about.
+
+Each prompt gets a region: around its box, around the object that a click or an earlier mask means. Prompts near each other
+share one. The region is encoded, the prompt is answered there, and its mask is put back into the whole image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from basam.errors import InputError
+from basam.families import PromptTensors
+from basam.masks import tight_box
+from basam.predict.engine import Engine
+from basam.predict.focus import Focus
+from basam.predict.prompts import IGNORED, CheckedPrompts
+from basam.predict.regions import (
+    MOST_ENLARGED,
+    Region,
+    region_around,
+    region_at,
+    regions_around_click,
+    share_regions,
+    sides_cut,
+)
+from basam.predict.views import View
+
+# The logit of pixels outside the region: SAM's logits of clear background are about that low.
+OUTSIDE = -20.0
+# What a mask loses for each side of its region that cuts it off, in predicted IoU, when the best of several is chosen.
+CUT_PENALTY = 0.2
+# A coarse mask above this share of the image says nothing of the object's size.
+WILD = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Of one prompt: its view, masks `(M, h, w)` at the view's size, predicted IoU `(M,)`, low-resolution logits."""
+
+    view: View
+    masks: NDArray[Any]
+    scores: NDArray[np.float32]
+    low_res: NDArray[np.float32]
+
+
+class Focusing:
+    """Answers prompts on the image at hand by their regions.
+
+    Args:
+        engine: with an image.
+        focus: how regions are chosen.
+        multimask, return_logits: as for `Predictor.predict`.
+    """
+
+    def __init__(self, engine: Engine, focus: Focus, multimask: bool, return_logits: bool) -> None:
+        if isinstance(engine.image.pixels, torch.Tensor):
+            raise InputError("focus needs the photo itself: give it to set_image, not to set_torch_image")
+        self.engine, self.focus = engine, focus
+        self.multimask, self.return_logits = multimask, return_logits
+        self.height, self.width = engine.image.whole.frame.original
+        self.geometry = engine.attachment.geometry
+        self.side = focus.side or self.geometry.image_size
+        self.least = self.side / MOST_ENLARGED
+        self.coarse = View.of_region(
+            Region(0, 0, max(self.height, self.width)), self.height, self.width, self.side, self.geometry.multiple
+        )
+
+    def view(self, region: Region) -> View:
+        return View.of_region(region, self.height, self.width, self.side, self.geometry.multiple)
+
+    def answer(self, prompts: CheckedPrompts, region: Region | None = None) -> list[Answer]:
+        """An answer for each prompt; `region`: where all of them are answered, instead of a region for each."""
+        order = range(prompts.count)
+        if region is not None:
+            found = self.ask(prompts, dict.fromkeys(order, self.view(region)))
+            return [found[index] for index in order]
+        boxes = dict(self.boxes(prompts))
+        shared = share_regions(boxes.values(), self.focus.context, self.least, self.height, self.width)
+        regions = dict(zip(boxes, shared, strict=True))
+        clicks = [index for index in order if index not in boxes]
+        if self.focus.click == "scales":
+            found = {index: self.best_of_scales(prompts, index) for index in clicks}
+        else:
+            found = {}
+            regions |= self.regions_of_clicks(prompts, clicks)
+        found |= self.ask(prompts, {index: self.view(each) for index, each in regions.items()})
+        return [found[index] for index in order]
+
+    def boxes(self, prompts: CheckedPrompts) -> Iterable[tuple[int, NDArray[np.float64]]]:
+        """Index and box of the prompts that say by themselves where their object is; positive points lie inside."""
+        for index in range(prompts.count):
+            box = None if prompts.boxes is None else prompts.boxes[index]
+            if box is None and prompts.masks is not None:
+                box = self.box_of_low_res(prompts.masks[index, 0])
+            if box is not None:
+                yield index, self.with_points(box, prompts, index)
+
+    def with_points(self, box: NDArray[np.float64], prompts: CheckedPrompts, index: int) -> NDArray[np.float64]:
+        points = self.positive(prompts, index)
+        if not len(points):
+            return box
+        return np.concatenate([np.minimum(box[:2], points.min(0)), np.maximum(box[2:], points.max(0))])
+
+    @staticmethod
+    def positive(prompts: CheckedPrompts, index: int) -> NDArray[np.float64]:
+        if prompts.points is None or prompts.labels is None:
+            return np.zeros((0, 2))
+        return prompts.points[index][prompts.labels[index] == 1]
+
+    @staticmethod
+    def counting(prompts: CheckedPrompts, index: int) -> NDArray[np.float64]:
+        """The points of a prompt that lie somewhere: padding does not."""
+        if prompts.points is None or prompts.labels is None:
+            return np.zeros((0, 2))
+        return prompts.points[index][prompts.labels[index] >= 0]
+
+    def box_of_low_res(self, logits: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """The box in pixels of the image of low-resolution logits of the whole image; None where it is empty or wild."""
+        frame = self.whole_of(logits).frame
+        scale = frame.padded[0] / logits.shape[0]  # model pixels along a side of a pixel of the mask
+        mask = logits[: math.ceil(frame.resized[0] / scale), : math.ceil(frame.resized[1] / scale)] > 0
+        if not mask.any() or mask.mean() > WILD:
+            return None
+        limit = np.array([self.width, self.height, self.width, self.height], dtype=np.float64)
+        return np.minimum(tight_box(mask) * scale * (self.width / frame.resized[1]), limit)
+
+    def whole_of(self, logits: NDArray[np.float32]) -> View:
+        """The view of the whole image that low-resolution logits `(h, w)` belong to, by their size.
+
+        Raises:
+            ValueError: neither that of a first pass nor that of the image as it is set.
+        """
+        for view in (self.coarse, self.engine.image.whole):
+            if logits.shape == self.mask_size(view):
+                return view
+        sizes = " or ".join(f"(1, {height}, {width})" for height, width in {self.mask_size(self.coarse), (self.side // 4,) * 2})
+        raise InputError(f"mask_input of shape (1, {logits.shape[0]}, {logits.shape[1]}): {sizes} is needed")
+
+    def mask_size(self, view: View) -> tuple[int, int]:
+        return self.geometry.mask_size(*view.frame.padded)
+
+    def regions_of_clicks(self, prompts: CheckedPrompts, indices: Sequence[int]) -> dict[int, Region]:
+        """The region of each click: around its coarse mask of the whole image, or around the click itself."""
+        if not indices:
+            return {}
+        if self.coarse.region is None and max(self.height, self.width) <= self.side:
+            return {index: Region(0, 0, max(self.height, self.width)) for index in indices}
+        coarse = self.ask(prompts, dict.fromkeys(indices, self.coarse), multimask=False)
+        found = {}
+        for index in indices:
+            box = self.box_of_low_res(coarse[index].low_res[0])
+            points = self.positive(prompts, index)
+            if box is None or not len(points):
+                found[index] = self.around_points(points if len(points) else self.counting(prompts, index))
+            else:
+                box = self.with_points(box, prompts, index)
+                found[index] = region_around(box, self.focus.context, self.least, self.height, self.width)
+        return found
+
+    def around_points(self, points: NDArray[np.float64]) -> Region:
+        """A window of the trained size around points, at the image's own pixels; larger where they lie further apart."""
+        low, high = points.min(0), points.max(0)
+        side = max(self.side, self.focus.context * float((high - low).max()))
+        x, y = (low + high) / 2
+        return region_at(float(x), float(y), side, self.height, self.width)
+
+    def best_of_scales(self, prompts: CheckedPrompts, index: int) -> Answer:
+        """The answer with the best predicted IoU of squares of several sizes around a click; cut masks count less."""
+        points = self.positive(prompts, index)
+        points = points if len(points) else self.counting(prompts, index)
+        low, high = points.min(0), points.max(0)
+        least = max(self.least, 1.25 * float((high - low).max()))
+        x, y = (low + high) / 2
+        views = [self.view(each) for each in regions_around_click(float(x), float(y), least, self.height, self.width)]
+        self.engine.encode(views)
+        answers = [self.ask(prompts, {index: view})[index] for view in views]
+        return max(answers, key=self.worth)
+
+    def worth(self, answer: Answer) -> float:
+        region = answer.view.region
+        best = int(answer.scores.argmax())
+        mask = answer.masks[best] > 0 if self.return_logits else answer.masks[best]
+        cut = 0 if region is None else sides_cut(mask, region, self.height, self.width)
+        return float(answer.scores[best]) - CUT_PENALTY * cut
+
+    def ask(self, prompts: CheckedPrompts, views: dict[int, View], multimask: bool | None = None) -> dict[int, Answer]:
+        """Answers of prompts on the views that they were given, by index; those alike are decoded together."""
+        self.engine.encode(list(views.values()))
+        alike: dict[tuple[View, int], list[int]] = defaultdict(list)
+        for index, view in views.items():
+            alike[view, len(self.seen_points(prompts, index, view))].append(index)
+        found = {}
+        for (view, _), indices in alike.items():
+            masks, scores, low_res = self.engine.decode(
+                view,
+                self.tensors(prompts, indices, view),
+                multimask=self.multimask if multimask is None else multimask,
+                return_logits=self.return_logits,
+            )
+            for place, index in enumerate(indices):
+                parts = (each[place].cpu().numpy() for each in (masks, scores, low_res))
+                found[index] = Answer(view, *parts)
+        return found
+
+    def seen_points(self, prompts: CheckedPrompts, index: int, view: View) -> NDArray[np.int64]:
+        """Which points of a prompt lie in a view; the others say nothing about it."""
+        if prompts.points is None or prompts.labels is None:
+            return np.zeros(0, dtype=np.int64)
+        points, labels = prompts.points[index] - view.shift, prompts.labels[index]
+        height, width = view.frame.original
+        inside = (points >= 0).all(-1) & (points[:, 0] <= width) & (points[:, 1] <= height)
+        return np.flatnonzero((inside & (labels >= 0)) | (labels == IGNORED))  # Meta's padding belongs to every view
+
+    def tensors(self, prompts: CheckedPrompts, indices: Sequence[int], view: View) -> PromptTensors:
+        """Prompts in pixels of the view's resized frame; all of them have as many points in the view."""
+        frame, engine = view.frame, self.engine
+        points = labels = boxes = masks = None
+        seen = [self.seen_points(prompts, index, view) for index in indices]
+        if prompts.points is not None and prompts.labels is not None and len(seen[0]):
+            coords = np.stack([prompts.points[index][part] for index, part in zip(indices, seen, strict=True)])
+            marks = np.stack([prompts.labels[index][part] for index, part in zip(indices, seen, strict=True)])
+            points, labels = engine.tensor(frame.points_in(coords - view.shift)), torch.from_numpy(marks).to(engine.device)
+        if prompts.boxes is not None:
+            boxes = engine.tensor(frame.boxes_in(prompts.boxes[indices] - np.tile(view.shift, 2)))
+        if prompts.masks is not None:
+            masks = engine.tensor(np.stack([self.mask_in(prompts.masks[index], view) for index in indices]))
+        return PromptTensors(points, labels, boxes, masks)
+
+    def mask_in(self, logits: NDArray[np.float32], view: View) -> NDArray[np.float32]:
+        """A mask prompt `(1, h, w)` of this view as it is; one of the whole image cut and resampled to the view."""
+        height, width = self.mask_size(view)
+        if logits.shape[1:] == (height, width):
+            return logits
+        if view.region is None and logits.shape[1] >= height and logits.shape[2] >= width:
+            return logits[:, :height, :width]  # filled up by `stacked_low_res`
+        whole = self.whole_of(logits[0]).frame.masks_out(torch.from_numpy(logits)[None])
+        rows, columns = view.window(self.height, self.width)
+        part = F.interpolate(whole[..., rows, columns], view.frame.resized, mode="bilinear", antialias=True)
+        up, across = (padded - resized for padded, resized in zip(view.frame.padded, view.frame.resized, strict=True))
+        part = F.pad(part, (0, across, 0, up), value=OUTSIDE)
+        return F.interpolate(part, (height, width), mode="bilinear", antialias=True)[0].numpy()
+
+    def whole_masks(self, answers: Sequence[Answer]) -> NDArray[Any]:
+        """Masks `(K, M, H, W)` at the image's size: False, or the logit `OUTSIDE`, beyond each region."""
+        first = answers[0].masks
+        fill = OUTSIDE if self.return_logits else False
+        masks = np.full((len(answers), len(first), self.height, self.width), fill, dtype=first.dtype)
+        for index, answer in enumerate(answers):
+            rows, columns = answer.view.window(self.height, self.width)
+            masks[index][:, rows, columns] = answer.masks
+        return masks
+
+
+def stacked_low_res(answers: Sequence[Answer]) -> NDArray[np.float32]:
+    """Low-resolution logits `(K, M, h, w)`; where regions differ in size, smaller ones are filled up with `OUTSIDE`."""
+    shapes = np.array([answer.low_res.shape for answer in answers])
+    stacked = np.full((len(answers), *shapes.max(0)), OUTSIDE, dtype=np.float32)
+    for index, answer in enumerate(answers):
+        stacked[index][tuple(slice(0, length) for length in answer.low_res.shape)] = answer.low_res
+    return stacked

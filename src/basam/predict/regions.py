@@ -1,0 +1,117 @@
+"""The square of an image that a prompt is about, in whole pixels of the image.
+
+The square around an object is `context` times its long side. It is shifted inside the image rather than clipped, so that the
+squares of a call have one size in model pixels; only where the image is smaller than the square, the rest is padding. What
+the model sees is a crop of the image, and coordinates differ from the image's by an integer shift.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A region is not enlarged more than this: a handful of pixels holds nothing that a model could see better.
+MOST_ENLARGED = 8
+# Squares around a click, as shares of the image's long side.
+CLICK_SHARES = (1.0, 1 / 1.5, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8)
+# How much two squares may differ in size where one can stand for the other.
+ALIKE = 1.25
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square of whole pixels: left and top edge, side. It may reach beyond the right or the bottom of a smaller image."""
+
+    left: int
+    top: int
+    side: int
+
+    @property
+    def shift(self) -> NDArray[np.float64]:
+        """What coordinates x, y of the image are reduced by inside the region."""
+        return np.array([self.left, self.top], dtype=np.float64)
+
+    def inside(self, height: int, width: int) -> tuple[slice, slice]:
+        """Rows and columns of an image of this size that the region covers."""
+        return (
+            slice(self.top, min(self.top + self.side, height)),
+            slice(self.left, min(self.left + self.side, width)),
+        )
+
+    def is_whole(self, height: int, width: int) -> bool:
+        """Whether the region covers an image of this size."""
+        return self.side >= max(height, width)
+
+    def holds(self, box: NDArray[np.float64]) -> bool:
+        """Whether a box `(4,)` as x0, y0, x1, y1 lies inside."""
+        x0, y0, x1, y1 = box
+        return bool(x0 >= self.left and y0 >= self.top and x1 <= self.left + self.side and y1 <= self.top + self.side)
+
+
+def region_at(x: float, y: float, side: float, height: int, width: int) -> Region:
+    """The square of about `side` pixels around (x, y), moved inside an image of height x width px.
+
+    It is at most as large as the image's long side; along a side of the image that is shorter it begins at 0.
+    """
+    whole = max(1, min(math.ceil(side), max(height, width)))
+
+    def start(centre: float, length: int) -> int:
+        return max(0, min(math.floor(centre - whole / 2 + 0.5), length - whole))
+
+    return Region(start(x, width), start(y, height), whole)
+
+
+def region_around(box: NDArray[np.float64], context: float, least: float, height: int, width: int) -> Region:
+    """The square around a box `(4,)`, `context` times its long side and at least `least` px; it always holds the box."""
+    x0, y0, x1, y1 = (float(value) for value in box)
+    side = max(context * max(x1 - x0, y1 - y0), least)
+    region = region_at((x0 + x1) / 2, (y0 + y1) / 2, side, height, width)
+    # Rounding to whole pixels may leave out a fraction of one where there is no context.
+    return region if region.holds(box) else region_at((x0 + x1) / 2, (y0 + y1) / 2, side + 1, height, width)
+
+
+def share_regions(boxes: Iterable[NDArray[np.float64]], context: float, least: float, height: int, width: int) -> list[Region]:
+    """One region for each box `(4,)`; boxes of like size near each other share one.
+
+    A box takes a region that is there already where it lies in its inner half and both are of like size, so that no box has
+    less surroundings than half of what `context` gives it.
+    """
+    found: list[Region] = []
+    for box in boxes:
+        own = region_around(box, context, least, height, width)
+        alike = (region for region in found if region.holds(with_margin(box, own)) and within(region.side / own.side))
+        found.append(next(alike, own))
+    return found
+
+
+def with_margin(box: NDArray[np.float64], own: Region) -> NDArray[np.float64]:
+    """`box` with half of the surroundings that it has in its own region."""
+    x0, y0, x1, y1 = box
+    left, top, right, bottom = own.left, own.top, own.left + own.side, own.top + own.side
+    return np.array([(x0 + left) / 2, (y0 + top) / 2, (x1 + right) / 2, (y1 + bottom) / 2])
+
+
+def within(ratio: float) -> bool:
+    return 1 / ALIKE <= ratio <= ALIKE
+
+
+def regions_around_click(x: float, y: float, least: float, height: int, width: int) -> list[Region]:
+    """Squares of `CLICK_SHARES` of the long side around a point, each once, the largest first."""
+    sides = (max(share * max(height, width), least) for share in CLICK_SHARES)
+    return list(dict.fromkeys(region_at(x, y, side, height, width) for side in sides))
+
+
+def sides_cut(mask: NDArray[np.bool_], region: Region, height: int, width: int) -> int:
+    """At how many sides of the region its mask, of the part in the image, is cut off; the image's own border does not count."""
+    rows, columns = region.inside(height, width)
+    edges = (
+        (mask[0], rows.start > 0),
+        (mask[-1], rows.stop < height),
+        (mask[:, 0], columns.start > 0),
+        (mask[:, -1], columns.stop < width),
+    )
+    return sum(bool(inner and edge.any()) for edge, inner in edges)

@@ -1,0 +1,85 @@
+"""What of an image is encoded, the whole or a region of it, and what came out.
+
+An image is kept as it was given; a view of it is encoded when a prompt needs it, and kept for the next prompt.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from basam.families import Geometry
+from basam.predict.regions import Region
+from basam.predict.resize import Frame
+
+# Encoded views that are kept; the oldest one goes first.
+KEPT = 32
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of the image as the encoder sees it.
+
+    Attributes:
+        frame: sizes of the part: its own, resized, padded.
+        region: which part; None: the whole image.
+    """
+
+    frame: Frame
+    region: Region | None = None
+
+    @classmethod
+    def of_region(cls, region: Region, height: int, width: int, side: int, multiple: int) -> View:
+        """A region of an image of height x width px, encoded as a square of `side` px. One that covers the image is the
+        whole image, which is not padded to a square."""
+        if region.is_whole(height, width):
+            return cls(Frame.fit(height, width, side, multiple, False))
+        rows, columns = region.inside(height, width)
+        return cls(Frame.fit(rows.stop - rows.start, columns.stop - columns.start, side, multiple, True), region)
+
+    @property
+    def shift(self) -> NDArray[np.float64]:
+        """What coordinates x, y of the image are reduced by in this view."""
+        return np.zeros(2) if self.region is None else self.region.shift
+
+    def window(self, height: int, width: int) -> tuple[slice, slice]:
+        """Rows and columns of an image of this size that are seen."""
+        return (slice(0, height), slice(0, width)) if self.region is None else self.region.inside(height, width)
+
+    def grid(self, geometry: Geometry) -> tuple[int, int]:
+        """Height and width in patches."""
+        return self.frame.padded[0] // geometry.patch, self.frame.padded[1] // geometry.patch
+
+    def tokens(self, geometry: Geometry) -> int:
+        height, width = self.grid(geometry)
+        return height * width
+
+
+@dataclass(frozen=True, eq=False)
+class KeptImage:
+    """The image at hand: RGB `(H, W, 3)` uint8, or the resized tensor that Meta's interface takes, `(1, 3, h, w)`."""
+
+    whole: View
+    pixels: NDArray[np.uint8] | Tensor
+    encoded: OrderedDict[View, Any] = field(default_factory=OrderedDict)
+
+    def seen(self, view: View, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+        """Normalised, padded pixels `(1, 3, height, width)` of a view."""
+        if isinstance(self.pixels, Tensor):
+            return view.frame.normalised(self.pixels.float(), mean, std)
+        return view.frame.image_in(self.pixels[view.window(*self.pixels.shape[:2])], mean, std)
+
+    def missing(self, views: Sequence[View]) -> list[View]:
+        """Those that are not encoded yet, each once."""
+        return [view for view in dict.fromkeys(views) if view not in self.encoded]
+
+    def keep(self, view: View, features: Any) -> None:
+        self.encoded[view] = features
+        while len(self.encoded) > KEPT:
+            self.encoded.popitem(last=False)

@@ -1,0 +1,247 @@
+"""Prompts answered on their region are those of a crop that a person would make by hand, put back to the pixel."""
+
+import numpy as np
+import pytest
+import torch
+
+import basam
+from basam.predict import Focus, Region
+from tests.helpers.tiny import tiny_sam
+
+SIDE = 64  # the trained long side of the tiny model
+
+
+def photo(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def predictor():
+    return basam.Predictor(tiny_sam())
+
+
+def by_hand(image, region, prompt, side=SIDE, **options):
+    """A crop, encoded as a padded square of `side` px by a predictor of its own."""
+    rows, columns = region.inside(*image.shape[:2])
+    other = basam.Predictor(tiny_sam())
+    other.set_image(image[rows, columns], long_side=side, square=True)
+    shift = np.array([region.left, region.top])
+    moved = {
+        name: np.asarray(value) - (np.tile(shift, 2) if name == "box" else shift) if name != "point_labels" else value
+        for name, value in prompt.items()
+    }
+    return other.predict(**moved, return_logits=True, **options), (rows, columns)
+
+
+@pytest.mark.parametrize(
+    ("box", "region"),
+    [
+        ([0, 0, 30, 20], Region(0, 0, 60)),
+        ([370, 0, 400, 30], Region(340, 0, 60)),
+        ([0, 270, 20, 300], Region(0, 240, 60)),
+        ([380, 280, 400, 300], Region(360, 260, 40)),
+        ([200, 100, 250, 120], Region(175, 60, 100)),
+        ([100, 100, 290, 120], Region(5, 0, 380)),  # higher than the photo: the rest is padding
+    ],
+)
+def test_a_box_is_answered_on_its_square(predictor, box, region):
+    image = photo(300, 400)
+    predictor.set_image(image)
+    masks, scores, low_res = predictor.predict(box=box, return_logits=True, focus=True)
+    assert predictor.views[0].region == region
+    (expected, expected_scores, expected_low), (rows, columns) = by_hand(image, region, {"box": box})
+    assert masks.shape == (3, 300, 400)
+    np.testing.assert_array_equal(masks[:, rows, columns], expected)
+    np.testing.assert_array_equal(scores, expected_scores)
+    np.testing.assert_array_equal(low_res, expected_low)
+    masks[:, rows, columns] = -20
+    assert (masks == -20).all()
+
+
+def test_masks_are_booleans_and_false_outside(predictor):
+    predictor.set_image(photo(300, 400))
+    logits, *_ = predictor.predict(box=[200, 100, 250, 120], return_logits=True, focus=True)
+    masks, *_ = predictor.predict(box=[200, 100, 250, 120], focus=True)
+    assert masks.dtype == bool
+    np.testing.assert_array_equal(masks, logits > 0)
+
+
+def test_only_what_a_prompt_needs_is_encoded(predictor, monkeypatch):
+    sizes = []
+    encode = type(predictor.family).encode
+
+    def counting(self, model, pixels):
+        sizes.append(tuple(pixels.shape))
+        return encode(self, model, pixels)
+
+    monkeypatch.setattr(type(predictor.family), "encode", counting)
+    predictor.set_image(photo(300, 400))
+    assert sizes == []
+    predictor.predict(box=[10, 10, 40, 40], focus=True)
+    predictor.predict(box=[10, 10, 40, 40], point_coords=[[20, 20]], point_labels=[1], focus=True)
+    predictor.predict(box=[12, 10, 42, 40], focus=True)
+    assert sizes == [(1, 3, SIDE, SIDE)]
+    # Equal squares go through the encoder together.
+    predictor.predict(box=[[100, 100, 140, 140], [200, 100, 240, 140], [202, 100, 242, 140]], focus=True)
+    assert sizes[1:] == [(2, 3, SIDE, SIDE)]
+    predictor.predict(box=[10, 10, 40, 40])
+    assert sizes[2:] == [(1, 3, 304, 400)]
+    predictor.predict(point_coords=[[5, 5]], point_labels=[1])
+    assert len(sizes) == 3
+
+
+def test_k_boxes_equal_one_at_a_time(predictor):
+    predictor.set_image(photo(300, 400))
+    boxes = [[10, 10, 40, 40], [100, 100, 290, 120], [380, 280, 400, 300], [0, 0, 400, 300], [12, 10, 42, 40]]
+    masks, scores, low_res = predictor.predict(box=boxes, return_logits=True, focus=Focus(context=2))
+    assert masks.shape == (5, 3, 300, 400)
+    assert low_res.shape == (5, 3, 16, 16)
+    views = predictor.views
+    for index, box in enumerate(boxes[:4]):
+        one, score, low = predictor.predict(box=box, return_logits=True, focus=True)
+        np.testing.assert_allclose(masks[index], one, atol=1e-4)
+        np.testing.assert_allclose(scores[index], score, atol=1e-5)
+        np.testing.assert_allclose(low_res[index][:, : low.shape[1], : low.shape[2]], low, atol=1e-4)
+        assert predictor.views == [views[index]]
+    assert views[4] == views[0]
+
+
+def test_a_region_that_is_the_whole_image_is_the_whole_image(predictor):
+    image = photo(48, SIDE)
+    predictor.set_image(image)
+    expected = predictor.predict(box=[4, 4, 60, 40], return_logits=True)
+    for focus in (True, Focus(context=5)):
+        for mine, plain in zip(predictor.predict(box=[4, 4, 60, 40], return_logits=True, focus=focus), expected, strict=True):
+            np.testing.assert_array_equal(mine, plain)
+    assert len(predictor.image.encoded) == 1
+    click = {"point_coords": [[20, 30]], "point_labels": [1]}
+    expected = predictor.predict(**click, return_logits=True)
+    for mine, plain in zip(predictor.predict(**click, return_logits=True, focus=True), expected, strict=True):
+        np.testing.assert_array_equal(mine, plain)
+    assert len(predictor.image.encoded) == 1
+
+
+def test_the_whole_of_a_large_image_costs_a_region_of_the_budget(predictor):
+    predictor.set_image(photo(300, 400))
+    predictor.predict(box=[0, 0, 400, 300], focus=True)
+    assert predictor.views[0].region is None
+    assert predictor.views[0].frame.padded == (48, SIDE)
+    assert predictor.attachment.grid == (19, 25)
+
+
+@pytest.mark.parametrize("side", [32, 128])
+def test_the_side_is_that_of_the_region_in_model_pixels(predictor, side):
+    image = photo(300, 400)
+    predictor.set_image(image)
+    box = [200, 100, 250, 120]
+    masks, *_ = predictor.predict(box=box, return_logits=True, focus=Focus(side=side))
+    (expected, *_), window = by_hand(image, Region(175, 60, 100), {"box": box}, side)
+    np.testing.assert_array_equal(masks[(slice(None), *window)], expected)
+
+
+def test_a_low_resolution_mask_goes_back_to_its_region(predictor):
+    image = photo(300, 400)
+    predictor.set_image(image)
+    box = [200, 100, 250, 120]
+    _, _, low_res = predictor.predict(box=box, multimask_output=False, focus=True)
+    masks, *_ = predictor.predict(box=box, mask_input=low_res, return_logits=True, focus=True)
+    (expected, *_), window = by_hand(image, Region(175, 60, 100), {"box": box}, multimask_output=True)
+    other = basam.Predictor(tiny_sam())
+    other.set_image(image[window], long_side=SIDE, square=True)
+    moved = np.array(box) - [175, 60, 175, 60]
+    expected, *_ = other.predict(box=moved, mask_input=low_res, return_logits=True)
+    np.testing.assert_array_equal(masks[(slice(None), *window)], expected)
+    with pytest.raises(ValueError, match=r"mask_input of shape \(1, 7, 7\): "):
+        predictor.predict(box=box, mask_input=np.zeros((1, 7, 7), np.float32), focus=True)
+
+
+def test_a_mask_of_the_whole_image_says_where_to_look(predictor):
+    predictor.set_image(photo(300, 400))
+    whole = np.full((1, 12, 16), -5, np.float32)
+    whole[:, 2:4, 9:11] = 5  # of 25 image pixels each
+    predictor.predict(mask_input=whole, focus=True)
+    assert predictor.views[0].region == Region(200, 25, 100)
+    native = np.full((1, 76, 100), -5, np.float32)
+    native[:, 12:25, 56:69] = 5  # of 4 image pixels each: what predict returns for the whole image without focus
+    predictor.predict(mask_input=native, focus=True)
+    assert predictor.views[0].region == Region(198, 22, 104)
+
+
+def test_a_region_may_be_given(predictor):
+    image = photo(300, 400)
+    predictor.set_image(image)
+    click = {"point_coords": [[220, 110], [240, 130]], "point_labels": [1, 0]}
+    region = Region(180, 70, 90)
+    masks, *_ = predictor.predict(**click, return_logits=True, focus=region)
+    (expected, *_), window = by_hand(image, region, click)
+    np.testing.assert_array_equal(masks[(slice(None), *window)], expected)
+
+
+class FixedMasks:
+    """Stands in for a family's decoder: low-resolution masks that are one square of the view, wherever the prompt is."""
+
+    def __init__(self, predictor, monkeypatch, rows, columns, scores=None):
+        self.asked = []
+
+        def decode(family, model, features, prompts, *, multimask):
+            height, width = predictor.attachment.grid
+            low = torch.full((len(prompts), 3 if multimask else 1, height * 4, width * 4), -5.0)
+            low[..., rows, columns] = 5
+            self.asked.append(prompts)
+            score = torch.full(low.shape[:2], 0.5 if scores is None else scores[len(self.asked) - 1])
+            return low, score
+
+        monkeypatch.setattr(type(predictor.family), "decode", decode)
+
+
+def test_a_click_looks_around_its_coarse_mask(predictor, monkeypatch):
+    fixed = FixedMasks(predictor, monkeypatch, slice(4, 6), slice(8, 10))
+    predictor.set_image(photo(300, 400))
+    predictor.predict(point_coords=[[220, 110], [20, 10]], point_labels=[1, 0], focus=True)
+    # The coarse mask covers x 200 to 250 and y 100 to 150; twice its long side is 100.
+    assert predictor.views[0].region == Region(175, 75, 100)
+    first, second = fixed.asked
+    np.testing.assert_allclose(first.points.numpy(), [[[220 * 64 / 400, 110 * 64 / 400], [3.2, 1.6]]], rtol=1e-6)
+    # The click that says "not here" lies outside of the region, where it says nothing.
+    np.testing.assert_allclose(second.points.numpy(), [[[45 * 0.64, 35 * 0.64]]], rtol=1e-6)
+    assert second.labels.tolist() == [[1]]
+
+
+@pytest.mark.parametrize("coarse", [(slice(0, 0), slice(0, 0)), (slice(0, 12), slice(0, 12))])
+def test_a_click_with_an_empty_or_wild_coarse_mask_looks_around_itself(predictor, monkeypatch, coarse):
+    FixedMasks(predictor, monkeypatch, *coarse)
+    predictor.set_image(photo(300, 400))
+    predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=True)
+    assert predictor.views[0].region == Region(220 - SIDE // 2, 110 - SIDE // 2, SIDE)
+
+
+def test_of_several_scales_the_best_answer_is_taken(predictor, monkeypatch):
+    # Squares of 400, 267, 200, 134, 100, 67 and 50 px; the mask is cut off by no side of any.
+    FixedMasks(predictor, monkeypatch, slice(4, 6), slice(4, 6), scores=[0.1, 0.2, 0.3, 0.9, 0.4, 0.3, 0.2])
+    predictor.set_image(photo(300, 400))
+    _, scores, _ = predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=Focus(click="scales"))
+    assert predictor.views[0].region.side == 134
+    assert scores.max() == pytest.approx(0.9)
+
+
+def test_a_mask_that_its_square_cuts_off_counts_less(predictor, monkeypatch):
+    FixedMasks(predictor, monkeypatch, slice(0, 16), slice(0, 16), scores=[0.2, 0.2, 0.3, 0.9, 0.4, 0.3, 0.2])
+    predictor.set_image(photo(300, 400))
+    predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=Focus(click="scales"))
+    # The square of 134 px is cut at its four sides, each of which costs 0.2; the whole photo is not.
+    assert predictor.views[0].region is None
+
+
+def test_a_new_mode_encodes_again(predictor):
+    predictor.set_image(photo(300, 400))
+    box = [200, 100, 250, 120]
+    first, *_ = predictor.predict(box=box, return_logits=True, focus=Focus(side=128))
+    predictor.mode = basam.BiasMode.off()
+    second, *_ = predictor.predict(box=box, return_logits=True, focus=Focus(side=128))
+    assert np.abs(first - second).max() > 1e-4
+
+
+def test_focus_needs_the_photo(predictor):
+    predictor.set_torch_image(torch.zeros(1, 3, 48, 64), (300, 400))
+    with pytest.raises(ValueError, match="focus needs the photo itself: give it to set_image"):
+        predictor.predict(box=[200, 100, 250, 120], focus=True)
