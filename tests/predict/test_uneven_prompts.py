@@ -88,3 +88,17 @@ def test_a_box_that_sticks_out_is_cut_to_the_image(predictor):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         predictor.predict(box=[0, 0, 100, 70])
+
+
+def test_with_focus_padding_lies_nowhere(tiny):
+    """Neither regions nor the points that a region sees know of padding."""
+    predictor = basam.Predictor(tiny)
+    predictor.set_image(np.random.default_rng(0).integers(0, 256, (200, 260, 3), dtype=np.uint8))
+    points, labels = [[[220, 150]], [[240, 170], [230, 160]]], [[1], [1, 0]]
+    found = predictor.predict(point_coords=points, point_labels=labels, focus=True, return_logits=True)[0]
+    regions = [view.shift.tolist() for view in predictor.views]
+    for index in range(2):
+        of_one = {"point_coords": points[index], "point_labels": labels[index]}
+        single = predictor.predict(**of_one, focus=True, return_logits=True)[0]
+        assert predictor.views[0].shift.tolist() == regions[index]
+        assert np.nanmax(np.abs(np.nan_to_num(found[index] - single))) < 1e-4
