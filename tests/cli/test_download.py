@@ -39,3 +39,23 @@ def test_an_unknown_name_is_an_error(name, message):
     result = run(name)
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())
+
+
+def test_the_other_names_go_on_after_one_that_failed(tmp_path, monkeypatch):
+    file = tmp_path / "sam.pth"
+
+    def fetch(url, target, sha256, progress):
+        if "mobile" in url:
+            raise downloads.DownloadError(f"{url}: the server answers 404")
+        return file
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(downloads, "fetch", fetch)
+    result = run("mobile_sam", "nothing", "efficient_sam_vitt")
+    assert result.exit_code == 1
+    assert result.stdout.strip() == str(file)
+    failed = result.stderr.strip().splitlines()
+    assert [line.partition(": ")[0] for line in failed] == ["failed", "failed"]
+    assert failed[0].startswith("failed: mobile_sam: https://")
+    assert failed[1].startswith("failed: nothing: model 'nothing': neither")
+    assert run("mobile_sam", "nothing").exit_code == 2

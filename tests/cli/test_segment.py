@@ -129,7 +129,7 @@ def test_a_bad_photo_does_not_stop_the_others(photos, model, tmp_path):
 
 
 def test_a_prompt_outside_one_photo_writes_nothing_for_it(photos, model, tmp_path):
-    result = run(*photos, "--box", "5,6,90,60", "--model", model, "--out", tmp_path / "o")
+    result = run(*photos, "--box", "50,6,90,60", "--model", model, "--out", tmp_path / "o")
     assert result.exit_code == 1
     assert "lies outside the image of 48 x 64 px" in result.output
     assert files(tmp_path / "o") == ["a_mask.png", "a_overlay.jpg"]
@@ -330,3 +330,17 @@ def test_many_photos_get_a_summary(model, tmp_path):
     assert len(result.stdout.splitlines()) == 1
     assert result.stdout.startswith("21 masks of 21 photos, 4 tokens each on average")
     assert run(*sorted(tmp_path.glob("*.png")), "--model", model, "--out", tmp_path / "p", "--quiet").stdout == ""
+
+
+def test_a_box_that_sticks_out_is_cut_with_a_note(photos, model, tmp_path):
+    """The second photo is smaller than the first: its box is cut, and only its box."""
+    result = run(*photos, "--box", "5,6,90,60", "--model", model, "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 0, result.output
+    assert len(json.loads(result.stdout)) == 2
+    assert (
+        result.stderr.strip()
+        == f"note: {photos[1]}: box (5, 6, 90, 60): cut to the image of 48 x 64 px, out of which it sticks"
+    )
+    nothing_left = run(*photos, "--box", "50,6,90,60", "--model", model, "--out", tmp_path / "out")
+    assert nothing_left.exit_code == 1
+    assert f"failed: {photos[1]}: box (50, 6, 90, 60) lies outside the image of 48 x 64 px" in nothing_left.stderr

@@ -1,6 +1,7 @@
 """EfficientSAM: its published files, any size, and what its prompts cannot be."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from basam.families import PromptTensors, count_parameters, efficient_sam
 from basam.families.efficient_sam.encoder import Attention, EfficientSamConfig
 from basam.families.efficient_sam.modules import EfficientSam
 from basam.families.registry import family_of
+from basam.families.shared import Shapes
 from basam.method import distances, length_scale
 from basam.model import family_of_file
 
@@ -67,7 +69,7 @@ def test_summary_and_counts_are_the_published_ones(case):
 def test_the_larger_one_is_recognised_from_its_tensors():
     with torch.device("meta"):
         state = EfficientSam(EfficientSamConfig(width=384, heads=6, mlp=1536)).state_dict()
-    shapes = {key: tuple(value.shape) for key, value in state.items()}
+    shapes = Shapes(Path("efficient_sam_vits.pt"), {key: tuple(value.shape) for key, value in state.items()})
     assert (len(shapes), count_parameters(shapes)) == (278, 26_413_028)
     assert EfficientSamConfig(**efficient_sam.sizes(shapes)) == EfficientSamConfig(width=384, heads=6, mlp=1536)
 
@@ -142,7 +144,7 @@ def test_negative_points_warn(small):
         run(small, torch.randn(1, 3, 48, 48), points=torch.zeros(1, 1, 2), labels=torch.zeros(1, 1))
 
 
-def test_a_missing_tensor_is_named(case, tmp_path):
+def test_a_superfluous_tensor_is_named(case, tmp_path):
     state = torch.load(case.file, weights_only=True)["model"]
     state["mask_decoder.more"] = torch.ones(1)
     torch.save(state, tmp_path / "eff.pt")

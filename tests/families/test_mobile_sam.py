@@ -85,7 +85,7 @@ def test_a_missing_tensor_is_named(case, tmp_path):
     state = torch.load(case.file, weights_only=True)
     del state["image_encoder.norm_head.bias"]
     torch.save(state, tmp_path / "mobile.pt")
-    with pytest.raises(basam.UnsupportedModelError, match=r"missing: vision_encoder.norm_head.bias \(1\)"):
+    with pytest.raises(basam.UnsupportedModelError, match=r"missing: image_encoder.norm_head.bias \(1\)"):
         basam.load(tmp_path / "mobile.pt")
 
 

@@ -7,6 +7,7 @@ import torch
 import basam
 from basam.attention import low_precision as products
 from basam.families.registry import family_of
+from tests.families.conftest import efficient
 from tests.helpers.seen import products_in
 
 
@@ -45,6 +46,43 @@ def test_metas_predictor_finds_the_same_masks(meta, small_sam, photo):
     np.testing.assert_allclose(found[2], expected[2], atol=1e-4)
     np.testing.assert_allclose(found[1], expected[1], atol=1e-4)
     np.testing.assert_allclose(found[0], expected[0], atol=1e-3)
+
+
+def test_prompts_with_different_numbers_of_points(each_model, photo):
+    predictor = basam.Predictor(each_model)
+    predictor.set_image(photo(120, 200))
+    points, boxes = [[[60, 60]], [], [[9, 9], [40, 30], [30, 12]]], [[20, 30, 150, 100], [0, 0, 90, 90], [0, 0, 50, 50]]
+    labels = [[1], [], [1, 1, 1]]
+    found = predictor.predict(point_coords=points, point_labels=labels, box=boxes, return_logits=True)[2]
+    for index, box in enumerate(boxes):
+        of_one = {"point_coords": points[index], "point_labels": labels[index]} if points[index] else {}
+        np.testing.assert_allclose(found[index], predictor.predict(**of_one, box=box, return_logits=True)[2], atol=1e-4)
+
+
+@pytest.mark.parametrize("box", [None, [20, 30, 110, 80]])
+def test_metas_padding_gives_metas_numbers(meta, small_sam, photo, tmp_path, box):
+    """In a live model of Meta's, and in a file of it that became a model of transformers."""
+    model, image = small_sam(128), photo(85, 128)
+    torch.save(model.state_dict(), tmp_path / "sam.pth")
+    prompts = {"point_coords": np.array([[60, 60], [0, 0], [9, 70]]), "point_labels": np.array([1, -1, 0])}
+    theirs = meta.SamPredictor(model)
+    theirs.set_image(image)
+    expected = theirs.predict(**prompts, box=None if box is None else np.array(box), return_logits=True)[2]
+    nothing = theirs.predict(point_coords=prompts["point_coords"][::2], point_labels=np.array([1, 0]), return_logits=True)[2]
+    assert np.abs(nothing - expected).max() > 1e-3
+    for ours in (basam.Predictor(model), basam.Predictor(basam.load(tmp_path / "sam.pth"))):
+        ours.set_image(image, square=True)
+        np.testing.assert_allclose(ours.predict(**prompts, box=box, return_logits=True)[2], expected, atol=1e-3)
+        # Where a point that does not count lies, even outside of the image, changes nothing.
+        prompts["point_coords"][1] = (-500, 3)
+
+
+def test_padding_is_no_point_for_efficient_sam(photo):
+    predictor = basam.Predictor(efficient().eval())
+    predictor.set_image(photo(120, 200))
+    expected = predictor.predict(point_coords=[[60, 60]], point_labels=[1], return_logits=True)[2]
+    found = predictor.predict(point_coords=[[60, 60], [0, 0]], point_labels=[1, -1], return_logits=True)[2]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from basam.cli import console
-from basam.cli.console import Bars, one_line_errors
+from basam.cli.console import DEBUGGING, Bars
+from basam.errors import BasamError
 
 
 def download(
@@ -18,17 +19,29 @@ def download(
     ] = None,
     known: Annotated[bool, typer.Option("--list", help="Print the published files that are known by name.")] = False,
 ) -> None:
-    """Download models into the cache, where `basam.load` finds them."""
+    """Download models into the cache, where `basam.load` finds them.
+
+    A name that cannot be had is named, the others go on, and the exit status is 1 (2 where none could be had).
+    """
     from basam.model import PUBLISHED, published, resolve
 
     if known or not names:
         console.say(*(f"{name}  {entry.url}" for name, entry in PUBLISHED.items()))
         return
+    failed = 0
     for name in names:
-        with one_line_errors():
+        try:
             if name in PUBLISHED:
                 with Bars("bytes") as bars:
                     path = published(name, partial(bars.show, name))
             else:
                 path = resolve(name)  # huggingface_hub draws its own bars
+        except (BasamError, OSError) as error:
+            if DEBUGGING.on:
+                raise
+            console.failure(f"failed: {name}: {error}")
+            failed += 1
+            continue
         console.say(path)
+    if failed:
+        raise typer.Exit(console.SOME_FAILED if failed < len(names) else console.NOTHING_DONE)

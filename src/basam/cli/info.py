@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 def info(
     model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder or file, or a hub name.")] = "nano",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Download a model that is not in the cache.")] = False,
 ) -> None:
-    """Print the family, trained grid and global layers of a model, and what attaching changes."""
+    """Print the family, trained grid and global layers of a model, and what attaching changes.
+
+    What could not be loaded is refused here too: the exit status is 2.
+    """
     with one_line_errors():
+        from basam.families.shared import checkpoints
         from basam.model import family_of_file, mode_file_of, mode_of, resolve
 
-        path = resolve(model)
+        path = resolve(model, fetch=download)
         family = family_of_file(path)
         summary = family.summary(path)
+        checkpoints.check_finite(path, family.state(path))
         file = mode_file_of(path)
         # Whose mode it is can only be said of the loaded weights.
         content = None if file is None else mode_of(path, family.load(path))

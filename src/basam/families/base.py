@@ -33,7 +33,8 @@ class PromptTensors:
     """K prompts on one image, or one on each of K images; coordinates in pixels of the encoder's input.
 
     Attributes:
-        points: `(K, P, 2)` as x, y; labels: `(K, P)` of 1 (on the object) and 0 (beside it).
+        points: `(K, P, 2)` as x, y; labels: `(K, P)` of 1 (on the object), 0 (beside it) and -1 (padding, which every
+            family has an embedding for).
         boxes: `(K, 4)` as x0, y0, x1, y1.
         masks: `(K, 1, h, w)` logits of `Geometry.mask_size`: for SAM 1 four pixels along each side of a patch.
     """
@@ -46,7 +47,7 @@ class PromptTensors:
     def __len__(self) -> int:
         return next((len(given) for given in (self.points, self.boxes, self.masks) if given is not None), 0)
 
-    def __getitem__(self, part: slice) -> PromptTensors:
+    def __getitem__(self, part: slice | Tensor) -> PromptTensors:
         given = (self.points, self.labels, self.boxes, self.masks)
         return PromptTensors(*(None if each is None else each[part] for each in given))
 
@@ -115,8 +116,15 @@ class Family(ABC):
         raise NotImplementedError
 
     def summary(self, path: Path) -> ModelSummary:
-        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model."""
+        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model.
+
+        It refuses what `load` refuses, as far as names and shapes of tensors tell.
+        """
         raise NotImplementedError
+
+    def state(self, path: Path) -> Mapping[str, Tensor]:
+        """The tensors of a checkpoint that `recognises` accepted, by their keys in it, where more than `load` reads them."""
+        return {}
 
     def describe(self, model: nn.Module) -> ModelSummary:
         """The same of a live model."""

@@ -11,6 +11,7 @@ parameters, names and speed; nothing but torch is needed for it.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from basam.errors import BasamError, MissingFileError
 from basam.families import LearnedSlopes
+from basam.families.shared import checkpoints
 from basam.files import replacing
 from basam.method import BiasMode
 from basam.model.attaching import attach, set_own_mode
@@ -104,7 +106,7 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
 
     Raises:
         FileNotFoundError: no such folder, or one of its files is missing.
-        AdapterError: a file that is none of an adapter, or a mode that was found for another base.
+        AdapterError: a file that is none of an adapter, or holds NaN or infinity, or a mode that was found for another base.
         ModeFileError: see `read_mode_file`.
     """
     folder = Path(folder)
@@ -124,8 +126,12 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
             raise AdapterError(f"{folder / TENSORS}: its header has no {key!r}")
     try:
         scale = float(header["lora_scale"])
-    except ValueError as error:
-        raise AdapterError(f"{folder / TENSORS}: its header says lora_scale={header['lora_scale']!r}, no number") from error
+    except ValueError:
+        scale = math.nan
+    if not math.isfinite(scale):
+        raise AdapterError(f"{folder / TENSORS}: its header says lora_scale={header['lora_scale']!r}, no number that is finite")
+    if broken := [name for name, tensor in tensors.items() if not checkpoints.is_finite(tensor)]:
+        raise AdapterError(f"{folder / TENSORS} holds NaN or infinity in {checkpoints.listed(broken)}: tune the adapter anew")
     log = tensors.pop("slopes.log", None)
     weights = {name.removeprefix("weight."): tensors.pop(name) for name in list(tensors) if name.startswith("weight.")}
     modules = sorted({name[5:-2] for name in tensors if name.startswith("lora.") and name.endswith((".A", ".B"))})
@@ -137,9 +143,9 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
         raise AdapterError(f"{folder / TENSORS}: unknown tensors {', '.join(sorted(tensors)[:5])}")
     slopes = None
     if log is not None:
-        if log.ndim != 2 or not log.is_floating_point() or not torch.isfinite(log).all():
+        if log.ndim != 2 or not log.is_floating_point():
             raise AdapterError(
-                f"{folder / TENSORS}: slopes.log of shape {tuple(log.shape)} and {log.dtype}: finite floating numbers "
+                f"{folder / TENSORS}: slopes.log of shape {tuple(log.shape)} and {log.dtype}: floating numbers "
                 "(global layers, heads) are needed"
             )
         slopes = LearnedSlopes(torch.ones(log.shape))

@@ -71,6 +71,11 @@ def cache() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
+def is_cached(name: str) -> bool:
+    """Whether the file of a name in `PUBLISHED` was downloaded."""
+    return (cache() / PUBLISHED[name].file).is_file()
+
+
 def published(name: str, progress: Progress | None = None) -> Path:
     """The file of a name in `PUBLISHED`, from the cache or downloaded into it.
 

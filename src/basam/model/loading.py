@@ -9,22 +9,25 @@ from torch import nn
 
 from basam.errors import MissingFileError
 from basam.families import Family, UnsupportedModelError, families, family_of
-from basam.families.shared import checkpoints
+from basam.families.shared import is_complete, looks_like, read_shapes
 from basam.model.attaching import set_own_mode
 from basam.model.devices import find_device
-from basam.model.downloads import PUBLISHED, DownloadError, published
+from basam.model.downloads import PUBLISHED, DownloadError, is_cached, published
 from basam.model.mode_files import mode_of
 
 # Embedded models: folders of this package.
 EMBEDDED = {"nano": Path(__file__).with_name("nano")}
 
 
-def resolve(name: str | Path) -> Path:
+def resolve(name: str | Path, *, fetch: bool = True) -> Path:
     """The folder or file of a model: an embedded one, a path, a published file or a name on the hub (from the cache, else
     downloaded).
 
+    Args:
+        fetch: False: nothing is downloaded.
+
     Raises:
-        FileNotFoundError: none of these, nor a name that a hub could have.
+        FileNotFoundError: none of these, nor a name that a hub could have; or not in the cache, without `fetch`.
         ConnectionError: what is not in the cache cannot be downloaded.
     """
     if str(name) in EMBEDDED:
@@ -33,6 +36,8 @@ def resolve(name: str | Path) -> Path:
     if path.exists():
         return path
     if str(name) in PUBLISHED:
+        if not fetch and not is_cached(str(name)):
+            raise not_cached(str(name))
         return published(str(name))
     parts = str(name).split("/")
     if len(parts) != 2 or not all(parts) or parts[0].startswith((".", "~")):
@@ -40,7 +45,29 @@ def resolve(name: str | Path) -> Path:
             f"model {str(name)!r}: neither an embedded model ({', '.join(map(repr, EMBEDDED))}), nor a file or folder here, "
             f"nor a published file ({', '.join(PUBLISHED)}), nor a hub name (owner/name)"
         )
-    return download(str(name))
+    return download(str(name)) if fetch else cached(str(name))
+
+
+def not_cached(name: str) -> MissingFileError:
+    return MissingFileError(f"model {name!r} is not downloaded yet: `basam download {name}` does that")
+
+
+def cached(name: str) -> Path:
+    """The snapshot folder of a hub name in the cache, with all its weights. Nothing is asked of the hub.
+
+    Raises:
+        FileNotFoundError: it is not there, or not whole.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, local_files_only=True))
+    except LocalEntryNotFoundError as error:
+        raise not_cached(name) from error
+    if not is_complete(folder):
+        raise not_cached(name)
+    return folder
 
 
 def download(name: str) -> Path:
@@ -86,7 +113,7 @@ def describe(path: Path) -> str:
         UnsupportedModelError: a file that is no checkpoint, or holds more than tensors.
     """
     if not path.is_dir():
-        return checkpoints.looks_like(checkpoints.read_shapes(path))
+        return looks_like(read_shapes(path))
     if not (path / "config.json").is_file():
         return "a folder without config.json"
     from basam.families.shared import CLASSES, read_config

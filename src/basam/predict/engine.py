@@ -19,6 +19,7 @@ from basam.errors import OrderError, naming_memory
 from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, own_attachment
+from basam.predict.batching import batches
 from basam.predict.views import KeptImage, View
 
 # Work of one chunk of prompts: decoder activations and upsampled logits.
@@ -157,17 +158,16 @@ class Engine:
         step = self.prompts_at_once(view, 3 if multimask else 1)
         # Filled piece by piece: gathering pieces in a list would hold everything twice.
         masks = scores = low_res = torch.empty(0)
-        for start in range(0, count, step):
-            part = slice(start, start + step)
+        for part, some in batches(prompts, step):
             with self.looking_at(view):
-                low, score = self.family.decode(self.model, features, prompts[part], multimask=multimask)
+                low, score = self.family.decode(self.model, features, some, multimask=multimask)
             full = view.frame.masks_out(low.float())
             values = full if return_logits else full > self.mask_threshold
-            if start == 0:
+            if not masks.numel():
                 masks = torch.empty((count, *values.shape[1:]), dtype=values.dtype)
                 scores = score.new_empty((count, *score.shape[1:]), dtype=torch.float32)
                 low_res = low.new_empty((count, *low.shape[1:]), dtype=torch.float32)
-            masks[part], scores[part], low_res[part] = values.cpu(), score, low
+            masks[part], scores[part], low_res[part] = values.cpu(), score.float(), low.float()
         return masks, scores, low_res
 
     def prompts_at_once(self, view: View, masks_each: int) -> int:

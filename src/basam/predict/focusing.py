@@ -22,7 +22,7 @@ from basam.families import PromptTensors
 from basam.masks import tight_box
 from basam.predict.engine import Engine
 from basam.predict.focus import Focus
-from basam.predict.prompts import CheckedPrompts
+from basam.predict.prompts import IGNORED, CheckedPrompts
 from basam.predict.regions import (
     MOST_ENLARGED,
     Region,
@@ -115,6 +115,13 @@ class Focusing:
             return np.zeros((0, 2))
         return prompts.points[index][prompts.labels[index] == 1]
 
+    @staticmethod
+    def counting(prompts: CheckedPrompts, index: int) -> NDArray[np.float64]:
+        """The points of a prompt that lie somewhere: padding does not."""
+        if prompts.points is None or prompts.labels is None:
+            return np.zeros((0, 2))
+        return prompts.points[index][prompts.labels[index] >= 0]
+
     def box_of_low_res(self, logits: NDArray[np.float32]) -> NDArray[np.float64] | None:
         """The box in pixels of the image of low-resolution logits of the whole image; None where it is empty."""
         frame = self.whole_of(logits).frame
@@ -152,7 +159,7 @@ class Focusing:
             box = self.box_of_low_res(coarse[index].low_res[0])
             points = self.positive(prompts, index)
             if box is None or not len(points):
-                found[index] = self.around_points(points if len(points) else prompts.points[index])  # type: ignore[index]
+                found[index] = self.around_points(points if len(points) else self.counting(prompts, index))
             else:
                 box = self.with_points(box, prompts, index)
                 found[index] = region_around(box, self.focus.context, self.least, self.height, self.width)
@@ -168,7 +175,7 @@ class Focusing:
     def best_of_scales(self, prompts: CheckedPrompts, index: int) -> Answer:
         """The answer with the best predicted IoU of squares of several sizes around a click; cut masks count less."""
         points = self.positive(prompts, index)
-        points = points if len(points) else prompts.points[index]  # type: ignore[index]
+        points = points if len(points) else self.counting(prompts, index)
         low, high = points.min(0), points.max(0)
         least = max(self.least, 1.25 * float((high - low).max()))
         x, y = (low + high) / 2
@@ -205,11 +212,12 @@ class Focusing:
 
     def seen_points(self, prompts: CheckedPrompts, index: int, view: View) -> NDArray[np.int64]:
         """Which points of a prompt lie in a view; the others say nothing about it."""
-        if prompts.points is None:
+        if prompts.points is None or prompts.labels is None:
             return np.zeros(0, dtype=np.int64)
-        points = prompts.points[index] - view.shift
+        points, labels = prompts.points[index] - view.shift, prompts.labels[index]
         height, width = view.frame.original
-        return np.flatnonzero((points >= 0).all(-1) & (points[:, 0] <= width) & (points[:, 1] <= height))
+        inside = (points >= 0).all(-1) & (points[:, 0] <= width) & (points[:, 1] <= height)
+        return np.flatnonzero((inside & (labels >= 0)) | (labels == IGNORED))  # Meta's padding belongs to every view
 
     def tensors(self, prompts: CheckedPrompts, indices: Sequence[int], view: View) -> PromptTensors:
         """Prompts in pixels of the view's resized frame; all of them have as many points in the view."""

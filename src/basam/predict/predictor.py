@@ -16,6 +16,7 @@ from basam.families import PromptTensors
 from basam.files import ImageLike, read_image
 from basam.method import BiasMode
 from basam.model import load, own_section
+from basam.predict.batching import Points, check_tensors
 from basam.predict.engine import Engine
 from basam.predict.focus import Focus
 from basam.predict.focusing import Focusing, stacked_low_res
@@ -185,9 +186,9 @@ class Predictor(Engine):
         """Masks of one prompt or of K prompts on the image at hand.
 
         Args:
-            point_coords: `(P, 2)` x, y in pixels of the image, or `(K, P, 2)`.
-            point_labels: `(P,)` or `(K, P)`: 1 inside the object, 0 outside.
-            box: `(4,)` x0, y0, x1, y1 in pixels of the image, or `(K, 4)`.
+            point_coords: `(P, 2)` x, y in pixels of the image, or `(K, P, 2)`; a list of K with different P will do.
+            point_labels: `(P,)` or `(K, P)`: 1 inside the object, 0 outside, -1 Meta's padding, -10 a point that is not there.
+            box: `(4,)` x0, y0, x1, y1 in pixels of the image, or `(K, 4)`; cut to the image, with a warning.
             mask_input: `(1, h, w)` or `(K, 1, h, w)` logits that an earlier call returned as `low_res`, with the same focus.
             multimask_output: three masks per prompt, for ambiguous ones; otherwise one.
             return_logits: logits instead of booleans.
@@ -200,7 +201,7 @@ class Predictor(Engine):
 
         Raises:
             RuntimeError: no image is set.
-            ValueError: a prompt of the wrong shape, with NaN, outside the image or empty.
+            ValueError: a prompt of the wrong shape, with NaN, outside the image or empty, or an unknown label.
         """
         frame = self.image_frame
         mask_size = None if focus else self.attachment.geometry.mask_size(*frame.padded)
@@ -224,17 +225,18 @@ class Predictor(Engine):
 
     def predict_torch(
         self,
-        point_coords: Tensor | None = None,
-        point_labels: Tensor | None = None,
+        point_coords: Points = None,
+        point_labels: Points = None,
         boxes: Tensor | None = None,
         mask_input: Tensor | None = None,
         multimask_output: bool = True,
         return_logits: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """`predict` on tensors that are not checked, with coordinates in pixels of the resized image (see `transform`).
+        """`predict` on tensors, with coordinates in pixels of the resized image (see `transform`). Only labels are checked.
 
         Args:
-            point_coords, point_labels, boxes, mask_input: `(K, P, 2)`, `(K, P)`, `(K, 4)`, `(K, 1, h, w)`.
+            point_coords, point_labels, boxes, mask_input: `(K, P, 2)`, `(K, P)`, `(K, 4)`, `(K, 1, h, w)`; the first two may
+                be lists of K tensors.
 
         Returns:
             masks `(K, M, H, W)`, predicted IoU `(K, M)`, low-resolution logits `(K, M, h, w)`; masks on the CPU, since K
@@ -242,10 +244,10 @@ class Predictor(Engine):
 
         Raises:
             RuntimeError: no image is set.
-            ValueError: no prompt is given.
+            ValueError: no prompt is given, or a label that there is not.
         """
         view = self.image.whole
         if point_coords is None and boxes is None and mask_input is None:
             raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
-        prompts = PromptTensors(point_coords, point_labels, boxes, mask_input)
+        prompts = PromptTensors(*check_tensors(point_coords, point_labels), boxes, mask_input)
         return self.decode(view, prompts, multimask=multimask_output, return_logits=return_logits)

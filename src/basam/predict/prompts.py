@@ -1,7 +1,13 @@
-"""Prompts as users give them, checked: shapes, labels, numbers and whether they lie inside the image."""
+"""Prompts as users give them, checked: shapes, labels, numbers and whether they lie inside the image.
+
+Prompts of one call may have different numbers of points: as lists of different lengths, or padded to one length. Padding of
+`transformers` (label -10) is taken off again, so that every prompt is answered as if it were alone. Meta's padding (label -1)
+goes to the model, which has an embedding of its own for it.
+"""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basam.errors import InputError
+
+NAMED = 3  # boxes that a note names
+
+# Labels of points.
+INSIDE, OUTSIDE, IGNORED, ABSENT = 1, 0, -1, -10
+LABELS = "1 (inside the object), 0 (outside), -1 (ignored, Meta's padding) and -10 (absent, transformers' padding)"
 
 
 @dataclass(frozen=True)
@@ -18,7 +30,7 @@ class CheckedPrompts:
     count: int
     single: bool
     points: NDArray[np.float64] | None  # (K, P, 2) x, y
-    labels: NDArray[np.int64] | None  # (K, P) 1 inside, 0 outside
+    labels: NDArray[np.int64] | None  # (K, P) 1 inside, 0 outside, -1 ignored, -10 absent
     boxes: NDArray[np.float64] | None  # (K, 4) x0, y0, x1, y1
     masks: NDArray[np.float32] | None  # (K, 1, h, w) logits of an earlier prediction
 
@@ -31,8 +43,10 @@ def check_prompts(
     Args:
         height, width: of the image.
         mask_size: (h, w) that a mask prompt must have; None: any.
-        points: `(P, 2)` or `(K, P, 2)`; labels: `(P,)` or `(K, P)`; boxes: `(4,)` or `(K, 4)`;
-            masks: `(h, w)`, `(1, h, w)` or `(K, 1, h, w)`. Any may be None, not all.
+        points: `(P, 2)` or `(K, P, 2)`, or a list of K of `(P, 2)` with different P; labels: `(P,)` or `(K, P)` or a list
+            likewise; boxes: `(4,)` or `(K, 4)`; masks: `(h, w)`, `(1, h, w)` or `(K, 1, h, w)`. Any may be None, not all.
+
+    A box that sticks out of the image is cut to it, with a warning.
 
     Raises:
         ValueError: naming the argument, its value and what is allowed.
@@ -41,10 +55,13 @@ def check_prompts(
         raise InputError("point_labels without point_coords: give both")
     if points is None and boxes is None and masks is None:
         raise InputError("no prompt: give point_coords with point_labels, box or mask_input")
+    many = is_ragged(points)
+    if many:
+        points, labels = pad_points(points, labels)
     point_array, label_array = check_points(points, labels, height, width)
-    box_array = check_boxes(boxes, height, width)
+    box_array, cut = check_boxes(boxes, height, width)
     mask_array = check_masks(masks, mask_size)
-    batched = (np.ndim(points) == 3, np.ndim(boxes) == 2, np.ndim(masks) == 4)
+    batched = (many, np.ndim(points) == 3, np.ndim(boxes) == 2, np.ndim(masks) == 4)
     counts = {
         name: len(array)
         for name, array in (("point_coords", point_array), ("box", box_array), ("mask_input", mask_array))
@@ -53,10 +70,16 @@ def check_prompts(
     if len(set(counts.values())) > 1:
         found = ", ".join(f"{number} from {name}" for name, number in counts.items())
         raise InputError(f"prompts do not pair up: {found}; give as many of each")
+    if label_array is not None and box_array is None and mask_array is None:
+        empty = np.flatnonzero((label_array < 0).all(1))
+        if empty.size:
+            raise InputError(f"prompt {empty[0]} of {len(label_array)} has no point inside or outside, and no box: give it one")
+    if cut:
+        warnings.warn(cut, stacklevel=3)
     return CheckedPrompts(next(iter(counts.values())), not any(batched), point_array, label_array, box_array, mask_array)
 
 
-def numbers(name: str, value: Any) -> NDArray[np.float64]:
+def numbers(name: str, value: Any, *, finite: bool = True) -> NDArray[np.float64]:
     try:
         array = np.asarray(value)
         if array.dtype == bool or array.dtype.kind not in "iuf":
@@ -64,15 +87,57 @@ def numbers(name: str, value: Any) -> NDArray[np.float64]:
     except (ValueError, TypeError):
         raise InputError(f"{name}={value!r}: numbers are needed") from None
     array = array.astype(np.float64)
+    if finite:
+        check_numbers(name, array)
+    return array
+
+
+def check_numbers(name: str, array: NDArray[np.float64]) -> None:
     if not np.isfinite(array).all():
         raise InputError(f"{name} holds NaN or infinity: {array[~np.isfinite(array)][:3].tolist()}")
-    return array
+
+
+def is_ragged(points: Any) -> bool:
+    """Whether a list (or an array of objects) holds one list of points for each prompt, with different
+    numbers of them, or none for some."""
+    if not isinstance(points, (list, tuple)) and not (isinstance(points, np.ndarray) and points.dtype.kind == "O"):
+        return False
+    try:
+        lengths = [len(one) for one in points]
+        nested = all(hasattr(point, "__len__") for one in points for point in one)
+    except TypeError:  # a number where a point is expected: `check_points` names it
+        return False
+    return nested and (len(set(lengths)) > 1 or 0 in lengths)
+
+
+def pad_points(points: Any, labels: Any) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Lists of different lengths as `(K, P, 2)` and `(K, P)`, padded with absent points.
+
+    Raises:
+        ValueError: no numbers, or another number of labels than of points; the prompt is named.
+    """
+    longest = max(1, *(len(one) for one in points))
+    coords = np.zeros((len(points), longest, 2))
+    marks = np.full((len(points), longest), float(ABSENT))
+    if labels is not None and np.ndim(labels[0] if hasattr(labels, "__len__") and len(labels) == len(points) else 0) == 0:
+        raise InputError(f"point_labels={labels!r}: a list of labels for each of the {len(points)} prompts is needed")
+    for number, one in enumerate(points):
+        of_prompt = numbers(f"point_coords[{number}]", one, finite=False)
+        if len(one) and of_prompt.shape != (len(one), 2):
+            raise InputError(f"point_coords[{number}] of shape {of_prompt.shape}: (P, 2) of x, y is needed")
+        coords[number, : len(one)] = of_prompt.reshape(-1, 2)
+        if labels is not None:
+            found = numbers(f"point_labels[{number}]", labels[number])
+            if found.shape != (len(one),):
+                raise InputError(f"point_labels[{number}] of shape {found.shape} do not fit its {len(one)} points")
+            marks[number, : len(one)] = found
+    return coords, None if labels is None else marks
 
 
 def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[Any, Any]:
     if points is None:
         return None, None
-    coords = numbers("point_coords", points)
+    coords = numbers("point_coords", points, finite=False)
     if coords.ndim not in (2, 3) or coords.shape[-1] != 2 or coords.size == 0:
         raise InputError(f"point_coords of shape {coords.shape}: (P, 2) or (K, P, 2) of x, y is needed")
     if labels is None:
@@ -80,9 +145,9 @@ def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[Any
     marks = numbers("point_labels", labels)
     if marks.shape != coords.shape[:-1]:
         raise InputError(f"point_labels of shape {marks.shape} do not fit point_coords of shape {coords.shape}")
-    if not np.isin(marks, (0, 1)).all():
-        wrong = sorted(set(marks[~np.isin(marks, (0, 1))].tolist()))
-        raise InputError(f"point_labels {wrong}: allowed are 1 (inside the object) and 0 (outside)")
+    check_labels(marks)
+    coords = np.where(marks[..., None] < 0, 0.0, coords)  # padding may lie anywhere
+    check_numbers("point_coords", coords)
     outside = (coords < 0).any(-1) | (coords[..., 0] > width) | (coords[..., 1] > height)
     if outside.any():
         x, y = coords[outside][0]
@@ -91,19 +156,35 @@ def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[Any
     return coords, marks.astype(np.int64)
 
 
-def check_boxes(boxes: Any, height: int, width: int) -> Any:
+def check_labels(marks: NDArray[Any]) -> None:
+    known = np.isin(marks, (INSIDE, OUTSIDE, IGNORED, ABSENT))
+    if not known.all():
+        raise InputError(f"point_labels {sorted(set(marks[~known].tolist()))}: allowed are {LABELS}")
+
+
+def check_boxes(boxes: Any, height: int, width: int) -> tuple[Any, str]:
+    """Boxes `(K, 4)` inside the image, and a note on those that were cut to it; empty where none was."""
     if boxes is None:
-        return None
+        return None, ""
     array = numbers("box", boxes)
     if array.shape[-1:] != (4,) or array.ndim not in (1, 2) or array.size == 0:
         raise InputError(f"box of shape {array.shape}: (4,) or (K, 4) of x0, y0, x1, y1 is needed")
     array = array.reshape(-1, 4)
-    for x0, y0, x1, y1 in array:
+    inside = np.clip(array, 0, [width, height] * 2)
+    for box, (x0, y0, x1, y1) in zip(array, inside, strict=True):
+        if box[2] <= box[0] or box[3] <= box[1]:
+            raise InputError(f"box {in_words(box)} is empty: x1 > x0 and y1 > y0 are needed")
         if x1 <= x0 or y1 <= y0:
-            raise InputError(f"box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) is empty: x1 > x0 and y1 > y0 are needed")
-        if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
-            raise InputError(f"box ({x0:g}, {y0:g}, {x1:g}, {y1:g}) lies outside the image of {width} x {height} px")
-    return array
+            raise InputError(f"box {in_words(box)} lies outside the image of {width} x {height} px")
+    cut = [in_words(box) for box, kept in zip(array, inside, strict=True) if (box != kept).any()]
+    if not cut:
+        return array, ""
+    more = f" and {len(cut) - NAMED} more" if len(cut) > NAMED else ""
+    return inside, f"box {', '.join(cut[:NAMED])}{more}: cut to the image of {width} x {height} px, out of which it sticks"
+
+
+def in_words(box: NDArray[np.float64]) -> str:
+    return f"({', '.join(f'{value:g}' for value in box)})"
 
 
 def check_masks(masks: Any, size: tuple[int, int] | None) -> Any:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import basam
-from basam.families.shared import checkpoints
+from basam.families.shared import read_shapes
 
 
 class Malicious:
@@ -93,18 +93,18 @@ STATE = {"image_encoder.a": torch.ones(2, 3), "mask_decoder.b": torch.zeros(1)}
 )
 def test_wrappers_and_common_prefixes_are_taken_off(tmp_path, content):
     torch.save(content, tmp_path / "file.pth")
-    assert checkpoints.read_shapes(tmp_path / "file.pth") == {"image_encoder.a": (2, 3), "mask_decoder.b": (1,)}
+    assert read_shapes(tmp_path / "file.pth") == {"image_encoder.a": (2, 3), "mask_decoder.b": (1,)}
 
 
 def test_two_state_dicts_in_one_file_are_not_guessed_between(tmp_path):
     torch.save({"model": STATE, "ema": STATE}, tmp_path / "file.pth")
     with pytest.raises(basam.UnsupportedModelError, match="several: model, ema"):
-        checkpoints.read_shapes(tmp_path / "file.pth")
+        read_shapes(tmp_path / "file.pth")
 
 
 def test_shapes_are_those_of_the_present_file(tmp_path):
     file = tmp_path / "file.safetensors"
     save_file(STATE, file)
-    assert checkpoints.read_shapes(file) == {"image_encoder.a": (2, 3), "mask_decoder.b": (1,)}
+    assert read_shapes(file) == {"image_encoder.a": (2, 3), "mask_decoder.b": (1,)}
     save_file({"other.weight": torch.ones(4)}, file)
-    assert checkpoints.read_shapes(file) == {"other.weight": (4,)}
+    assert read_shapes(file) == {"other.weight": (4,)}

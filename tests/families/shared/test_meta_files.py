@@ -127,18 +127,24 @@ def test_the_loaded_model_does_not_change_with_the_file(saved):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda state: state.pop("image_encoder.neck.3.bias"), r"missing: vision_encoder.neck.layer_norm2.bias \(1\)"),
+        (lambda state: state.pop("image_encoder.neck.3.bias"), r"missing: image_encoder.neck.3.bias \(1\)"),
         (lambda state: state.update(extra=torch.ones(1)), r"unexpected: extra \(1\)"),
         (
             lambda state: state.update({"mask_decoder.iou_token.weight": torch.ones(2, 32)}),
             r"of another shape: mask_decoder.iou_token.weight \(1\)",
         ),
-        (lambda state: state.update({"mask_decoder.hf_token.weight": torch.ones(1, 32)}), "hf_token.*looks like SAM-HQ"),
+        (
+            lambda state: state.update({f"mask_decoder.hf_mlp.layers.{i}.weight": torch.ones(1, 32) for i in range(3)}),
+            r"unexpected: mask_decoder.hf_mlp.* \(3\); it looks like SAM-HQ",
+        ),
         (
             lambda state: state.update({"image_encoder.pos_embed": torch.ones(1, 6, 6, 32)}),
             "relative positions for 3, 8 patches per side on a grid of 6 x 6",
         ),
-        (lambda state: state.pop("image_encoder.blocks.1.attn.rel_pos_h"), "layers without relative positions"),
+        (
+            lambda state: [state.pop(key) for key in list(state) if "rel_pos" in key],
+            "no layer has relative positions, so windows and heads cannot be told",
+        ),
     ],
 )
 def test_every_tensor_is_accounted_for(saved, tmp_path, change, message):
@@ -149,8 +155,21 @@ def test_every_tensor_is_accounted_for(saved, tmp_path, change, message):
         basam.load(tmp_path / "changed.pth")
 
 
-def test_all_layers_global_and_no_absolute_positions(small_sam, tmp_path):
-    model = small_sam(128, global_attn_indexes=(0, 1, 2), use_abs_pos=False, qkv_bias=False)
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        ({"use_abs_pos": False}, r"missing: image_encoder.pos_embed \(1\)"),
+        ({"qkv_bias": False}, r"missing: image_encoder.blocks.0.attn.qkv.bias, .* \(3\)"),
+    ],
+)
+def test_what_no_published_sam_lacks_is_missing(small_sam, tmp_path, variant, message):
+    torch.save(small_sam(128, **variant).state_dict(), tmp_path / "sam.pth")
+    with pytest.raises(basam.UnsupportedModelError, match=message):
+        basam.load(tmp_path / "sam.pth")
+
+
+def test_all_layers_may_be_global(small_sam, tmp_path):
+    model = small_sam(128, global_attn_indexes=(0, 1, 2))
     torch.save(model.state_dict(), tmp_path / "sam.pth")
     pixels = torch.randn(1, 3, 128, 128)
     loaded = basam.load(tmp_path / "sam.pth")

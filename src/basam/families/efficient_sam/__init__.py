@@ -6,6 +6,7 @@ import math
 import sys
 import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +16,66 @@ from torch import Tensor, nn
 from basam.errors import InputError
 from basam.families.attachment import Geometry
 from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters
-from basam.families.shared import checkpoints, meta_files
+from basam.families.efficient_sam.encoder import EfficientSamConfig
+from basam.families.shared import Shapes, checkpoints, holds, layout, meta_files, read_shapes
 
-KEYS = (*meta_files.IMAGE_KEYS, "prompt_encoder.bbox_top_left_embeddings.weight", "mask_decoder.mask_tokens.weight")
+PARTS = {
+    "image_encoder.": r"blocks\.",
+    "prompt_encoder.": r"invalid_points\.|bbox_\w+_embeddings\.|point_embeddings\.weight",
+    "mask_decoder.": "",
+}
 HEAD_WIDTH = 64  # of the published models; no tensor tells it
 NAMES = {192: "EfficientSAM-Ti", 384: "EfficientSAM-S"}
 
 
-def sizes(shapes: checkpoints.Shapes) -> dict[str, Any]:
-    """Fields of `EfficientSamConfig`, from the tensors."""
+def sizes(shapes: Shapes) -> dict[str, Any]:
+    """Fields of `EfficientSamConfig`, from the tensors.
+
+    Raises:
+        UnsupportedModelError: a tensor that tells one is missing or has no such shape.
+    """
     encoder, decoder = "image_encoder.", "mask_decoder."
-    width, _, patch, _ = shapes[encoder + "patch_embed.proj.weight"]
+    width, _, patch, _ = shapes.sizes(f"{encoder}patch_embed.proj.weight", 4)
     return {
         "width": width,
-        "depth": meta_files.count_layers(shapes, encoder + "blocks."),
+        "depth": layout.count_parts(shapes, f"{encoder}blocks."),
         "heads": max(1, width // HEAD_WIDTH),
-        "mlp": shapes[encoder + "blocks.0.mlp.fc1.weight"][0],
-        "positions": math.isqrt(shapes[encoder + "pos_embed"][1] - 1),
+        "mlp": shapes.sizes(f"{encoder}blocks.0.mlp.fc1.weight", 2)[0],
+        "positions": math.isqrt(shapes.sizes(f"{encoder}pos_embed", 3)[1] - 1),
         "patch": patch,
-        "channels": shapes[encoder + "neck.0.weight"][0],
-        "decoder_depth": meta_files.count_layers(shapes, decoder + "transformer.layers."),
+        "channels": shapes.sizes(f"{encoder}neck.0.weight", 4)[0],
+        "decoder_depth": layout.count_parts(shapes, f"{decoder}transformer.layers."),
         "decoder_heads": meta_files.DECODER_HEADS,
-        "decoder_inner": shapes[decoder + "transformer.final_attn_token_to_image.q_proj.weight"][0],
-        "decoder_mlp": shapes[decoder + "transformer.layers.0.mlp.layers.0.0.weight"][0],
-        "masks": shapes[decoder + "mask_tokens.weight"][0],
-        "iou_hidden": shapes[decoder + "iou_prediction_head.layers.0.0.weight"][0],
-        "upscaling": tuple(shapes[f"{decoder}final_output_upscaling_layers.{layer}.0.weight"][1] for layer in (0, 1)),
+        "decoder_inner": shapes.sizes(f"{decoder}transformer.final_attn_token_to_image.q_proj.weight", 2)[0],
+        "decoder_mlp": shapes.sizes(f"{decoder}transformer.layers.0.mlp.layers.0.0.weight", 2)[0],
+        "masks": shapes.sizes(f"{decoder}mask_tokens.weight", 2)[0],
+        "iou_hidden": shapes.sizes(f"{decoder}iou_prediction_head.layers.0.0.weight", 2)[0],
+        "upscaling": tuple(shapes.sizes(f"{decoder}final_output_upscaling_layers.{layer}.0.weight", 4)[1] for layer in (0, 1)),
     }
+
+
+def build(config: EfficientSamConfig) -> nn.Module:
+    """A model without numbers."""
+    from basam.families.efficient_sam.modules import EfficientSam
+
+    with torch.device("meta"):
+        return EfficientSam(config)
+
+
+@lru_cache(maxsize=8)
+def tensors_of(config: EfficientSamConfig) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(value.shape) for key, value in build(config).state_dict().items()}
+
+
+def config_of(shapes: Shapes) -> EfficientSamConfig:
+    """Sizes of a file; every tensor of the model is in it, and none is too many.
+
+    Raises:
+        UnsupportedModelError: naming the tensors that do not fit.
+    """
+    config = EfficientSamConfig(**sizes(shapes))
+    shapes.compare(tensors_of(config))
+    return config
 
 
 class EfficientSamFamily(Family):
@@ -68,24 +102,21 @@ class EfficientSamFamily(Family):
         return model.image_encoder
 
     def recognises(self, path: Path) -> bool:
-        return checkpoints.holds(path, *KEYS)
+        return holds(path, PARTS)
 
     def load(self, path: Path) -> nn.Module:
-        from basam.families.efficient_sam.encoder import EfficientSamConfig
-        from basam.families.efficient_sam.modules import EfficientSam
+        return checkpoints.fill(build(config_of(read_shapes(path))), checkpoints.read_weights(path))
 
-        with torch.device("meta"):
-            model = EfficientSam(EfficientSamConfig(**sizes(checkpoints.read_shapes(path))))
-        return checkpoints.fill(model, checkpoints.read_state(path), path, "EfficientSAM")
+    def state(self, path: Path) -> dict[str, Tensor]:
+        return checkpoints.read_state(path)
 
     def summary(self, path: Path) -> ModelSummary:
-        shapes = checkpoints.read_shapes(path)
-        found = sizes(shapes)
-        side, layers = 1024 // found["patch"], tuple(range(found["depth"]))
-        geometry = Geometry(found["patch"], side, found["depth"], layers, found["heads"])
+        shapes = read_shapes(path)
+        config = config_of(shapes)
+        side, layers = config.image_size // config.patch, tuple(range(config.depth))
         return ModelSummary(
-            architecture=NAMES.get(found["width"], f"EfficientSAM of width {found['width']}"),
-            geometry=geometry,
+            architecture=NAMES.get(config.width, f"EfficientSAM of width {config.width}"),
+            geometry=Geometry(config.patch, side, config.depth, layers, config.heads),
             parameters=count_parameters(shapes),
             tensors=len(shapes),
             layout="EfficientSAM's state dict",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from basam.families.attachment import Geometry, Replaced, combine
 from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters
-from basam.families.shared import checkpoints, meta_files, vit_name
+from basam.families.shared import checkpoints, holds, meta_files, read_shapes, vit_name
 
 
 class MetaSam(Family):
@@ -60,14 +60,14 @@ class MetaSam(Family):
         return model.image_encoder
 
     def recognises(self, path: Path) -> bool:
-        return checkpoints.holds(path, *meta_files.IMAGE_KEYS, *meta_files.DECODER_KEYS)
+        return holds(path, meta_files.PARTS)
 
     def load(self, path: Path) -> nn.Module:
         return meta_files.load(path)
 
     def summary(self, path: Path) -> ModelSummary:
-        shapes = checkpoints.read_shapes(path)
-        vision = meta_files.vision_config(shapes, path)
+        shapes = read_shapes(path)
+        vision = meta_files.configs(shapes)["vision_config"]
         return ModelSummary(
             architecture=f"SAM {vit_name(vision['hidden_size'], vision['num_hidden_layers'])}",
             geometry=meta_files.geometry(vision),
@@ -76,6 +76,9 @@ class MetaSam(Family):
             tensors=len(shapes),
             layout="Meta's state dict",
         )
+
+    def state(self, path: Path) -> dict[str, Tensor]:
+        return checkpoints.read_state(path)
 
     def encode(self, model: Any, pixel_values: Tensor) -> tuple[Tensor, dict[str, Any]]:
         output = model.image_encoder(pixel_values)

@@ -5,38 +5,64 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, count_parameters
-from basam.families.shared import checkpoints, meta_files, transformers_files
+from basam.families.mobile_sam.tinyvit import TinyViT, TinyViTConfig, tinyvit_config
+from basam.families.shared import Shapes, checkpoints, holds, layout, meta_files, read_shapes, transformers_files
 from basam.families.transformers_sam import TransformersSam
 
-KEYS = ("image_encoder.patch_embed.seq.0.c.weight", "image_encoder.layers.1.blocks.0.attn.attention_biases")
+PARTS = {"image_encoder.": r"layers\.", **meta_files.PROMPTS_AND_MASKS}
+STAGES = 4  # of every TinyViT; the first is convolutional
 IMAGE_SIZE = 1024  # no tensor of a TinyViT tells it
 ENCODER = "image_encoder."
 ENCODER_RULES = ((r"^image_encoder\.", "vision_encoder."),)
 
 
-def tinyvit_sizes(shapes: checkpoints.Shapes) -> dict[str, Any]:
-    """Fields of `TinyViTConfig`, from the tensors."""
-    stages = range(meta_files.count_layers(shapes, ENCODER + "layers."))
-    biases = [shapes.get(f"{ENCODER}layers.{stage}.blocks.0.attn.attention_biases", (0, 0)) for stage in stages]
-    merged = [shapes[f"{ENCODER}layers.{stage}.downsample.conv1.c.weight"][0] for stage in stages[:-1]]
+def tinyvit_sizes(shapes: Shapes) -> dict[str, Any]:
+    """Fields of `TinyViTConfig`, from the tensors.
+
+    Raises:
+        UnsupportedModelError: a tensor that tells one is missing or has no such shape.
+    """
+    stages = range(STAGES)
+    biases = [shapes.sizes(f"{ENCODER}layers.{stage}.blocks.0.attn.attention_biases", 2) for stage in stages[1:]]
+    merged = [shapes.sizes(f"{ENCODER}layers.{stage}.downsample.conv1.c.weight", 4)[0] for stage in stages[:-1]]
     return {
-        "widths": (shapes[ENCODER + "patch_embed.seq.2.c.weight"][0], *merged),
-        "depths": tuple(meta_files.count_layers(shapes, f"{ENCODER}layers.{stage}.blocks.") for stage in stages),
-        "heads": tuple(heads for heads, _ in biases),
-        "windows": tuple(math.isqrt(distances) for _, distances in biases),
-        "expansion": shapes[ENCODER + "layers.1.blocks.0.mlp.fc1.weight"][0] // merged[0],
-        "classes": shapes[ENCODER + "head.weight"][0],
-        "channels": shapes[ENCODER + "neck.0.weight"][0],
+        "widths": (shapes.sizes(f"{ENCODER}patch_embed.seq.2.c.weight", 4)[0], *merged),
+        "depths": tuple(layout.count_parts(shapes, f"{ENCODER}layers.{stage}.blocks.") for stage in stages),
+        "heads": (0, *(heads for heads, _ in biases)),
+        "windows": (0, *(math.isqrt(distances) for _, distances in biases)),
+        "expansion": max(1, shapes.sizes(f"{ENCODER}layers.1.blocks.0.mlp.fc1.weight", 2)[0] // merged[0]),
+        "classes": shapes.sizes(f"{ENCODER}head.weight", 2)[0],
+        "channels": shapes.sizes(f"{ENCODER}neck.0.weight", 4)[0],
         "image_size": IMAGE_SIZE,
     }
+
+
+@lru_cache(maxsize=8)
+def encoder_tensors(sizes: TinyViTConfig) -> dict[str, tuple[int, ...]]:
+    """The tensors of a TinyViT, by Meta's keys."""
+    with torch.device("meta"):
+        return {f"{ENCODER}{key}": tuple(value.shape) for key, value in TinyViT(sizes).state_dict().items()}
+
+
+def sizes_of(shapes: Shapes) -> tuple[TinyViTConfig, dict[str, dict[str, Any]]]:
+    """Sizes of the published file, of encoder and decoder; every tensor of it is there, and none is too many.
+
+    Raises:
+        UnsupportedModelError: naming the tensors that do not fit.
+    """
+    sizes = TinyViTConfig(**tinyvit_sizes(shapes))
+    decoder = meta_files.decoder_configs(shapes, sizes.image_size, sizes.patch)
+    shapes.compare(encoder_tensors(sizes) | layout.prompts_and_masks(decoder, meta_files.features_of(shapes)))
+    return sizes, decoder
 
 
 def geometry_of(image_size: int, patch: int, depths: tuple[int, ...], heads: tuple[int, ...]) -> Geometry:
@@ -66,45 +92,56 @@ class MobileSam(TransformersSam):
     def recognises(self, path: Path) -> bool:
         if path.is_dir():
             return (transformers_files.read_config(path) or {}).get("model_type") == "mobile_sam"
-        return checkpoints.holds(path, *KEYS, *meta_files.DECODER_KEYS)
+        return holds(path, PARTS)
 
     def load(self, path: Path) -> nn.Module:
         from basam.families.mobile_sam.modules import MobileSamConfig, MobileSamModel
-        from basam.families.mobile_sam.tinyvit import TinyViTConfig
 
         if path.is_dir():
-            return transformers_files.load(path, MobileSamModel)
-        shapes = checkpoints.read_shapes(path)
-        sizes = TinyViTConfig(**tinyvit_sizes(shapes))
-        features = shapes["prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"][1]
+            return transformers_files.load(path, MobileSamModel, folder_tensors(path)[1])
+        shapes = read_shapes(path)
+        sizes, decoder = sizes_of(shapes)
         # The vision transformer that SamModel builds first has no layers: the TinyViT takes its place.
-        vision = {"num_hidden_layers": 0, "image_size": sizes.image_size, "patch_size": sizes.patch, "num_pos_feats": features}
-        config = MobileSamConfig(
-            tinyvit=vars(sizes), vision_config=vision, **meta_files.decoder_configs(shapes, sizes.image_size, sizes.patch)
-        )
+        vision = {
+            "num_hidden_layers": 0,
+            "image_size": sizes.image_size,
+            "patch_size": sizes.patch,
+            "num_pos_feats": meta_files.features_of(shapes),
+        }
         with torch.device("meta"):
-            model = MobileSamModel(config)
-        state = meta_files.to_transformers(checkpoints.read_state(path), ENCODER_RULES)
-        checkpoints.fill(model, state, path, "MobileSAM")
+            model = MobileSamModel(MobileSamConfig(tinyvit=vars(sizes), vision_config=vision, **decoder))
+        checkpoints.fill(model, meta_files.to_transformers(checkpoints.read_weights(path), ENCODER_RULES))
         model.tie_weights()
         return model
 
+    def state(self, path: Path) -> dict[str, Tensor]:
+        return super().state(path) if path.is_dir() else checkpoints.read_state(path)
+
     def summary(self, path: Path) -> ModelSummary:
         if path.is_dir():
-            sizes = (transformers_files.read_config(path) or {})["tinyvit"]
-            shapes, layout = transformers_files.folder_shapes(path), "transformers folder"
+            sizes, expected = folder_tensors(path)
+            shapes = transformers_files.folder_shapes(path, expected)
         else:
-            shapes, layout = checkpoints.read_shapes(path), "MobileSAM's state dict"
-            sizes = tinyvit_sizes(shapes)
-        geometry = geometry_of(sizes["image_size"], 16, sizes["depths"], sizes["heads"])
+            shapes = read_shapes(path)
+            sizes, _ = sizes_of(shapes)
         return ModelSummary(
             architecture="MobileSAM (TinyViT)",
-            geometry=geometry,
+            geometry=geometry_of(sizes.image_size, sizes.patch, sizes.depths, sizes.heads),
             parameters=count_parameters(shapes),
-            windows=tuple(sizes["windows"][1:]),
+            windows=sizes.windows[1:],
             tensors=len(shapes),
-            layout=layout,
+            layout="transformers folder" if path.is_dir() else "MobileSAM's state dict",
         )
+
+
+def folder_tensors(path: Path) -> tuple[TinyViTConfig, dict[str, tuple[int, ...]]]:
+    """Sizes of the TinyViT, and the tensors by the keys of `transformers`, that a folder's config.json promises."""
+    sizes = tinyvit_config((transformers_files.read_config(path) or {}).get("tinyvit") or {})
+    configs = transformers_files.read_sizes(path)
+    features = configs["vision_config"]["num_pos_feats"]
+    return sizes, meta_files.to_transformers(
+        encoder_tensors(sizes) | layout.prompts_and_masks(configs, features), ENCODER_RULES
+    )
 
 
 FAMILY = MobileSam()

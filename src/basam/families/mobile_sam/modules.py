@@ -10,7 +10,7 @@ from transformers import SamConfig
 from transformers.models.sam import modeling_sam as sam
 
 from basam.families.mobile_sam import tinyvit
-from basam.families.mobile_sam.tinyvit import TinyViT, TinyViTConfig
+from basam.families.mobile_sam.tinyvit import TinyViT, TinyViTConfig, tinyvit_config
 from basam.families.shared import AnySizeModel, SamPrompts
 
 
@@ -21,13 +21,12 @@ class MobileSamConfig(SamConfig):
 
     def __init__(self, tinyvit: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        sizes = asdict(TinyViTConfig()) | (tinyvit or {})
         # JSON has lists only.
+        sizes = asdict(tinyvit_config(tinyvit or {}))
         self.tinyvit = {name: list(value) if isinstance(value, tuple) else value for name, value in sizes.items()}
 
     def sizes(self) -> TinyViTConfig:
-        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in self.tinyvit.items()}
-        return TinyViTConfig(**values)
+        return tinyvit_config(self.tinyvit)
 
 
 class Encoder(TinyViT):

@@ -10,7 +10,9 @@ Segment Anything" (MobileSAM), 2023, which makes the last merging keep the resol
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -45,6 +47,12 @@ class TinyViTConfig:
     def patch(self) -> int:
         """Pixels a token of the embedding."""
         return self.strides[-1]
+
+
+def tinyvit_config(fields: Mapping[str, Any]) -> TinyViTConfig:
+    """From what JSON keeps of a configuration, which has lists for tuples; fields that are left out take their default."""
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return TinyViTConfig(**values)
 
 
 class ConvNorm(nn.Sequential):

@@ -1,8 +1,14 @@
 from basam.families.shared import checkpoints as checkpoints
+from basam.families.shared import layout as layout
 from basam.families.shared import meta_files as meta_files
 from basam.families.shared import transformers_files as transformers_files
 from basam.families.shared.decoder_queries import query_replacements as query_replacements
+from basam.families.shared.shapes import Shapes as Shapes
+from basam.families.shared.shapes import holds as holds
+from basam.families.shared.shapes import looks_like as looks_like
+from basam.families.shared.shapes import read_shapes as read_shapes
 from basam.families.shared.transformers_files import CLASSES as CLASSES
+from basam.families.shared.transformers_files import is_complete as is_complete
 from basam.families.shared.transformers_files import quiet as quiet
 from basam.families.shared.transformers_files import read_config as read_config
 from basam.families.shared.transformers_files import vit_name as vit_name

@@ -1,6 +1,7 @@
 """Checkpoint files: their tensors, read without running anything that is in them, and what an unknown one looks like.
 
 Pickled files go through `torch.load(weights_only=True)`, which builds tensors and plain containers and refuses all else.
+Whether the tensors are those of a model is `shapes`' business.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,9 @@ from torch import Tensor, nn
 
 from basam.families.base import UnsupportedModelError
 
-Shapes = dict[str, tuple[int, ...]]
-
-# A key or a part of one, and what a file with it is. The first that fits is named.
-LOOKS = (
-    ("mask_decoder.hf_token", "SAM-HQ's own file; basam.load takes SAM-HQ in transformers' layout"),
-    ("sam_mask_decoder.", "SAM 2"),
-    ("memory_attention.", "SAM 2"),
-    ("image_encoder.trunk", "SAM 2"),
-    ("lora_", "a model with LoRA adapters; merge them into its weights first"),
-    ("Adapter.", "a SAM with adapter layers, which plain SAM does not have"),
-    ("vision_encoder.", "transformers' SAM without its config.json; give the folder that holds both"),
-    ("image_encoder.", "a SAM-like model whose parts are named otherwise"),
-    ("layer1.0.conv1.weight", "a ResNet"),
-    ("cls_token", "a plain ViT"),
-)
+# What keys begin with in files whose keys have no prefix.
+PARTS = ("image_encoder", "vision_encoder", "prompt_encoder", "mask_decoder")
+NEARLY_ALL = 0.9  # share of the keys that begin with a prefix, where a few tensors were added without it
 
 
 def refuse(path: Path, error: Exception) -> UnsupportedModelError:
@@ -80,92 +69,89 @@ def is_state(value: Any) -> bool:
     return isinstance(value, Mapping) and bool(value) and all(isinstance(item, Tensor) for item in value.values())
 
 
-def unwrap(path: Path, content: Any) -> dict[str, Tensor]:
-    """The state dict in `content`: itself, or the one entry of it that is a dict of tensors (`model`, `state_dict`, ...).
-
-    What all keys begin with (`module.` of DataParallel, `_orig_mod.` of torch.compile) is taken off.
-    """
+def unwrap(path: Path, content: Any) -> Mapping[str, Tensor]:
+    """The state dict in `content`: itself, or the one entry of it that is a dict of tensors (`model`, `state_dict`, ...)."""
     if not is_state(content):
         inside = {name: value for name, value in content.items() if is_state(value)} if isinstance(content, Mapping) else {}
         if len(inside) != 1:
             found = f"several: {', '.join(map(str, inside))}" if inside else f"none, but a {type(content).__name__}"
             raise UnsupportedModelError(f"{path} should hold one state dict; it holds {found}. Save the one to load by itself")
         (content,) = inside.values()
-    state = {str(key): value for key, value in content.items()}
-    while len(heads := {key.partition(".")[0] for key in state}) == 1 and all("." in key for key in state):
-        prefix = len(heads.pop()) + 1
-        state = {key[prefix:]: value for key, value in state.items()}
-    return state
+    return {str(key): value for key, value in content.items()}
+
+
+def without_prefix(keys: Iterable[str]) -> tuple[dict[str, str], str]:
+    """By the keys of a file, those without what they begin with (`module.` of DataParallel, `_orig_mod.` of torch.compile).
+
+    Returns:
+        the keys, and the beginning. A few keys may be without it: they stay as they are.
+    """
+    names, prefix = {key: key for key in keys}, ""
+    while len(names) > 1 and (heads := Counter(name.partition(".")[0] for name in names.values() if "." in name)):
+        head, count = heads.most_common(1)[0]
+        if count < len(names) and (head in PARTS or count < NEARLY_ALL * len(names)):
+            break
+        shorter = {key: name.removeprefix(f"{head}.") for key, name in names.items()}
+        if len(set(shorter.values())) < len(shorter):
+            break  # two tensors would have one name
+        names, prefix = shorter, f"{prefix}{head}."
+    return names, prefix
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The state dict of a checkpoint file; see `read` and `unwrap`."""
-    return unwrap(path, read(path))
+    """The tensors of a checkpoint file as they are in it, by their keys in it; see `unwrap`."""
+    return dict(unwrap(path, read(path)))
 
 
-def read_shapes(path: Path) -> Shapes:
-    """Shapes of all tensors of a checkpoint file, by key. Kept while the file stays as it is: every family asks."""
-    stat = path.stat()
-    return dict(shapes_of(path, stat.st_mtime_ns, stat.st_size))
-
-
-def holds(path: Path, *keys: str) -> bool:
-    """Whether `path` is a checkpoint file with these keys; a file that cannot be read has none."""
-    if not path.is_file():
-        return False
-    try:
-        return set(keys) <= read_shapes(path).keys()
-    except UnsupportedModelError:
-        return False
-
-
-@lru_cache(maxsize=8)
-def shapes_of(path: Path, modified: int, size: int) -> Shapes:
-    if path.suffix != ".safetensors":
-        return {key: tuple(value.shape) for key, value in read_state(path).items()}
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as tensors:  # reads the header only
-            return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise refuse(path, error) from error
-
-
-def looks_like(keys: Iterable[str]) -> str:
-    """What a state dict with these keys is, in a few words."""
-    keys = list(keys)
-    for part, name in LOOKS:
-        if any(part in key for key in keys):
-            return f"it looks like {name}"
-    return f"a state dict of {len(keys)} tensors, the first: {', '.join(keys[:3])}"
-
-
-def problems(path: Path, name: str, **found: Iterable[str]) -> UnsupportedModelError | None:
-    """The error that names the tensors of each kind in `found` (`missing=...`); None where there are none."""
-    listed = {kind.replace("_", " "): sorted(keys) for kind, keys in found.items()}
-    parts = [f"{kind}: {', '.join(keys[:5])}{' ...' * (len(keys) > 5)} ({len(keys)})" for kind, keys in listed.items() if keys]
-    return UnsupportedModelError(f"{path} does not fit {name}: tensors {'; '.join(parts)}") if parts else None
-
-
-def fill(model: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -> nn.Module:
-    """Put `state` into `model` (built on the meta device), in float32 and evaluation mode; every tensor must fit.
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint file, in float32 and in memory of their own, by key without prefix.
 
     Raises:
-        UnsupportedModelError: naming tensors that are missing, unexpected or of another shape.
+        UnsupportedModelError: one holds NaN or infinity; the message has its key in the file.
     """
-    expected = model.state_dict()
-    error = problems(
-        path,
-        name,
-        missing=expected.keys() - state.keys(),
-        unexpected=state.keys() - expected.keys(),
-        of_another_shape=(key for key in expected.keys() & state.keys() if expected[key].shape != state[key].shape),
-    )
-    if error is not None:
-        looks = looks_like(state)
-        raise UnsupportedModelError(f"{error}; {looks}") if looks.startswith("it looks") else error
+    state = read_state(path)
     # Copies: a tensor that still lies in the file would change with it.
     own = {key: value.to(torch.float32 if value.is_floating_point() else None, copy=True) for key, value in state.items()}
-    model.load_state_dict(own, strict=True, assign=True)
+    check_finite(path, own)
+    names, _ = without_prefix(own)
+    return {names[key]: value for key, value in own.items()}
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no number of `tensor`, in float32, is NaN or infinite.
+
+    Neither vanishes in a sum, which is quicker than looking at each number.
+    """
+    if not tensor.is_floating_point() or bool(torch.isfinite(tensor.sum(dtype=torch.float32))):
+        return True
+    return bool(torch.isfinite(tensor.float()).all())  # the sum alone may be too large
+
+
+def check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Refuse weights that hold NaN or infinity, for which every mask would be empty or wrong.
+
+    Args:
+        path: of the checkpoint, for the message.
+        state: tensors by their keys in it.
+
+    Raises:
+        UnsupportedModelError: naming the tensors.
+    """
+    broken = [key for key, value in state.items() if not is_finite(value)]
+    if broken:
+        raise UnsupportedModelError(
+            f"{path} holds NaN or infinity in {listed(broken)}: no mask can come of such weights; load a copy that is whole, "
+            "or one from before the training went wrong"
+        )
+
+
+def listed(keys: Iterable[str]) -> str:
+    """The first five keys, and how many there are."""
+    keys = sorted(keys)
+    return f"{', '.join(keys[:5])}{' ...' * (len(keys) > 5)} ({len(keys)})"
+
+
+def fill(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+    """Put `weights`, which fit, into `model` (built on the meta device), in evaluation mode."""
+    model.load_state_dict(weights, strict=True, assign=True)
     return model.eval()

@@ -1,8 +1,9 @@
 """State dicts with Meta's keys (`sam_vit_b_01ec64.pth`, MedSAM's, fine-tuned ones): their sizes, and the way to `transformers`.
 
 A state dict is all that is in such a file, so everything is read from names and shapes: the grid from the absolute
-positions, the heads and the windows from the relative ones. Only the heads of the mask decoder are in no shape: 8, as in
-every published SAM.
+positions, the heads and the windows from the relative ones. What is in no shape, and what decides how many tensors there
+must be, is taken as in every published SAM: absolute positions and biases of q, k and v, 8 heads in the mask decoder, four
+kinds of points, an IoU head of three layers.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from basam.families.attachment import Geometry
 from basam.families.base import UnsupportedModelError
-from basam.families.shared import checkpoints
+from basam.families.shared import checkpoints, layout
+from basam.families.shared.shapes import Shapes, read_shapes
 
-DECODER_HEADS = 8
+Value = TypeVar("Value")
 
-# Keys of every file with Meta's prompt encoder and mask decoder.
-DECODER_KEYS = ("prompt_encoder.point_embeddings.0.weight", "mask_decoder.mask_tokens.weight")
-IMAGE_KEYS = ("image_encoder.patch_embed.proj.weight", "image_encoder.blocks.0.attn.qkv.weight")
+DECODER_HEADS, POINT_KINDS, IOU_LAYERS = 8, 4, 3
+
+# How the keys of Meta's prompt encoder and mask decoder go on, see `shapes.holds`.
+PROMPTS_AND_MASKS = {"prompt_encoder.": r"point_embeddings\.\d|mask_downscaling\.|no", "mask_decoder.": ""}
+PARTS = {"image_encoder.": r"blocks\.", **PROMPTS_AND_MASKS}
 
 # Meta's names and those of transformers, in the order of replacing.
 PROMPT_AND_DECODER = (
@@ -72,57 +76,67 @@ def decoder_key(key: str, shapes: Mapping[str, Any]) -> str:
     return f"{head}.layers.{index - 1}.{kind}"
 
 
-def count_layers(shapes: Mapping[str, Any], prefix: str) -> int:
-    """How many numbered parts there are below `prefix`."""
-    return len({key[len(prefix) :].partition(".")[0] for key in shapes if key.startswith(prefix)})
+def decoder_configs(shapes: Shapes, image_size: int, patch: int) -> dict[str, dict[str, Any]]:
+    """Sizes of prompt encoder and mask decoder, as `SamConfig` takes them.
 
-
-def decoder_configs(shapes: checkpoints.Shapes, image_size: int, patch: int) -> dict[str, dict[str, Any]]:
-    """Sizes of prompt encoder and mask decoder, as `SamConfig` takes them."""
-    hidden = shapes["mask_decoder.iou_token.weight"][1]
-    inner = shapes["mask_decoder.transformer.final_attn_token_to_image.q_proj.weight"][0]
+    Raises:
+        UnsupportedModelError: a tensor that tells one is missing or has no such shape.
+    """
+    masks, hidden = shapes.sizes("mask_decoder.mask_tokens.weight", 2)
+    inner = shapes.sizes("mask_decoder.transformer.final_attn_token_to_image.q_proj.weight", 2)[0]
     return {
         "prompt_encoder_config": {
             "hidden_size": hidden,
             "image_size": image_size,
             "patch_size": patch,
-            "mask_input_channels": shapes["prompt_encoder.mask_downscaling.3.weight"][0],
-            "num_point_embeddings": count_layers(shapes, "prompt_encoder.point_embeddings."),
+            "mask_input_channels": shapes.sizes("prompt_encoder.mask_downscaling.3.weight", 4)[0],
+            "num_point_embeddings": POINT_KINDS,
         },
         "mask_decoder_config": {
             "hidden_size": hidden,
-            "mlp_dim": shapes["mask_decoder.transformer.layers.0.mlp.lin1.weight"][0],
-            "num_hidden_layers": count_layers(shapes, "mask_decoder.transformer.layers."),
+            "mlp_dim": shapes.sizes("mask_decoder.transformer.layers.0.mlp.lin1.weight", 2)[0],
+            "num_hidden_layers": layout.count_parts(shapes, "mask_decoder.transformer.layers."),
             "num_attention_heads": DECODER_HEADS,
-            "attention_downsample_rate": hidden // inner,
-            "num_multimask_outputs": shapes["mask_decoder.mask_tokens.weight"][0] - 1,
-            "iou_head_depth": count_layers(shapes, "mask_decoder.iou_prediction_head.layers."),
-            "iou_head_hidden_dim": shapes["mask_decoder.iou_prediction_head.layers.0.weight"][0],
+            "attention_downsample_rate": max(1, hidden // inner),
+            "num_multimask_outputs": masks - 1,
+            "iou_head_depth": IOU_LAYERS,
+            "iou_head_hidden_dim": shapes.sizes("mask_decoder.iou_prediction_head.layers.0.weight", 2)[0],
             "layer_norm_eps": 1e-5,  # Meta's; transformers' own conversion says 1e-6
         },
     }
 
 
-def vision_config(shapes: checkpoints.Shapes, path: Path) -> dict[str, Any]:
+def features_of(shapes: Shapes) -> int:
+    """Half the channels of the positional encoding of prompts."""
+    return shapes.sizes("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix", 2)[1]
+
+
+def vision_config(shapes: Shapes) -> dict[str, Any]:
     """Sizes of Meta's ViT image encoder, as `SamVisionConfig` takes them.
 
     Raises:
-        UnsupportedModelError: windows and global layers, or heads, cannot be told from the relative positions.
+        UnsupportedModelError: a tensor that tells one is missing; or windows and global layers, or heads, cannot be told from
+            the relative positions.
     """
     prefix = "image_encoder."
-    hidden, channels, patch, _ = shapes[prefix + "patch_embed.proj.weight"]
-    layers = count_layers(shapes, prefix + "blocks.")
-    tables = [shapes.get(f"{prefix}blocks.{layer}.attn.rel_pos_h") for layer in range(layers)]
-    sides = [(table[0] + 1) // 2 for table in tables if table is not None]
-    if len(sides) < layers:
-        raise UnsupportedModelError(f"{path}: layers without relative positions, so their windows and heads cannot be told")
-    absolute = shapes.get(prefix + "pos_embed")
-    grid = max(sides) if absolute is None else absolute[1]
+    hidden, channels, patch, _ = shapes.sizes(f"{prefix}patch_embed.proj.weight", 4)
+    layers = layout.count_parts(shapes, f"{prefix}blocks.")
+    keys = [f"{prefix}blocks.{layer}.attn.rel_pos_h" for layer in range(layers)]
+    if not any(key in shapes for key in keys):
+        raise UnsupportedModelError(
+            f"{shapes.path}: no layer has relative positions, so windows and heads cannot be told; load such a model yourself "
+            "and give it to basam.attach"
+        )
+    if missing := [key for key in keys if key not in shapes]:
+        raise shapes.misfit(missing=missing)
+    tables = [shapes.sizes(key, 2) for key in keys]
+    sides = [(length + 1) // 2 for length, _ in tables]
+    grid = shapes.sizes(f"{prefix}pos_embed", 4)[1]
     windows = {side for side in sides if side != grid}
     if len(windows) > 1 or any(side > grid for side in windows):
         raise UnsupportedModelError(
-            f"{path}: relative positions for {', '.join(map(str, sorted(set(sides))))} patches per side on a grid of {grid} x "
-            f"{grid}: one window size and the grid's own are expected, so that global layers can be told from windows"
+            f"{shapes.path}: relative positions for {', '.join(map(str, sorted(set(sides))))} patches per side on a grid of "
+            f"{grid} x {grid}: one window size and the grid's own are expected, so that global layers can be told from windows"
         )
     return {
         "hidden_size": hidden,
@@ -130,15 +144,28 @@ def vision_config(shapes: checkpoints.Shapes, path: Path) -> dict[str, Any]:
         "patch_size": patch,
         "image_size": grid * patch,
         "num_hidden_layers": layers,
-        "num_attention_heads": hidden // tables[0][1],  # type: ignore[index]
+        "num_attention_heads": max(1, hidden // tables[0][1]),
         "window_size": windows.pop() if windows else 0,
         "global_attn_indexes": [layer for layer, side in enumerate(sides) if side == grid],
-        "mlp_dim": shapes[prefix + "blocks.0.mlp.lin1.weight"][0],
-        "qkv_bias": prefix + "blocks.0.attn.qkv.bias" in shapes,
-        "use_abs_pos": absolute is not None,
-        "output_channels": shapes[prefix + "neck.0.weight"][0],
-        "num_pos_feats": shapes["prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"][1],
+        "mlp_dim": shapes.sizes(f"{prefix}blocks.0.mlp.lin1.weight", 2)[0],
+        "qkv_bias": True,
+        "use_abs_pos": True,
+        "use_rel_pos": True,
+        "output_channels": shapes.sizes(f"{prefix}neck.0.weight", 4)[0],
+        "num_pos_feats": features_of(shapes),
     }
+
+
+def configs(shapes: Shapes) -> dict[str, dict[str, Any]]:
+    """Sizes of a SAM with Meta's keys, as `SamConfig` takes them; every tensor of it is there, and none is too many.
+
+    Raises:
+        UnsupportedModelError: naming the tensors that do not fit.
+    """
+    vision = vision_config(shapes)
+    found = {"vision_config": vision, **decoder_configs(shapes, vision["image_size"], vision["patch_size"])}
+    shapes.compare(layout.image_encoder(vision) | layout.prompts_and_masks(found, vision["num_pos_feats"]))
+    return found
 
 
 def geometry(vision: Mapping[str, Any]) -> Geometry:
@@ -152,11 +179,11 @@ def geometry(vision: Mapping[str, Any]) -> Geometry:
     )
 
 
-def to_transformers(state: Mapping[str, Tensor], image_rules: tuple[tuple[str, str], ...]) -> dict[str, Tensor]:
-    """A state dict with Meta's keys under those of `transformers`; the two names of the shared encoding included."""
+def to_transformers(found: Mapping[str, Value], image_rules: tuple[tuple[str, str], ...]) -> dict[str, Value]:
+    """What is given by Meta's keys, by those of `transformers`; the shared encoding under both its names."""
     renamed = {
-        rename(key, image_rules) if key.startswith("image_encoder.") else decoder_key(key, state): value
-        for key, value in state.items()
+        rename(key, image_rules) if key.startswith("image_encoder.") else decoder_key(key, found): value
+        for key, value in found.items()
     }
     shared = renamed.get("prompt_encoder.shared_embedding.positional_embedding")
     if shared is not None:
@@ -168,12 +195,9 @@ def load(path: Path) -> nn.Module:
     """The `SamModel` of a file with Meta's keys, in float32 and evaluation mode; every tensor is accounted for."""
     from transformers import SamConfig, SamModel
 
-    state = checkpoints.read_state(path)
-    shapes = checkpoints.read_shapes(path)
-    vision = vision_config(shapes, path)
-    config = SamConfig(vision_config=vision, **decoder_configs(shapes, vision["image_size"], vision["patch_size"]))
+    config = SamConfig(**configs(read_shapes(path)))
     with torch.device("meta"):
         model = SamModel(config)
-    checkpoints.fill(model, to_transformers(state, IMAGE_ENCODER), path, "SamModel")
+    checkpoints.fill(model, to_transformers(checkpoints.read_weights(path), IMAGE_ENCODER))
     model.tie_weights()
     return model

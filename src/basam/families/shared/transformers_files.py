@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from basam.errors import InputError, MissingFileError
 from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
-from basam.families.shared import checkpoints
+from basam.families.shared import checkpoints, layout, meta_files
+from basam.families.shared.shapes import Shapes, stored_shapes
+from basam.files import read_json
 
 # model_type in config.json: the class that loads it.
 CLASSES = {
@@ -23,16 +25,39 @@ CLASSES = {
     "sam_hq_vision_model": "SamHQVisionModel",
 }
 
-# What config.json may leave out, as in SamVisionConfig.
-DEFAULTS: dict[str, Any] = {
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "image_size": 1024,
-    "patch_size": 16,
-    "window_size": 14,
-    "global_attn_indexes": (2, 5, 8, 11),
+# What config.json may leave out, as in SamConfig and SamHQConfig. A flag or a number says what kind of value is needed.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "vision_config": {
+        "hidden_size": 768,
+        "num_channels": 3,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "image_size": 1024,
+        "patch_size": 16,
+        "window_size": 14,
+        "output_channels": 256,
+        "num_pos_feats": 128,
+        "qkv_bias": True,
+        "use_abs_pos": True,
+        "use_rel_pos": True,
+    },
+    "prompt_encoder_config": {"hidden_size": 256, "mask_input_channels": 16, "num_point_embeddings": 4},
+    "mask_decoder_config": {
+        "hidden_size": 256,
+        "mlp_dim": 2048,
+        "num_hidden_layers": 2,
+        "attention_downsample_rate": 2,
+        "num_multimask_outputs": 3,
+        "iou_head_depth": 3,
+        "iou_head_hidden_dim": 256,
+        "vit_dim": 768,
+    },
 }
+GLOBAL_LAYERS = (2, 5, 8, 11)
+MLP_RATIO = 4.0
+
+# The encoding of positions has two names for one tensor: a file may have either, or both.
+SHARED = ("shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding")
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
@@ -58,43 +83,66 @@ def recognises(path: Path) -> bool:
     return config is not None and config.get("model_type") in CLASSES
 
 
-def load(path: Path, model_class: Any = None) -> nn.Module:
+def read_sizes(path: Path) -> dict[str, dict[str, Any]]:
+    """Sizes in the config.json of a folder, with the defaults of `transformers` for what it leaves out.
+
+    Raises:
+        ValueError: it holds no JSON object, or a size that is no whole number.
+    """
+    config = read_config(path) or {}
+    if "vision" in config.get("model_type", ""):
+        config = {"vision_config": config}
+    found = {part: defaults | (config.get(part) or {}) for part, defaults in DEFAULTS.items()}
+    vision = found["vision_config"]
+    vision["mlp_dim"] = vision.get("mlp_dim") or int(vision["hidden_size"] * vision.get("mlp_ratio", MLP_RATIO))
+    vision["global_attn_indexes"] = vision.get("global_attn_indexes", GLOBAL_LAYERS)
+    for part, defaults in DEFAULTS.items():
+        for name, default in defaults.items():
+            value = found[part][name]
+            least = 0 if name in ("window_size", "num_hidden_layers") or isinstance(default, bool) else 1
+            if type(value) is not type(default) or value < least:
+                kind = "true or false" if isinstance(default, bool) else "a whole number above 0"
+                raise InputError(f"{path / 'config.json'}: {name}={value!r} in {part}: {kind} is needed")
+    return found
+
+
+def expected_tensors(path: Path) -> dict[str, tuple[int, ...]]:
+    """The tensors that the config.json of a folder promises, for one of `CLASSES`."""
+    kind, configs = (read_config(path) or {}).get("model_type", ""), read_sizes(path)
+    vision, decoder = configs["vision_config"], configs["mask_decoder_config"]
+    found = layout.image_encoder(vision)
+    if "vision" in kind:
+        return meta_files.to_transformers(found, meta_files.IMAGE_ENCODER)
+    found |= layout.prompts_and_masks(configs, vision["num_pos_feats"])
+    return meta_files.to_transformers(found, meta_files.IMAGE_ENCODER) | (layout.high_quality(decoder) if "hq" in kind else {})
+
+
+def load(path: Path, model_class: Any = None, expected: Mapping[str, tuple[int, ...]] | None = None) -> nn.Module:
     """The model of a folder, in evaluation mode and float32; every tensor of the file and of the model is accounted for.
 
     Args:
         path: the folder.
         model_class: a class with `from_pretrained`; None: the one of `transformers` that config.json names.
+        expected: its tensors; None: those of `expected_tensors`.
 
     Raises:
-        UnsupportedModelError: tensors are missing, superfluous or of another shape; the message names them. Or a pickled
-            file holds more than tensors.
+        UnsupportedModelError: tensors are missing, superfluous, of another shape or not finite; the message names them. Or a
+            pickled file holds more than tensors.
     """
     import transformers
 
-    if not any(path.glob("model*.safetensors")):  # which are read, whatever lies beside them
-        for file in path.glob("pytorch_model*.bin"):
-            checkpoints.read(file)  # says in our words what torch refuses
-
+    folder_shapes(path, expected_tensors(path) if expected is None else expected)
     if model_class is None:
-        config = read_config(path)
-        if config is None or config.get("model_type") not in CLASSES:
-            raise UnsupportedModelError(f"{path} is no SAM checkpoint in transformers' layout")
-        model_class = getattr(transformers, CLASSES[config["model_type"]])
+        model_class = getattr(transformers, CLASSES[(read_config(path) or {})["model_type"]])
     options = {"dtype": "float32", "local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
     try:
-        with quiet():  # messages about loading are ours: they are errors, not warnings
+        with quiet():  # what it warns of was checked already
             model, info = model_class.from_pretrained(path, **options)
     except OSError as error:
         raise MissingFileError(f"{path} has no readable weights beside its config.json: {error}") from error
-    misfit = checkpoints.problems(
-        path,
-        model_class.__name__,
-        missing=info["missing_keys"],
-        unexpected=info["unexpected_keys"],
-        of_another_shape=[key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]],
-    )
-    if misfit is not None:
-        raise misfit
+    if unread := [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]:
+        raise UnsupportedModelError(f"{path}: transformers {transformers.__version__} does not read {unread[:5]} of it")
+    checkpoints.check_finite(path, model.state_dict())
     return model.eval()
 
 
@@ -115,38 +163,76 @@ def quiet() -> Iterator[None]:
 
 
 def summary(path: Path) -> ModelSummary:
-    """The summary of a folder that `recognises` accepted."""
-    config = read_config(path) or {}
-    vision = DEFAULTS | config.get("vision_config", config if "vision" in config["model_type"] else {})
-    patch, size = vision["patch_size"], (vision["hidden_size"], vision["num_hidden_layers"])
+    """The summary of a folder that `recognises` accepted.
+
+    Raises:
+        UnsupportedModelError, ValueError: as `load` does for what config.json and the headers of the weights tell.
+    """
+    kind, vision = (read_config(path) or {})["model_type"], read_sizes(path)["vision_config"]
+    shapes = folder_shapes(path, expected_tensors(path))
     geometry = Geometry(
-        patch=patch,
-        trained_side=vision["image_size"] // patch,
+        patch=vision["patch_size"],
+        trained_side=vision["image_size"] // vision["patch_size"],
         layers=vision["num_hidden_layers"],
         global_layers=tuple(sorted(vision["global_attn_indexes"])),
         heads=vision["num_attention_heads"],
     )
-    name = "SAM-HQ" if "hq" in config["model_type"] else "SAM"
-    shapes = folder_shapes(path)
     return ModelSummary(
-        architecture=f"{name} {vit_name(*size)}",
+        architecture=f"{'SAM-HQ' if 'hq' in kind else 'SAM'} {vit_name(vision['hidden_size'], vision['num_hidden_layers'])}",
         geometry=geometry,
         parameters=count_parameters(shapes),
         windows=(vision["window_size"],),
         tensors=len(shapes),
-        layout=f"transformers {CLASSES[config['model_type']]}",
+        layout=f"transformers {CLASSES[kind]}",
     )
 
 
-def folder_shapes(path: Path) -> checkpoints.Shapes:
-    """Shapes of all tensors beside a config.json, sharded or not; what is tied to another tensor counts once."""
+def weight_files(path: Path) -> list[Path]:
+    """The files of weights beside a config.json.
+
+    Raises:
+        MissingFileError: there are none.
+    """
     files = sorted(path.glob("model*.safetensors")) or sorted(path.glob("pytorch_model*.bin"))
     if not files:
-        raise MissingFileError(f"{path} has no model.safetensors and no pytorch_model.bin beside its config.json")
-    shapes = {key: shape for file in files for key, shape in checkpoints.read_shapes(file).items()}
-    if "shared_image_embedding.positional_embedding" in shapes:
-        shapes.pop("prompt_encoder.shared_embedding.positional_embedding", None)
+        raise MissingFileError(
+            f"{path} has no readable weights: no model.safetensors and no pytorch_model.bin beside its config.json"
+        )
+    return files
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a folder holds weights, and all the shards that their index names."""
+    for suffix in ("safetensors", "bin"):
+        there = {file.name for file in path.glob(f"*.{suffix}")}
+        if there:
+            shards = {file for index in path.glob(f"*.{suffix}.index.json") for file in read_json(index)["weight_map"].values()}
+            return shards <= there
+    return False
+
+
+def folder_shapes(path: Path, expected: Mapping[str, tuple[int, ...]]) -> Shapes:
+    """Shapes of all tensors beside a config.json, sharded or not; what is tied to another tensor counts once.
+
+    Raises:
+        UnsupportedModelError: they are not those that are expected; the message names them.
+    """
+    found = {key: shape for file in weight_files(path) for key, shape in stored_shapes(file).items()}
+    shapes = Shapes(path, found, whole_keys=True)
+    there = [name for name in SHARED if name in shapes] or SHARED[:1]
+    shapes.compare({key: shape for key, shape in expected.items() if key not in SHARED or key in there})
+    for name in there[1:]:
+        shapes.pop(name)
     return shapes
+
+
+def folder_state(path: Path) -> dict[str, Tensor]:
+    """All tensors beside a config.json, sharded or not, by their keys there.
+
+    Raises:
+        UnsupportedModelError: a pickled file holds more than tensors.
+    """
+    return {key: value for file in weight_files(path) for key, value in checkpoints.read_state(file).items()}
 
 
 def vit_name(hidden: int, layers: int) -> str:

@@ -65,6 +65,9 @@ class TransformersSam(Family):
     def summary(self, path: Path) -> ModelSummary:
         return transformers_files.summary(path)
 
+    def state(self, path: Path) -> dict[str, Tensor]:
+        return transformers_files.folder_state(path)
+
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
         output = model.vision_encoder(pixel_values)
         dtype = model.mask_decoder.iou_token.weight.dtype

@@ -1,0 +1,149 @@
+"""What tensors a checkpoint has, by key and shape: of which format that is, and whether it is all that a model needs.
+
+Only headers and names are read here. Every message names the keys of the user's file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from basam.families.base import UnsupportedModelError
+from basam.families.shared.checkpoints import listed, read_state, refuse, without_prefix
+
+# A part of many keys of a format that is none of ours, and what a file with it is. The first that fits is named.
+FORMATS = (
+    ("mask_decoder.hf_", "SAM-HQ's own file; basam.load takes SAM-HQ in transformers' layout"),
+    ("sam_mask_decoder.", "SAM 2"),
+    ("memory_attention.", "SAM 2"),
+    ("image_encoder.trunk", "SAM 2"),
+    ("lora_", "a model with LoRA adapters; merge them into its weights first"),
+    ("Adapter.", "a SAM with adapter layers, which plain SAM does not have"),
+)
+# The same for files of which no family is.
+LOOKS = (
+    *FORMATS,
+    ("vision_encoder.", "transformers' SAM without its config.json; give the folder that holds both"),
+    ("image_encoder.", "a SAM-like model whose parts are named otherwise, or not all there"),
+    ("layer1.0.conv1.weight", "a ResNet"),
+    ("cls_token", "a plain ViT"),
+)
+
+
+class Shapes(dict[str, tuple[int, ...]]):
+    """Shapes of the tensors of one checkpoint, by key without prefix.
+
+    Attributes:
+        path: of the checkpoint.
+        prefix: what its keys begin with in it, such as `module.`
+        added: the keys here that do not begin with it there.
+    """
+
+    def __init__(self, path: Path, found: Mapping[str, tuple[int, ...]], *, whole_keys: bool = False) -> None:
+        names, self.prefix = ({key: key for key in found}, "") if whole_keys else without_prefix(found)
+        super().__init__({names[key]: shape for key, shape in found.items()})
+        self.path = path
+        self.added = {name for key, name in names.items() if key == name}
+
+    def in_file(self, key: str) -> str:
+        """A key as the file has it, or would have it."""
+        return key if key in self.added else self.prefix + key
+
+    def sizes(self, key: str, dimensions: int) -> tuple[int, ...]:
+        """The shape of a tensor from which sizes of the model are told.
+
+        Raises:
+            UnsupportedModelError: it is missing, or has no such shape.
+        """
+        if key not in self:
+            raise self.misfit(missing=[key])
+        if len(self[key]) != dimensions or 0 in self[key]:
+            raise self.misfit(of_another_shape=[key])
+        return self[key]
+
+    def compare(self, expected: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuse a checkpoint that does not hold exactly the tensors expected.
+
+        Raises:
+            UnsupportedModelError: naming what is missing, too many or of another shape; and the format that those which are
+                too many are of, where there are several.
+        """
+        unexpected = self.keys() - expected.keys()
+        found: dict[str, Collection[str]] = {
+            "missing": expected.keys() - self.keys(),
+            "unexpected": unexpected,
+            "of_another_shape": [key for key in expected.keys() & self.keys() if expected[key] != self[key]],
+        }
+        if any(found.values()):
+            raise self.misfit(**found, looks=format_of(unexpected))
+
+    def misfit(self, *, looks: str = "", **found: Collection[str]) -> UnsupportedModelError:
+        """The error that names the tensors of each kind in `found` (`missing=...`)."""
+        parts = {kind.replace("_", " "): listed(map(self.in_file, keys)) for kind, keys in found.items() if keys}
+        tensors = "; ".join(f"{kind}: {keys}" for kind, keys in parts.items())
+        return UnsupportedModelError(
+            f"{self.path} does not fit its model: tensors {tensors}{looks and f'; it looks like {looks}'}"
+        )
+
+
+def format_of(keys: Iterable[str]) -> str:
+    """The format that keys which are too many are of; a single one makes none, and the answer is empty."""
+    keys = list(keys)
+    return next((name for part, name in FORMATS if sum(part in key for key in keys) > 1), "")
+
+
+def looks_like(keys: Iterable[str]) -> str:
+    """What a state dict with these keys is, in a few words."""
+    keys = list(keys)
+    for part, name in LOOKS:
+        if any(part in key for key in keys):
+            return f"it looks like {name}"
+    return f"a state dict of {len(keys)} tensors, the first: {', '.join(keys[:3])}"
+
+
+def read_shapes(path: Path) -> Shapes:
+    """Shapes of all tensors of a checkpoint file. Kept while the file stays as it is: every family asks."""
+    return Shapes(path, stored_shapes(path))
+
+
+def stored_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
+    """The same by the keys of the file."""
+    stat = path.stat()
+    return shapes_of(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def shapes_of(path: Path, modified: int, size: int) -> dict[str, tuple[int, ...]]:
+    if path.suffix != ".safetensors":
+        return {key: tuple(value.shape) for key, value in read_state(path).items()}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as tensors:  # reads the header only
+            return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise refuse(path, error) from error
+
+
+def holds(path: Path, parts: Mapping[str, str]) -> bool:
+    """Whether `path` is a checkpoint file of a family; a file that cannot be read is of none.
+
+    Args:
+        parts: beginnings of keys, and what most of the keys with that beginning go on with, as a regular expression: a tensor
+            that is missing or too many makes no other format of a file.
+    """
+    if not path.is_file():
+        return False
+    try:
+        keys = read_shapes(path).keys()
+    except UnsupportedModelError:
+        return False
+    return all(goes_on(keys, prefix, rest) for prefix, rest in parts.items())
+
+
+def goes_on(keys: Iterable[str], prefix: str, rest: str) -> bool:
+    """Whether most of the keys with this beginning, and at least one, go on as `rest` says."""
+    fits = [re.match(rest, key[len(prefix) :]) is not None for key in keys if key.startswith(prefix)]
+    return 2 * sum(fits) > len(fits)

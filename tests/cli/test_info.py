@@ -1,0 +1,71 @@
+"""`basam info`: nothing is downloaded unless asked for, and its figures are those of a run."""
+
+import json
+import shutil
+import socket
+
+import pytest
+from typer.testing import CliRunner
+
+import basam
+from basam.cli import app
+from basam.families import family_of
+from basam.model import downloads
+from tests.helpers.tiny import tiny_sam
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["info", *arguments], env={"COLUMNS": "200"})
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    def refuse(*_, **__):
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["facebook/sam-vit-base", "sam_vit_b_01ec64"])
+def test_a_model_that_is_not_there_is_not_downloaded(no_network, name):
+    result = run(name)
+    assert result.exit_code == 2
+    assert result.stderr == f"error: model '{name}' is not downloaded yet: `basam download {name}` does that\n"
+
+
+def test_a_model_in_the_cache_of_the_hub_is_read_from_it(no_network):
+    repository = no_network / "hub" / "models--someone--sam"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("abc")
+    snapshot = repository / "snapshots" / "abc"
+    tiny_sam().save_pretrained(snapshot, max_shard_size="20KB")
+    shutil.copy(snapshot / "model.safetensors.index.json", snapshot / "pytorch_model.bin.index.json")  # others keep both
+    assert "SAM ViT 32 x 4" in run("someone/sam").output
+    next(iter(snapshot.glob("*-00002-of-*.safetensors"))).unlink()
+    result = run("someone/sam")
+    assert result.exit_code == 2
+    assert "`basam download someone/sam`" in result.stderr
+
+
+def test_it_is_downloaded_where_that_is_asked_for(no_network, monkeypatch):
+    def fetch(url, target, sha256, progress):
+        raise downloads.DownloadError(f"{url}: was asked for")
+
+    monkeypatch.setattr(downloads, "fetch", fetch)
+    result = run("mobile_sam", "--download")
+    assert result.exit_code == 2
+    assert "was asked for" in result.stderr
+
+
+def test_parameters_are_those_of_the_live_model():
+    """`run.json` holds what `describe` says."""
+    model = basam.load("nano")
+    described = family_of(model).describe(model).to_dict()
+    shown = json.loads(run("nano", "--json").stdout)
+    assert shown["parameters"] == described["parameters"]
+    learnt = {name: p for name, p in model.named_parameters() if "positional_embedding" not in name}
+    assert shown["parameters"] == sum(p.numel() for p in learnt.values())

@@ -1,0 +1,202 @@
+"""Strict loading: each tensor of each family is missed by its name in the user's file, and one too many by its own."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+import basam
+from basam.cli import app
+from basam.families.registry import families
+from basam.families.shared import shapes as shapes_module
+from basam.families.shared import transformers_files
+from basam.families.shared.transformers_files import SHARED
+from basam.model import family_of_file
+from tests.families.conftest import mobile
+from tests.helpers.tiny import tiny_sam
+
+ORACLE = Path(__file__).with_name("oracle")
+PUBLISHED = ("vitb", "mobile", "eff")  # files of Meta's SAM, MobileSAM and EfficientSAM with all their keys and shapes
+FOLDERS = ("SamModel", "SamHQModel", "SamVisionModel", "SamHQVisionModel", "MobileSamModel")
+
+
+def published(name):
+    """Keys and shapes of a published file."""
+    return {key: tuple(shape) for key, shape in json.loads((ORACLE / f"{name}.shapes.json").read_text()).items()}
+
+
+def save(table, file):
+    """A small file of these keys and shapes: all tensors share one number."""
+    zero = torch.zeros(())
+    torch.save({"model": {key: zero.expand(shape) for key, shape in table.items()}}, file)
+    return file
+
+
+@pytest.fixture
+def headers(monkeypatch, tmp_path):
+    """`headers(table)`: a checkpoint whose headers say this, so that thousands can be asked for."""
+    file = tmp_path / "a.pt"
+    file.touch()
+    table = {}
+    for module in (shapes_module, transformers_files):
+        monkeypatch.setattr(module, "stored_shapes", lambda path: table)
+
+    def put(found):
+        table.clear()
+        table.update(found)
+        return file
+
+    return put
+
+
+def refused(path):
+    """What `load` and `summary` (`basam info`) say of a file; both refuse it alike."""
+    family = family_of_file(path)
+    messages = []
+    for ask in (basam.load, family.summary):
+        with pytest.raises(basam.UnsupportedModelError) as caught:
+            ask(path)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+    start, _, tensors = messages[0].partition(" does not fit its model: tensors ")
+    assert start == str(path)
+    return family, tensors
+
+
+def without(table, *parts):
+    return {key: shape for key, shape in table.items() if not any(part in key for part in parts)}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_each_tensor_of_a_file_is_required(name, headers):
+    table = published(name)
+    family = family_of_file(headers(table))
+    assert family.summary(headers(table)).tensors == len(table)
+    for key in table:
+        assert refused(headers({other: table[other] for other in table if other != key})) == (family, f"missing: {key} (1)")
+        with pytest.raises(basam.UnsupportedModelError, match=rf"tensors of another shape: {re.escape(key)} \(1\)$"):
+            family.summary(headers({**table, key: (2, 3, 4, 5, 6)}))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(
+            "extra",
+            "mask_decoder.hf_token.weight",
+            "image_encoder.trunk.pos_embed",
+            "sam_mask_decoder.x",
+            "lora_a",
+            "cls_token",
+        ),
+        *("image_encoder.blocks.77.mlp.fc1.weight", "image_encoder.layers.7.blocks.0.conv1.c.weight", "layer1.0.conv1.weight"),
+        *("prompt_encoder.invalid_points.more", "prompt_encoder.point_embeddings.4.weight", "vision_encoder.pos_embed"),
+        "cls_token",
+    ],
+)
+def test_one_tensor_too_many_is_named_and_makes_no_other_format(name, key, headers):
+    table = published(name)
+    family = family_of_file(headers(table))
+    for prefix in ("", "module."):
+        changed = {**{f"{prefix}{own}": shape for own, shape in table.items()}, key: (1,)}
+        assert refused(headers(changed)) == (family, f"unexpected: {key} (1)")
+
+
+def test_keys_are_those_of_the_users_file(tmp_path):
+    table = {f"_orig_mod.module.{key}": shape for key, shape in published("vitb").items()}
+    for file in (tmp_path / "wrapped.pth", tmp_path / "wrapped.safetensors"):
+        part = without(table, "iou_token")
+        if file.suffix == ".pth":
+            save(part, file)
+        else:
+            save_file({key: torch.zeros(shape, dtype=torch.uint8) for key, shape in part.items()}, file)
+        assert refused(file)[1] == "missing: _orig_mod.module.mask_decoder.iou_token.weight (1)"
+
+
+def test_a_layer_that_is_missing_as_a_whole_is_named(headers):
+    for layer in (0, 5, 10):
+        found = refused(headers(without(published("vitb"), f"image_encoder.blocks.{layer}.")))[1]
+        assert found.startswith(f"missing: image_encoder.blocks.{layer}.")
+    for kind in range(4):
+        found = refused(headers(without(published("vitb"), f"point_embeddings.{kind}.")))[1]
+        assert found == f"missing: prompt_encoder.point_embeddings.{kind}.weight (1)"
+
+
+def test_another_format_is_named_where_several_tensors_are_of_it(headers):
+    more = {f"image_encoder.blocks.{layer}.Adapter.fc.weight": (1,) for layer in range(2)}
+    assert "Adapter.fc.weight (2); it looks like a SAM with adapter layers" in refused(headers(published("vitb") | more))[1]
+
+
+@pytest.fixture(params=FOLDERS)
+def folder(request, tmp_path):
+    path, name = tmp_path / "model", request.param
+    whole = mobile() if name == "MobileSamModel" else tiny_sam(hq="HQ" in name)
+    model = getattr(transformers, name)(whole.config.vision_config) if "Vision" in name else whole
+    model.save_pretrained(path)
+    return path
+
+
+def test_each_tensor_of_a_folder_is_required(folder, headers):
+    family = family_of_file(folder)
+    table = {key: tuple(value.shape) for key, value in load_file(folder / "model.safetensors").items()}
+    headers(table)
+    summary = family.summary(folder)
+    assert (summary.tensors, summary.parameters) == (len(table), family.describe(basam.load(folder)).parameters)
+    for key in table:
+        headers({other: table[other] for other in table if other != key})
+        assert refused(folder) == (family, f"missing: {key} (1)")
+    for key in ("extra", "mask_decoder.hf_token.weight", "vision_encoder.more", "image_encoder.pos_embed"):
+        headers({**table, key: (1,)})
+        assert refused(folder) == (family, f"unexpected: {key} (1)")
+
+
+@pytest.mark.parametrize("names", [SHARED[:1], SHARED[1:], SHARED])
+def test_the_encoding_of_positions_may_have_either_name(names, tmp_path):
+    model = tiny_sam()
+    model.save_pretrained(tmp_path)
+    state = {key: value for key, value in model.state_dict().items() if key not in SHARED or key in names}
+    save_file({key: value.clone() for key, value in state.items()}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    loaded = basam.load(tmp_path).state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in model.state_dict().items())
+    assert family_of_file(tmp_path).summary(tmp_path).tensors == len(state) - (len(names) - 1)
+
+
+def test_a_size_in_config_json_that_is_none_is_named(tmp_path):
+    tiny_sam().save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    for part, name, value in (("vision_config", "hidden_size", "32"), ("mask_decoder_config", "mlp_dim", None)):
+        (tmp_path / "config.json").write_text(json.dumps({**config, part: {**config[part], name: value}}))
+        for ask in (basam.load, family_of_file(tmp_path).summary):
+            with pytest.raises(ValueError, match=re.escape(f"config.json: {name}={value!r} in {part}: a whole number")):
+                ask(tmp_path)
+
+
+def test_config_json_may_switch_tensors_off(tmp_path):
+    model = tiny_sam(use_abs_pos=False, use_rel_pos=False, qkv_bias=False, window_size=0)
+    model.save_pretrained(tmp_path)
+    assert family_of_file(tmp_path).summary(tmp_path).tensors == len(basam.load(tmp_path).state_dict()) - 1
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["vision_config"]["qkv_bias"] = True
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert refused(tmp_path)[1].startswith("missing: vision_encoder.layers.0.attn.qkv.bias, ")
+
+
+def test_every_family_is_tested_here(headers):
+    of_files = {family_of_file(headers(published(name))).name for name in PUBLISHED}
+    assert of_files | {"transformers SamModel, SamVisionModel, SamHQModel, SamHQVisionModel"} == {
+        each.name for each in families()
+    }
+
+
+def test_info_and_segment_agree(tmp_path):
+    file = save(without(published("vitb"), "iou_token"), tmp_path / "part.pth")
+    for command in (["info", str(file)], ["segment", "photo.jpg", "--model", str(file), "--out", str(tmp_path / "out")]):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 2
+        assert "tensors missing: mask_decoder.iou_token.weight (1)" in result.stderr
