@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from basam.errors import MissingExtraError
-from basam.files.notes import PhotoNote, remark
+from basam.files.notes import PhotoNote, RefusedError, remark
 from basam.files.optional import require
 from basam.files.png_head import PngHead, depth_in_use
 from basam.files.samples import Stated, to_bytes
@@ -18,6 +18,7 @@ from basam.files.tiff_pages import (
     CMYK,
     COLOURS,
     EXTRA,
+    FORMAT,
     ORIENTATION,
     PALETTE,
     RGB,
@@ -36,10 +37,12 @@ def read_tiff_page(source: BinaryIO, page: TiffPage, stated: Stated) -> tuple[Im
 
     Raises:
         MissingExtraError: tifffile or imagecodecs is missing.
-        ValueError: it cannot be decoded, or means nothing that is known here.
+        ValueError: it cannot be decoded.
+        RefusedError: its samples mean nothing that is known here.
     """
     if page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR) or page.format == "?":
-        raise ValueError(f"its samples are of a kind that is not read (photometric interpretation {page.photometric})")
+        kind = f"photometric interpretation {page.photometric}, sample format {page.number(FORMAT, 1)}, {page.bits} bits"
+        raise RefusedError(f"is a TIFF of a kind that is not read: {kind}")
     values = decode_tiff(source, page)
     values = upright(values, page.number(ORIENTATION, 1))
     if page.photometric == PALETTE:

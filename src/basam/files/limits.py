@@ -8,24 +8,22 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+from basam.files.notes import RefusedError
+
 # Where Pillow refuses a picture by default. A small file can claim any size (a decompression bomb), and fill the memory.
 MAX_PIXELS = 178_956_970
-
-
-class TooManyPixelsError(ValueError):
-    """A picture above the limit."""
 
 
 def check_pixels(width: int, height: int, max_pixels: int | None) -> None:
     """Refuse more than `max_pixels`. None: any number.
 
     Raises:
-        TooManyPixelsError: the message names the size, the limit and how it is raised.
+        RefusedError: the message names the size, the limit and how it is raised.
     """
     if max_pixels is not None and width * height > max_pixels:
-        raise TooManyPixelsError(
-            f"{width} x {height} px are more than the limit of {max_pixels} pixels, against files that are decompression "
-            f"bombs. If it is sound: --max-pixels {width * height}, or none (in Python max_pixels)"
+        raise RefusedError(
+            f"has {width} x {height} px, more than the {max_pixels} that are allowed, because a small file can claim any size "
+            f"(a decompression bomb). If it is sound: --max-pixels {width * height} or none; in Python max_pixels"
         )
 
 

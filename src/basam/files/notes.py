@@ -1,4 +1,4 @@
-"""What a user should know of a photograph that was read all the same."""
+"""What a user should know of a photograph: notes on one that was read, the refusal of one that was not."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ class PhotoNote:
 
     def __str__(self) -> str:
         return self.text
+
+
+class RefusedError(ValueError):
+    """A file whose content is understood and not read; the message goes on after its name: "holds no picture"."""
 
 
 def several(text: str) -> PhotoNote:

@@ -16,8 +16,7 @@ from basam.errors import InputError
 from basam.files.limits import MAX_PIXELS
 from basam.files.modes import in_rgb
 from basam.files.notes import PhotoNote
-from basam.files.pictures import ImageError, StoredPicture, named_errors, of_pillow, open_picture
-from basam.files.samples import NoDataError
+from basam.files.pictures import StoredPicture, named_errors, of_pillow, open_picture
 from basam.files.writing import replacing
 
 
@@ -61,10 +60,7 @@ def read_photograph(
 
 def photograph(stored: StoredPicture) -> Photograph:
     """A stored picture in RGB."""
-    try:
-        image, notes = in_rgb(stored.image, stored.stated)
-    except NoDataError as error:
-        raise ImageError(f"shows nothing: {error}") from error
+    image, notes = in_rgb(stored.image, stored.stated)
     return Photograph(image, stored.size, (*stored.notes, *notes))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from basam.errors import BasamError, MissingExtraError, MissingFileError
 from basam.files import deep, tiff_pages
 from basam.files.limits import MAX_PIXELS, check_pixels, without_pillows_limit
 from basam.files.modes import is_deep
-from basam.files.notes import PhotoNote, several
+from basam.files.notes import PhotoNote, RefusedError, several
 from basam.files.optional import require
 from basam.files.png_head import SIGNATURE, depth_in_use, read_png_head
 from basam.files.samples import Stated
@@ -38,6 +39,9 @@ AVIF = {b"avif", b"avis"}
 NO_PHOTOGRAPHS = ("EPS", "WMF", "FITS", "BUFR", "GRIB", "HDF5")
 # Formats whose further frames are layers or smaller copies of the one that Pillow shows.
 ONE_PICTURE = ("PSD", "ICO", "ICNS", "TIFF", "CUR")
+
+# What it raises where a layout of TIFF is unknown to it.
+UNKNOWN_TO_PILLOW = (UnidentifiedImageError, KeyError, ValueError)
 
 
 class ImageError(BasamError, ValueError):
@@ -99,10 +103,10 @@ def open_picture(
         if long_side is not None and width * height > SCALED_FROM and hasattr(picture, "draft"):
             factor = min(1.0, REDUCING_GAP * long_side / max(width, height))
             picture.draft(None, (max(1, round(factor * width)), max(1, round(factor * height))))
+        is_scaled_up = stated_in_full(picture, stream)
         image = ImageOps.exif_transpose(picture)
         turned = (image.width > image.height) != (width > height)
-        # Of these, Pillow has scaled up what the file says to 16 bits.
-        stated = Stated(bits=16) if is_deep(image) and picture.format in ("JPEG2000", "PPM") else Stated()
+        stated = Stated(bits=16 if is_scaled_up and is_deep(image) else None)
         return StoredPicture(image, (height, width) if turned else (width, height), stated, notes)
 
 
@@ -113,7 +117,7 @@ def named_errors(path: Path) -> Iterator[None]:
         yield
     except UnidentifiedImageError as error:
         raise ImageError(f"{path} is not an image, or of a format that Pillow does not read") from error
-    except ImageError as error:
+    except RefusedError as error:
         raise ImageError(f"{path} {error}") from error
     except MissingExtraError as error:
         raise ImageError(f"{path} needs a library that is not installed: {error}") from error
@@ -133,10 +137,10 @@ def opened(stream: BinaryIO, head: bytes) -> Image.Image:
             try:
                 return Image.open(stream)
             except UnidentifiedImageError as error:
-                raise ImageError("is AVIF, which this build of Pillow does not read: pip install -U pillow") from error
+                raise RefusedError("is AVIF, which this build of Pillow does not read: pip install -U pillow") from error
     picture = Image.open(stream)
     if picture.format in NO_PHOTOGRAPHS:
-        raise ImageError(f"is a file of the format {picture.format}, which is not read as a photograph")
+        raise RefusedError(f"is a file of the format {picture.format}, which is not read as a photograph")
     return picture
 
 
@@ -159,6 +163,19 @@ def main_frame(picture: Any) -> tuple[Image.Image, str | None]:
         picture,
         f"it holds {count} pictures: number {number + 1}, {picture.width} x {picture.height} px, was taken" if alike else None,
     )
+
+
+def stated_in_full(picture: Any, stream: BinaryIO) -> bool:
+    """Whether the file states fewer than 16 bits, by which Pillow scales deep grey up to 16: JPEG 2000 and PGM."""
+    if picture.format == "PPM":
+        return bool(picture.tile) and picture.tile[0][0] != "raw"
+    if picture.format != "JPEG2000":
+        return False
+    stream.seek(0)
+    head = stream.read(1 << 16)
+    stream.seek(0)
+    start = head.find(b"\xff\x4f\xff\x51")  # of the code stream, with its sizes
+    return 0 <= start < len(head) - 43 and head[start + 42] & 0x7F < 15
 
 
 def open_png(stream: BinaryIO, picture: Image.Image, notes: tuple[PhotoNote, ...]) -> StoredPicture:
@@ -200,34 +217,35 @@ def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
     source: Any = tiff_pages.FromPage(stream, page.offset)
     if is_read_by_pillow(page):
         try:
-            picture = Image.open(source)
-        except (UnidentifiedImageError, KeyError):
-            pass  # a layout that Pillow does not know
-        else:
-            image = ImageOps.exif_transpose(picture)
+            image = ImageOps.exif_transpose(Image.open(source))
             return StoredPicture(as_stored(image, page), page.upright_size, stated, tuple(notes))
+        except UNKNOWN_TO_PILLOW:
+            pass
+    source.seek(0)
     try:
         image, found = deep.read_tiff_page(source, page, stated)
     except MissingExtraError as error:
         try:
             source.seek(0)
             image, found = deep.upper_bits(ImageOps.exif_transpose(Image.open(source)), error)
-        except (UnidentifiedImageError, KeyError):
+        except UNKNOWN_TO_PILLOW:
             raise error from None
     return StoredPicture(image, page.upright_size, stated, (*notes, *found))
 
 
 def is_read_by_pillow(page: TiffPage) -> bool:
     """Whether Pillow's mode of the page holds all of its samples' bits, and it decodes such pages rightly."""
-    if page.samples > 1 or page.photometric == tiff_pages.YCBCR:
-        is_scrambled = (
-            page.photometric == tiff_pages.YCBCR
-            and page.number(tiff_pages.COMPRESSION, 1) == 1
-            and page.numbers(tiff_pages.SUBSAMPLING, (2, 2)) != (1, 1)
-        )
-        return page.bits <= 8 and page.format == "u" and not is_scrambled
-    deep_ones = {"u": (12, 16, 32), "i": (16, 32), "f": (32,)}
-    return (page.bits <= 8 and page.format == "u") or page.bits in deep_ones.get(page.format, ())
+    is_compressed = page.number(tiff_pages.COMPRESSION, 1) != 1
+    if page.bits <= 8 and page.format == "u":
+        is_subsampled = page.photometric == tiff_pages.YCBCR and page.numbers(tiff_pages.SUBSAMPLING, (2, 2)) != (1, 1)
+        return is_compressed or not is_subsampled
+    if page.samples > 1:
+        return False
+    if page.format == "u" and page.bits in (12, 16):
+        return True
+    # Decompressed samples are in the order of this machine, which Pillow forgets where the file's is the other.
+    is_swapped = is_compressed and page.is_big_endian != (sys.byteorder == "big")
+    return not is_swapped and page.bits in {"u": (32,), "i": (16, 32), "f": (32,)}.get(page.format, ())
 
 
 def as_stored(image: Image.Image, page: TiffPage) -> Image.Image:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.files.notes import PhotoNote, ranged
+from basam.files.notes import PhotoNote, RefusedError, ranged
 
 DEPTHS = (8, 10, 12, 14, 16)
 
@@ -38,20 +38,16 @@ class Stated:
     signed: bool = False
 
 
-class NoDataError(ValueError):
-    """Not one pixel of a picture holds data."""
-
-
 def to_bytes(values: NDArray[np.generic], stated: Stated) -> tuple[NDArray[np.uint8], list[PhotoNote]]:
     """Samples `(H, W)` or `(H, W, C)` of one range as 8 bits of the same shape, and notes on what had to be decided.
 
     Raises:
-        NoDataError: every pixel is NaN, infinite or nodata.
+        RefusedError: every pixel is NaN, infinite or nodata.
     """
     missing = without_data(values, stated.nodata)
     kept = finite_range(values, missing)
     if kept is None:
-        raise NoDataError("every pixel of it is NaN, infinite or without data")
+        raise RefusedError("shows nothing: every pixel of it is NaN, infinite or without data")
     low, high, notes = white_and_black(values.dtype, kept, stated)
     table = values.dtype.kind == "u" and values.dtype.itemsize <= 2 and values.size > 1 << 16
     # Of a large picture each value is worked out once.

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from basam.files.notes import RefusedError
+
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259, 262, 274
 SAMPLES, MAX_SAMPLE, PLANAR, COLOURS, SUB_IFDS, EXTRA, FORMAT = 277, 281, 284, 320, 330, 338, 339
 DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA = 270, 254, 530, 42113
@@ -35,6 +37,7 @@ class TiffPage:
 
     offset: int
     tags: dict[int, Any]
+    is_big_endian: bool = False
 
     def numbers(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
         value = self.tags.get(tag, default)
@@ -132,7 +135,7 @@ class Layout:
             if tag in WANTED and kind in TYPES:
                 tags[tag] = self.value(TYPES[kind], number, table[place + (12 if self.big else 8) : place + size])
         following = struct.unpack_from(self.order + ("Q" if self.big else "I"), table, count * size)[0]
-        return TiffPage(offset, tags), following
+        return TiffPage(offset, tags, self.order == ">"), following
 
     def value(self, letter: str, count: int, field: bytes) -> Any:
         """A tag's bytes or numbers, which lie in `field` itself or where it points to."""
@@ -161,12 +164,12 @@ def main_page(pages: list[TiffPage]) -> tuple[TiffPage, str | None]:
     largest: thumbnails and levels of a pyramid have a quarter at most, scanned pages of one document differ by a little.
 
     Raises:
-        ValueError: there is none.
+        RefusedError: there is none.
     """
     pictures = [page for page in pages if page.other_than_a_photograph is None]
     if not pictures:
         held = {page.other_than_a_photograph for page in pages if page.other_than_a_photograph}
-        raise ValueError(f"it holds {' and '.join(sorted(held))} and no picture" if held else "it holds no picture")
+        raise RefusedError(f"holds {' and '.join(sorted(held))}, and no picture" if held else "holds no picture")
     most = max(page.size[0] * page.size[1] for page in pictures)
     page = next(page for page in pictures if 2 * page.size[0] * page.size[1] >= most)
     if len(pages) == 1:
@@ -217,7 +220,8 @@ class FromPage(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         place = self.stream.tell()
-        data = self.stream.read(len(buffer))
+        data = self.stream.read(memoryview(buffer).nbytes)
         head = self.head[place : place + len(data)]
-        buffer[: len(data)] = head + data[len(head) :]
+        # Readers give arrays of other numbers than bytes as well.
+        memoryview(buffer).cast("B")[: len(data)] = head + data[len(head) :]
         return len(data)
