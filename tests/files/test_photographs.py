@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from basam.files.photographs import ImageError, outline, overlay, read_image, write_image, write_mask
+from basam.files import ImageError, outline, overlay, read_image, write_image, write_mask
 from basam.files.writing import replacing
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)

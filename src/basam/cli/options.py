@@ -12,6 +12,9 @@ ModelName = Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint fo
 AdapterName = Annotated[str | None, typer.Option(help="A folder of basam tune, or its hub name.", show_default=False)]
 LongSides = Annotated[str, typer.Option(metavar="N,N,native", help="Long sides in pixels.")]
 MaxSide = Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")]
+MaxPixels = Annotated[
+    str, typer.Option(metavar="N|none", help="Photographs of more pixels are refused, against decompression bombs.")
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="That many images, evenly spaced.", show_default="all")]
 PromptSeed = Annotated[int, typer.Option(help="Of random prompts.")]
 EncoderDtype = Annotated[str, typer.Option(help="Of the image encoder: float32, bfloat16 or float16.")]
@@ -20,6 +23,19 @@ MetricWorkers = Annotated[
     int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")
 ]
 ModeFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)]
+
+
+def parse_max_pixels(text: str) -> int | None:
+    """A number of pixels, or `none` for any number; an error names `--max-pixels`."""
+    if text.lower() == "none":
+        return None
+    try:
+        pixels = int(float(text))
+    except (ValueError, OverflowError):
+        pixels = 0
+    if pixels < 1:
+        raise typer.BadParameter(f"{text!r}: a number of pixels or 'none' is needed", param_hint="--max-pixels")
+    return pixels
 
 
 def join(values: Iterable[object]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from basam.cli.console import DEBUGGING, Bars, is_out_of_memory, memory_line, new_table, note
 from basam.errors import BasamError, FileError
 from basam.families import Attachment
-from basam.files import overlay, read_image, write_image, write_mask
+from basam.files import MAX_PIXELS, overlay, read_photograph, write_image, write_mask
 from basam.predict import Predictor
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class SegmentJob:
     boxes: list[list[float]]
     long_side: int | None
     out: Path
+    max_pixels: int | None = MAX_PIXELS
 
 
 def check_folder(out: Path) -> None:
@@ -80,10 +81,12 @@ def run(job: SegmentJob, photos: list[Path]) -> tuple[list[dict[str, Any]], list
 def segment_photo(job: SegmentJob, photo: Path, stem: str) -> list[dict[str, Any]]:
     """Masks and an overlay of one photo, and one row per mask. Nothing is written unless every prompt was answered."""
     start = time.perf_counter()
-    image = read_image(photo)
-    height, width = image.shape[:2]
     predictor = job.predictor
-    predictor.set_image(image, long_side=job.long_side)
+    read = read_photograph(photo, max_pixels=job.max_pixels, long_side=job.long_side or predictor.max_side)
+    for each in read.notes:
+        note(f"note: {photo}: {each}")
+    width, height = read.size
+    predictor.set_image(read, long_side=job.long_side)
     prompt: dict[str, Any] = {}
     if job.points:
         prompt["point_coords"] = [values[:2] for values in job.points]
@@ -117,7 +120,7 @@ def segment_photo(job: SegmentJob, photo: Path, stem: str) -> list[dict[str, Any
                 "overlay": str(job.out / f"{stem}_overlay.jpg"),
             }
         )
-    write_image(job.out / f"{stem}_overlay.jpg", overlay(image, masks))
+    write_image(job.out / f"{stem}_overlay.jpg", overlay(read.pixels, masks))
     return rows
 
 

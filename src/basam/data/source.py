@@ -8,19 +8,27 @@ from pathlib import Path
 from basam.data.base import Dataset
 from basam.data.factory import KINDS, open_dataset
 from basam.data.issues import DatasetError
+from basam.files import MAX_PIXELS
 
 
 @dataclass(frozen=True)
 class Source:
-    """One data set as it was given. split None: chosen by its use; name: what reports call it."""
+    """One data set as it was given.
+
+    Attributes:
+        split: None: chosen by its use.
+        name: what reports call it.
+        max_pixels: larger photographs are refused; None: none is.
+    """
 
     kind: str
     root: Path
     split: str | None = None
     name: str | None = None
+    max_pixels: int | None = MAX_PIXELS
 
     @classmethod
-    def parse(cls, text: str) -> Source:
+    def parse(cls, text: str, max_pixels: int | None = MAX_PIXELS) -> Source:
         """`kind:ROOT` or `kind:ROOT:split`, perhaps with `NAME=` in front; a root may hold colons as long as it is there.
 
         Raises:
@@ -32,8 +40,8 @@ class Source:
             raise DatasetError(f"data {text!r}: KIND:ROOT or KIND:ROOT:SPLIT is needed, with a kind of {', '.join(KINDS)}")
         root, colon, split = rest.rpartition(":")
         if not colon or Path(rest).is_dir():
-            return cls(kind, Path(rest), name=name or None)
-        return cls(kind, Path(root), split, name or None)
+            return cls(kind, Path(rest), None, name or None, max_pixels)
+        return cls(kind, Path(root), split, name or None, max_pixels)
 
     def __str__(self) -> str:
         name, split = f"{self.name}=" if self.name else "", f":{self.split}" if self.split else ""
@@ -41,4 +49,5 @@ class Source:
 
     def open(self, split: str | None = None) -> Dataset:
         """The data set, at `split` or else at its own; for errors see `open_dataset`."""
-        return open_dataset(self.kind, self.root, self.split if split is None else split, name=self.name)
+        found = open_dataset(self.kind, self.root, self.split if split is None else split, name=self.name)
+        return found.limited_to(self.max_pixels)

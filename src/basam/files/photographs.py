@@ -16,7 +16,9 @@ from basam.errors import InputError
 from basam.files.limits import MAX_PIXELS
 from basam.files.modes import in_rgb
 from basam.files.notes import PhotoNote
-from basam.files.pictures import StoredPicture, named_errors, of_pillow, open_picture
+from basam.files.pictures import named_errors, open_picture
+from basam.files.stored import StoredPicture
+from basam.files.tiff import of_pillow
 from basam.files.writing import replacing
 
 
@@ -24,9 +26,6 @@ class TensorLike(Protocol):
     """A tensor of any library that can be copied to an array, such as PyTorch's."""
 
     def detach(self) -> Any: ...
-
-
-ImageLike = Union[str, "os.PathLike[str]", Image.Image, NDArray[Any], TensorLike]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +46,9 @@ class Photograph:
     def pixels(self) -> NDArray[np.uint8]:
         """`(H, W, 3)`."""
         return np.asarray(self.image)
+
+
+ImageLike = Union[str, "os.PathLike[str]", Photograph, Image.Image, NDArray[Any], TensorLike]
 
 
 def read_photograph(
@@ -78,18 +80,29 @@ def read_image(image: ImageLike, *, max_pixels: int | None = MAX_PIXELS) -> NDAr
         ValueError: an array or tensor of another shape, dtype or range.
         FileNotFoundError: no such file.
     """
+    return pixels_of(image, max_pixels=max_pixels)[0]
+
+
+def pixels_of(
+    image: ImageLike, *, max_pixels: int | None = MAX_PIXELS, long_side: int | None = None
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """`read_image` with the height and width of the whole image: where no more than `long_side` pixels are needed, a file may
+    be read smaller (see `open_picture`)."""
+    if isinstance(image, (str, os.PathLike)):
+        path, image = os.fspath(image), read_photograph(image, max_pixels=max_pixels, long_side=long_side)
+        for note in image.notes:
+            warnings.warn(f"{path}: {note}", stacklevel=3)
+    if isinstance(image, Photograph):
+        return image.pixels, image.size[::-1]
     if isinstance(image, np.ndarray):
-        return array_to_rgb(image)
-    if hasattr(image, "detach"):
-        return array_to_rgb(np.asarray(image.detach().cpu()), "tensor")
-    if isinstance(image, Image.Image):
-        return to_rgb(image)
-    if not isinstance(image, (str, os.PathLike)):
+        pixels = array_to_rgb(image)
+    elif isinstance(image, Image.Image):
+        pixels = to_rgb(image)
+    elif hasattr(image, "detach"):
+        pixels = array_to_rgb(np.asarray(image.detach().cpu()), "tensor")
+    else:
         raise InputError(f"image is a {type(image).__name__}: a path, a PIL image, an array or a tensor is needed")
-    found = read_photograph(image, max_pixels=max_pixels)
-    for note in found.notes:
-        warnings.warn(f"{os.fspath(image)}: {note}", stacklevel=2)
-    return found.pixels
+    return pixels, pixels.shape[:2]
 
 
 def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
@@ -149,7 +162,13 @@ COLOURS = ((230, 57, 70), (29, 120, 242), (38, 166, 91), (245, 166, 35), (142, 6
 
 
 def overlay(image: NDArray[np.uint8], masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The photograph with masks `(K, H, W)` tinted and outlined in white, `(H, W, 3)` uint8."""
+    """The photograph with masks `(K, H, W)` tinted and outlined in white, `(H, W, 3)` uint8.
+
+    Masks of another size, because the photograph was read smaller than it is, are brought to that of the photograph.
+    """
+    if masks.shape[1:] != image.shape[:2]:
+        size, nearest = (image.shape[1], image.shape[0]), Image.Resampling.NEAREST
+        masks = np.stack([np.asarray(Image.fromarray(mask).resize(size, nearest)) for mask in masks])
     out = image.astype(np.float32)
     for index, mask in enumerate(masks):
         colour = np.array(COLOURS[index % len(COLOURS)], np.float32)

@@ -95,19 +95,19 @@ def read_pages(stream: BinaryIO) -> list[TiffPage]:
     if order is None or len(head) < 8:
         raise ValueError("it has no header of TIFF")
     version = struct.unpack(order + "H", head[2:4])[0]
-    layout = Layout(stream, order, big=version == 43)
-    first = struct.unpack(order + "Q", head[8:16])[0] if layout.big else struct.unpack(order + "I", head[4:8])[0]
+    tags = TagReader(stream, order, big=version == 43)
+    first = struct.unpack(order + "Q", head[8:16])[0] if tags.big else struct.unpack(order + "I", head[4:8])[0]
     pages: list[TiffPage] = []
-    for page in layout.chain(first):
+    for page in tags.chain(first):
         pages.append(page)
         for offset in page.numbers(SUB_IFDS):
-            pages += layout.chain(offset)
+            pages += tags.chain(offset)
         if len(pages) > MOST_PAGES:
             raise ValueError(f"it has more than {MOST_PAGES} pages")
     return [page for page in pages if all(page.size)]
 
 
-class Layout:
+class TagReader:
     """Reads tags of one file, in its byte order and with offsets of 4 or 8 bytes."""
 
     def __init__(self, stream: BinaryIO, order: str, big: bool) -> None:

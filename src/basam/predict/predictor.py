@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from basam.errors import InputError, OrderError
 from basam.families import Attachment, Family, PromptTensors, family_of
-from basam.files import ImageLike, read_image
+from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, load, own_attachment
 from basam.predict.prompts import MAX_SIDE, check_prompts
@@ -135,35 +135,36 @@ class Predictor:
 
     @torch.no_grad()
     def set_image(
-        self, image: ImageLike, image_format: str = "RGB", *, long_side: int | None = None, square: bool = False
+        self,
+        image: ImageLike,
+        image_format: str = "RGB",
+        *,
+        long_side: int | None = None,
+        square: bool = False,
+        max_pixels: int | None = MAX_PIXELS,
     ) -> None:
         """Read and encode an image; prompts follow with `predict`.
 
         Args:
-            image: a path, a PIL image, or an array or tensor: `(H, W, 3)` uint8, or as `basam.files.read_image` takes them.
+            image: what `basam.files.read_image` takes: a path, a PIL image, an array or tensor, `(H, W, 3)` uint8.
             image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
             long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
-            square: pad to a square as in SAM's training, instead of only to what the model's grid needs.
+            square: pad to a square as in SAM's training, not only to the grid. max_pixels: larger files are refused.
 
         Raises:
-            ImageError, FileNotFoundError: the file cannot be read.
-            ValueError: an array of the wrong kind, or an image smaller than a patch.
+            ImageError, FileNotFoundError, ValueError: it cannot be read, is of the wrong kind or smaller than a patch.
         """
         if image_format not in ("RGB", "BGR"):
             raise InputError(f"image_format={image_format!r}: allowed are 'RGB' and 'BGR'")
-        pixels = read_image(image)
+        pixels, (height, width) = pixels_of(image, max_pixels=max_pixels, long_side=long_side or self.max_side)
         if image_format == "BGR":
             pixels = pixels[..., ::-1]
-        height, width = pixels.shape[:2]
         geometry = self.attachment.geometry
         if long_side is None:
-            long_side = max(height, width)
-            if long_side > self.max_side:
-                warnings.warn(
-                    f"an image of {width} x {height} px is reduced to a long side of {self.max_side} px (max_side)",
-                    stacklevel=2,
-                )
-                long_side = self.max_side
+            long_side = min(max(height, width), self.max_side)
+            if long_side < max(height, width):
+                sizes = f"{width} x {height} px is reduced to a long side of {long_side} px"
+                warnings.warn(f"an image of {sizes} (max_side)", stacklevel=2)
         if long_side < geometry.patch or min(height, width) < 1:
             raise InputError(
                 f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
