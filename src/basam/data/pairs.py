@@ -16,7 +16,10 @@ from basam.data.issues import Issue, Issues
 from basam.data.photos import open_photo
 from basam.files import MAX_PIXELS
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".bmp", ".tif", ".tiff", ".dng", ".webp", ".gif", ".jp2", ".ppm", ".pgm"}
+    | {".heic", ".heif", ".avif"}
+)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def main_frame(picture: Any) -> tuple[Image.Image, str | None]:
     if count == 1:
         return picture, None
     if picture.format != "MPO":
-        return picture, f"it holds {count} pictures: number {picture.tell() + 1} was taken"
+        return picture, taken(count, picture)
     sizes = []
     for number in range(count):
         picture.seek(number)
@@ -55,11 +55,13 @@ def main_frame(picture: Any) -> tuple[Image.Image, str | None]:
     areas = [width * height for width, height in sizes]
     number = areas.index(max(areas))
     picture.seek(number)
-    alike = areas.count(max(areas)) > 1 or number
-    return (
-        picture,
-        f"it holds {count} pictures: number {number + 1}, {picture.width} x {picture.height} px, was taken" if alike else None,
-    )
+    # A smaller frame beside the photograph is a preview or a gain map, as many phones add it.
+    return picture, taken(count, picture) if number or areas.count(max(areas)) > 1 else None
+
+
+def taken(count: int, picture: Image.Image) -> str:
+    """A note on the frame that was taken of several."""
+    return f"it holds {count} pictures: number {picture.tell() + 1}, {picture.width} x {picture.height} px, was taken"
 
 
 def stated_in_full(picture: Any, stream: BinaryIO) -> bool:

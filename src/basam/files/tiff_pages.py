@@ -7,6 +7,7 @@ be a later page or one below another (`SubIFDs`), as in DNG and pyramids. Layout
 from __future__ import annotations
 
 import io
+import math
 import os
 import struct
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ WANTED = {
 # Letters of `struct` by the number of a tag's type; rational numbers are of no use here.
 TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB = 0, 1, 2, 3, 5, 6, 8
-RAW = {32803: "raw sensor data", 34892: "raw sensor data", 51177: "a depth map", 52527: "a mask", 4: "a mask"}
+RAW = {32803: "raw sensor data", 34892: "raw sensor data"}
+NO_PHOTOGRAPH = RAW | {4: "a mask", 51177: "a depth map", 52527: "a mask"}
 REDUCED, MASK = 1, 4  # bits of the tag NewSubfileType
 MOST_PAGES = 100_000
 LONGEST = 1 << 24  # bytes of one tag
@@ -81,7 +83,7 @@ class TiffPage:
     @property
     def other_than_a_photograph(self) -> str | None:
         """What it holds where it is no photograph."""
-        return "a mask" if self.number(SUBFILE) & MASK else RAW.get(self.photometric)
+        return "a mask" if self.number(SUBFILE) & MASK else NO_PHOTOGRAPH.get(self.photometric)
 
 
 def read_pages(stream: BinaryIO) -> list[TiffPage]:
@@ -170,8 +172,14 @@ def main_page(pages: list[TiffPage]) -> tuple[TiffPage, str | None]:
     if not pictures:
         held = {page.other_than_a_photograph for page in pages if page.other_than_a_photograph}
         raise RefusedError(f"holds {' and '.join(sorted(held))}, and no picture" if held else "holds no picture")
-    most = max(page.size[0] * page.size[1] for page in pictures)
-    page = next(page for page in pictures if 2 * page.size[0] * page.size[1] >= most)
+    most = max(math.prod(page.size) for page in pictures)
+    page = next(page for page in pictures if 2 * math.prod(page.size) >= most)
+    raw = max((other.size for other in pages if other.photometric in RAW), key=math.prod, default=(0, 0))
+    if 4 * math.prod(page.size) < math.prod(raw):
+        raise RefusedError(
+            f"holds raw sensor data of {raw[0]} x {raw[1]} px and no picture but a thumbnail of {page.size[0]} x {page.size[1]}: "
+            "develop it to a JPEG or TIFF first"
+        )
     if len(pages) == 1:
         return page, None
     others = [other for other in pages if other is not page]
