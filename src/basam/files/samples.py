@@ -2,10 +2,11 @@
 
 In this order:
 - pixels without data (NaN, the file's nodata value) count nowhere and become black; infinite ones black or white;
-- whole numbers without a sign: white is what the file says; where it says nothing, the end of the smallest of 8, 10, 12, 14
+- whole numbers from 0 to 65535: white is what the file says; where it says nothing, the end of the smallest of 8, 10, 12, 14
   and 16 bits that holds the highest value, because cameras and microscopes store 10, 12 or 14 bits in 16;
 - floats from 0 to 1: 1 is white;
-- all else (other floats, numbers with a sign or of 32 bits) is spread from its lowest to its highest value.
+- all else (other floats, numbers below 0 or above 65535, and those with a sign where the file names nodata, such as heights)
+  is spread from its lowest to its highest value.
 What was not said by the file is noted.
 """
 
@@ -29,13 +30,13 @@ class Stated:
         bits: depth in use where it is less than what they are stored in, or where the file leaves no doubt of it.
         nodata: value of pixels without data.
         white_is_zero: whether 0 is white.
-        signed: whether they are whole numbers with a sign, though none may be below 0.
+        is_measured: whether they are whole numbers with a sign in a file with nodata, such as heights: no light.
     """
 
     bits: int | None = None
     nodata: float | None = None
     white_is_zero: bool = False
-    signed: bool = False
+    is_measured: bool = False
 
 
 def to_bytes(values: NDArray[np.generic], stated: Stated) -> tuple[NDArray[np.uint8], list[PhotoNote]]:
@@ -90,7 +91,7 @@ def finite_range(values: NDArray[np.generic], missing: NDArray[np.bool_] | None)
 def white_and_black(dtype: np.dtype, kept: tuple[float, float], stated: Stated) -> tuple[float, float, list[PhotoNote]]:
     """The values that become black and white (the other way round where 0 is white)."""
     low, high = kept
-    if dtype.kind in "iu" and not stated.signed and low >= 0 and high <= 65535:
+    if dtype.kind in "iu" and not stated.is_measured and low >= 0 and high <= 65535:
         if stated.bits is not None and high < 2**stated.bits:
             return 0.0, 2.0**stated.bits - 1, []
         bits = next(depth for depth in DEPTHS if high < 2**depth)

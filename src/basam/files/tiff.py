@@ -93,7 +93,7 @@ def stated_by(page: TiffPage) -> Stated:
     except ValueError:
         nodata = None
     is_white_zero = page.photometric == tiff_pages.WHITE_IS_ZERO
-    return Stated(bits, nodata, is_white_zero, signed=page.format == "i")
+    return Stated(bits, nodata, is_white_zero, is_measured=page.format == "i" and nodata is not None)
 
 
 def of_pillow(image: Image.Image) -> StoredPicture:

@@ -177,8 +177,8 @@ def main_page(pages: list[TiffPage]) -> tuple[TiffPage, str | None]:
     raw = max((other.size for other in pages if other.photometric in RAW), key=math.prod, default=(0, 0))
     if 4 * math.prod(page.size) < math.prod(raw):
         raise RefusedError(
-            f"holds raw sensor data of {raw[0]} x {raw[1]} px and no picture but a thumbnail of {page.size[0]} x {page.size[1]}: "
-            "develop it to a JPEG or TIFF first"
+            f"holds raw sensor data of {raw[0]} x {raw[1]} px, and of pictures only a thumbnail of {page.size[0]} x "
+            f"{page.size[1]} px: develop it to a JPEG or TIFF first"
         )
     if len(pages) == 1:
         return page, None
