@@ -2,6 +2,7 @@
 
 import itertools
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -98,6 +99,32 @@ def test_colours_of_every_depth_and_planar_configuration(tmp_path, dtype, white,
         options |= {"compression": compression, "extrasamples": [extra] if extra else None}
         save(tmp_path / "a.tif", stored, orientation=orientation, **options)
         assert_reads(tmp_path / "a.tif", TURNS[orientation](RGB))
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_without_the_extra_a_page_is_read_rightly_or_the_extra_is_named(tmp_path, monkeypatch, byteorder, compression):
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    read, refused = [], []
+    for (dtype, white), values, planar, orientation in itertools.product(KINDS, (GREY, RGB), ("contig", "separate"), (1, 6)):
+        stored = (values / 255 * white).astype(dtype) if white == 1 else np.rint(values / 255 * white).astype(dtype)
+        stored = np.ascontiguousarray(np.moveaxis(stored, 2, 0)) if planar == "separate" and values.ndim == 3 else stored
+        options = {
+            "photometric": "rgb" if values.ndim == 3 else "minisblack",
+            "byteorder": byteorder,
+            "compression": compression,
+        }
+        options |= {"planarconfig": planar} if values.ndim == 3 else {}
+        save(tmp_path / "a.tif", stored, orientation=orientation, **options)
+        kind = np.dtype(dtype).name, values.ndim, planar
+        try:
+            assert_reads(tmp_path / "a.tif", TURNS[orientation](values))
+            read.append(kind)
+        except ImageError as error:
+            assert 'pip install "basam[formats]"' in str(error)
+            refused.append(kind)
+    assert {("uint8", 3, "separate"), ("uint16", 2, "contig"), ("uint16", 3, "contig")} <= set(read)
+    assert {("float16", 2, "contig"), ("float32", 3, "contig"), ("uint16", 3, "separate")} <= set(refused)
 
 
 def test_alpha_of_deep_colours_lies_over_white(tmp_path):

@@ -41,6 +41,9 @@ def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
     try:
         image, found = deep.read_tiff_page(source, page, stated)
     except MissingExtraError as error:
+        # Of colours in planes of their own, Pillow scrambles what is not compressed.
+        if page.format != "u" or page.bits != 16 or page.samples == 1 or page.number(tiff_pages.PLANAR, 1) != 1:
+            raise
         try:
             source.seek(0)
             image, found = deep.upper_bits(ImageOps.exif_transpose(Image.open(source)), error)
