@@ -84,6 +84,17 @@ def test_pgm_and_jpeg_2000_say_their_depth(tmp_path, bits):
         assert np.abs(read_image(tmp_path / name)[..., 0].astype(float) - GREY / 3).max() <= 1.1
 
 
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_deep_colours_of_jpeg_2000(tmp_path, monkeypatch, bits):
+    imagecodecs = pytest.importorskip("imagecodecs")
+    deep = np.rint(RGB / 255 * (2**bits - 1)).astype(np.uint16)
+    (tmp_path / "a.jp2").write_bytes(imagecodecs.jpeg2k_encode(deep, bitspersample=bits, level=0, reversible=True))
+    assert np.abs(read_image(tmp_path / "a.jp2").astype(int) - RGB).max() <= 1  # also where it is white
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(ImageError, match=r"a\.jp2 needs a library that is not installed: .*basam\[formats\]"):
+        read_image(tmp_path / "a.jp2")
+
+
 def test_what_is_no_photograph_is_refused_by_name(tmp_path):
     Image.fromarray(RGB).save(tmp_path / "a.eps")
     with pytest.raises(ImageError, match=r"a\.eps is a file of the format EPS, which is not read as a photograph"):

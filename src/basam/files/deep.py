@@ -141,7 +141,21 @@ def in_eight_bits(
 
 
 def read_png(stream: BinaryIO, head: PngHead) -> tuple[Image.Image, list[PhotoNote]]:
-    """A PNG of 16-bit colours, as stored, scaled to 8 bits.
+    """A PNG of 16-bit colours, as stored, scaled to 8 bits. Errors as of `decoded`."""
+    colours, alpha = decoded(stream, "png_decode")
+    if alpha is None and head.key is not None:
+        alpha = np.where((colours == np.array(head.key, np.uint16)).all(axis=2), 0, 255).astype(np.uint8)
+    return in_eight_bits(colours, alpha, Stated(depth_in_use(colours, head.significant)))
+
+
+def read_jpeg_2000(stream: BinaryIO, bits: int) -> tuple[Image.Image, list[PhotoNote]]:
+    """A JPEG 2000 whose colours have `bits` bits, more than 8, scaled to 8. Errors as of `decoded`."""
+    colours, alpha = decoded(stream, "jpeg2k_decode")
+    return in_eight_bits(colours, alpha, Stated(bits if bits < 16 else None))
+
+
+def decoded(stream: BinaryIO, decoder: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Colours `(H, W, 1 or 3)` and alpha `(H, W)` of a file, by a function of imagecodecs.
 
     Raises:
         MissingExtraError: imagecodecs is missing.
@@ -150,14 +164,11 @@ def read_png(stream: BinaryIO, head: PngHead) -> tuple[Image.Image, list[PhotoNo
     imagecodecs = require("imagecodecs", EXTRA_NAME)
     stream.seek(0)
     try:
-        values = np.asarray(imagecodecs.png_decode(stream.read()))
-    except Exception as error:  # whatever its decoder raises
+        values = np.asarray(getattr(imagecodecs, decoder)(stream.read()))
+    except Exception as error:  # whatever its decoders raise
         raise ValueError(str(error)) from error
     count = 3 if values.shape[2] >= 3 else 1
-    colours, alpha = values[..., :count], values[..., count] if values.shape[2] > count else None
-    if alpha is None and head.key is not None:
-        alpha = np.where((colours == np.array(head.key, np.uint16)).all(axis=2), 0, 255).astype(np.uint8)
-    return in_eight_bits(colours, alpha, Stated(depth_in_use(colours, head.significant)))
+    return values[..., :count], values[..., count] if values.shape[2] > count else None
 
 
 def upper_bits(image: Image.Image, missing: MissingExtraError) -> tuple[Image.Image, list[PhotoNote]]:

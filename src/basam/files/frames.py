@@ -64,17 +64,28 @@ def taken(count: int, picture: Image.Image) -> str:
     return f"it holds {count} pictures: number {picture.tell() + 1}, {picture.width} x {picture.height} px, was taken"
 
 
-def stated_in_full(picture: Any, stream: BinaryIO) -> bool:
-    """Whether the file states fewer than 16 bits, by which Pillow scales deep grey up to 16: JPEG 2000 and PGM."""
-    if picture.format == "PPM":
-        return bool(picture.tile) and picture.tile[0][0] != "raw"
-    if picture.format != "JPEG2000":
-        return False
+def jpeg_2000_bits(stream: BinaryIO) -> int:
+    """Bits of the first component of a JPEG 2000 file, from the sizes at the start of its code stream; 0 where unknown."""
     stream.seek(0)
     head = stream.read(1 << 16)
     stream.seek(0)
-    start = head.find(b"\xff\x4f\xff\x51")  # of the code stream, with its sizes
-    return 0 <= start < len(head) - 43 and head[start + 42] & 0x7F < 15
+    start = head.find(b"\xff\x4f\xff\x51")
+    return (head[start + 42] & 0x7F) + 1 if 0 <= start < len(head) - 43 else 0
+
+
+def open_jpeg_2000(stream: BinaryIO, picture: Image.Image) -> StoredPicture:
+    """A JPEG 2000. Pillow scales deep grey up to 16 bits; of deep colours, it makes white black."""
+    bits = jpeg_2000_bits(stream)
+    if bits > 8 and not is_deep(picture):
+        image, notes = deep.read_jpeg_2000(stream, bits)
+        return StoredPicture(image, image.size, Stated(), tuple(notes))
+    image = ImageOps.exif_transpose(picture)
+    return StoredPicture(image, image.size, Stated(16 if is_deep(image) and 8 < bits < 16 else None))
+
+
+def is_scaled_up(picture: Any) -> bool:
+    """Whether a PGM states fewer than 16 bits, by which Pillow scales it up to 16."""
+    return picture.format == "PPM" and bool(picture.tile) and picture.tile[0][0] != "raw"
 
 
 def open_png(stream: BinaryIO, picture: Image.Image, notes: tuple[PhotoNote, ...]) -> StoredPicture:

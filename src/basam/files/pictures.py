@@ -15,7 +15,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 from basam.errors import BasamError, MissingExtraError, MissingFileError
 from basam.files import tiff_pages
-from basam.files.frames import TURNED, main_frame, open_png, opened, orientation_of, stated_in_full
+from basam.files.frames import TURNED, is_scaled_up, main_frame, open_jpeg_2000, open_png, opened, orientation_of
 from basam.files.limits import MAX_PIXELS, check_pixels, without_pillows_limit
 from basam.files.modes import is_deep
 from basam.files.notes import RefusedError, several
@@ -59,13 +59,15 @@ def open_picture(
         width, height = picture.size
         if picture.format == "PNG" and head.startswith(SIGNATURE):
             return open_png(stream, picture, notes)
+        if picture.format == "JPEG2000":
+            return open_jpeg_2000(stream, picture)
         if long_side is not None and width * height > SCALED_FROM and hasattr(picture, "draft"):
             factor = min(1.0, REDUCING_GAP * long_side / max(width, height))
             picture.draft(None, (max(1, round(factor * width)), max(1, round(factor * height))))
-        is_scaled_up = stated_in_full(picture, stream)
+        bits = 16 if is_scaled_up(picture) else None
         image = ImageOps.exif_transpose(picture)
         turned = (image.width > image.height) != (width > height)
-        stated = Stated(bits=16 if is_scaled_up and is_deep(image) else None)
+        stated = Stated(bits if is_deep(image) else None)
         return StoredPicture(image, (height, width) if turned else (width, height), stated, notes)
 
 

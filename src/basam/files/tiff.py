@@ -20,6 +20,7 @@ from basam.files.samples import Stated
 from basam.files.stored import StoredPicture
 from basam.files.tiff_pages import TiffPage
 
+WEBP = 50001  # a compression that the libtiff in Pillow's wheels does not know
 # What Pillow raises where a layout of TIFF is unknown to it.
 UNKNOWN_TO_PILLOW = (UnidentifiedImageError, KeyError, ValueError)
 
@@ -54,6 +55,8 @@ def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
 
 def is_read_by_pillow(page: TiffPage) -> bool:
     """Whether Pillow's mode of the page holds all of its samples' bits, and it decodes such pages rightly."""
+    if page.number(tiff_pages.COMPRESSION, 1) == WEBP:
+        return False
     is_compressed = page.number(tiff_pages.COMPRESSION, 1) != 1
     if page.bits <= 8 and page.format == "u":
         is_subsampled = page.photometric == tiff_pages.YCBCR and page.numbers(tiff_pages.SUBSAMPLING, (2, 2)) != (1, 1)
