@@ -20,7 +20,6 @@ from basam.cli.options import (
     ModelName,
     PromptSeed,
     join,
-    parse_max_pixels,
     parse_sizes,
     split_names,
 )
@@ -43,7 +42,7 @@ def benchmark(
     mode: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The correction of the base.", show_default="the model's own")
     ] = None,
-    max_pixels: MaxPixels = str(MAX_PIXELS),
+    max_pixels: MaxPixels = MAX_PIXELS,
     limit: Limit = BenchmarkSettings.limit,
     seed: PromptSeed = BenchmarkSettings.seed,
     dtype: EncoderDtype = BenchmarkSettings.dtype,
@@ -56,7 +55,7 @@ def benchmark(
     An adapter with @KIND is a specialist: measured on data of these kinds only, with its correction.
     OUT gets benchmark.md, benchmark.json, one plot per prompt, and below runs/ what basam evaluate writes.
     """
-    long_sides, names, most = parse_sizes(sizes), split_names("--prompts", prompts), parse_max_pixels(max_pixels)
+    long_sides, names = parse_sizes(sizes), split_names("--prompts", prompts)
     with one_line_errors():
         from basam.evaluation import benchmark as run
         from basam.evaluation.benchmarking import page
@@ -76,7 +75,7 @@ def benchmark(
             device=device,
         )
         with Bars("images") as bars:
-            result = run(settings, out, workers=workers, max_pixels=most, command=command_words(), progress=bars.show)
+            result = run(settings, out, workers=workers, max_pixels=max_pixels, command=command_words(), progress=bars.show)
         plots = [
             page.plot(result, name, out / f"iou_{re.sub(r'[^a-z0-9]+', '-', name)}.png") for name in map(str, settings.prompts)
         ]

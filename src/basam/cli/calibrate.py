@@ -9,7 +9,7 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import one_line_errors
-from basam.cli.options import Device, MaxPixels, ModelName, parse_list, parse_max_pixels
+from basam.cli.options import Device, MaxPixels, ModelName, parse_list
 from basam.files import MAX_PIXELS
 
 
@@ -22,7 +22,7 @@ def calibrate(
     ] = None,
     model: ModelName = "nano",
     sizes: Annotated[str, typer.Option(metavar="N,N", help="Long sides in pixels to calibrate for.")] = "1024",
-    max_pixels: MaxPixels = str(MAX_PIXELS),
+    max_pixels: MaxPixels = MAX_PIXELS,
     count: Annotated[
         int | None, typer.Option(min=2, help="Photographs at most: 30, and 16 without masks.", show_default=False)
     ] = None,
@@ -48,13 +48,13 @@ def calibrate(
         raise typer.BadParameter("give KIND and ROOT of a data set with masks, or --unlabelled FOLDER")
     if unlabelled is None and (slopes is not None or plot is not None):
         raise typer.BadParameter("--slopes and --plot go with --unlabelled")
-    long_sides, most = parse_list("--sizes", sizes, int, "512,1024"), parse_max_pixels(max_pixels)
+    long_sides = parse_list("--sizes", sizes, int, "512,1024")
     slope_values = parse_list("--slopes", slopes, float, "0,0.1") if slopes is not None else None
 
     with one_line_errors(max(long_sides)):
         from basam.cli.calibrate_work import CalibrationJob
 
-        job = CalibrationJob(model, device, long_sides, seed, out, most)
+        job = CalibrationJob(model, device, long_sides, seed, out, max_pixels)
         if unlabelled is not None:
             whole = job.without_masks(unlabelled, slope_values, count or 16, plot or out.with_suffix(".png"))
         else:

@@ -20,7 +20,6 @@ from basam.cli.options import (
     ModelName,
     PromptSeed,
     join,
-    parse_max_pixels,
     parse_sizes,
     split_names,
 )
@@ -61,7 +60,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="COCO: results JSON of a detector, as boxes.", show_default=False)
     ] = None,
     metrics: Annotated[str | None, typer.Option(help="Such as iou,mae.", show_default="those of the data set")] = None,
-    max_pixels: MaxPixels = str(MAX_PIXELS),
+    max_pixels: MaxPixels = MAX_PIXELS,
     limit: Limit = EvaluateSettings.limit,
     seed: PromptSeed = EvaluateSettings.seed,
     multimask: Annotated[
@@ -82,7 +81,7 @@ def evaluate(
         "methods": split_names("--methods", methods),
         "metrics": () if metrics is None else split_names("--metrics", metrics),
     }
-    prompt_names, most = split_names("--prompts", prompts), parse_max_pixels(max_pixels)
+    prompt_names = split_names("--prompts", prompts)
     with one_line_errors():
         from basam.evaluation import evaluate as run
         from basam.model import read_mode
@@ -111,7 +110,7 @@ def evaluate(
             def progress(done: int, whole: int) -> None:
                 bars.show("images", done, whole)
 
-            outcome = run(settings, out, workers=workers, max_pixels=most, command=command_words(), progress=progress)
+            outcome = run(settings, out, workers=workers, max_pixels=max_pixels, command=command_words(), progress=progress)
     if outcome.summary is None or outcome.issues is None:
         return  # another process reports
     show(outcome.summary, outcome.issues, outcome.folder)

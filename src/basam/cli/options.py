@@ -8,12 +8,29 @@ from typing import Annotated, Any
 
 import typer
 
+
+def parse_max_pixels(value: object) -> int | None:
+    """A number of pixels, or `none` for any number."""
+    if str(value).lower() == "none":
+        return None
+    try:
+        pixels = int(float(str(value)))
+    except (ValueError, OverflowError):
+        pixels = 0
+    if pixels < 1:
+        raise typer.BadParameter(f"{str(value)!r}: a number of pixels or 'none' is needed")
+    return pixels
+
+
 ModelName = Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")]
 AdapterName = Annotated[str | None, typer.Option(help="A folder of basam tune, or its hub name.", show_default=False)]
 LongSides = Annotated[str, typer.Option(metavar="N,N,native", help="Long sides in pixels.")]
 MaxSide = Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")]
 MaxPixels = Annotated[
-    str, typer.Option(metavar="N|none", help="Photographs of more pixels are refused, against decompression bombs.")
+    int | None,
+    typer.Option(
+        metavar="N|none", parser=parse_max_pixels, help="Photographs of more pixels are refused, against decompression bombs."
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="That many images, evenly spaced.", show_default="all")]
 PromptSeed = Annotated[int, typer.Option(help="Of random prompts.")]
@@ -23,19 +40,6 @@ MetricWorkers = Annotated[
     int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")
 ]
 ModeFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)]
-
-
-def parse_max_pixels(text: str) -> int | None:
-    """A number of pixels, or `none` for any number; an error names `--max-pixels`."""
-    if text.lower() == "none":
-        return None
-    try:
-        pixels = int(float(text))
-    except (ValueError, OverflowError):
-        pixels = 0
-    if pixels < 1:
-        raise typer.BadParameter(f"{text!r}: a number of pixels or 'none' is needed", param_hint="--max-pixels")
-    return pixels
 
 
 def join(values: Iterable[object]) -> str:

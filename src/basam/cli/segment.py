@@ -13,7 +13,7 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import one_line_errors
-from basam.cli.options import AdapterName, Device, MaxPixels, MaxSide, ModeFile, ModelName, parse_max_pixels
+from basam.cli.options import AdapterName, Device, MaxPixels, MaxSide, ModeFile, ModelName
 from basam.files import MAX_PIXELS
 from basam.method import BiasMode
 from basam.predict import MAX_SIDE
@@ -80,7 +80,7 @@ def segment(
     adapter: AdapterName = None,
     long_side: Annotated[str, typer.Option(metavar="native|N", help="Resize so that the long side has N pixels.")] = "native",
     max_side: MaxSide = MAX_SIDE,
-    max_pixels: MaxPixels = str(MAX_PIXELS),
+    max_pixels: MaxPixels = MAX_PIXELS,
     plain: Annotated[bool, typer.Option("--plain", help="SAM without the correction, for comparison.")] = False,
     scaling: Annotated[
         Scaling | None, typer.Option(help="Whether q.k is scaled by lambda = ln n / ln n0.", show_default=False)
@@ -108,7 +108,7 @@ def segment(
     """
     points = [parse_numbers("--point", text, (2, 3)) for text in point or []]
     boxes = [parse_numbers("--box", text, (4,)) for text in box or []]
-    side, most = parse_long_side(long_side), parse_max_pixels(max_pixels)
+    side = parse_long_side(long_side)
     if points and len(boxes) > 1:
         raise typer.BadParameter("points go with one box or none", param_hint="--point")
     switches = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions}
@@ -127,7 +127,7 @@ def segment(
         )
         # A switch changes its own field of the mode in force: that of --mode, of the adapter or of the model.
         predictor.mode = replace(predictor.mode, **changes)
-        rows, failures = run(SegmentJob(predictor, points, boxes, side, out, most), photos)
+        rows, failures = run(SegmentJob(predictor, points, boxes, side, out, max_pixels), photos)
     if as_json:
         json.dump(rows + failures, sys.stdout, indent=2)
         print()

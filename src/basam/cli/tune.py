@@ -10,7 +10,7 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import command_words, one_line_errors
-from basam.cli.options import Device, MaxPixels, MaxSide, ModelName, join, parse_list, parse_max_pixels, split_names
+from basam.cli.options import Device, MaxPixels, MaxSide, ModelName, join, parse_list, split_names
 from basam.data import PromptSpec
 from basam.tuning import Lora, TuneLoss, TuneSettings
 
@@ -34,7 +34,7 @@ def tune(
         ),
     ] = TuneSettings.sizes,
     max_side: MaxSide = TuneSettings.max_side,
-    max_pixels: MaxPixels = str(TuneSettings.max_pixels),
+    max_pixels: MaxPixels = TuneSettings.max_pixels,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = TuneSettings.steps,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Photographs per step, of all processes together.")
@@ -83,7 +83,7 @@ def tune(
     The base stays as it is: load both with basam.load(MODEL, adapter="OUT/adapter"). Stopped at any moment and started
     again, the run resumes on the same curve. Several processes or machines: torchrun --nproc-per-node N -m basam tune ...
     """
-    names, most = split_names("--prompts", prompts), parse_max_pixels(max_pixels)
+    names = split_names("--prompts", prompts)
     is_main = os.environ.get("RANK", "0") == "0"
     with one_line_errors():
         from basam.model import read_mode
@@ -97,7 +97,7 @@ def tune(
             way=way,
             sizes=sizes,
             max_side=max_side,
-            max_pixels=most,
+            max_pixels=max_pixels,
             steps=steps,
             batch_size=batch_size,
             rate=rate,
