@@ -8,7 +8,7 @@ from PIL import Image
 from basam.data import SampleError, open_dataset
 from basam.data.issues import PROBLEMS
 from basam.data.photos import PROBLEM_OF
-from basam.files.notes import KINDS
+from basam.files import NOTE_KINDS
 
 RGB = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -30,7 +30,7 @@ def root(tmp_path):
 
 
 def test_every_kind_of_note_is_a_problem():
-    assert set(PROBLEM_OF) == set(KINDS)
+    assert set(PROBLEM_OF) == set(NOTE_KINDS)
     assert {PROBLEMS[problem].policy for problem in PROBLEM_OF.values()} == {"read"}
 
 

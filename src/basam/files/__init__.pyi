@@ -1,4 +1,5 @@
 from basam.files.limits import MAX_PIXELS as MAX_PIXELS
+from basam.files.notes import NOTE_KINDS as NOTE_KINDS
 from basam.files.notes import PhotoNote as PhotoNote
 from basam.files.optional import require as require
 from basam.files.photographs import ImageLike as ImageLike

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-KINDS = {
+NOTE_KINDS = {
     "several-pictures": "a choice among several pictures",
     "chosen-range": "a range of values that the file does not state",
     "hidden": "an alpha channel that hides the picture",
@@ -14,7 +14,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class PhotoNote:
-    """One note: `kind` is a key of `KINDS`, `text` a sentence about the photograph, which it calls "it"."""
+    """One note: `kind` is a key of `NOTE_KINDS`, `text` a sentence about the photograph, which it calls "it"."""
 
     kind: str
     text: str
