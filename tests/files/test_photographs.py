@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from basam.files.overlays import outline, overlay
-from basam.files.photographs import ImageError, read_image, write_image, write_mask
+from basam.files import ImageError, outline, overlay, read_image, write_image, write_mask
 from basam.files.writing import replacing
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -43,21 +42,6 @@ def test_alpha_lies_over_white(tmp_path):
     assert out[0, 5].tolist() == [255, 255, 255]
 
 
-@pytest.mark.parametrize(("highest", "bits"), [(65535, 16), (4095, 12), (1000, 10), (255, 8)])
-def test_deep_grey_is_scaled_by_the_bits_in_use(tmp_path, highest, bits):
-    values = np.linspace(0, highest, 600).reshape(20, 30).astype(np.uint16)
-    Image.fromarray(values).save(tmp_path / "deep.png")
-    out = read_image(tmp_path / "deep.png")
-    assert np.array_equal(out[..., 0], np.round(values * 255.0 / (2**bits - 1)).astype(np.uint8))
-    assert np.array_equal(out[..., 0], out[..., 2])
-
-
-def test_float_images(tmp_path):
-    for values, expected in (([[0.0, 0.5, 1.0]], [0, 128, 255]), ([[-2.0, 0.0, 2.0]], [0, 128, 255])):
-        Image.fromarray(np.array(values, np.float32)).save(tmp_path / "f.tif")
-        assert read_image(tmp_path / "f.tif")[0, :, 0].tolist() == expected
-
-
 def test_arrays_are_taken_as_they_are():
     assert read_image(RGB) is RGB
 
@@ -78,9 +62,10 @@ def test_other_arrays_are_refused(array, message):
         read_image(array)
 
 
-def test_alpha_of_an_array_is_laid_over_white():
+def test_alpha_of_an_array_is_laid_over_white_and_warns_where_it_hides_everything():
     rgba = np.dstack([RGB, np.zeros(RGB.shape[:2], np.uint8)])
-    assert (read_image(rgba) == 255).all()
+    with pytest.warns(UserWarning, match="alpha channel hides all of it"):
+        assert (read_image(rgba) == 255).all()
 
 
 def bomb(width, height):

@@ -250,7 +250,7 @@ def test_a_new_mode_encodes_again(predictor):
 
 def test_focus_needs_the_photo(predictor):
     predictor.set_torch_image(torch.zeros(1, 3, 48, 64), (300, 400))
-    with pytest.raises(ValueError, match="focus needs the photo itself: give it to set_image"):
+    with pytest.raises(ValueError, match="focus needs the photo itself at its own size: give it to set_image"):
         predictor.predict(box=[200, 100, 250, 120], focus=True)
 
 

@@ -15,6 +15,7 @@ from basam.cli.options import (
     EncoderDtype,
     Limit,
     LongSides,
+    MaxPixels,
     MetricWorkers,
     ModelName,
     PromptSeed,
@@ -24,6 +25,7 @@ from basam.cli.options import (
 )
 from basam.data import PromptSpec
 from basam.evaluation import BenchmarkEntry, BenchmarkSettings
+from basam.files import MAX_PIXELS
 
 
 def benchmark(
@@ -40,6 +42,7 @@ def benchmark(
     mode: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The correction of the base.", show_default="the model's own")
     ] = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
     limit: Limit = BenchmarkSettings.limit,
     seed: PromptSeed = BenchmarkSettings.seed,
     dtype: EncoderDtype = BenchmarkSettings.dtype,
@@ -72,7 +75,7 @@ def benchmark(
             device=device,
         )
         with Bars("images") as bars:
-            result = run(settings, out, workers=workers, command=command_words(), progress=bars.show)
+            result = run(settings, out, workers=workers, max_pixels=max_pixels, command=command_words(), progress=bars.show)
         plots = [
             page.plot(result, name, out / f"iou_{re.sub(r'[^a-z0-9]+', '-', name)}.png") for name in map(str, settings.prompts)
         ]

@@ -9,7 +9,8 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import one_line_errors
-from basam.cli.options import Device, ModelName, parse_list
+from basam.cli.options import Device, MaxPixels, ModelName, parse_list
+from basam.files import MAX_PIXELS
 
 
 def calibrate(
@@ -21,6 +22,7 @@ def calibrate(
     ] = None,
     model: ModelName = "nano",
     sizes: Annotated[str, typer.Option(metavar="N,N", help="Long sides in pixels to calibrate for.")] = "1024",
+    max_pixels: MaxPixels = MAX_PIXELS,
     count: Annotated[
         int | None, typer.Option(min=2, help="Photographs at most: 30, and 16 without masks.", show_default=False)
     ] = None,
@@ -52,7 +54,7 @@ def calibrate(
     with one_line_errors():
         from basam.cli.calibrate_work import CalibrationJob
 
-        job = CalibrationJob(model, device, long_sides, seed, out)
+        job = CalibrationJob(model, device, long_sides, seed, out, max_pixels)
         if unlabelled is not None:
             whole = job.without_masks(unlabelled, slope_values, count or 16, plot or out.with_suffix(".png"))
         else:

@@ -12,7 +12,7 @@ from basam.data import image_files, open_dataset
 from basam.errors import FileError, MissingFileError
 from basam.evaluation.calibration import findings as report
 from basam.evaluation.calibration import labelled, plot_calibration, unlabelled
-from basam.files import require
+from basam.files import MAX_PIXELS, require
 from basam.model import model_fingerprint, write_mode
 from basam.predict import Predictor
 
@@ -30,6 +30,7 @@ class CalibrationJob:
     sizes: list[int]
     seed: int
     out: Path
+    max_pixels: int | None = MAX_PIXELS
 
     def __post_init__(self) -> None:
         folder = self.out.absolute().parent
@@ -40,7 +41,7 @@ class CalibrationJob:
 
     def with_masks(self, kind: str, root: Path, split: str, count: int, test_split: bool) -> bool:
         """Calibrate on a data set, print and write; False where a file of it was broken."""
-        dataset = open_dataset(kind, root, split)
+        dataset = open_dataset(kind, root, split).limited_to(self.max_pixels)
         labelled.check_split(dataset, test_split)
         with Bars() as bars:
             predictor = self.predictor()
@@ -77,6 +78,7 @@ class CalibrationJob:
                 modes=modes,
                 count=count,
                 seed=self.seed,
+                max_pixels=self.max_pixels,
                 progress=lambda done, total: bars.show("photographs", done, total),
             )
         names = [Path(photo).name for photo in result.photos]
@@ -84,7 +86,7 @@ class CalibrationJob:
         found = report.provenance(result.candidates, result.chosen, how=how, data=str(folder), **self.given(), photos=names)
         write_mode(self.out, result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
         plot_calibration(plot, result, f"{self.model}, {len(names)} photographs of {folder.name}")
-        console.note(*(f"left out: {reason}" for reason in result.unreadable))
+        console.note(*result.notes, *(f"left out: {reason}" for reason in result.unreadable))
         console.show(report.table(result.candidates, result.chosen, self.sizes, "closeness"))
         console.say(f"wrote {plot}")
         return not result.unreadable

@@ -15,6 +15,7 @@ from basam.cli.options import (
     EncoderDtype,
     Limit,
     LongSides,
+    MaxPixels,
     MetricWorkers,
     ModelName,
     PromptSeed,
@@ -24,6 +25,7 @@ from basam.cli.options import (
 )
 from basam.data import PromptSpec
 from basam.evaluation import EvaluateSettings
+from basam.files import MAX_PIXELS
 
 if TYPE_CHECKING:
     from basam.data import Issues
@@ -58,6 +60,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE", help="COCO: results JSON of a detector, as boxes.", show_default=False)
     ] = None,
     metrics: Annotated[str | None, typer.Option(help="Such as iou,mae.", show_default="those of the data set")] = None,
+    max_pixels: MaxPixels = MAX_PIXELS,
     limit: Limit = EvaluateSettings.limit,
     seed: PromptSeed = EvaluateSettings.seed,
     multimask: Annotated[
@@ -107,7 +110,7 @@ def evaluate(
             def progress(done: int, whole: int) -> None:
                 bars.show("images", done, whole)
 
-            outcome = run(settings, out, workers=workers, command=command_words(), progress=progress)
+            outcome = run(settings, out, workers=workers, max_pixels=max_pixels, command=command_words(), progress=progress)
     if outcome.summary is None or outcome.issues is None:
         return  # another process reports
     show(outcome.summary, outcome.issues, outcome.folder)

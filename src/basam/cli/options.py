@@ -8,10 +8,30 @@ from typing import Annotated, Any
 
 import typer
 
+
+def parse_max_pixels(value: object) -> int | None:
+    """A number of pixels, or `none` for any number."""
+    if str(value).lower() == "none":
+        return None
+    try:
+        pixels = int(float(str(value)))
+    except (ValueError, OverflowError):
+        pixels = 0
+    if pixels < 1:
+        raise typer.BadParameter(f"{str(value)!r}: a number of pixels or 'none' is needed")
+    return pixels
+
+
 ModelName = Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")]
 AdapterName = Annotated[str | None, typer.Option(help="A folder of basam tune, or its hub name.", show_default=False)]
 LongSides = Annotated[str, typer.Option(metavar="N,N,native", help="Long sides in pixels.")]
 MaxSide = Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N|none", parser=parse_max_pixels, help="Photographs of more pixels are refused, against decompression bombs."
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="That many images, evenly spaced.", show_default="all")]
 PromptSeed = Annotated[int, typer.Option(help="Of random prompts.")]
 EncoderDtype = Annotated[str, typer.Option(help="Of the image encoder: float32, bfloat16 or float16.")]

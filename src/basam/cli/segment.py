@@ -11,7 +11,8 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import one_line_errors
-from basam.cli.options import AdapterName, Device, MaxSide, ModeFile, ModelName
+from basam.cli.options import AdapterName, Device, MaxPixels, MaxSide, ModeFile, ModelName
+from basam.files import MAX_PIXELS
 from basam.method import BiasMode
 from basam.predict import MAX_SIDE
 
@@ -100,6 +101,7 @@ def segment(
         typer.Option(metavar="auto|native|N", help="Of the whole photo; auto: up to 4 times the trained tokens."),
     ] = "auto",
     max_side: MaxSide = MAX_SIDE,
+    max_pixels: MaxPixels = MAX_PIXELS,
     method: Annotated[
         Method, typer.Option(help="resize: squeezed and padded as SAM was trained; plain: uncorrected; basam: corrected.")
     ] = Method.basam,
@@ -185,6 +187,7 @@ def segment(
                 "dtype": dtype.value,
             },
             overwrite=overwrite,
+            max_pixels=max_pixels,
         )
         outcomes = []
         with json_list(as_json) as listed:

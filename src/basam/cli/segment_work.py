@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from basam.cli.console import Bars, note, reason
 from basam.errors import BasamError
 from basam.families import Attachment
-from basam.files import ResultFolder, key_of, overlay, read_image, write_image, write_mask
+from basam.files import MAX_PIXELS, Photograph, ResultFolder, key_of, overlay, read_photograph, write_image, write_mask
 from basam.predict import Focus, Predictor, View, auto_side
 
 
@@ -31,6 +31,7 @@ class SegmentJob:
         focus: None: where there is a prompt and the photo is larger than trained.
         settings: all that decides the result, for the records.
         overwrite: photos that are done are done again.
+        max_pixels: photos of more are refused.
     """
 
     predictor: Predictor
@@ -44,6 +45,7 @@ class SegmentJob:
     multimask: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     overwrite: bool = False
+    max_pixels: int | None = MAX_PIXELS
 
     @property
     def key(self) -> str:
@@ -84,26 +86,29 @@ def run(job: SegmentJob, photos: list[Path], *, quiet: bool = False) -> Iterator
 def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
     """Masks and an overlay of one photo. Nothing is written unless every prompt was answered."""
     start = time.perf_counter()
-    image = read_image(photo)
     before = None if job.overwrite else job.folder.finished(photo, job.key)
     if before is not None:
         return Outcome(photo, before, before=True)
+    with_region = job.focus is not False and bool(job.points or job.boxes)
+    read = read_photograph(photo, max_pixels=job.max_pixels, long_side=None if with_region else most_needed(job))
+    for each in read.notes:
+        warnings.warn(str(each), stacklevel=2)
     stem = job.folder.stem_of(photo)
     names = [f"{stem}_mask.png"] if len(job.boxes) < 2 else [f"{stem}_mask_{index}.png" for index in range(len(job.boxes))]
     overlay_name = f"{stem}_overlay.jpg"
     job.folder.check_free(str(photo.resolve()), [*names, overlay_name], inputs)  # before the work rather than after it
-    masks, scores = answer(job, image)
+    masks, scores = answer(job, read)
     seconds = time.perf_counter() - start
     writers: dict[str, Callable[[Path], None]] = {
         name: partial(write_mask, mask=mask) for name, mask in zip(names, masks, strict=True)
     }
-    drawn = overlay(image, masks, boxes=job.boxes, points=job.points)
+    drawn = overlay(read.pixels, masks, boxes=job.boxes, points=job.points)
     writers[overlay_name] = partial(write_image, image=drawn)
     rows = [
         {
             "photo": str(photo),
-            "width": image.shape[1],
-            "height": image.shape[0],
+            "width": read.size[0],
+            "height": read.size[1],
             **told_of_view(job.predictor.attachment, view),
             "seconds": round(seconds, 4),
             "predicted_iou": float(score),
@@ -117,14 +122,19 @@ def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
     return Outcome(photo, rows)
 
 
-def answer(job: SegmentJob, image: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+def most_needed(job: SegmentJob) -> int:
+    """The largest long side that a photo is encoded at as a whole: a larger one may be read smaller."""
+    return job.long_side if isinstance(job.long_side, int) else job.predictor.max_side
+
+
+def answer(job: SegmentJob, read: Photograph) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Masks `(K, H, W)` and predicted IoU `(K,)` of the job's prompts."""
-    height, width = image.shape[:2]
+    width, height = read.size
     predictor = job.predictor
     trained = predictor.attachment.geometry.image_size
     focus = (max(height, width) > trained) if job.focus is None else job.focus
     focused = focus and bool(job.points or job.boxes)
-    predictor.set_image(image, long_side=trained if focused else long_side(job, height, width), square=job.square)
+    predictor.set_image(read, long_side=trained if focused else long_side(job, height, width), square=job.square)
     prompt: dict[str, Any] = {}
     if job.points:
         prompt["point_coords"] = [values[:2] for values in job.points]

@@ -10,7 +10,7 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import command_words, one_line_errors
-from basam.cli.options import Device, MaxSide, ModelName, join, parse_list, split_names
+from basam.cli.options import Device, MaxPixels, MaxSide, ModelName, join, parse_list, split_names
 from basam.data import PromptSpec
 from basam.tuning import Lora, TuneLoss, TuneSettings
 
@@ -34,6 +34,7 @@ def tune(
         ),
     ] = TuneSettings.sizes,
     max_side: MaxSide = TuneSettings.max_side,
+    max_pixels: MaxPixels = TuneSettings.max_pixels,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = TuneSettings.steps,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Photographs per step, of all processes together.")
@@ -96,6 +97,7 @@ def tune(
             way=way,
             sizes=sizes,
             max_side=max_side,
+            max_pixels=max_pixels,
             steps=steps,
             batch_size=batch_size,
             rate=rate,

@@ -17,9 +17,9 @@ Samples are small and picklable, so that worker processes can load them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from PIL import Image
@@ -49,7 +49,7 @@ class Instance:
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A sample in memory. `image` is upright (EXIF orientation applied) in the mode it was stored in."""
+    """A sample in memory. `image` is upright (EXIF orientation applied), in mode `RGB`."""
 
     image: Image.Image
     instances: tuple[Instance, ...]
@@ -63,6 +63,7 @@ class Sample(Protocol):
         id: unique within the data set whatever its split, the same on every machine: COCO's image number, otherwise the
             image's path below the root without its suffix, with `/`.
         image_path: the image file.
+        max_pixels: files of more pixels are refused; None: of none. A field that `dataclasses.replace` takes.
     """
 
     @property
@@ -70,6 +71,9 @@ class Sample(Protocol):
 
     @property
     def image_path(self) -> Path: ...
+
+    @property
+    def max_pixels(self) -> int | None: ...
 
     def image(self) -> Image.Image:
         """The image alone, upright. Raises SampleError if it cannot be read."""
@@ -122,6 +126,11 @@ class Dataset:
     def title(self) -> str:
         """Name and split for headings, such as `DIS5K DIS-TE1`."""
         return f"{self.name} {self.split}"
+
+    def limited_to(self, max_pixels: int | None) -> Dataset:
+        """The same with photographs and masks of more than `max_pixels` refused; None: of any size."""
+        samples: tuple[Any, ...] = self.samples
+        return replace(self, samples=tuple(replace(sample, max_pixels=max_pixels) for sample in samples))
 
     def __len__(self) -> int:
         return len(self.samples)

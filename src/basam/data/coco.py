@@ -13,9 +13,11 @@ import numpy as np
 from PIL import Image
 
 from basam.data.base import Dataset, Instance, Loaded, Role, reported_name
-from basam.data.decode import check_sizes, open_image
+from basam.data.decode import check_sizes
 from basam.data.issues import DatasetError, Issue, Issues, SampleError
+from basam.data.photos import open_photo
 from basam.data.rle import decode_segmentation
+from basam.files import MAX_PIXELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +31,15 @@ class CocoSample:
     annotations: tuple[dict[str, Any], ...]
     categories: Mapping[int, str]
     source: str  # name of the JSON file, for issues
+    max_pixels: int | None = MAX_PIXELS
 
     def image(self) -> Image.Image:
         """The image alone, upright."""
-        return open_image(self.image_path)
+        return open_photo(self.image_path, self.max_pixels)[0]
 
     def load(self) -> Loaded:
         """Image and instances; raises SampleError where the image cannot be read or no instance is left."""
-        image = open_image(self.image_path)
+        image, odd = open_photo(self.image_path, self.max_pixels)
         check_sizes(image, self.height, self.width, self.image_path, "annotations")
         instances, issues = [], []
         for annotation in self.annotations:
@@ -46,7 +49,7 @@ class CocoSample:
                 issues.append(error.issue)
         if not instances:
             raise SampleError(Issue(issues[0].problem, str(self.image_path), f"in each of its {len(issues)} annotations"))
-        return Loaded(image, tuple(instances), tuple(issues))
+        return Loaded(image, tuple(instances), (*odd, *issues))
 
     def _instance(self, annotation: dict[str, Any]) -> Instance:
         mask = annotation_mask(annotation, self.height, self.width, self.source)

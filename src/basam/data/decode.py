@@ -1,30 +1,19 @@
-"""Image and mask files into memory, upright, with every defect named.
-
-Images stay in the mode they were stored in: `basam.Predictor` takes PIL images of any mode. Masks become bool arrays.
-"""
+"""Mask files into memory as bool arrays, upright, with every defect named; photographs are read in `photos`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from basam.data.issues import Issue, SampleError
+from basam.files import MAX_PIXELS, ImageError, black_is_zero, open_picture
 
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-def open_image(path: Path) -> Image.Image:
-    """The decoded image, EXIF orientation applied.
-
-    Raises:
-        SampleError: it is missing, truncated, no image, or larger than PIL's limit against decompression bombs.
-    """
-    return _decoded(path, "unreadable-image")
-
-
-def read_mask(path: Path) -> tuple[np.ndarray, list[Issue]]:
+def read_mask(path: Path, max_pixels: int | None = MAX_PIXELS) -> tuple[np.ndarray, list[Issue]]:
     """The mask in `path`, (H, W) bool, and what was odd about it.
 
     Values of 128 and more are the object. A file whose values are 0 and 1 only holds 1 for the object. Colours become
@@ -33,7 +22,7 @@ def read_mask(path: Path) -> tuple[np.ndarray, list[Issue]]:
     Raises:
         SampleError: the file cannot be read, or the mask has no pixel.
     """
-    image = _decoded(path, "unreadable-mask")
+    image = _decoded(path, "unreadable-mask", max_pixels)
     if image.mode == "1":
         values, full = np.asarray(image).astype(np.uint8) * 255, 255
     elif image.mode in _SIXTEEN_BIT:
@@ -64,10 +53,8 @@ def check_sizes(image: Image.Image, height: int, width: int, image_path: Path, m
         raise SampleError(Issue("size-mismatch", str(image_path), detail))
 
 
-def _decoded(path: Path, problem: str) -> Image.Image:
+def _decoded(path: Path, problem: str, max_pixels: int | None) -> Image.Image:
     try:
-        with Image.open(path) as image:
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise SampleError(Issue(problem, str(path), str(error) or type(error).__name__)) from error
+        return black_is_zero(open_picture(path, max_pixels=max_pixels))
+    except (ImageError, OSError) as error:
+        raise SampleError(Issue(problem, str(path), str(error).removeprefix(str(path)).lstrip(": "))) from error

@@ -11,10 +11,15 @@ from pathlib import Path
 from PIL import Image
 
 from basam.data.base import Instance, Loaded
-from basam.data.decode import check_sizes, open_image, read_mask
+from basam.data.decode import check_sizes, read_mask
 from basam.data.issues import Issue, Issues
+from basam.data.photos import open_photo
+from basam.files import MAX_PIXELS
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".bmp", ".tif", ".tiff", ".dng", ".webp", ".gif", ".jp2", ".ppm", ".pgm"}
+    | {".heic", ".heif", ".avif"}
+)
 
 
 @dataclass(frozen=True)
@@ -24,18 +29,19 @@ class PairSample:
     id: str
     image_path: Path
     mask_path: Path
+    max_pixels: int | None = MAX_PIXELS
 
     def image(self) -> Image.Image:
         """The image alone, upright."""
-        return open_image(self.image_path)
+        return open_photo(self.image_path, self.max_pixels)[0]
 
     def load(self) -> Loaded:
         """Image and mask; raises SampleError where one cannot be read, they differ in size or the mask is empty."""
-        image = open_image(self.image_path)
-        mask, issues = read_mask(self.mask_path)
+        image, odd = open_photo(self.image_path, self.max_pixels)
+        mask, issues = read_mask(self.mask_path, self.max_pixels)
         height, width = mask.shape
         check_sizes(image, height, width, self.image_path, "mask")
-        return Loaded(image, (Instance("0", mask),), tuple(issues))
+        return Loaded(image, (Instance("0", mask),), (*odd, *issues))
 
 
 def image_files(folder: Path) -> list[Path]:

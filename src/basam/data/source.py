@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basam.data.issues import DatasetError
+from basam.files import MAX_PIXELS
 
 if TYPE_CHECKING:
     from basam.data.base import Dataset
@@ -16,15 +17,22 @@ KINDS = ("dis5k", "duts", "isic", "isic2016", "isic2017", "isic2018", "cod10k", 
 
 @dataclass(frozen=True)
 class Source:
-    """One data set as it was given. split None: chosen by its use; name: what reports call it."""
+    """One data set as it was given.
+
+    Attributes:
+        split: None: chosen by its use.
+        name: what reports call it.
+        max_pixels: larger photographs are refused; None: none is.
+    """
 
     kind: str
     root: Path
     split: str | None = None
     name: str | None = None
+    max_pixels: int | None = MAX_PIXELS
 
     @classmethod
-    def parse(cls, text: str) -> Source:
+    def parse(cls, text: str, max_pixels: int | None = MAX_PIXELS) -> Source:
         """`kind:ROOT` or `kind:ROOT:split`, perhaps with `NAME=` in front; a root may hold colons as long as it is there.
 
         Raises:
@@ -36,8 +44,8 @@ class Source:
             raise DatasetError(f"data {text!r}: KIND:ROOT or KIND:ROOT:SPLIT is needed, with a kind of {', '.join(KINDS)}")
         root, colon, split = rest.rpartition(":")
         if not colon or Path(rest).is_dir():
-            return cls(kind, Path(rest), name=name or None)
-        return cls(kind, Path(root), split, name or None)
+            return cls(kind, Path(rest), None, name or None, max_pixels)
+        return cls(kind, Path(root), split, name or None, max_pixels)
 
     def __str__(self) -> str:
         name, split = f"{self.name}=" if self.name else "", f":{self.split}" if self.split else ""
@@ -47,4 +55,5 @@ class Source:
         """The data set, at `split` or else at its own; for errors see `open_dataset`."""
         from basam.data.factory import open_dataset  # needs numpy, which takes longer than parsing a command line may
 
-        return open_dataset(self.kind, self.root, self.split if split is None else split, name=self.name)
+        found = open_dataset(self.kind, self.root, self.split if split is None else split, name=self.name)
+        return found.limited_to(self.max_pixels)

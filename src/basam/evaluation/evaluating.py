@@ -23,6 +23,7 @@ from basam.evaluation.runner import Runner, Stages
 from basam.evaluation.settings import EvaluateSettings
 from basam.evaluation.store import RunFolder, file_fingerprint, names_fingerprint, versions
 from basam.evaluation.tables import lines_of, make_row, write_summary
+from basam.files import MAX_PIXELS
 from basam.model import find_device, model_fingerprint
 from basam.predict import Predictor
 
@@ -45,6 +46,7 @@ def evaluate(
     out: str | Path,
     *,
     workers: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
     command: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> EvaluationOutcome:
@@ -54,6 +56,8 @@ def evaluate(
         settings: what to evaluate.
         out: the run folder; a run of the same settings in it resumes.
         workers: processes for metrics; 0 measures beside nothing else. None: one for each core that the model leaves.
+        max_pixels: photographs and masks of more are left out and named; started again with a higher number, the run takes
+            them in. None: none is left out.
         command: the words of the command line, for `run.json`.
         progress: called in the main process with the images done and the images in all.
 
@@ -67,7 +71,7 @@ def evaluate(
     group = processes(settings.device)
     dataset = open_dataset(
         settings.kind, settings.root, settings.split, images=settings.images, masks=settings.masks, name=settings.name
-    )
+    ).limited_to(max_pixels)
     samples = chosen(dataset, settings.limit)
     detections = None if settings.detections is None else read_detections(settings.detections, dataset)
     predictor = Predictor.from_pretrained(

@@ -13,7 +13,7 @@ from PIL import Image
 from basam.data import Sample, SampleError, decode_segmentation
 from basam.evaluation.metrics import COLUMNS
 from basam.evaluation.plots import new_figure, save_figure
-from basam.files import overlay, to_rgb
+from basam.files import overlay
 from basam.masks import tight_box
 
 COUNT = 4
@@ -82,7 +82,7 @@ def draw(shots: Sequence[Shot], find: Callable[[str], Sample], measure: Measure,
             continue
         truth = next((instance.mask for instance in loaded.instances if instance.id == shot.instance), None)
         if truth is not None:
-            rows.append((shot, to_rgb(loaded.image), truth, surroundings(truth)))
+            rows.append((shot, np.asarray(loaded.image), truth, surroundings(truth)))
     if not rows:
         return None
     labels = list(rows[0][0].masks)

@@ -17,7 +17,6 @@ from basam.evaluation.lines import Key, Line, Results, issue_line
 from basam.evaluation.pool import MetricPool
 from basam.evaluation.questions import Asker, Question
 from basam.evaluation.settings import EvaluateSettings, Variant
-from basam.files import to_rgb
 from basam.method import BiasMode
 from basam.predict import Focus, Predictor
 
@@ -79,7 +78,7 @@ class Runner:
             self.put(issue_line(sample.id, issues))
         if loaded is None:
             return
-        image = to_rgb(loaded.image)
+        image = np.asarray(loaded.image)
         questions = {prompt: ask(sample.id, loaded) for prompt, ask in self.askers.items()}
         for variant in self.variants:
             missing = [

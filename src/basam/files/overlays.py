@@ -24,21 +24,29 @@ def overlay(
     """The photograph `(H, W, 3)` with masks `(H, W)` tinted and outlined, and with the prompts; a copy.
 
     Args:
-        boxes: x0, y0, x1, y1 in pixels, drawn in the colour of the mask of the same place.
+        masks: of another size, where the photograph was read smaller than it is, they are brought to that of the photograph,
+            and so are the prompts.
+        boxes: x0, y0, x1, y1 in pixels of the masks, drawn in the colour of the mask of the same place.
         points: x, y and perhaps a label: 1 (default) is drawn as a white disc with a plus, 0 as a black one with a minus.
     """
     out = image.copy()
-    width = max(1, round(max(image.shape[:2]) * LINE))
+    height, width = image.shape[:2]
+    line = max(1, round(max(height, width) * LINE))
+    scale = 1.0
     for index, mask in enumerate(masks):
-        tint(out, mask, COLOURS[index % len(COLOURS)], width)
+        if mask.shape != (height, width):
+            scale = width / mask.shape[1]
+            mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
+        tint(out, mask, COLOURS[index % len(COLOURS)], line)
     if not len(boxes) and not len(points):
         return out
     picture = Image.fromarray(out)
     draw = ImageDraw.Draw(picture)
     for index, (x0, y0, x1, y1) in enumerate(boxes):
-        draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=COLOURS[index % len(COLOURS)], width=width)
+        corners = (x0 * scale, y0 * scale, max(x0, x1 - 1) * scale, max(y0, y1 - 1) * scale)
+        draw.rectangle(corners, outline=COLOURS[index % len(COLOURS)], width=line)
     for x, y, *label in points:
-        draw_point(draw, float(x), float(y), bool(label[0] if label else 1), width)
+        draw_point(draw, x * scale, y * scale, bool(label[0] if label else 1), line)
     return np.asarray(picture)
 
 

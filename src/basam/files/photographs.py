@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Union
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from basam.errors import BasamError, InputError, MissingFileError
+from basam.errors import InputError
+from basam.files.limits import MAX_PIXELS
+from basam.files.modes import in_rgb
+from basam.files.notes import PhotoNote
+from basam.files.pictures import named_errors, open_picture
+from basam.files.stored import StoredPicture
+from basam.files.tiff import of_pillow
 from basam.files.writing import replacing
 
 
@@ -21,54 +28,81 @@ class TensorLike(Protocol):
     def detach(self) -> Any: ...
 
 
-ImageLike = Union[str, "os.PathLike[str]", Image.Image, NDArray[Any], TensorLike]
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """A photograph read from a file.
+
+    Attributes:
+        image: upright, in mode `RGB`.
+        size: width and height in the file, upright; `image` is smaller where less was asked for.
+        notes: what had to be decided on reading it; none of an ordinary one.
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    notes: tuple[PhotoNote, ...] = ()
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """`(H, W, 3)`."""
+        return np.asarray(self.image)
 
 
-class ImageError(BasamError, ValueError):
-    """A photograph that cannot be read; the message names its path and what is wrong."""
+ImageLike = Union[str, "os.PathLike[str]", Photograph, Image.Image, NDArray[Any], TensorLike]
 
 
-def read_image(image: ImageLike) -> NDArray[np.uint8]:
+def read_photograph(
+    path: str | os.PathLike[str], *, max_pixels: int | None = MAX_PIXELS, long_side: int | None = None
+) -> Photograph:
+    """A photograph of any kind that `docs/images.md` lists; arguments and errors as of `open_picture`."""
+    stored = open_picture(path, max_pixels=max_pixels, long_side=long_side)
+    with named_errors(Path(path)):
+        return photograph(stored)
+
+
+def photograph(stored: StoredPicture) -> Photograph:
+    """A stored picture in RGB."""
+    image, notes = in_rgb(stored.image, stored.stated)
+    return Photograph(image, stored.size, (*stored.notes, *notes))
+
+
+def read_image(image: ImageLike, *, max_pixels: int | None = MAX_PIXELS) -> NDArray[np.uint8]:
     """An image as RGB, `(H, W, 3)` uint8, upright.
 
-    Paths and PIL images: EXIF orientation is applied, palette, grey and CMYK are converted, 16-bit and float images are
-    scaled to 8 bits (`grey_to_rgb`), alpha is laid over white. Arrays and tensors: see `array_to_rgb`.
+    Paths and PIL images: EXIF orientation is applied, palette, grey, CMYK and Lab are converted, deeper samples are scaled to
+    8 bits (`samples`), alpha is laid over white; what had to be decided is warned of. Arrays and tensors: see `array_to_rgb`.
+
+    Args:
+        max_pixels: files of more are refused. None: any number is read.
 
     Raises:
-        ImageError: not an image, truncated, empty or a decompression bomb; the message names the path.
+        ImageError: not an image, truncated, empty or above `max_pixels`; the message names the path.
         ValueError: an array or tensor of another shape, dtype or range.
         FileNotFoundError: no such file.
     """
+    return pixels_of(image, max_pixels=max_pixels)[0]
+
+
+def pixels_of(
+    image: ImageLike, *, max_pixels: int | None = MAX_PIXELS, long_side: int | None = None
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """`read_image` with the height and width of the whole image: where no more than `long_side` pixels are needed, a file may
+    be read smaller (see `open_picture`)."""
+    if isinstance(image, (str, os.PathLike)):
+        path, image = os.fspath(image), read_photograph(image, max_pixels=max_pixels, long_side=long_side)
+        for note in image.notes:
+            warnings.warn(f"{path}: {note}", stacklevel=3)
+    if isinstance(image, Photograph):
+        return image.pixels, image.size[::-1]
     if isinstance(image, np.ndarray):
-        return array_to_rgb(image)
-    if hasattr(image, "detach"):
-        return array_to_rgb(np.asarray(image.detach().cpu()), "tensor")
-    if isinstance(image, Image.Image):
-        return to_rgb(image)
-    if not isinstance(image, (str, os.PathLike)):
+        pixels = array_to_rgb(image)
+    elif isinstance(image, Image.Image):
+        pixels = to_rgb(image)
+    elif hasattr(image, "detach"):
+        pixels = array_to_rgb(np.asarray(image.detach().cpu()), "tensor")
+    else:
         raise InputError(f"image is a {type(image).__name__}: a path, a PIL image, an array or a tensor is needed")
-    path = Path(image)
-    if not path.exists():
-        raise MissingFileError(f"{path}: no such file")
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder, not an image")
-    if path.stat().st_size == 0:
-        raise ImageError(f"{path} is empty (0 bytes)")
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns at half the size that it refuses.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            # Through a stream: of a path, Pillow maps uncompressed TIFF into memory, and turned ones come out scrambled.
-            with path.open("rb") as stream, Image.open(stream) as file:
-                return to_rgb(file)
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{path} is not an image, or of a format that Pillow does not read") from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"{path} is refused as a decompression bomb: {error}. If it is sound, raise PIL.Image.MAX_IMAGE_PIXELS"
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"{path} cannot be decoded, it may be truncated: {error}") from error
+    return pixels, pixels.shape[:2]
 
 
 def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
@@ -104,31 +138,18 @@ def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
 
 
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """Upright 8-bit RGB of a PIL image of any mode."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return grey_to_rgb(np.asarray(image))
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
-    return np.asarray(image.convert("RGB"))
+    """Upright 8-bit RGB of a PIL image of any mode; what had to be decided is warned of.
 
-
-def grey_to_rgb(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Deep grey values as 8-bit RGB.
-
-    Whole numbers from 0 to 65535 are scaled by the depth in use, the smallest of 8, 10, 12, 14 and 16 bits that holds them
-    (cameras and microscopes store 12 bits in 16); floats from 0 to 1 by 255; all others by their own range.
+    Raises:
+        ImageError: no pixel of it holds data.
     """
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if values.dtype.kind in "iu" and low >= 0 and high <= 65535:
-        low, high = 0.0, next(2.0**bits - 1 for bits in (8, 10, 12, 14, 16) if high < 2**bits)
-    elif low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    scaled = np.nan_to_num((values.astype(np.float64) - low) / max(high - low, 1e-12)) * 255
-    grey = np.clip(np.round(scaled), 0, 255).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    if image.mode == "RGB" and not image.getexif() and not image.has_transparency_data:
+        return np.asarray(image)
+    with named_errors(Path(getattr(image, "filename", "") or "the image")):
+        found = photograph(of_pillow(image))
+    for note in found.notes:
+        warnings.warn(f"image: {note}", stacklevel=2)
+    return found.pixels
 
 
 def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:

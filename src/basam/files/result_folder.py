@@ -120,7 +120,7 @@ class ResultFolder:
     def finished(self, photo: Path, key: str) -> list[dict[str, Any]] | None:
         """The rows of a photo that was done with the same prompts and settings, and whose files are all there."""
         line = self.last.get(str(photo.resolve()))
-        if line is None or line["key"] != key or line["stamp"] != stamp_of(photo):
+        if line is None or line["key"] != key or not photo.is_file() or line["stamp"] != stamp_of(photo):
             return None
         return line["rows"] if all((self.root / file).is_file() for file in line["files"]) else None
 

@@ -61,8 +61,9 @@ class Focusing:
     """
 
     def __init__(self, engine: Engine, focus: Focus, multimask: bool, return_logits: bool) -> None:
-        if isinstance(engine.image.pixels, torch.Tensor):
-            raise InputError("focus needs the photo itself: give it to set_image, not to set_torch_image")
+        pixels, whole = engine.image.pixels, engine.image.whole.frame.original
+        if isinstance(pixels, torch.Tensor) or pixels.shape[:2] != whole:
+            raise InputError("focus needs the photo itself at its own size: give it to set_image")
         self.engine, self.focus = engine, focus
         self.multimask, self.return_logits = multimask, return_logits
         self.height, self.width = engine.image.whole.frame.original

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from basam.errors import InputError
 from basam.families import PromptTensors
-from basam.files import ImageLike, read_image
+from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.method import BiasMode
 from basam.model import load, own_section
 from basam.predict.batching import Points, check_tensors
@@ -109,35 +109,37 @@ class Predictor(Engine):
     reset_predictor = reset_image
 
     def set_image(
-        self, image: ImageLike, image_format: str = "RGB", *, long_side: int | None = None, square: bool = False
+        self,
+        image: ImageLike,
+        image_format: str = "RGB",
+        *,
+        long_side: int | None = None,
+        square: bool = False,
+        max_pixels: int | None = MAX_PIXELS,
     ) -> None:
         """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
 
         Args:
-            image: a path, a PIL image, or an array or tensor: `(H, W, 3)` uint8, or as `basam.files.read_image` takes them.
+            image: what `basam.files.read_image` takes: a path, a PIL image, an array or tensor, `(H, W, 3)` uint8.
             image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
             long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
             square: pad to a square as in SAM's training, instead of only to what the model's grid needs.
+            max_pixels: files of more are refused; None: none is.
 
         Raises:
-            ImageError, FileNotFoundError: the file cannot be read.
-            ValueError: an array of the wrong kind, or an image smaller than a patch.
+            ImageError, FileNotFoundError, ValueError: it cannot be read, is of the wrong kind or smaller than a patch.
         """
         if image_format not in ("RGB", "BGR"):
             raise InputError(f"image_format={image_format!r}: allowed are 'RGB' and 'BGR'")
-        pixels = read_image(image)
+        pixels, (height, width) = pixels_of(image, max_pixels=max_pixels)
         if image_format == "BGR":
             pixels = pixels[..., ::-1]
-        height, width = pixels.shape[:2]
         geometry = self.attachment.geometry
         if long_side is None:
-            long_side = max(height, width)
-            if long_side > self.max_side:
-                warnings.warn(
-                    f"an image of {width} x {height} px is reduced to a long side of {self.max_side} px (max_side)",
-                    stacklevel=2,
-                )
-                long_side = self.max_side
+            long_side = min(max(height, width), self.max_side)
+            if long_side < max(height, width):
+                sizes = f"{width} x {height} px is reduced to a long side of {long_side} px"
+                warnings.warn(f"an image of {sizes} (max_side)", stacklevel=2)
         if long_side < geometry.patch or min(height, width) < 1:
             raise InputError(
                 f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"

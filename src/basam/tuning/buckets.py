@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from basam.data import Issue, Issues, Sample
 from basam.errors import InputError
+from basam.files import ImageError, picture_size
 from basam.tuning.recipe import SAMPLING
 from basam.tuning.sources import Portion
 
@@ -19,8 +19,6 @@ from basam.tuning.sources import Portion
 ASPECTS_AN_OCTAVE = 3
 # At their own sizes, long sides in one bucket differ by at most a factor of 2 ** (1 / 2).
 SIZES_AN_OCTAVE = 2
-TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
-ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +36,9 @@ class Item:
 
 
 def size_of(sample: Sample) -> tuple[int, int]:
-    """Upright height and width of a photograph, from its header. Raises OSError where there is none."""
-    with Image.open(sample.image_path) as image:
-        width, height = image.size
-        # Asked for EXIF that is not at its beginning, Pillow decodes the whole of a PNG.
-        if image.format == "PNG" and "exif" not in image.info:
-            return height, width
-        return (width, height) if image.getexif().get(ORIENTATION) in TURNED else (height, width)
+    """Upright height and width of a photograph, from its header. Raises ImageError where there is none."""
+    width, height = picture_size(sample.image_path, max_pixels=sample.max_pixels)
+    return height, width
 
 
 def items_of(portions: Sequence[Portion], sampling: str, issues: Issues) -> list[Item]:
@@ -64,7 +58,7 @@ def items_of(portions: Sequence[Portion], sampling: str, issues: Issues) -> list
         for sample in portion.train:
             try:
                 sized.append((sample, size_of(sample)))
-            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            except (ImageError, OSError) as error:
                 issues.add(Issue("unreadable-image", str(sample.image_path), str(error)))
         if sized:
             found.append(sized)

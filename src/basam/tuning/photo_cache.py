@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from basam.data import Issues, Sample
-from basam.files import to_rgb
 
 CACHE_BYTES = 1 << 30
 
@@ -53,7 +52,7 @@ class Pictures:
             return self.kept[key]
         loaded = sample.load()
         self.issues.extend(loaded.issues)
-        image = Image.fromarray(to_rgb(loaded.image))
+        image = loaded.image
         masks: Sequence[np.ndarray] = [instance.mask for instance in loaded.instances]
         if self.long_side is not None and max(image.size) > self.long_side:
             scale = self.long_side / max(image.size)

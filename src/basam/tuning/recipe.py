@@ -7,6 +7,7 @@ from typing import Any
 
 from basam.data import PromptSpec, Source
 from basam.errors import InputError
+from basam.files import MAX_PIXELS
 from basam.method import BiasMode
 
 # Learning rates that moved nano and did not shake it; slopes are logarithms and take larger steps than weights.
@@ -89,7 +90,7 @@ class TuneSettings:
         data: `kind:ROOT[:split]` of what is trained on; validation: likewise, in place of what `sources` chooses.
         model: what `basam.load` takes; way: one of `WAYS`.
         sizes: `LOW-HIGH`, a long side in pixels or `native`. None: from the trained long side to twice that.
-        max_side: largest long side of `native`.
+        max_side: largest long side of `native`; max_pixels: larger photographs are left out. None: none is.
         steps, batch_size: optimiser steps, and photographs in each (of all processes and parts together).
         rate: highest learning rate. None: that of `RATES`. slope_rate: that of the slopes.
         accumulate: parts of a batch, one after the other; checkpointing: activation checkpointing.
@@ -111,6 +112,7 @@ class TuneSettings:
     way: str = "decoder"
     sizes: str | None = None
     max_side: int = 4096
+    max_pixels: int | None = MAX_PIXELS
     steps: int = 1000
     batch_size: int = 4
     rate: float | None = None

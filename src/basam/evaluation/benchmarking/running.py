@@ -12,7 +12,7 @@ from basam.data import Issues, Source
 from basam.evaluation.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
 from basam.evaluation.evaluating import evaluate
 from basam.evaluation.settings import EvaluateSettings
-from basam.files import write_json
+from basam.files import MAX_PIXELS, write_json
 from basam.model import TENSORS, read_adapter, resolve
 
 # Keys of `metrics.METRICS`: what the papers of each kind report first, and IoU, which all have in common.
@@ -52,12 +52,14 @@ def benchmark(
     out: Path,
     *,
     workers: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
     command: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Benchmark:
     """Evaluate every candidate on every data set; runs that are already below `out/runs` resume.
 
     Args:
+        max_pixels: as of `evaluate`.
         progress: called with the name of the run, the images done and the images in all.
 
     Raises:
@@ -92,7 +94,7 @@ def benchmark(
             label = f"{candidate.name} on {titles[source.kind]}"
             show = None if progress is None else lambda done, whole, label=label: progress(label, done, whole)
             folder = out / "runs" / candidate.name / source.kind
-            outcome = evaluate(run, folder, workers=workers, command=command, progress=show)
+            outcome = evaluate(run, folder, workers=workers, max_pixels=max_pixels, command=command, progress=show)
             assert outcome.summary is not None, "one process is needed"
             rows += [{"candidate": candidate.name, "kind": source.kind, **row} for row in outcome.summary["rows"]]
             if candidate.adapter is None and outcome.issues is not None:

@@ -16,7 +16,6 @@ from basam.data import Dataset, Instance, Issues, PromptSpec, Sample, SampleErro
 from basam.errors import BasamError, InputError
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
 from basam.evaluation.metrics import measure
-from basam.files import read_image
 from basam.method import BiasMode
 from basam.predict import Predictor
 
@@ -170,7 +169,7 @@ def measure_photo(
     """
     loaded = sample.load()
     issues.extend(loaded.issues)
-    image = read_image(loaded.image)
+    image = np.asarray(loaded.image)
     instances = loaded.instances
     if len(instances) > INSTANCES:
         order = np.random.default_rng(seed).permutation(len(instances))

@@ -25,7 +25,7 @@ from basam.errors import InputError
 from basam.evaluation.calibration.attention import entropy, total_variation
 from basam.evaluation.calibration.capture import Places, recording
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
-from basam.files import ImageError, read_image
+from basam.files import MAX_PIXELS, ImageError, read_photograph
 from basam.method import BiasMode
 from basam.predict import Predictor
 
@@ -53,7 +53,8 @@ class UnlabelledCalibration:
     """What the measurement found.
 
     statistics: by mode, one entry a photograph: `[size][layer]`. layers: numbers of the global layers. unreadable: path
-    and reason of photographs that were left out.
+    and reason of photographs that were left out. notes: on those
+    that were read.
     """
 
     candidates: list[Candidate]
@@ -63,6 +64,7 @@ class UnlabelledCalibration:
     sizes: tuple[int, ...]
     photos: list[str]
     unreadable: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def plain(self) -> Candidate:
@@ -84,6 +86,7 @@ def calibrate_unlabelled(
     count: int = 16,
     queries: int = QUERIES,
     seed: int = 0,
+    max_pixels: int | None = MAX_PIXELS,
     progress: Callable[[int, int], None] | None = None,
 ) -> UnlabelledCalibration:
     """Pick the mode with which attention on `photos` is closest to that at the trained size.
@@ -94,6 +97,7 @@ def calibrate_unlabelled(
         sizes: long sides in pixels to calibrate for; they count alike.
         modes: plain SAM first; None: `modes_to_try()`.
         queries: places a photograph, drawn by `seed` and evenly over its area.
+        max_pixels: photographs of more are left out. None: none is.
         progress: called with the photographs done and those in all.
 
     Raises:
@@ -107,15 +111,16 @@ def calibrate_unlabelled(
     if len(photos) > count:
         photos = [photos[index] for index in sorted(generator.choice(len(photos), size=count, replace=False))]
     table: dict[BiasMode, list[list[list[LayerStatistics]]]] = {mode: [] for mode in modes}
-    used, unreadable = [], []
+    used, unreadable, notes = [], [], []
     for done, photo in enumerate(photos, start=1):
         try:
-            image = read_image(photo)
+            read = read_photograph(photo, max_pixels=max_pixels)
         except (ImageError, OSError) as error:
             unreadable.append(str(error))
         else:
-            for mode, statistic in measure_photo(predictor, image, modes, sizes, queries, generator).items():
+            for mode, statistic in measure_photo(predictor, read.pixels, modes, sizes, queries, generator).items():
                 table[mode].append(statistic)
+            notes += [f"{photo}: {note}" for note in read.notes]
             used.append(str(photo))
         if progress is not None:
             progress(done, len(photos))
@@ -126,7 +131,7 @@ def calibrate_unlabelled(
     chosen = choose(candidates)
     predictor.mode = chosen.mode
     layers = predictor.attachment.geometry.global_layers
-    return UnlabelledCalibration(candidates, chosen, table, layers, tuple(sizes), used, unreadable)
+    return UnlabelledCalibration(candidates, chosen, table, layers, tuple(sizes), used, unreadable, notes)
 
 
 def scores(photo: Sequence[Sequence[LayerStatistics]]) -> tuple[float, ...]:

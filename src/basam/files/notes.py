@@ -1,0 +1,43 @@
+"""What a user should know of a photograph: notes on one that was read, the refusal of one that was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NOTE_KINDS = {
+    "several-pictures": "a choice among several pictures",
+    "chosen-range": "a range of values that the file does not state",
+    "hidden": "an alpha channel that hides the picture",
+    "other": "something else that a file of its kind does not always have",
+}
+
+
+@dataclass(frozen=True)
+class PhotoNote:
+    """One note: `kind` is a key of `NOTE_KINDS`, `text` a sentence about the photograph, which it calls "it"."""
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class RefusedError(ValueError):
+    """A file whose content is understood and not read; the message goes on after its name: "holds no picture"."""
+
+
+def several(text: str) -> PhotoNote:
+    return PhotoNote("several-pictures", text)
+
+
+def ranged(text: str) -> PhotoNote:
+    return PhotoNote("chosen-range", text)
+
+
+def hidden(text: str) -> PhotoNote:
+    return PhotoNote("hidden", text)
+
+
+def remark(text: str) -> PhotoNote:
+    return PhotoNote("other", text)

@@ -1,0 +1,117 @@
+"""The picture in a file: opened through a stream, the main one of several, upright, its samples as they are stored.
+
+Masks begin here too: their values mean something else than a photograph's, the file is the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import ImageOps, UnidentifiedImageError
+
+from basam.errors import BasamError, MissingExtraError, MissingFileError
+from basam.files import tiff_pages
+from basam.files.frames import TURNED, is_scaled_up, main_frame, open_jpeg_2000, open_png, opened, orientation_of
+from basam.files.limits import MAX_PIXELS, check_pixels, without_pillows_limit
+from basam.files.modes import is_deep
+from basam.files.notes import RefusedError, several
+from basam.files.png_head import SIGNATURE
+from basam.files.samples import Stated
+from basam.files.stored import StoredPicture
+from basam.files.tiff import open_tiff
+
+# JPEGs of more pixels than this are decoded at 1/2, 1/4 or 1/8 of their size where that is enough for what is asked.
+SCALED_FROM = 40_000_000
+# As Pillow's own `Image.thumbnail`: twice what is asked for, so that the rest of the reduction decides how it looks.
+REDUCING_GAP = 2
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+class ImageError(BasamError, ValueError):
+    """A photograph that cannot be read; the message names its path and what is wrong."""
+
+
+def open_picture(
+    path: str | os.PathLike[str], *, max_pixels: int | None = MAX_PIXELS, long_side: int | None = None
+) -> StoredPicture:
+    """The main picture of a file.
+
+    Args:
+        max_pixels: more are refused. None: any number is read.
+        long_side: as many pixels are enough for a JPEG of more than `SCALED_FROM` pixels; it may then be read smaller.
+
+    Raises:
+        ImageError: no picture, one that cannot be decoded, or one above `max_pixels`; the message names the path.
+        FileNotFoundError: no such file.
+    """
+    with reading(Path(path)) as (stream, head):
+        if head[:4] in TIFF:
+            return open_tiff(stream, max_pixels)
+        picture = opened(stream, head)
+        check_pixels(*picture.size, max_pixels)
+        picture, note = main_frame(picture)
+        check_pixels(*picture.size, max_pixels)
+        notes = () if note is None else (several(note),)
+        width, height = picture.size
+        if picture.format == "PNG" and head.startswith(SIGNATURE):
+            return open_png(stream, picture, notes)
+        if picture.format == "JPEG2000":
+            return open_jpeg_2000(stream, picture)
+        if long_side is not None and width * height > SCALED_FROM and hasattr(picture, "draft"):
+            factor = min(1.0, REDUCING_GAP * long_side / max(width, height))
+            picture.draft(None, (max(1, round(factor * width)), max(1, round(factor * height))))
+        bits = 16 if is_scaled_up(picture) else None
+        image = ImageOps.exif_transpose(picture)
+        turned = (image.width > image.height) != (width > height)
+        stated = Stated(bits if is_deep(image) else None)
+        return StoredPicture(image, (height, width) if turned else (width, height), stated, notes)
+
+
+def picture_size(path: str | os.PathLike[str], *, max_pixels: int | None = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height of the main picture, upright, from its header: nothing is decoded. Errors as of `open_picture`."""
+    with reading(Path(path)) as (stream, head):
+        if head[:4] in TIFF:
+            width, height = tiff_pages.main_page(tiff_pages.read_pages(stream))[0].upright_size
+        else:
+            picture, _ = main_frame(opened(stream, head))
+            width, height = picture.size
+            # Asked for EXIF that is not at its beginning, Pillow decodes the whole of a PNG.
+            if (picture.format != "PNG" or "exif" in picture.info) and orientation_of(picture) in TURNED:
+                width, height = height, width
+        check_pixels(width, height, max_pixels)
+        return width, height
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[tuple[BinaryIO, bytes]]:
+    """The stream of a file and its first bytes; whatever goes wrong in the block is an ImageError that names the file."""
+    if not path.exists():
+        raise MissingFileError(f"{path}: no such file")
+    if path.is_dir():
+        raise ImageError(f"{path} is a folder, not an image")
+    if path.stat().st_size == 0:
+        raise ImageError(f"{path} is empty (0 bytes)")
+    # Through a stream: of a path, Pillow maps uncompressed TIFF into memory, and turned ones come out scrambled.
+    with named_errors(path), path.open("rb") as stream, without_pillows_limit():
+        head = stream.read(64)
+        stream.seek(0)
+        yield stream, head
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in a file becomes an ImageError that names it."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path} is not an image, or of a format that Pillow does not read") from error
+    except RefusedError as error:
+        raise ImageError(f"{path} {error}") from error
+    except MissingExtraError as error:
+        raise ImageError(f"{path} needs a library that is not installed: {error}") from error
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, ArithmeticError) as error:
+        raise ImageError(f"{path} cannot be read, it may be truncated: {error or type(error).__name__}") from error

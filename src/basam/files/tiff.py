@@ -1,0 +1,120 @@
+"""The photograph in a TIFF file: by Pillow where it has a mode for its samples and decodes them rightly, else by the libraries
+of the extra `formats`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from basam.errors import MissingExtraError
+from basam.files import deep, tiff_pages
+from basam.files.limits import check_pixels, without_pillows_limit
+from basam.files.modes import is_deep
+from basam.files.notes import several
+from basam.files.samples import Stated
+from basam.files.stored import StoredPicture
+from basam.files.tiff_pages import TiffPage
+
+WEBP = 50001  # a compression that the libtiff in Pillow's wheels does not know
+# What Pillow raises where a layout of TIFF is unknown to it.
+UNKNOWN_TO_PILLOW = (UnidentifiedImageError, KeyError, ValueError)
+
+
+def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
+    """The main page of a TIFF: by Pillow where it has a mode for it, else by the libraries of the extra."""
+    page, note = tiff_pages.main_page(tiff_pages.read_pages(stream))
+    check_pixels(*page.size, max_pixels)
+    notes = [] if note is None else [several(note)]
+    stated = stated_by(page)
+    source: Any = tiff_pages.FromPage(stream, page.offset)
+    if is_read_by_pillow(page):
+        try:
+            image = ImageOps.exif_transpose(Image.open(source))
+            return StoredPicture(as_stored(image, page), page.upright_size, stated, tuple(notes))
+        except UNKNOWN_TO_PILLOW:
+            pass
+    source.seek(0)
+    try:
+        image, found = deep.read_tiff_page(source, page, stated)
+    except MissingExtraError as error:
+        # Of colours in planes of their own, Pillow scrambles what is not compressed.
+        if page.format != "u" or page.bits != 16 or page.samples == 1 or page.number(tiff_pages.PLANAR, 1) != 1:
+            raise
+        try:
+            source.seek(0)
+            image, found = deep.upper_bits(ImageOps.exif_transpose(Image.open(source)), error)
+        except UNKNOWN_TO_PILLOW:
+            raise error from None
+    return StoredPicture(image, page.upright_size, stated, (*notes, *found))
+
+
+def is_read_by_pillow(page: TiffPage) -> bool:
+    """Whether Pillow's mode of the page holds all of its samples' bits, and it decodes such pages rightly."""
+    if page.number(tiff_pages.COMPRESSION, 1) == WEBP:
+        return False
+    is_compressed = page.number(tiff_pages.COMPRESSION, 1) != 1
+    if page.bits <= 8 and page.format == "u":
+        is_subsampled = page.photometric == tiff_pages.YCBCR and page.numbers(tiff_pages.SUBSAMPLING, (2, 2)) != (1, 1)
+        return is_compressed or not is_subsampled
+    if page.samples > 1:
+        return False
+    if page.format == "u" and page.bits in (12, 16):
+        return True
+    # Decompressed samples are in the order of this machine, which Pillow forgets where the file's is the other.
+    is_swapped = is_compressed and page.is_big_endian != (sys.byteorder == "big")
+    return not is_swapped and page.bits in {"u": (32,), "i": (16, 32), "f": (32,)}.get(page.format, ())
+
+
+def as_stored(image: Image.Image, page: TiffPage) -> Image.Image:
+    """What Pillow made of a page, without what it gets wrong."""
+    if page.format == "u" and page.bits == 32 and image.mode == "I":
+        values = np.asarray(image).view(np.uint32)
+        return image if values.max() < 2**31 else Image.fromarray(values.astype(np.float32))
+    colours = page.numbers(tiff_pages.COLOURS)
+    if image.mode == "P" and colours and max(colours) < 256:
+        # 16-bit colours are meant; some writers give 8, of which Pillow would take the upper half: black.
+        image.putpalette(np.array(colours, np.uint8).reshape(3, -1).T.tobytes())
+    return image
+
+
+def stated_by(page: TiffPage) -> Stated:
+    """What the tags of a page say of its samples; `MaxSampleValue`, or the significant bits of OME metadata, of their depth."""
+    text = page.text(tiff_pages.DESCRIPTION)
+    significant = re.search(r'SignificantBits="(\d+)"', text) if "<OME" in text else None
+    highest = page.number(tiff_pages.MAX_SAMPLE)
+    bits = None
+    if page.bits not in (16, 32):
+        bits = page.bits
+    elif significant is not None:
+        bits = int(significant.group(1))
+    elif 255 < highest < 65535:
+        bits = highest.bit_length()
+    try:
+        nodata = float(page.text(tiff_pages.NODATA))
+    except ValueError:
+        nodata = None
+    is_white_zero = page.photometric == tiff_pages.WHITE_IS_ZERO
+    return Stated(bits, nodata, is_white_zero, is_measured=page.format == "i" and nodata is not None)
+
+
+def of_pillow(image: Image.Image) -> StoredPicture:
+    """A picture that somebody has opened with Pillow, or made."""
+    with without_pillows_limit():
+        name = getattr(image, "filename", "")
+        if image.format == "TIFF" and name:
+            # Loaded under its name, an uncompressed one would be mapped into memory, and a turned one scrambled.
+            try:
+                image.filename = ""  # type: ignore[attr-defined]
+                image.load()
+            finally:
+                image.filename = name  # type: ignore[attr-defined]
+        tags = dict(getattr(image, "tag_v2", {}))
+        page = TiffPage(0, {tag: value if isinstance(value, tuple) else (value,) for tag, value in tags.items()})
+        stated = stated_by(page) if tags else Stated()
+        image = ImageOps.exif_transpose(image)
+    return StoredPicture(image, image.size, replace(stated, bits=None) if not is_deep(image) else stated)
