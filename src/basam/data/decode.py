@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from basam.data.issues import Issue, SampleError
-
-_SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+from basam.data.mask_rules import MaskRule, read_objects
+from basam.data.opening import read_stored
 
 
 def open_image(path: Path) -> Image.Image:
@@ -21,38 +21,23 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         SampleError: it is missing, truncated, no image, or larger than PIL's limit against decompression bombs.
     """
-    return _decoded(path, "unreadable-image")
+    return read_stored(path, "unreadable-image").image
 
 
-def read_mask(path: Path) -> tuple[np.ndarray, list[Issue]]:
-    """The mask in `path`, (H, W) bool, and what was odd about it.
+def read_mask(path: Path, rule: MaskRule | None = None) -> tuple[np.ndarray, list[Issue]]:
+    """The mask in `path`, (H, W) bool, all objects of it together, and what was odd about it.
 
-    Values of 128 and more are the object. A file whose values are 0 and 1 only holds 1 for the object. Colours become
-    luminance, alpha is dropped, 16 bits are read as such (half is 32768).
+    Args:
+        rule: what its values mean; None: an object against nothing, labels being refused. See `mask_rules`.
 
     Raises:
-        SampleError: the file cannot be read, or the mask has no pixel.
+        SampleError: the file cannot be read, its values make no sense under the rule, or the mask has no pixel.
     """
-    image = _decoded(path, "unreadable-mask")
-    if image.mode == "1":
-        values, full = np.asarray(image).astype(np.uint8) * 255, 255
-    elif image.mode in _SIXTEEN_BIT:
-        values, full = np.asarray(image), 65535
-    else:
-        values, full = np.asarray(image.convert("L")), 255
-    highest = int(values.max())
-    if highest == 0:
-        raise SampleError(Issue("empty-mask", str(path)))
-    if highest == 1:
-        return values == 1, [Issue("zero-one-mask", str(path))]
-    between = int(np.count_nonzero((values != 0) & (values != full)))
-    mask = values > full / 2
-    if not mask.any():
-        raise SampleError(Issue("empty-mask", str(path), f"all values are below half of {full}, the highest is {highest}"))
-    if between:
-        share = between / values.size
-        return mask, [Issue("non-binary-mask", str(path), f"{between} pixels, {share:.2%}")]
-    return mask, []
+    content = read_objects(Path(path), rule)
+    mask = content.instances[0].mask
+    for instance in content.instances[1:]:
+        mask |= instance.mask
+    return mask, list(content.issues)
 
 
 def check_sizes(image: Image.Image, height: int, width: int, image_path: Path, mask_name: str) -> None:
@@ -62,12 +47,3 @@ def check_sizes(image: Image.Image, height: int, width: int, image_path: Path, m
         if image.size == (height, width):
             detail += "; one of the two is turned: EXIF orientation has been applied to the image"
         raise SampleError(Issue("size-mismatch", str(image_path), detail))
-
-
-def _decoded(path: Path, problem: str) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise SampleError(Issue(problem, str(path), str(error) or type(error).__name__)) from error

@@ -16,8 +16,8 @@ from basam.evaluation.jobs import Measured, MetricJob
 from basam.evaluation.lines import Key, Line, Results, issue_line
 from basam.evaluation.pool import MetricPool
 from basam.evaluation.questions import Asker, Question
+from basam.evaluation.reading import read_sample
 from basam.evaluation.settings import EvaluateSettings, Variant
-from basam.files import to_rgb
 from basam.method import BiasMode
 from basam.predict import Predictor
 
@@ -51,6 +51,8 @@ class Runner:
         self.pool = pool
         self.write = write
         self.variants = settings.variants(predictor.attachment.geometry.image_size)
+        at_own_size = any(variant.long_side is None for variant in self.variants)
+        self.smallest = predictor.attachment.geometry.patch if at_own_size else 1
         self.own_mode = predictor.mode if settings.mode is None else settings.mode
         self.stages = Stages()
 
@@ -70,15 +72,14 @@ class Runner:
     def run_sample(self, sample: Sample, before: Results) -> None:
         try:
             with self.stages.time("read"):
-                loaded = sample.load()
+                loaded, image = read_sample(sample, self.smallest)
             issues = list(loaded.issues)
         except SampleError as error:
-            loaded, issues = None, [error.issue]
+            loaded, issues = None, list(error.issues)
         if issues != before.issues.get(sample.id, []):
             self.put(issue_line(sample.id, issues))
         if loaded is None:
             return
-        image = to_rgb(loaded.image)
         questions = {prompt: ask(sample.id, loaded) for prompt, ask in self.askers.items()}
         for variant in self.variants:
             missing = [
@@ -102,7 +103,13 @@ class Runner:
         for prompt, asked in questions.items():
             line = PendingLine({**head, "prompt": prompt}, asked, self.put)
             for index, logits, score in self.answers(asked, image.shape[:2]):
-                job = MetricJob(logits, asked[index].truth, self.settings.metrics, image if self.needs_image else None)
+                job = MetricJob(
+                    logits,
+                    asked[index].truth,
+                    self.settings.metrics,
+                    image if self.needs_image else None,
+                    asked[index].ignored,
+                )
                 waited = self.pool.waited
                 self.pool.submit(job, line.taker(index, score))
                 self.stages.add("wait", self.pool.waited - waited)

@@ -6,6 +6,7 @@ prompted instance, so the figure says how good masks and their ranking are, not 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.data import SampleError, annotation_mask, encode_mask, load_annotations, usable_annotations
+from basam.data import SampleError, annotation_mask, encode_mask, is_crowd, load_annotations, usable_annotations
 from basam.errors import InputError
 from basam.files import require
 
@@ -67,12 +68,28 @@ def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str) -> d
         image = images.get(annotation["image_id"])
         if image is not None:
             try:
-                mask = annotation_mask(annotation, image["height"], image["width"], source)
+                mask = annotation_mask(annotation, int(image["height"]), int(image["width"]), source)
             except SampleError:
                 continue  # the reader has reported it
-            numbered = {"id": len(kept) + 1, "segmentation": encode_mask(mask), "iscrowd": int(annotation.get("iscrowd", 0))}
-            kept.append({"area": int(mask.sum()), "bbox": [0, 0, 0, 0]} | annotation | numbered)
+            kept.append(
+                {
+                    "id": len(kept) + 1,
+                    "image_id": annotation["image_id"],
+                    "category_id": annotation["category_id"],
+                    "segmentation": encode_mask(mask),
+                    "iscrowd": int(bool(is_crowd(annotation))),
+                    "area": _area(annotation, mask),
+                    "bbox": [0, 0, 0, 0],
+                }
+            )
     return {"images": list(images.values()), "annotations": kept, "categories": data["categories"]}
+
+
+def _area(annotation: dict[str, Any], mask: np.ndarray) -> float:
+    """The area that the file gives, by which COCO tells small objects from large ones; else that of the mask."""
+    area = annotation.get("area")
+    known = isinstance(area, (int, float)) and not isinstance(area, bool) and 0 <= area < math.inf
+    return float(area) if known else int(mask.sum())  # type: ignore[arg-type]
 
 
 def _figure(value: float) -> float:
