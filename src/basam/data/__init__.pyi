@@ -26,3 +26,4 @@ from basam.data.prompting import tight_box as tight_box
 from basam.data.rle import decode_segmentation as decode_segmentation
 from basam.data.rle import encode_mask as encode_mask
 from basam.data.source import Source as Source
+from basam.data.source import check_mask_values as check_mask_values

@@ -15,7 +15,7 @@ from PIL import Image
 from basam.data.base import Dataset, Instance, Loaded, Role, reported_name
 from basam.data.coco_file import load_annotations, usable_annotations, where_of
 from basam.data.decode import check_sizes, open_image
-from basam.data.issues import DatasetError, Issue, Issues, SampleError
+from basam.data.issues import DatasetError, Issue, SampleError
 from basam.data.pairs import IMAGE_SUFFIXES, is_litter, spelled
 from basam.data.rle import decode_segmentation
 

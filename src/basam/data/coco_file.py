@@ -51,8 +51,10 @@ def _check_ids(entries: list[Any], name: str, key: str, path: Path, *, once: boo
         value = entry.get(key) if isinstance(entry, dict) else None
         if value is None and name == "annotations":
             continue  # one malformed annotation
-        if not is_whole(value):
-            raise DatasetError(f"{path}: {name}[{index}] has the {key} {value!r}: ids must be whole numbers, of one kind throughout")
+        if not isinstance(value, int) or not is_whole(value):
+            raise DatasetError(
+                f"{path}: {name}[{index}] has the {key} {value!r}: ids must be whole numbers, of one kind throughout"
+            )
         if once and seen.setdefault(value, index) != index:
             raise DatasetError(f"{path}: {name}[{seen[value]}] and {name}[{index}] have the same {key} {value}")
 

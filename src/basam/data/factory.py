@@ -66,8 +66,8 @@ def open_dataset(
         raise DatasetError(f"images={images!r}, masks={masks!r}: both are given together, and only for kind 'folder'")
     if mask_values is not None and kind != "folder":
         raise DatasetError(
-            f"mask values {mask_values!r} are for kind 'folder': data of kind {kind!r} keeps its own rule. Open it as 'folder', "
-            "with its folders of images and masks, where that is not what its masks mean"
+            f"mask values {mask_values!r} are for kind 'folder': data of kind {kind!r} keeps its own rule. Where its masks "
+            "mean something else, open it as 'folder', with its folders of images and of masks"
         )
     rule = THRESHOLD if kind != "folder" else None if mask_values is None else MaskRule.parse(mask_values)
     if kind == "coco":

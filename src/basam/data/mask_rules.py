@@ -168,7 +168,13 @@ def _nonzero(values: MaskValues, path: Path) -> MaskContent:
     counts, mask, ignored = counts_of(shown), shown != 0, None
     others = [value for value in counts if value not in (0, IGNORED)]
     # In a trimap mid-grey is "unknown" and 255 the object.
-    if IGNORED in counts and others and others not in ([127], [128]) and _is_grey_or_index(values) and looks_like_labels(values):
+    if (
+        IGNORED in counts
+        and others
+        and others not in ([127], [128])
+        and _is_grey_or_index(values)
+        and looks_like_labels(values)
+    ):
         ignored = shown == IGNORED
         mask &= ~ignored
     if not mask.any():
@@ -189,7 +195,7 @@ def _labelled(values: MaskValues, rule: MaskRule, path: Path) -> MaskContent:
     counts = counts_of(labels)
     skipped = [value for value in counts if value < 0]
     # More than 8 bits may number more than 254 objects.
-    if IGNORED != rule.label and (labels.dtype == np.uint8 or (rule.kind == "label" and max(counts) == IGNORED)):
+    if rule.label != IGNORED and (labels.dtype == np.uint8 or (rule.kind == "label" and max(counts) == IGNORED)):
         skipped.append(IGNORED)
     ignored = np.isin(labels, skipped) if any(value in counts for value in skipped) else None
     ids = [int(value) for value in counts if value > 0 and value not in skipped] if rule.label is None else [rule.label]

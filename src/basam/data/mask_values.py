@@ -67,7 +67,7 @@ def counts_of(values: np.ndarray) -> dict[float, int]:
 def read_values(path: Path) -> MaskValues:
     """The values of a mask file.
 
-    A mask may lie in the alpha channel: it is taken where the colour of all that is visible is one and the same, or a photograph.
+    A mask may lie in the alpha channel: that is taken where all that is visible has one colour, or is a photograph.
 
     Raises:
         SampleError: the file cannot be read, or colours and alpha channel say different things.
@@ -138,7 +138,7 @@ def _palette(image: Image.Image, index: np.ndarray) -> MaskValues:
     colours = np.zeros((256, 3), dtype=np.uint8)
     table = np.array(image.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
     colours[: len(table)] = table
-    used = colours[list(counts_of(index))]
+    used = colours[[int(value) for value in counts_of(index)]]
     if (used == used[:, :1]).all():
         return MaskValues(colours[:, 0][index], index, 255)
     if len(used) == 2 and not used.all(axis=0).any() and (used == 0).all(axis=1).any():
@@ -153,12 +153,12 @@ def _colours(image: Image.Image, lossy: bool) -> MaskValues:
     if few is None:
         values = np.asarray(image.convert("L"))
         return MaskValues(values, None if lossy else _numbers(image), 255, lossy=lossy)
-    colours = [colour for _, colour in few]
-    if all(max(colour) - min(colour) <= GREYISH for colour in colours):
+    colours = np.array([colour for _, colour in few])
+    if (np.ptp(colours, axis=1) <= GREYISH).all():
         values = np.asarray(image.convert("L"))
         return MaskValues(values, values, 255)
     labels = _numbers(image)
-    if len(colours) <= 2 and (0, 0, 0) in colours:
+    if len(colours) <= 2 and not colours.any(axis=1).all():
         return MaskValues((labels > 0).astype(np.uint8) * 255, labels, 255)
     return MaskValues(np.asarray(image.convert("L")), labels, 255, coloured=True)
 
@@ -217,4 +217,4 @@ def flat_share(values: np.ndarray, where: np.ndarray) -> float:
     for rows in (slice(None, -1), slice(1, None)):
         for columns in (slice(None, -1), slice(1, None)):
             flat[rows, columns] |= squares
-    return float(np.count_nonzero(flat & where) / max(1, np.count_nonzero(where)))
+    return np.count_nonzero(flat & where) / max(1, int(np.count_nonzero(where)))

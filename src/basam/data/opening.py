@@ -77,7 +77,8 @@ def _seek_largest(image: Image.Image, path: Path) -> None:
 
 def _facts(image: Image.Image) -> dict[str, Any]:
     """What `Stored` tells beside the image; some of it is gone once the image is loaded or turned."""
-    arguments = image.tile[0][3] if image.tile else ""
+    tiles = getattr(image, "tile", ())
+    arguments = tiles[0][3] if tiles else ""
     raw_mode = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     facts: dict[str, Any] = {"raw_mode": raw_mode if isinstance(raw_mode, str) else "", "format": image.format or ""}
     tags = getattr(image, "tag_v2", None)

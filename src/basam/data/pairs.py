@@ -16,10 +16,8 @@ from basam.data.decode import check_sizes, open_image
 from basam.data.issues import Issue, Issues
 from basam.data.mask_rules import MaskRule, read_objects
 
-IMAGE_SUFFIXES = frozenset(
-    "." + suffix
-    for suffix in "jpg jpeg jpe jfif png apng bmp dib tif tiff webp gif avif heic heif jp2 j2k dng pbm pgm ppm pnm tga".split()
-)
+SUFFIXES = "jpg jpeg jpe jfif png apng bmp dib tif tiff webp gif avif heic heif jp2 j2k dng pbm pgm ppm pnm tga"
+IMAGE_SUFFIXES = frozenset(f".{suffix}" for suffix in SUFFIXES.split(" "))
 # What systems leave beside files: archives of macOS, Windows' and Synology's thumbnails.
 LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"})
 
@@ -78,8 +76,9 @@ def pair_files(
     """Samples of two folders, in the order of their names, without decoding anything.
 
     A mask belongs to the image of the same stem, or of the stem without one of `endings` (`_segmentation`; upper and
-    lower case are the same); `rule` says what its values mean. `skip` maps a pattern, searched in stems, to the problem under which such images are counted
-    and left alone, with their masks; images in whose stem the pattern `own` is not found are read and counted as foreign.
+    lower case are the same); `rule` says what its values mean. `skip` maps a pattern, searched in stems, to the problem
+    under which such images are counted and left alone, with their masks; images in whose stem the pattern `own` is not
+    found are read and counted as foreign.
     """
     issues = Issues()
     image_of = _by_stem(images, issues)

@@ -5,7 +5,6 @@ The library takes whatever it is given: numbers that are none and runs without e
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np

@@ -73,7 +73,8 @@ class Tuning:
         tell: Callable[[str], None] = print,
     ) -> None:
         self.settings, self.out, self.command, self.tell = settings, Path(out), command, tell
-        self.portions = open_portions(*(list(map(Source.parse, given)) for given in (settings.data, settings.validation)))
+        data, validation = (list(map(Source.parse, given)) for given in (settings.data, settings.validation))
+        self.portions = open_portions(data, validation, settings.mask_values)
         model = load(settings.model)
         self.base_sha256 = model_fingerprint(model)
         torch.manual_seed(settings.seed)  # LoRA begins with random numbers
