@@ -4,6 +4,7 @@ from basam.data.base import Loaded as Loaded
 from basam.data.base import Sample as Sample
 from basam.data.coco import CocoSample as CocoSample
 from basam.data.coco import annotation_mask as annotation_mask
+from basam.data.coco_file import fault_of as fault_of
 from basam.data.coco_file import is_crowd as is_crowd
 from basam.data.coco_file import load_annotations as load_annotations
 from basam.data.coco_file import usable_annotations as usable_annotations

@@ -18,8 +18,8 @@ ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
 LABELS_OF_CUT_OUT = 16
 FLAT = 0.6
 LOSSY = ("JPEG", "MPO", "AVIF", "HEIF")
-# Grey as codecs give it back: channels differ by so much at most.
-GREYISH = 8
+# Formats whose grey comes back with channels that differ by so much at most.
+GREYISH, LOSSY_OR_NOT = 8, ("WEBP", "JPEG2000")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ def _without_alpha(stored: Stored, path: Path) -> MaskValues:
         return _palette(image, np.asarray(image))
     if ";16" in stored.raw_mode:
         return _from_deep_colours(image, path)
-    return _colours(image.convert("RGB"), stored.format in LOSSY)
+    return _colours(image.convert("RGB"), stored.format)
 
 
 def _grey(values: np.ndarray, stored: Stored) -> MaskValues:
@@ -147,14 +147,15 @@ def _palette(image: Image.Image, index: np.ndarray) -> MaskValues:
     return MaskValues(np.asarray(image.convert("L")), index, 255, coloured=True)
 
 
-def _colours(image: Image.Image, lossy: bool) -> MaskValues:
+def _colours(image: Image.Image, file_format: str) -> MaskValues:
     """True colours: grey ones are brightness, black and one other are nothing and the object, others stand for labels."""
+    lossy = file_format in LOSSY
     few = None if lossy else image.getcolors(4096)
     if few is None:
         values = np.asarray(image.convert("L"))
         return MaskValues(values, None if lossy else _numbers(image), 255, lossy=lossy)
     colours = np.array([colour for _, colour in few])
-    if (np.ptp(colours, axis=1) <= GREYISH).all():
+    if (np.ptp(colours, axis=1) <= (GREYISH if file_format in LOSSY_OR_NOT else 0)).all():
         values = np.asarray(image.convert("L"))
         return MaskValues(values, values, 255)
     labels = _numbers(image)

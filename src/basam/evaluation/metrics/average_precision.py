@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.data import SampleError, annotation_mask, encode_mask, is_crowd, load_annotations, usable_annotations
+from basam.data import SampleError, annotation_mask, encode_mask, fault_of, is_crowd, load_annotations, usable_annotations
 from basam.errors import InputError
 from basam.files import require
 
@@ -61,14 +61,18 @@ def coco_ap(annotations: Path, results: Iterable[dict[str, Any]], image_ids: Ite
 
 def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str) -> dict[str, Any]:
     """Images that were evaluated and the objects the reader uses, numbered from 1: matching takes 0 for "no match"."""
-    images = {image["id"]: image for image in data["images"] if image["id"] in evaluated}
     of_image, crowds, _ = usable_annotations(data, source)
+    images = {
+        image["id"]: {"id": image["id"], "height": int(image["height"]), "width": int(image["width"])}
+        for image in data["images"]
+        if image["id"] in evaluated and fault_of(image) is None
+    }
     kept: list[dict[str, Any]] = []
     for annotation in (*chain.from_iterable(of_image.values()), *crowds):
         image = images.get(annotation["image_id"])
         if image is not None:
             try:
-                mask = annotation_mask(annotation, int(image["height"]), int(image["width"]), source)
+                mask = annotation_mask(annotation, image["height"], image["width"], source)
             except SampleError:
                 continue  # the reader has reported it
             kept.append(
