@@ -17,6 +17,7 @@ ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
 # Visible colours above so many that lie in no flat areas are a photograph cut out by its alpha channel.
 LABELS_OF_CUT_OUT = 16
 FLAT = 0.6
+LOOKED_AT = 50_000  # pixels, evenly spaced, that tell how flat a picture is
 LOSSY = ("JPEG", "MPO", "AVIF", "HEIF")
 # Formats whose grey comes back with channels that differ by so much at most.
 GREYISH, LOSSY_OR_NOT = 8, ("WEBP", "JPEG2000")
@@ -57,6 +58,9 @@ def counts_of(values: np.ndarray) -> dict[float, int]:
         counts = np.array(Image.fromarray(values).histogram())
         return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
     low, high = values.min(), values.max()
+    lowest, highest = int(np.count_nonzero(values == low)), int(np.count_nonzero(values == high))
+    if low < high and lowest + highest == values.size:
+        return {low.item(): lowest, high.item(): highest}
     if values.dtype.kind in "iu" and int(high) - int(low) < 1 << 20:
         counts = np.bincount((values - low).ravel())
         return {int(value) + int(low): int(counts[value]) for value in np.flatnonzero(counts)}
@@ -212,10 +216,13 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 def flat_share(values: np.ndarray, where: np.ndarray) -> float:
     """Share of the pixels `where` that lie in a square of 2 x 2 equal values: most of a labelled area, little of an edge."""
-    across = values[:, 1:] == values[:, :-1]
-    squares = across[1:] & across[:-1] & (values[1:, 1:] == values[:-1, 1:])
-    flat = np.zeros(values.shape, dtype=bool)
-    for rows in (slice(None, -1), slice(1, None)):
-        for columns in (slice(None, -1), slice(1, None)):
-            flat[rows, columns] |= squares
-    return np.count_nonzero(flat & where) / max(1, int(np.count_nonzero(where)))
+    found = np.flatnonzero(where)
+    found = found[:: 1 + len(found) // LOOKED_AT]
+    rows, columns = np.divmod(found, values.shape[1])
+    here, flat = values[rows, columns], np.zeros(len(found), dtype=bool)
+    bottom, right = values.shape[0] - 1, values.shape[1] - 1
+    for down, across in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        beside, below = np.clip(columns + across, 0, right), np.clip(rows + down, 0, bottom)
+        alike = (values[rows, beside] == here) & (values[below, columns] == here) & (values[below, beside] == here)
+        flat |= alike & (beside != columns) & (below != rows)
+    return float(flat.mean()) if len(flat) else 0.0
