@@ -194,7 +194,8 @@ def _with_alpha(stored: Stored, path: Path) -> MaskValues:
     one_colour = len(shown) == 1 and (0 not in shown or not coloured.any())
     cut_out = len(shown) > LABELS_OF_CUT_OUT and flat_share(numbers, visible) < FLAT
     if one_colour or cut_out:
-        return MaskValues(alpha, colours.labels if image.mode == "P" else alpha, 255, from_alpha=True)
+        told = colours.labels is not None and colours.labels.min() < colours.labels.max()
+        return MaskValues(alpha, colours.labels if told else alpha, 255, from_alpha=True)
     if (coloured & ~visible).any():
         detail = "its colours and its alpha channel say different things: save the one that is the mask as a grey picture"
         raise SampleError(Issue("unreadable-mask", str(path), detail))

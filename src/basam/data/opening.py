@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from basam.data.issues import Issue, SampleError
 
@@ -54,6 +54,9 @@ def read_stored(path: Path, problem: str) -> Stored:
                 facts = _facts(image)
                 image.load()
                 return Stored(ImageOps.exif_transpose(image), **facts)
+    except UnidentifiedImageError as error:
+        detail = "it is not an image, or of a kind that Pillow does not read"
+        raise SampleError(Issue(problem, str(path), detail)) from error
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         if isinstance(error, SampleError):
             raise
