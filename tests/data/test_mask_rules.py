@@ -61,6 +61,7 @@ LABELS = {
     "numbers-16": numbered().astype(np.uint16) * 300,
     "classes": (numbered() % 3).astype(np.uint8),
     "far-apart": (numbered() % 3 * 127).astype(np.uint8),
+    "first-and-last": np.where(INSIDE, 250, RIM * 1).astype(np.uint8),
     "trimap": np.where(RIM, 128, INSIDE * 255).astype(np.uint8),
     "thin": (np.arange(80)[None] % 16 == 0) * np.uint8(1) + (np.arange(64)[:, None] % 16 == 0) * np.uint8(1),
     "no-background": np.where(INSIDE, 2, 1).astype(np.uint8),
@@ -166,7 +167,7 @@ def test_labels_are_not_read_from_what_cannot_hold_them(tmp_path: Path) -> None:
     rule = MaskRule("instances")
     with pytest.raises(SampleError, match="JPEG changes values"):
         read_objects(saved(tmp_path, VOC, "jpg"), rule)
-    with pytest.raises(SampleError, match="its values are no whole numbers"):
+    with pytest.raises(SampleError, match="it holds fractions"):
         read_objects(saved(tmp_path, VOC / np.float32(3.5), "tif"), rule)
     noise = np.arange(200 * 200, dtype=np.uint16).reshape(200, 200)
     with pytest.raises(SampleError, match="39999 different values: this is no map of objects"):

@@ -162,7 +162,7 @@ class ImageFiles:
         """What lies in the folder itself, or beside images that are used, and is not in the annotations."""
         mentioned = set(used)
         folders = {self.folder} | {path.parent for path in used if path is not None}
-        rest = [path for path in sorted(self.found.values()) if path not in mentioned and path.parent in folders]
+        rest = sorted(path for path in self.found.values() if path not in mentioned and path.parent in folders)
         return [
             Issue("no-mask", str(path), f"not in {source}")
             if path.suffix.lower() in IMAGE_SUFFIXES

@@ -14,6 +14,7 @@ from basam.data.issues import DatasetError, Issue, Issues
 from basam.data.rle import is_whole
 
 Annotation = dict[str, Any]
+NEEDED = ("id", "image_id", "category_id", "segmentation")
 
 
 def load_annotations(path: Path) -> dict[str, Any]:
@@ -46,6 +47,9 @@ def load_annotations(path: Path) -> dict[str, Any]:
 
 
 def _check_ids(entries: list[Any], name: str, key: str, path: Path, *, once: bool) -> None:
+    values = [entry.get(key) for entry in entries if isinstance(entry, dict)]
+    if len(values) == len(entries) and set(map(type, values)) <= {int} and (not once or len(set(values)) == len(values)):
+        return  # as it nearly always is; the file may hold a million
     seen: dict[int, int] = {}
     for index, entry in enumerate(entries):
         value = entry.get(key) if isinstance(entry, dict) else None
@@ -66,16 +70,16 @@ def usable_annotations(data: dict[str, Any], source: str) -> tuple[dict[int, lis
     of_image: dict[int, list[Annotation]] = defaultdict(list)
     crowds, issues = [], Issues()
     for index, annotation in enumerate(data["annotations"]):
-        where = where_of(source, annotation, index)
         fault = _fault_of_annotation(annotation, categories)
         if fault is None and annotation["image_id"] not in faults:
-            issues.add(Issue("no-image", where, f"image {annotation['image_id']} is not in the file"))
+            detail = f"image {annotation['image_id']} is not in the file"
+            issues.add(Issue("no-image", where_of(source, annotation, index), detail))
             continue
         fault = fault or faults[annotation["image_id"]]
         if fault:
-            issues.add(Issue("bad-annotation", where, fault))
-        elif is_crowd(annotation):
-            issues.add(Issue("crowd", where))
+            issues.add(Issue("bad-annotation", where_of(source, annotation, index), fault))
+        elif annotation.get("iscrowd") and is_crowd(annotation):
+            issues.add(Issue("crowd", where_of(source, annotation, index)))
             crowds.append(annotation)
         else:
             of_image[annotation["image_id"]].append(annotation)
@@ -88,19 +92,21 @@ def _fault_of_annotation(annotation: Any, categories: set[int]) -> str | None:
     """What makes an annotation useless, before its mask is looked at."""
     if not isinstance(annotation, dict):
         return f"it is {str(annotation)[:40]!r}"
-    missing = [key for key in ("id", "image_id", "category_id", "segmentation") if annotation.get(key) is None]
-    if missing:
+    if None in map(annotation.get, NEEDED):
+        missing = [key for key in NEEDED if annotation.get(key) is None]
         return f"it has no {', '.join(missing)}"
     if annotation["category_id"] not in categories:
         return f"category {annotation['category_id']} is not in the file"
-    if is_crowd(annotation) is None:
+    if annotation.get("iscrowd") and is_crowd(annotation) is None:
         return f"iscrowd is {annotation['iscrowd']!r}"
     return None
 
 
 def is_crowd(annotation: Annotation) -> bool | None:
     """Whether an annotation is of a crowd, said by a number or as text; None where it says neither yes nor no."""
-    value = annotation.get("iscrowd") or 0
+    value = annotation.get("iscrowd")
+    if not value:
+        return False
     text = str(value).strip().lower()
     return {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}.get(text)
 

@@ -30,7 +30,7 @@ from basam.data.layouts import (
     folder_layout,
 )
 from basam.data.mask_rules import THRESHOLD, MaskRule
-from basam.data.pairs import is_litter, pair_files
+from basam.data.pairs import is_litter, pair_files, spelled
 
 KINDS = ("dis5k", "duts", "isic", *ISIC_YEARS, "cod10k", "camouflage", "coco", "folder")
 
@@ -126,8 +126,8 @@ def _choose(split: str | None, roles: Mapping[str, Role], unions: Sequence[str],
     single = [name for name in roles if name not in unions]
     if split is None and len(single) == 1:
         return single[0]
-    wanted = "test" if split is None else split.casefold()
-    named = [name for name in roles if name.casefold() == wanted]
+    wanted = "test" if split is None else spelled(split).casefold()
+    named = [name for name in roles if spelled(name).casefold() == wanted]
     in_role = [name for name, role in roles.items() if role == wanted]
     together = [name for name in in_role if name in unions]
     for candidates in (named, together, in_role):
@@ -172,10 +172,11 @@ def _read_pairs(
 
 def _wrong_root(kind: str, root: Path, splits: Sequence[SplitFolders] = ()) -> DatasetError:
     """What was expected in `root`, what is there, and whether the right folder is next to it."""
-    entries = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir() if not is_litter(path.name))
+    present = sorted(path for path in root.iterdir() if not is_litter(path.name))
+    entries = [path.name + ("/" if path.is_dir() else "") for path in present]
     found = ", ".join(entries[:8]) + (f", ... ({len(entries)} in all)" if len(entries) > 8 else "") if entries else "nothing"
     message = f"{root}: no data set of kind {kind!r}: expected {_expected(kind, splits)}; found {found}"
-    nearby = [folder for folder in (root.absolute().parent, *sorted(root.iterdir())) if folder.is_dir() and _fits(kind, folder)]
+    nearby = [folder for folder in (root.absolute().parent, *present) if folder.is_dir() and _fits(kind, folder)]
     return DatasetError(message + (f". Did you mean {nearby[0]}?" if nearby else ""))
 
 

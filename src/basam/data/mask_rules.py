@@ -31,6 +31,7 @@ IGNORED = 255
 MOST_INSTANCES = 10_000
 # How near to black and white, as a share of the range, values still count as such: noise of what once was a JPEG file.
 NEAR, NEAR_LOSSY = 0.04, 0.25
+FEW = 4  # values just above black that may be labels; noise has more
 SHOWN = 8
 
 
@@ -140,9 +141,17 @@ def looks_like_labels(values: MaskValues) -> bool:
     if max(counts) < full / 2 and not values.lossy:
         return 1 < len(counts) <= 256 and not _is_smooth(shown, len(counts), full)  # cut at half, nothing would be left
     near = full * (NEAR_LOSSY if values.lossy else NEAR)
-    noisy = values.lossy or any(full - near <= value < full for value in counts)
+    noisy = values.lossy or (any(full - near <= value < full for value in counts) and not _has_low_labels(shown, counts, near))
     between = (shown > near * noisy) & (shown < full - near)
     return bool(between.any()) and flat_share(shown, between) >= FLAT and not _is_smooth(shown, len(counts), full)
+
+
+def _has_low_labels(shown: np.ndarray, counts: dict[float, int], near: float) -> bool:
+    """Whether values just above 0 are areas on a background of 0, and no noise of it."""
+    found = [count for value, count in counts.items() if 0 < value <= near]
+    if len(found) > FEW or counts.get(0, 0) <= sum(found):
+        return False
+    return flat_share(shown, (shown > 0) & (shown <= near)) >= FLAT
 
 
 def _is_smooth(shown: np.ndarray, distinct: int, full: float) -> bool:
@@ -190,7 +199,7 @@ def _is_grey_or_index(values: MaskValues) -> bool:
 def _labelled(values: MaskValues, rule: MaskRule, path: Path) -> MaskContent:
     labels = values.labels
     if labels is None or values.lossy:
-        detail = "JPEG changes values" if values.lossy else "its values are no whole numbers"
+        detail = "JPEG changes values" if values.lossy else "it holds fractions or 16-bit colours"
         raise SampleError(Issue("unreadable-mask", str(path), f"labels are asked for, and {detail}"))
     counts = counts_of(labels)
     skipped = [value for value in counts if value < 0]

@@ -23,7 +23,7 @@ class Stored:
         format: Pillow's name of the file format.
         inverted: 0 is white in the file and Pillow has left it so.
         unsigned: 32-bit whole numbers without a sign, which Pillow holds with one.
-        nodata: the value that stands for no measurement (GDAL), where the file names one.
+        nodata: the value that stands for no measurement (GDAL), where the file names one other than 0, which is background.
     """
 
     image: Image.Image
@@ -92,7 +92,7 @@ def _facts(image: Image.Image) -> dict[str, Any]:
     return facts | {
         "inverted": deep and tags.get(PHOTOMETRIC) == 0,
         "unsigned": image.mode == "I" and tuple(bits) == (32,) and tuple(kind) == (1,),
-        "nodata": _number(tags.get(NODATA)),
+        "nodata": _number(tags.get(NODATA)) or None,
     }
 
 
