@@ -105,3 +105,20 @@ def test_mistakes_are_named(arguments, message):
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_masks_are_read_by_the_rule(root, tmp_path):
+    for path in (root / "train" / "masks").iterdir():
+        labels = np.zeros((64, 64), dtype=np.uint8)
+        labels[10:30, 12:40], labels[40:50, 12:40], labels[30:33, 10:42] = 1, 2, 255
+        Image.fromarray(labels).save(path)
+    given = ["folder", root, "--sizes", 64, "--out", tmp_path / "mode.json"]
+    result = run(*given)
+    assert result.exit_code == 2
+    text = " ".join(result.output.split())
+    assert "0 usable photographs, at least 2 are needed" in text
+    assert "values 0, 1, 2, 255; say what they mean: --mask-values" in text
+    result = run(*given, "--mask-values", "label=2")
+    assert result.exit_code == 0, result.output
+    assert "mask values label=2" in json.loads((tmp_path / "mode.json").read_text())["found"]["how"]
+    assert run("--unlabelled", root / "train" / "images", "--mask-values", "nonzero").exit_code == 2

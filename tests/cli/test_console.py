@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import basam
 from basam.cli import app, console, main
+from basam.data import Issue, Issues
 from basam.errors import InputError, naming_memory
 from basam.evaluation import BenchmarkSettings, EvaluateSettings
 from basam.tuning import Lora, TuneLoss, TuneSettings
@@ -130,3 +131,20 @@ def test_the_demo_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert mask.size == (451, 300)
         assert mask.getextrema() == (0, 255)
     assert (tmp_path / "chelsea_overlay.png").is_file()
+
+
+def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "cat [final] :smile: [/b] [red].jpg"
+    console.say(name)
+    console.note(name)
+    console.failure(name)
+    table = console.new_table(["photo"], texts=["photo"], title=name)
+    table.add_row(name)
+    console.show(table)
+    issues = Issues([Issue("unreadable-image", f"{number} {name}", "[bold]cut[/bold]") for number in range(25)])
+    console.problems(issues)
+    printed = capsys.readouterr()
+    assert printed.out.count(name) == 3
+    assert printed.err.count(name) == 2 + 3 + console.MOST_NAMED
+    assert "[bold]cut[/bold]" in printed.err
+    assert "left out: 5 more" in printed.err

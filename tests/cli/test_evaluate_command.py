@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from basam.cli import app
@@ -56,6 +58,22 @@ def test_a_corrupt_image_is_told_by_the_exit_status(root: Path, model: Path, tmp
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["rows"][0]["images"] == 1
 
 
+def test_label_maps_are_refused_until_the_rule_is_given(root: Path, model: Path, tmp_path: Path) -> None:
+    for path in (root / "masks").iterdir():
+        labels = (np.array(Image.open(path)) > 0) * np.uint8(7)
+        labels[:3] = 2
+        Image.fromarray(labels).save(path)
+    options = ["--model", model, "--sizes", "64", "--methods", "plain", "--metrics", "iou", "--workers", 0]
+    result = call("folder", root, *options, "--out", tmp_path / "refused")
+    assert result.exit_code == 2
+    text = " ".join(result.output.split())
+    assert "nothing was measured, each of the 2 photographs was left out" in text
+    assert "values 0, 2, 7; say what they mean: --mask-values nonzero, threshold, label=K or instances" in text
+    result = call("folder", root, *options, "--mask-values", "instances", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["rows"][0]["count"] == 4
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -66,6 +84,7 @@ def test_a_corrupt_image_is_told_by_the_exit_status(root: Path, model: Path, tmp
         (["--split", "winter"], "no split 'winter'"),
         (["--model", "no-such-model"], "no-such-model"),
         (["--mode", "absent.json"], "absent.json: no such mode file"),
+        (["--mask-values", "half"], "mask values 'half': nonzero, threshold, label=K or instances is needed"),
         (["--detections", "boxes.json"], "detections are prompts for COCO only"),
     ],
 )

@@ -9,7 +9,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import basam
@@ -90,6 +92,23 @@ def test_photographs_that_cannot_be_read_are_reported(root: Path, model: Path, t
     assert result.exit_code == 1, result.output
     assert re.search(r"image cannot be read \[broken\]: .*photo0[12].png", " ".join(result.output.split()))
     assert (tmp_path / "run" / "adapter").is_dir()
+
+
+def test_masks_are_read_by_the_rule(root: Path, model: Path, tmp_path: Path) -> None:
+    for path in (root / "masks").iterdir():
+        labels = (np.array(Image.open(path)) > 0) * np.uint8(7)
+        labels[:3] = 2
+        Image.fromarray(labels).save(path)
+    given = ["--data", f"folder:{root}", "--model", model, "--sizes", 64, "--steps", 1, "--batch-size", 2]
+    result = call(*given, "--out", tmp_path / "refused")
+    assert result.exit_code == 2
+    assert "values 0, 2, 7; say what they mean: --mask-values" in " ".join(result.output.split())
+    result = call(*given, "--mask-values", "label=7", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "values of masks: label=7" in (tmp_path / "run" / "adapter" / "README.md").read_text()
+    result = call(*given, "--mask-values", "label=2", "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "mask_values was 'label=7', now 'label=2'" in " ".join(result.output.split())
 
 
 def test_nothing_but_broken_photographs(root: Path, model: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Defects of paired folders: each is named, counted and treated as its policy says."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
-from basam.data import SampleError, image_files, open_dataset
+from basam.data import SampleError, image_files, open_dataset, splits_of
 
 
 @pytest.fixture
@@ -146,3 +148,29 @@ def test_cod10k_leaves_photographs_without_an_animal_out(write):
     dataset = open_dataset("cod10k", write.root)
     assert [sample.id for sample in dataset] == ["Test/Image/COD10K-CAM-1-Aquatic-1"]
     assert dataset.issues.counts() == {"no-object": 1}
+
+
+@pytest.mark.parametrize("name", ["Müller", "été [1]", "한글", "Å"])
+def test_two_spellings_of_one_name_pair_up(folder, name):
+    composed, decomposed = unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
+    for image, mask in ((composed, decomposed), (decomposed + " 2", composed + " 2")):
+        folder.pair(f"images/{image}.jpg", f"masks/{mask}.png")
+    dataset = folder.reopen()
+    assert sorted(sample.id for sample in dataset) == sorted([f"images/{composed}", f"images/{composed} 2", "images/good"])
+    assert not list(dataset.check())
+    folder.image(f"images/{decomposed}.jpg")
+    assert dataset[0].load().instances
+    assert folder.reopen().issues.counts() == {"ambiguous": 1}
+
+
+def test_what_systems_leave_behind_is_no_data(folder):
+    for place in ("", "images/", "masks/", "__MACOSX/images/", "__MACOSX/masks/", ".cache/images/", ".cache/masks/"):
+        for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._good.jpg", ".hidden.png"):
+            folder.text(place + name)
+    folder.pair("__MACOSX/images/x.jpg", "__MACOSX/masks/x.png")
+    folder.pair("images/__MACOSX/x.jpg", "masks/__MACOSX/x.png")
+    dataset = folder.reopen()
+    assert [sample.id for sample in dataset] == ["images/good"]
+    assert set(dataset.issues.counts()) == {"other-file"}
+    assert splits_of("folder", folder.root) == ["all"]
+    assert [path.name for path in image_files(folder.root / "images")] == ["good.jpg"]

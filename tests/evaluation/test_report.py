@@ -13,6 +13,7 @@ from PIL import Image
 
 from basam.data import PromptSpec
 from basam.evaluation.evaluating import evaluate
+from basam.evaluation.plots import metric_against_size
 from basam.evaluation.settings import EvaluateSettings
 from tests.helpers.small_run import write_pairs
 
@@ -84,3 +85,8 @@ def test_problems_of_the_data_are_listed(make_settings: Any, pairs: Path, tmp_pa
     assert "photo01.png" in report
     assert outcome.issues is not None
     assert not outcome.issues.broken
+
+
+def test_dollars_in_names_are_no_formulas(tmp_path: Path) -> None:
+    rows = [{"size": 64, "method": "plain", "prompt": "gt-box", "iou": 0.5}]
+    assert metric_against_size(rows, r"price $5 [new] $\frac{", tmp_path / "plot.png").is_file()

@@ -183,7 +183,7 @@ def test_crops_hold_the_object() -> None:
     assert start_of(0, 90, 40, 100, generator) == 25
     mask = np.zeros((60, 100), dtype=bool)
     mask[20:30, 70:80] = True
-    image, part = Augment(flip=0, crop=0.5, colour=0).place(Image.fromarray(mask), mask, 0.5, generator)
+    image, part, _ = Augment(flip=0, crop=0.5, colour=0).place(Image.fromarray(mask), mask, 0.5, generator)
     assert image.size == (50, 30)
     assert part.sum() == 100
     assert np.array_equal(np.asarray(image), part)

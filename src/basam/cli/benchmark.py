@@ -15,6 +15,7 @@ from basam.cli.options import (
     EncoderDtype,
     Limit,
     LongSides,
+    MaskValues,
     MaxPixels,
     MetricWorkers,
     ModelName,
@@ -43,6 +44,7 @@ def benchmark(
         Path | None, typer.Option(metavar="FILE", help="The correction of the base.", show_default="the model's own")
     ] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
+    mask_values: MaskValues = BenchmarkSettings.mask_values,
     limit: Limit = BenchmarkSettings.limit,
     seed: PromptSeed = BenchmarkSettings.seed,
     dtype: EncoderDtype = BenchmarkSettings.dtype,
@@ -68,6 +70,7 @@ def benchmark(
             model=model,
             sizes=long_sides,
             prompts=tuple(PromptSpec.parse(name) for name in names),
+            mask_values=mask_values,
             limit=limit,
             seed=seed,
             mode=None if mode is None else read_mode(mode),
@@ -82,7 +85,7 @@ def benchmark(
         write_text(out / "benchmark.md", [page.markdown(result)])
     for prompt, size in page.settings_of(result):
         console.show(page.table(result, prompt, size))
-    console.note(*result.issues.lines())
+    console.problems(result.issues)
     console.say(out / "benchmark.md", *plots)
     if result.issues.broken:
         raise typer.Exit(console.SOME_FAILED)

@@ -9,7 +9,7 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import one_line_errors
-from basam.cli.options import Device, MaxPixels, ModelName, parse_list
+from basam.cli.options import Device, MaskValues, MaxPixels, ModelName, parse_list
 from basam.files import MAX_PIXELS
 
 
@@ -29,6 +29,7 @@ def calibrate(
     slopes: Annotated[
         str | None, typer.Option(metavar="X,X", help="With --unlabelled: slopes to try, by default 0,0.1.", show_default=False)
     ] = None,
+    mask_values: MaskValues = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the photographs drawn, and of the queries looked at.")] = 0,
     device: Device = "cpu",
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the mode goes.")] = Path("mode.json"),
@@ -46,6 +47,8 @@ def calibrate(
     """
     if (unlabelled is None) == (kind is None or root is None) or (unlabelled is not None and kind is not None):
         raise typer.BadParameter("give KIND and ROOT of a data set with masks, or --unlabelled FOLDER")
+    if unlabelled is not None and mask_values is not None:
+        raise typer.BadParameter("--mask-values goes with KIND and ROOT: there are no masks with --unlabelled")
     if unlabelled is None and (slopes is not None or plot is not None):
         raise typer.BadParameter("--slopes and --plot go with --unlabelled")
     long_sides = parse_list("--sizes", sizes, int, "512,1024")
@@ -60,7 +63,7 @@ def calibrate(
         else:
             assert kind is not None
             assert root is not None
-            whole = job.with_masks(kind, root, split, count or 30, test_split)
+            whole = job.with_masks(kind, root, split, count or 30, test_split, mask_values)
     console.say(f"wrote {out}")
     if not whole:
         raise typer.Exit(console.SOME_FAILED)

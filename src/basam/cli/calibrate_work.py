@@ -39,9 +39,11 @@ class CalibrationJob:
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise FileError(f"--out {self.out}: the folder {folder} is missing or cannot be written")
 
-    def with_masks(self, kind: str, root: Path, split: str, count: int, test_split: bool) -> bool:
+    def with_masks(
+        self, kind: str, root: Path, split: str, count: int, test_split: bool, mask_values: str | None = None
+    ) -> bool:
         """Calibrate on a data set, print and write; False where a file of it was broken."""
-        dataset = open_dataset(kind, root, split).limited_to(self.max_pixels)
+        dataset = open_dataset(kind, root, split, mask_values=mask_values).limited_to(self.max_pixels)
         labelled.check_split(dataset, test_split)
         with Bars() as bars:
             predictor = self.predictor()
@@ -55,11 +57,12 @@ class CalibrationJob:
                 progress=bars.show,
             )
         how = f"mean IoU with {' and '.join(map(str, labelled.PROMPTS))}"
+        how += f", mask values {mask_values}" if mask_values is not None else ""
         found = report.provenance(
             result.candidates, result.chosen, how=how, data=dataset.title, **self.given(), photos=result.photos
         )
         write_mode(self.out, result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
-        console.note(*result.issues.lines())
+        console.problems(result.issues)
         console.show(report.table(result.candidates, result.chosen, self.sizes, "mean IoU"))
         return not result.issues.broken
 

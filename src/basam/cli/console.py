@@ -20,15 +20,18 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
     from rich.table import Table
 
+    from basam.data import Issues
+
 DEBUG = "BASAM_DEBUG"  # in the environment: as --debug
 NOTHING_DONE, SOME_FAILED, STOPPED = 2, 1, 130  # exit statuses; the last one as shells have it for Ctrl-C
+MOST_NAMED = 20  # files that are named one by one
 
 
 def console(stderr: bool = False) -> Console:
     """rich's console, made at each call so that it follows redirected streams."""
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def say(*lines: object) -> None:
@@ -53,6 +56,14 @@ def failure(*lines: object) -> None:
         console(stderr=True).print(str(line), style="red")
 
 
+def problems(issues: Issues) -> None:
+    """What was wrong with data: each kind of problem with its count, and what was broken by its name."""
+    note(*issues.lines())
+    failure(*(f"left out: {issue}" for issue in issues.broken[:MOST_NAMED]))
+    if len(issues.broken) > MOST_NAMED:
+        failure(f"left out: {len(issues.broken) - MOST_NAMED} more")
+
+
 def new_table(columns: Iterable[str], *, title: str | None = None, texts: Sequence[str] = (), header: bool = True) -> Table:
     """A table without lines; columns named in `texts` are aligned left and folded, all others right."""
     from rich.table import Table
@@ -67,7 +78,7 @@ def new_table(columns: Iterable[str], *, title: str | None = None, texts: Sequen
 def show(table: Table) -> None:
     from rich.console import Console
 
-    Console(markup=False, highlight=False).print(table)
+    Console(markup=False, emoji=False, highlight=False).print(table)
 
 
 class Bars:

@@ -15,6 +15,7 @@ from basam.cli.options import (
     EncoderDtype,
     Limit,
     LongSides,
+    MaskValues,
     MaxPixels,
     MetricWorkers,
     ModelName,
@@ -43,6 +44,7 @@ def evaluate(
     images: Annotated[str | None, typer.Option(help="For 'folder': images below ROOT.", show_default=False)] = None,
     masks: Annotated[str | None, typer.Option(help="For 'folder': masks below ROOT.", show_default=False)] = None,
     name: Annotated[str | None, typer.Option(help="What reports call the data.", show_default="by its layout")] = None,
+    mask_values: MaskValues = EvaluateSettings.mask_values,
     model: ModelName = EvaluateSettings.model,
     adapter: AdapterName = EvaluateSettings.adapter,
     sizes: LongSides = join(EvaluateSettings.sizes),
@@ -93,6 +95,7 @@ def evaluate(
             images=images,
             masks=masks,
             name=name,
+            mask_values=mask_values,
             model=model,
             adapter=adapter,
             mode=None if mode is None else read_mode(mode),
@@ -132,6 +135,5 @@ def show(summary: dict[str, Any], issues: Issues, folder: Path) -> None:
     console.show(table)
     if summary["stand-in"]:
         console.note("stand-in data: these are no figures of the data set whose layout it has")
-    console.note(*issues.lines())
-    console.failure(*(f"left out: {issue}" for issue in issues.broken))
+    console.problems(issues)
     console.say(folder / "report.html")

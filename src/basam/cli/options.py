@@ -39,6 +39,14 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 MetricWorkers = Annotated[
     int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")
 ]
+MaskValues = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RULE",
+        help="For 'folder': nonzero, threshold, label=K or instances (an object for each value).",
+        show_default="object or nothing; labels are refused",
+    ),
+]
 ModeFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)]
 
 

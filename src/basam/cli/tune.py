@@ -10,7 +10,7 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import command_words, one_line_errors
-from basam.cli.options import Device, MaxPixels, MaxSide, ModelName, join, parse_list, split_names
+from basam.cli.options import Device, MaskValues, MaxPixels, MaxSide, ModelName, join, parse_list, split_names
 from basam.data import PromptSpec
 from basam.tuning import Lora, TuneLoss, TuneSettings
 
@@ -23,6 +23,7 @@ def tune(
         list[str] | None,
         typer.Option(metavar="[NAME=]KIND:ROOT[:SPLIT]", help="What to choose on, instead of a part of --data. Repeatable."),
     ] = None,
+    mask_values: MaskValues = TuneSettings.mask_values,
     model: ModelName = TuneSettings.model,
     way: Annotated[str, typer.Option("--tune", help="What is trained: bias, decoder, lora or full.")] = TuneSettings.way,
     sizes: Annotated[
@@ -93,6 +94,7 @@ def tune(
         settings = TuneSettings(
             data=tuple(data),
             validation=tuple(validation or ()),
+            mask_values=mask_values,
             model=model,
             way=way,
             sizes=sizes,
@@ -131,7 +133,7 @@ def tune(
             merge_into(settings, outcome.adapter, merge)
     if not outcome.is_main:
         return
-    console.note(*outcome.issues.lines())
+    console.problems(outcome.issues)
     first, best = outcome.scores.scores[0], outcome.scores.best
     console.say(f"IoU {first.mean:.4f} before, {best.mean:.4f} at step {best.step}; wrote {outcome.adapter}")
     if merge is not None:

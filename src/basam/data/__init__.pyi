@@ -4,14 +4,18 @@ from basam.data.base import Loaded as Loaded
 from basam.data.base import Sample as Sample
 from basam.data.coco import CocoSample as CocoSample
 from basam.data.coco import annotation_mask as annotation_mask
-from basam.data.coco import load_annotations as load_annotations
-from basam.data.coco import usable_annotations as usable_annotations
+from basam.data.coco_file import fault_of as fault_of
+from basam.data.coco_file import is_crowd as is_crowd
+from basam.data.coco_file import load_annotations as load_annotations
+from basam.data.coco_file import usable_annotations as usable_annotations
+from basam.data.decode import read_mask as read_mask
 from basam.data.factory import open_dataset as open_dataset
 from basam.data.factory import splits_of as splits_of
 from basam.data.issues import DatasetError as DatasetError
 from basam.data.issues import Issue as Issue
 from basam.data.issues import Issues as Issues
 from basam.data.issues import SampleError as SampleError
+from basam.data.mask_rules import MaskRule as MaskRule
 from basam.data.pairs import image_files as image_files
 from basam.data.prompt_spec import PROMPT_KINDS as PROMPT_KINDS
 from basam.data.prompt_spec import PromptSpec as PromptSpec
@@ -22,3 +26,4 @@ from basam.data.rle import decode_segmentation as decode_segmentation
 from basam.data.rle import encode_mask as encode_mask
 from basam.data.source import KINDS as KINDS
 from basam.data.source import Source as Source
+from basam.data.source import check_mask_values as check_mask_values

@@ -5,7 +5,7 @@
         try:
             loaded = sample.load()              # decodes image and masks
         except SampleError as error:            # nothing of this sample can be used
-            issues.add(error.issue)
+            issues.extend(error.issues)
             continue
         issues.extend(loaded.issues)            # what was left out or read all the same
         for instance in loaded.instances:       # at least one; masks at the ground truth's own size
@@ -35,25 +35,44 @@ class Instance:
     """One object of a sample.
 
     Attributes:
-        id: unique within the sample: the annotation's id in COCO, "0" where a file holds the one mask.
-        mask: `(H, W)` bool, at least one pixel, at the ground truth's own size (that of the image).
+        id: unique within the sample: the annotation's id in COCO, the label in a map of objects, "0" where a file holds the
+            one mask.
+        pixels: `(H, W)` bool, the mask; or a map of labels that all objects of the photograph share.
         category: name of the class, where the data set has classes.
         category_id: COCO's number of it.
+        label: the value of this object in a map of labels.
     """
 
     id: str
-    mask: np.ndarray
+    pixels: np.ndarray
     category: str | None = None
     category_id: int | None = None
+    label: int | None = None
+
+    @property
+    def mask(self) -> np.ndarray:
+        """`(H, W)` bool, at least one pixel, at the ground truth's own size (that of the image).
+
+        Taken out of a map of labels at each call: hundreds of masks of a large photograph would fill the memory.
+        """
+        return self.pixels if self.label is None else self.pixels == self.label
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A sample in memory. `image` is upright (EXIF orientation applied), in mode `RGB`."""
+    """A sample in memory.
+
+    Attributes:
+        image: upright (EXIF orientation applied), in mode `RGB`.
+        instances: at least one.
+        issues: what was left out or read all the same.
+        ignored: `(H, W)` bool pixels that count nowhere and belong to no instance; None: all count.
+    """
 
     image: Image.Image
     instances: tuple[Instance, ...]
     issues: tuple[Issue, ...] = ()
+    ignored: np.ndarray | None = None
 
 
 class Sample(Protocol):
@@ -148,7 +167,7 @@ class Dataset:
             try:
                 found.extend(sample.load().issues)
             except SampleError as error:
-                found.add(error.issue)
+                found.extend(error.issues)
             if progress is not None:
                 progress(done)
         return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Mapping
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import numpy as np
 from PIL import Image
 
 from basam.data.base import Dataset, Instance, Loaded, Role, reported_name
+from basam.data.coco_file import load_annotations, usable_annotations, where_of
 from basam.data.decode import check_sizes
-from basam.data.issues import DatasetError, Issue, Issues, SampleError
+from basam.data.issues import DatasetError, Issue, SampleError
+from basam.data.pairs import IMAGE_SUFFIXES, is_litter, spelled
 from basam.data.photos import open_photo
 from basam.data.rle import decode_segmentation
 from basam.files import MAX_PIXELS
@@ -41,14 +43,18 @@ class CocoSample:
         """Image and instances; raises SampleError where the image cannot be read or no instance is left."""
         image, odd = open_photo(self.image_path, self.max_pixels)
         check_sizes(image, self.height, self.width, self.image_path, "annotations")
-        instances, issues = [], []
+        instances: list[Instance] = []
+        issues: list[Issue] = []
         for annotation in self.annotations:
             try:
                 instances.append(self._instance(annotation))
             except SampleError as error:
                 issues.append(error.issue)
+            else:
+                issues += few_point_issues(annotation, self.source)
         if not instances:
-            raise SampleError(Issue(issues[0].problem, str(self.image_path), f"in each of its {len(issues)} annotations"))
+            whole = Issue(issues[0].problem, str(self.image_path), f"in each of its {len(issues)} annotations")
+            raise SampleError(whole, tuple(issues))
         return Loaded(image, tuple(instances), (*odd, *issues))
 
     def _instance(self, annotation: dict[str, Any]) -> Instance:
@@ -59,7 +65,7 @@ class CocoSample:
 
 def annotation_mask(annotation: dict[str, Any], height: int, width: int, source: str) -> np.ndarray:
     """Mask of an annotation, (height, width) bool with at least one pixel; SampleError where it has none."""
-    where = _where(source, annotation)
+    where = where_of(source, annotation)
     try:
         mask = decode_segmentation(annotation["segmentation"], height, width)
     except (ValueError, TypeError, KeyError) as error:
@@ -67,6 +73,13 @@ def annotation_mask(annotation: dict[str, Any], height: int, width: int, source:
     if not mask.any():
         raise SampleError(Issue("empty-mask", where))
     return mask
+
+
+def few_point_issues(annotation: dict[str, Any], source: str) -> list[Issue]:
+    """A note for an annotation of which polygons were left out alone."""
+    polygons = annotation["segmentation"]
+    few = sum(len(polygon) < 6 for polygon in polygons) if isinstance(polygons, list) else 0
+    return [Issue("few-points", where_of(source, annotation), f"{few} of {len(polygons)} polygons")] if few else []
 
 
 def coco_splits(root: Path) -> dict[str, Role]:
@@ -91,78 +104,74 @@ def read_coco(root: Path, split: str, name: str | None = None) -> Dataset:
     folder = next((folder for folder in folders if folder.is_dir()), None)
     if folder is None:
         raise DatasetError(f"{root}: no images of split {split}: expected one of {', '.join(map(str, folders))}")
-    present = {entry.name for entry in folder.iterdir()}
+    files = ImageFiles(root, folder)
     categories = {int(category["id"]): str(category["name"]) for category in data["categories"]}
     usable, _, issues = usable_annotations(data, path.name)
+    images = sorted(data["images"], key=lambda image: image["id"])
+    paths = files.resolve([str(image["file_name"]) for image in images])
     samples = []
-    for image in sorted(data["images"], key=lambda image: image["id"]):
-        file_name, found = image["file_name"], usable.get(image["id"], [])
+    for image, image_path in zip(images, paths, strict=True):
+        found = usable.get(image["id"], [])
         if not found:
-            issues.add(Issue("no-object", str(folder / file_name)))
-        elif Path(file_name).name not in present:
-            issues.add(Issue("no-image", str(folder / file_name), f"{len(found)} annotations"))
+            issues.add(Issue("no-object", str(image_path or folder / str(image["file_name"]))))
+        elif image_path is None:
+            issues.add(Issue("no-image", str(folder / image["file_name"]), f"{len(found)} annotations"))
         else:
             size = int(image["height"]), int(image["width"])
-            image_path = folder / Path(file_name).name
             samples.append(CocoSample(str(image["id"]), image_path, *size, tuple(found), categories, path.name))
-    annotated = {Path(image["file_name"]).name for image in data["images"]}
-    issues.extend(Issue("no-mask", str(folder / missing), f"not in {path.name}") for missing in sorted(present - annotated))
+    issues.extend(files.unmentioned(paths, path.name))
     if not samples:
         raise DatasetError(f"{root}: no image of split {split} with an instance: {'; '.join(issues.lines())}")
     title = reported_name("COCO", root, name)
     return Dataset("coco", title, "COCO", split, _role(split), root, tuple(samples), issues, path)
 
 
-def load_annotations(path: Path) -> dict[str, Any]:
-    """The JSON of an `instances_*.json`, checked for its three lists; raises DatasetError naming what is wrong."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read as JSON: {error}") from error
-    needed = {"images": ("id", "file_name", "height", "width"), "annotations": ("image_id",), "categories": ("id", "name")}
-    for name, keys in needed.items():
-        entries = data.get(name) if isinstance(data, dict) else None
-        if not isinstance(entries, list):
-            raise DatasetError(f"{path}: no instance annotations of COCO: the list {name!r} is missing")
-        for index, entry in enumerate(entries):
-            missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
-            if missing:
-                raise DatasetError(f"{path}: {name}[{index}] has no {', '.join(map(repr, missing))}")
-    return data
+class ImageFiles:
+    """The files below a folder of images, by their paths in one spelling."""
 
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.root, self.folder = root, folder
+        self.found: dict[str, Path] = {}
+        for place, folders, names in os.walk(folder):
+            folders[:] = sorted(name for name in folders if not is_litter(name))
+            below = Path(place)
+            prefix = "" if below == folder else below.relative_to(folder).as_posix() + "/"
+            self.found |= {spelled(prefix + name): below / name for name in names if not is_litter(name)}
 
-def usable_annotations(
-    data: dict[str, Any], source: str
-) -> tuple[dict[Any, list[dict[str, Any]]], list[dict[str, Any]], Issues]:
-    """Annotations of every image in the order of their ids, crowds apart, and what was left out; nothing is decoded."""
-    images = {image["id"] for image in data["images"]}
-    categories = {category["id"] for category in data["categories"]}
-    seen: set[Any] = set()
-    of_image, crowds, issues = defaultdict(list), [], Issues()
-    for annotation in data["annotations"]:
-        where = _where(source, annotation)
-        missing = [key for key in ("id", "image_id", "category_id", "segmentation") if key not in annotation]
-        if missing:
-            issues.add(Issue("bad-annotation", where, f"it has no {', '.join(missing)}"))
-        elif annotation["image_id"] not in images:
-            issues.add(Issue("no-image", where, f"image {annotation['image_id']} is not in the file"))
-        elif annotation["category_id"] not in categories:
-            issues.add(Issue("bad-annotation", where, f"category {annotation['category_id']} is not in the file"))
-        elif annotation["id"] in seen:
-            issues.add(Issue("ambiguous", where, "its id occurs before"))
-        elif annotation.get("iscrowd"):
-            issues.add(Issue("crowd", where))
-            crowds.append(annotation)
-        else:
-            seen.add(annotation["id"])
-            of_image[annotation["image_id"]].append(annotation)
-    for found in of_image.values():
-        found.sort(key=lambda annotation: annotation["id"])
-    return of_image, crowds, issues
+    def resolve(self, names: Sequence[str]) -> list[Path | None]:
+        """The file of each `file_name`: below the folder of images, else below the root, else by its last part alone.
 
+        The last part alone says which file is meant only where one `file_name` ends in it.
+        """
+        last = Counter(self._last(name) for name in set(names))
+        return [self._one(name, last[self._last(name)] == 1) for name in names]
 
-def _where(source: str, annotation: dict[str, Any]) -> str:
-    return f"{source}, annotation {annotation.get('id', '?')} of image {annotation.get('image_id', '?')}"
+    def _one(self, name: str, alone: bool) -> Path | None:
+        plain = spelled(name.replace("\\", "/"))
+        if plain.startswith("./"):
+            plain = plain[2:]
+        if plain in self.found:
+            return self.found[plain]
+        for candidate in (self.root / name, self.root / plain):
+            if "/" in plain and candidate.is_file():
+                return candidate
+        return self.found.get(self._last(name)) if alone else None
+
+    @staticmethod
+    def _last(name: str) -> str:
+        return spelled(name.replace("\\", "/").rpartition("/")[2])
+
+    def unmentioned(self, used: Sequence[Path | None], source: str) -> list[Issue]:
+        """What lies in the folder itself, or beside images that are used, and is not in the annotations."""
+        mentioned = set(used)
+        folders = {self.folder} | {path.parent for path in used if path is not None}
+        rest = sorted(path for path in self.found.values() if path not in mentioned and path.parent in folders)
+        return [
+            Issue("no-mask", str(path), f"not in {source}")
+            if path.suffix.lower() in IMAGE_SUFFIXES
+            else Issue("other-file", str(path))
+            for path in rest
+        ]
 
 
 def _role(name: str) -> Role:

@@ -29,7 +29,8 @@ from basam.data.layouts import (
     camouflage_layout,
     folder_layout,
 )
-from basam.data.pairs import pair_files
+from basam.data.mask_rules import THRESHOLD, MaskRule
+from basam.data.pairs import is_litter, pair_files, spelled
 from basam.data.source import KINDS
 
 
@@ -41,6 +42,7 @@ def open_dataset(
     images: str | None = None,
     masks: str | None = None,
     name: str | None = None,
+    mask_values: str | None = None,
 ) -> Dataset:
     """Open one split of a data set as downloaded; nothing but file names (and COCO's JSON) is read.
 
@@ -50,6 +52,9 @@ def open_dataset(
         split: its split; None takes the only one, or the one that results are reported on.
         name: what reports call it. None: what its marker file says, else the name of its layout; see `reported_name`.
         images, masks: for `folder` only, and only together: the two folders, as paths below `root`.
+        mask_values: for `folder` only: what values of masks mean, `nonzero`, `threshold`, `label=K` or `instances`; see
+            `mask_rules`. None: an object against nothing, and values that look like labels are refused. The published data
+            sets keep their own rule, `threshold`.
 
     Raises:
         DatasetError: unknown kind, wrong root, unknown or ambiguous split, missing folder, or no sample in it; the
@@ -58,6 +63,12 @@ def open_dataset(
     root = _checked_root(kind, root)
     if (images is None) != (masks is None) or (images is not None and kind != "folder"):
         raise DatasetError(f"images={images!r}, masks={masks!r}: both are given together, and only for kind 'folder'")
+    if mask_values is not None and kind != "folder":
+        raise DatasetError(
+            f"mask values {mask_values!r} are for kind 'folder': data of kind {kind!r} keeps its own rule. Where its masks "
+            "mean something else, open it as 'folder', with its folders of images and of masks"
+        )
+    rule = THRESHOLD if kind != "folder" else None if mask_values is None else MaskRule.parse(mask_values)
     if kind == "coco":
         roles = coco_splits(root)
         if not roles:
@@ -73,7 +84,7 @@ def open_dataset(
     roles |= {union: next(roles[name] for name in names if name in parts) for union, parts in unions.items()}
     chosen = _choose(split, roles, tuple(unions), root)
     members = [part for part in present if part.name == chosen or part.name in unions.get(chosen, ())]
-    return _read_pairs(kind, root, layout, chosen, members, name)
+    return _read_pairs(kind, root, layout, chosen, members, name, rule)
 
 
 def splits_of(kind: str, root: str | Path) -> list[str]:
@@ -114,8 +125,8 @@ def _choose(split: str | None, roles: Mapping[str, Role], unions: Sequence[str],
     single = [name for name in roles if name not in unions]
     if split is None and len(single) == 1:
         return single[0]
-    wanted = "test" if split is None else split.casefold()
-    named = [name for name in roles if name.casefold() == wanted]
+    wanted = "test" if split is None else spelled(split).casefold()
+    named = [name for name in roles if spelled(name).casefold() == wanted]
     in_role = [name for name, role in roles.items() if role == wanted]
     together = [name for name in in_role if name in unions]
     for candidates in (named, together, in_role):
@@ -126,7 +137,13 @@ def _choose(split: str | None, roles: Mapping[str, Role], unions: Sequence[str],
 
 
 def _read_pairs(
-    kind: str, root: Path, layout: Layout, split: str, members: Sequence[SplitFolders], given: str | None
+    kind: str,
+    root: Path,
+    layout: Layout,
+    split: str,
+    members: Sequence[SplitFolders],
+    given: str | None,
+    rule: MaskRule | None,
 ) -> Dataset:
     samples, issues = [], Issues()
     for part in members:
@@ -136,7 +153,9 @@ def _read_pairs(
                     f"{root}: split {part.name} needs the folders {part.images} and {part.masks}; {folder} is missing"
                 )
         images, masks = root / part.images, root / part.masks
-        found, found_issues = pair_files(images, masks, root=root, endings=layout.endings, skip=layout.skip, own=layout.own)
+        found, found_issues = pair_files(
+            images, masks, root=root, endings=layout.endings, skip=layout.skip, own=layout.own, rule=rule
+        )
         samples += found
         issues.extend(found_issues)
     if not samples:
@@ -152,10 +171,11 @@ def _read_pairs(
 
 def _wrong_root(kind: str, root: Path, splits: Sequence[SplitFolders] = ()) -> DatasetError:
     """What was expected in `root`, what is there, and whether the right folder is next to it."""
-    entries = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir())
+    present = sorted(path for path in root.iterdir() if not is_litter(path.name))
+    entries = [path.name + ("/" if path.is_dir() else "") for path in present]
     found = ", ".join(entries[:8]) + (f", ... ({len(entries)} in all)" if len(entries) > 8 else "") if entries else "nothing"
     message = f"{root}: no data set of kind {kind!r}: expected {_expected(kind, splits)}; found {found}"
-    nearby = [folder for folder in (root.absolute().parent, *sorted(root.iterdir())) if folder.is_dir() and _fits(kind, folder)]
+    nearby = [folder for folder in (root.absolute().parent, *present) if folder.is_dir() and _fits(kind, folder)]
     return DatasetError(message + (f". Did you mean {nearby[0]}?" if nearby else ""))
 
 

@@ -31,14 +31,20 @@ class Problem:
 PROBLEMS = {
     "unreadable-image": Problem("image cannot be read", "broken"),
     "unreadable-mask": Problem("mask cannot be read", "broken"),
+    "label-mask": Problem("mask whose values look like labels, which --mask-values must tell the meaning of", "broken"),
     "bad-annotation": Problem("annotation cannot be understood", "broken"),
     "no-mask": Problem("image without a mask", "left out"),
     "no-image": Problem("mask or annotation without an image", "left out"),
     "ambiguous": Problem("several files of one name", "left out"),
     "size-mismatch": Problem("image and mask differ in size", "left out"),
+    "small-image": Problem("photograph smaller than a patch of the model", "left out"),
     "empty-mask": Problem("mask without a pixel", "left out"),
-    "non-binary-mask": Problem("mask with values other than 0 and 255: thresholded at half of 255", "read"),
+    "non-binary-mask": Problem("mask with values between none and all: cut at half", "read"),
+    "few-points": Problem("polygon of fewer than three points beside others: left out alone", "read"),
     "zero-one-mask": Problem("mask with values 0 and 1: 1 taken as the object", "read"),
+    "two-value-mask": Problem("mask with the values 0 and one other: that one taken as the object", "read"),
+    "alpha-mask": Problem("mask held in the alpha channel", "read"),
+    "no-value": Problem("mask with pixels without a value (NaN or nodata): they count nowhere", "read"),
     "foreign-image": Problem("image that by its name is not of this data set", "read"),
     "several-pictures": Problem("file of several pictures: the main one was taken", "read"),
     "chosen-range": Problem("image whose file does not state its range of values: scaled by rule", "read"),
@@ -116,11 +122,17 @@ class Issues:
 
 
 class SampleError(BasamError, ValueError):
-    """A sample that cannot be used at all; `issue` says why. The rest of its data set can."""
+    """A sample that cannot be used at all. The rest of its data set can.
 
-    def __init__(self, issue: Issue) -> None:
-        super().__init__(issue)
+    Attributes:
+        issue: why, in one.
+        issues: all that was found on the way, such as one for every annotation; `issue` alone where nothing else is given.
+    """
+
+    def __init__(self, issue: Issue, issues: tuple[Issue, ...] = ()) -> None:
+        super().__init__(issue, issues)
         self.issue = issue
+        self.issues = issues or (issue,)
 
     def __str__(self) -> str:
         return str(self.issue)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from basam.data.base import Role
+from basam.data.pairs import is_litter
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def folder_layout(root: Path, images: str | None = None, masks: str | None = Non
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in root.iterdir() if path.is_dir() and not is_litter(path.name))
 
 
 def _role(folder: str) -> Role:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,26 +11,32 @@ from pathlib import Path
 
 from PIL import Image
 
-from basam.data.base import Instance, Loaded
-from basam.data.decode import check_sizes, read_mask
+from basam.data.base import Loaded
+from basam.data.decode import check_sizes
 from basam.data.issues import Issue, Issues
+from basam.data.mask_rules import MaskRule, read_objects
 from basam.data.photos import open_photo
 from basam.files import MAX_PIXELS
 
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".bmp", ".tif", ".tiff", ".dng", ".webp", ".gif", ".jp2", ".ppm", ".pgm"}
-    | {".heic", ".heif", ".avif"}
-)
+SUFFIXES = "jpg jpeg jpe jfif mpo png apng bmp dib tif tiff webp gif avif heic heif jp2 j2k dng pbm pgm ppm pnm tga"
+IMAGE_SUFFIXES = frozenset(f".{suffix}" for suffix in SUFFIXES.split(" "))
+# What systems leave beside files: archives of macOS, Windows' and Synology's thumbnails.
+LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"})
 
 
 @dataclass(frozen=True)
 class PairSample:
-    """An image file and a mask file; one instance, whose id is "0"."""
+    """An image file and a mask file.
+
+    `rule` says what the mask's values mean (None: labels are refused, see `mask_rules`); but for maps of objects there is
+    one instance, whose id is "0".
+    """
 
     id: str
     image_path: Path
     mask_path: Path
     max_pixels: int | None = MAX_PIXELS
+    rule: MaskRule | None = None
 
     def image(self) -> Image.Image:
         """The image alone, upright."""
@@ -38,10 +45,20 @@ class PairSample:
     def load(self) -> Loaded:
         """Image and mask; raises SampleError where one cannot be read, they differ in size or the mask is empty."""
         image, odd = open_photo(self.image_path, self.max_pixels)
-        mask, issues = read_mask(self.mask_path, self.max_pixels)
-        height, width = mask.shape
+        content = read_objects(self.mask_path, self.rule, self.max_pixels)
+        height, width = content.instances[0].pixels.shape
         check_sizes(image, height, width, self.image_path, "mask")
-        return Loaded(image, (Instance("0", mask),), (*odd, *issues))
+        return Loaded(image, content.instances, (*odd, *content.issues), content.ignored)
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder is none of the user's: hidden, or put there by a system."""
+    return name.startswith(".") or name.lower() in LITTER
+
+
+def spelled(name: str) -> str:
+    """One spelling of a name: systems write letters with accents as one character (NFC) or as two (NFD)."""
+    return unicodedata.normalize("NFC", name)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -57,12 +74,14 @@ def pair_files(
     endings: Sequence[str] = (),
     skip: Mapping[str, str] | None = None,
     own: str = "",
+    rule: MaskRule | None = None,
 ) -> tuple[list[PairSample], Issues]:
     """Samples of two folders, in the order of their names, without decoding anything.
 
     A mask belongs to the image of the same stem, or of the stem without one of `endings` (`_segmentation`; upper and
-    lower case are the same). `skip` maps a pattern, searched in stems, to the problem under which such images are counted
-    and left alone, with their masks; images in whose stem the pattern `own` is not found are read and counted as foreign.
+    lower case are the same); `rule` says what its values mean. `skip` maps a pattern, searched in stems, to the problem
+    under which such images are counted and left alone, with their masks; images in whose stem the pattern `own` is not
+    found are read and counted as foreign.
     """
     issues = Issues()
     image_of = _by_stem(images, issues)
@@ -84,21 +103,21 @@ def pair_files(
             (image,), (mask,) = pair
             if not re.search(own, stem):
                 issues.add(Issue("foreign-image", str(image)))
-            samples.append(PairSample(image.relative_to(root).with_suffix("").as_posix(), image, mask))
+            samples.append(PairSample(spelled(image.relative_to(root).with_suffix("").as_posix()), image, mask, rule=rule))
         elif not any(re.search(pattern, stem) for pattern in skip or {}):
             issues.add(Issue("no-image", str(pair[1][0]), f"none in {images}"))
     return samples, issues
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in IMAGE_SUFFIXES and not is_litter(path.name) and path.is_file()
 
 
 def _by_stem(folder: Path, issues: Issues) -> dict[str, list[Path]]:
     files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()):
         if _is_image(path):
-            files[path.stem].append(path)
+            files[spelled(path.stem)].append(path)
         else:
             issues.add(Issue("other-file", str(path)))
     return files

@@ -48,8 +48,16 @@ class Prompt:
         return {"box": self.box, "point_coords": self.points, "point_labels": self.labels}
 
 
-def make_prompt(spec: PromptSpec, mask: np.ndarray, *, seed: int, sample_id: str, instance_id: str) -> Prompt:
-    """The prompt of one instance with ground truth `mask` (H, W) bool.
+def make_prompt(
+    spec: PromptSpec,
+    mask: np.ndarray,
+    *,
+    seed: int,
+    sample_id: str,
+    instance_id: str,
+    ignored: np.ndarray | None = None,
+) -> Prompt:
+    """The prompt of one instance with ground truth `mask` (H, W) bool; no point is set on `ignored` pixels (alike).
 
     The random kinds draw from a generator of their own, seeded by the arguments and the kind, so that neither the order
     of samples nor the number of processes changes a prompt.
@@ -73,7 +81,7 @@ def make_prompt(spec: PromptSpec, mask: np.ndarray, *, seed: int, sample_id: str
     positives = spec.positives if spec.kind == "k-points" else 1
     negatives = spec.negatives if spec.kind == "k-points" else 0
     inside = _pick(mask, positives, generator)
-    outside = _pick(background_near(mask), negatives, generator)
+    outside = _pick(background_near(mask, ignored), negatives, generator)
     return _points(np.concatenate([inside, outside]), positives=len(inside))
 
 
@@ -92,18 +100,19 @@ def inscribed_centre(mask: np.ndarray) -> np.ndarray:
     return farthest[nearest] + [x0 - 1, y0 - 1]
 
 
-def background_near(mask: np.ndarray) -> np.ndarray:
+def background_near(mask: np.ndarray, ignored: np.ndarray | None = None) -> np.ndarray:
     """Where a user would click "not this", (H, W) bool.
 
     The pixels outside the mask within its box grown by half its side on each side; where that holds none, those of the
-    whole image; none at all where the mask fills the image.
+    whole image; none at all where the mask fills the image. `ignored` pixels (H, W) are none of them.
     """
     x0, y0, x1, y1 = tight_box(mask)
     grow_x, grow_y = (x1 - x0) / 2, (y1 - y0) / 2
     near = np.zeros_like(mask)
     near[max(0, int(y0 - grow_y)) : int(np.ceil(y1 + grow_y)), max(0, int(x0 - grow_x)) : int(np.ceil(x1 + grow_x))] = True
-    near &= ~mask
-    return near if near.any() else ~mask
+    outside = ~mask if ignored is None else ~(mask | ignored)
+    near &= outside
+    return near if near.any() else outside
 
 
 def _points(points: np.ndarray, positives: int) -> Prompt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,9 +52,30 @@ class Source:
         name, split = f"{self.name}=" if self.name else "", f":{self.split}" if self.split else ""
         return f"{name}{self.kind}:{self.root}{split}"
 
-    def open(self, split: str | None = None) -> Dataset:
-        """The data set, at `split` or else at its own; for errors see `open_dataset`."""
+    def open(self, split: str | None = None, mask_values: str | None = None) -> Dataset:
+        """The data set, at `split` or else at its own; for errors see `open_dataset`.
+
+        `mask_values` is for data of kind `folder`: all other kinds keep their own rule.
+        """
         from basam.data.factory import open_dataset  # needs numpy, which takes longer than parsing a command line may
 
-        found = open_dataset(self.kind, self.root, self.split if split is None else split, name=self.name)
-        return found.limited_to(self.max_pixels)
+        rule = mask_values if self.kind == "folder" else None
+        split = self.split if split is None else split
+        return open_dataset(self.kind, self.root, split, name=self.name, mask_values=rule).limited_to(self.max_pixels)
+
+
+def check_mask_values(mask_values: str | None, sources: Iterable[Source]) -> None:
+    """Refuse a rule that cannot be understood, or that none of the sources has a use for.
+
+    Raises:
+        DatasetError: naming the rule.
+    """
+    if mask_values is None:
+        return
+    from basam.data.mask_rules import MaskRule  # needs numpy
+
+    MaskRule.parse(mask_values)
+    if not any(source.kind == "folder" for source in sources):
+        raise DatasetError(
+            f"mask values {mask_values!r} are for data of kind 'folder', and there is none: others keep their own"
+        )

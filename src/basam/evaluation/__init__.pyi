@@ -22,6 +22,7 @@ from basam.evaluation.plots import COLOURS as COLOURS
 from basam.evaluation.plots import LABELS as LABELS
 from basam.evaluation.plots import new_figure as new_figure
 from basam.evaluation.plots import save_figure as save_figure
+from basam.evaluation.reading import read_sample as read_sample
 from basam.evaluation.settings import EvaluateSettings as EvaluateSettings
 from basam.evaluation.store import Appender as Appender
 from basam.evaluation.store import RunFolder as RunFolder

@@ -51,8 +51,8 @@ def read_detections(path: str | Path, dataset: Dataset) -> Detections:
     if dataset.annotations is None:
         raise InputError(f"{dataset.title}: detections are prompts for COCO only, this data set is of kind {dataset.kind!r}")
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        entries = json.loads(path.read_bytes())  # of bytes: with a byte order mark or without
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(entries, list):
         raise InputError(f"{path}: a list of detections is needed, this is {_named(entries)}")

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from basam.data import Dataset, Issues, Sample, open_dataset
+from basam.errors import BasamError
 from basam.evaluation.detections import read_detections
 from basam.evaluation.lines import Results
 from basam.evaluation.pool import MetricPool
@@ -65,12 +66,19 @@ def evaluate(
         DatasetError, FileNotFoundError, UnsupportedModelError, ValueError: it cannot be run with these settings;
             nothing has been written.
         RunMismatchError: the folder holds a run of other settings.
+        NothingMeasuredError: every photograph or its mask was left out; the run folder says of each why.
         MissingExtraError: the extra `evaluate` is not installed.
     """
     find_device(settings.device)  # before anything is opened
     group = processes(settings.device)
     dataset = open_dataset(
-        settings.kind, settings.root, settings.split, images=settings.images, masks=settings.masks, name=settings.name
+        settings.kind,
+        settings.root,
+        settings.split,
+        images=settings.images,
+        masks=settings.masks,
+        name=settings.name,
+        mask_values=settings.mask_values,
     ).limited_to(max_pixels)
     samples = chosen(dataset, settings.limit)
     detections = None if settings.detections is None else read_detections(settings.detections, dataset)
@@ -109,7 +117,21 @@ def evaluate(
         write_report(folder, dataset, samples, summary, results, issues)
     group.wait()
     group.end()
+    if summary is not None and issues is not None and not any(row["images"] for row in summary["rows"]):
+        raise NothingMeasuredError(
+            f"{dataset.title}: nothing was measured, each of the {len(samples)} photographs was left out: {first_of(issues)}"
+        )
     return EvaluationOutcome(folder.path, runner.stages, pool.worked, summary, issues)
+
+
+class NothingMeasuredError(BasamError, ValueError):
+    """A run without a figure; the message says why."""
+
+
+def first_of(issues: Issues) -> str:
+    """Problems with their counts, and one file with all that is known of it."""
+    left_out = [issue for issue in issues if issue.policy in ("broken", "left out")]
+    return "; ".join([*issues.lines(names=1), *(f"such as {issue}" for issue in left_out[-1:])])
 
 
 def no_progress(done: int, whole: int) -> None:

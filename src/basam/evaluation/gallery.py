@@ -98,7 +98,7 @@ def draw(shots: Sequence[Shot], find: Callable[[str], Sample], measure: Measure,
             axis.set_xticks([])
             axis.set_yticks([])
             axis.set_title(label if row == 0 else "", fontsize=9)
-            axis.set_xlabel(figure_text or name_of(shot), fontsize=7)
+            axis.set_xlabel(figure_text or name_of(shot), fontsize=7, parse_math=False)
     return save_figure(figure, path)
 
 

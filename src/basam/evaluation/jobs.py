@@ -19,12 +19,14 @@ class MetricJob:
     truth: `(H, W)` bool; None where there is none to compare with (a detector's box).
     metrics: keys of `METRICS`.
     image: `(H, W, 3)` uint8, where a metric looks at the photograph.
+    ignored: `(H, W)` bool, pixels that count in no metric.
     """
 
     logits: np.ndarray
     truth: np.ndarray | None
     metrics: tuple[str, ...]
     image: np.ndarray | None = None
+    ignored: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ def do(job: MetricJob) -> Measured:
     """Measure one mask."""
     start = time.perf_counter()
     probabilities = sigmoid(job.logits)
-    metrics = {} if job.truth is None else measure(probabilities, job.truth, job.metrics, image=job.image)
+    metrics = {}
+    if job.truth is not None:
+        metrics = measure(probabilities, job.truth, job.metrics, image=job.image, ignored=job.ignored)
     return Measured(metrics, encode_mask(probabilities > 0.5), time.perf_counter() - start)
 
 

@@ -69,7 +69,7 @@ def metric_against_size(rows: Sequence[Row], title: str, path: Path) -> Path:
     for axis in list(axes.flat)[len(names) :]:
         axis.set_visible(False)
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return save_figure(figure, path)
 
@@ -99,6 +99,6 @@ def precision_recall(groups: Sequence[tuple[str, int | str, Sequence[Line]]], ti
     axis.set_xlim(0, 1.01)
     axis.set_ylim(0, 1.01)
     axis.grid(alpha=0.3)
-    axis.set_title(f"{title}\nmean over masks at 256 thresholds (min-max)", fontsize=9)
+    axis.set_title(f"{title}\nmean over masks at 256 thresholds (min-max)", fontsize=9, parse_math=False)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     return save_figure(figure, path)

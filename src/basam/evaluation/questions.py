@@ -7,20 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from basam.data import Loaded, Prompt, make_prompt
+from basam.data import Instance, Loaded, Prompt, make_prompt
 from basam.evaluation.detections import NAME, Detections
 from basam.evaluation.settings import EvaluateSettings
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """One prompt and what its mask is compared with; `score` replaces the predicted IoU where a detector gave one."""
+    """One prompt and what its mask is compared with; `score` replaces the predicted IoU where a detector gave one.
+
+    `ignored` are pixels `(H, W)` bool that count nowhere; None: all count.
+    """
 
     id: str
     prompt: Prompt
-    truth: np.ndarray | None = None
+    instance: Instance | None = None
     category_id: int | None = None
     score: float | None = None
+    ignored: np.ndarray | None = None
+
+    @property
+    def truth(self) -> np.ndarray | None:
+        """`(H, W)` bool; None where there is none to compare with."""
+        return None if self.instance is None else self.instance.mask
 
 
 Asker = Callable[[str, Loaded], list[Question]]
@@ -36,9 +45,17 @@ def askers(settings: EvaluateSettings, detections: Detections | None) -> dict[st
             return [
                 Question(
                     instance.id,
-                    make_prompt(spec, instance.mask, seed=settings.seed, sample_id=sample_id, instance_id=instance.id),
-                    instance.mask,
+                    make_prompt(
+                        spec,
+                        instance.mask,
+                        seed=settings.seed,
+                        sample_id=sample_id,
+                        instance_id=instance.id,
+                        ignored=loaded.ignored,
+                    ),
+                    instance,
                     instance.category_id,
+                    ignored=loaded.ignored,
                 )
                 for instance in loaded.instances
             ]

@@ -16,6 +16,7 @@ from basam.evaluation.jobs import Measured, MetricJob
 from basam.evaluation.lines import Key, Line, Results, issue_line
 from basam.evaluation.pool import MetricPool
 from basam.evaluation.questions import Asker, Question
+from basam.evaluation.reading import read_sample
 from basam.evaluation.settings import EvaluateSettings, Variant
 from basam.method import BiasMode
 from basam.predict import Focus, Predictor
@@ -50,6 +51,8 @@ class Runner:
         self.pool = pool
         self.write = write
         self.variants = settings.variants(predictor.attachment.geometry.image_size)
+        at_own_size = any(variant.long_side is None for variant in self.variants)
+        self.smallest = predictor.attachment.geometry.patch if at_own_size else 1
         self.own_mode = predictor.mode if settings.mode is None else settings.mode
         self.focus = predictor.focus if settings.focus is None else settings.focus
         self.stages = Stages()
@@ -70,15 +73,14 @@ class Runner:
     def run_sample(self, sample: Sample, before: Results) -> None:
         try:
             with self.stages.time("read"):
-                loaded = sample.load()
+                loaded, image = read_sample(sample, self.smallest)
             issues = list(loaded.issues)
         except SampleError as error:
-            loaded, issues = None, [error.issue]
+            loaded, issues = None, list(error.issues)
         if issues != before.issues.get(sample.id, []):
             self.put(issue_line(sample.id, issues))
         if loaded is None:
             return
-        image = np.asarray(loaded.image)
         questions = {prompt: ask(sample.id, loaded) for prompt, ask in self.askers.items()}
         for variant in self.variants:
             missing = [
@@ -106,7 +108,13 @@ class Runner:
             for index, logits, score in self.answers(asked, image.shape[:2], focus):
                 line.head["tokens"] = max(view.tokens(predictor.attachment.geometry) for view in predictor.views)
                 line.head["encode_seconds"] = round(predictor.encode_seconds - already, 4)
-                job = MetricJob(logits, asked[index].truth, self.settings.metrics, image if self.needs_image else None)
+                job = MetricJob(
+                    logits,
+                    asked[index].truth,
+                    self.settings.metrics,
+                    image if self.needs_image else None,
+                    asked[index].ignored,
+                )
                 waited = self.pool.waited
                 self.pool.submit(job, line.taker(index, score))
                 self.stages.add("wait", self.pool.waited - waited)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from basam.data import PromptSpec
+from basam.data import MaskRule, PromptSpec
 from basam.errors import InputError
 from basam.evaluation.metrics import METRICS, metrics_for
 from basam.method import BiasMode
@@ -56,6 +56,8 @@ class EvaluateSettings:
     Attributes:
         kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`; name: what
             reports call it.
+        mask_values: for kind `folder`, what values of masks mean: `nonzero`, `threshold`, `label=K` or `instances`. None: an
+            object against nothing; values that look like labels are refused.
         model: what `basam.load` takes; adapter: likewise.
         sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them;
             of the focus methods they are sides of the region, and without a number the trained long side is.
@@ -80,6 +82,7 @@ class EvaluateSettings:
     images: str | None = None
     masks: str | None = None
     name: str | None = None
+    mask_values: str | None = None
     model: str = "nano"
     adapter: str | None = None
     sizes: tuple[int | str, ...] = (NATIVE,)
@@ -103,6 +106,8 @@ class EvaluateSettings:
             for value in getattr(self, name):
                 if value not in allowed:
                     raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
+        if self.mask_values is not None:
+            MaskRule.parse(self.mask_values)
         if self.dtype not in DTYPES:
             raise InputError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")
         if self.limit is not None and self.limit < 1:

@@ -1,6 +1,9 @@
 from basam.files.limits import MAX_PIXELS as MAX_PIXELS
+from basam.files.limits import check_pixels as check_pixels
+from basam.files.limits import without_pillows_limit as without_pillows_limit
 from basam.files.notes import NOTE_KINDS as NOTE_KINDS
 from basam.files.notes import PhotoNote as PhotoNote
+from basam.files.notes import RefusedError as RefusedError
 from basam.files.optional import require as require
 from basam.files.overlays import outline as outline
 from basam.files.overlays import overlay as overlay

@@ -37,9 +37,14 @@ class Augment:
         return generator.uniform(self.crop, 1.0)
 
     def place(
-        self, image: Image.Image, mask: np.ndarray, share: float, generator: np.random.Generator
-    ) -> tuple[Image.Image, np.ndarray]:
-        """Crop to `share` of both sides and flip, image and mask `(H, W)` bool alike.
+        self,
+        image: Image.Image,
+        mask: np.ndarray,
+        share: float,
+        generator: np.random.Generator,
+        ignored: np.ndarray | None = None,
+    ) -> tuple[Image.Image, np.ndarray, np.ndarray | None]:
+        """Crop to `share` of both sides and flip, image, mask and ignored pixels `(H, W)` bool alike.
 
         The crop lies anywhere around the object, or in its middle where the object is larger.
         """
@@ -47,10 +52,12 @@ class Augment:
         width, height = cropped(image.width, share), cropped(image.height, share)
         left = start_of(x0, x1, width, image.width, generator)
         top = start_of(y0, y1, height, image.height, generator)
-        image, mask = image.crop((left, top, left + width, top + height)), mask[top : top + height, left : left + width]
+        part = slice(top, top + height), slice(left, left + width)
+        image = image.crop((left, top, left + width, top + height))
         if generator.random() < self.flip:
-            image, mask = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), mask[:, ::-1]
-        return image, mask
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            return image, mask[part][:, ::-1], None if ignored is None else ignored[part][:, ::-1]
+        return image, mask[part], None if ignored is None else ignored[part]
 
     def recolour(self, image: Image.Image, generator: np.random.Generator) -> Image.Image:
         """Other brightness, contrast and saturation."""

@@ -5,6 +5,7 @@ A batch is a dict of B photographs with one object and one prompt each:
 - `pixels` `(B, 3, H, W)` normalised; what is padded is 0
 - `targets` `(B, h, w)` share of the object in each pixel of the decoder's masks, 0 to 1
 - `valid` `(B, h, w)` share of the photograph in it; 0 where it is padding
+- `counted` `(B, h, w)` share of it that is not ignored; absent where all photographs count as a whole
 - `points` `(B, P, 2)` x, y in pixels of `pixels` with `labels` `(B, P)`, or `boxes` `(B, 4)`
 - `multimask` whether the three masks for ambiguous prompts are decoded, instead of the single one
 """
@@ -28,7 +29,7 @@ from basam.families import Family, Geometry
 from basam.predict import Frame
 from basam.tuning.augment import Augment, cropped
 from basam.tuning.buckets import Buckets, Item, items_of
-from basam.tuning.photo_cache import Pictures, shrink
+from basam.tuning.photo_cache import Pictures, half_covered, shrink
 from basam.tuning.recipe import MIX, Sizes
 from basam.tuning.sources import Portion
 
@@ -88,7 +89,7 @@ class TuningBatches:
         self.batch_size, self.sizes, self.seed, self.mix = batch_size, sizes, seed, tuple(mix)
         self.augment = Augment() if augment is None else augment
         self.issues = Issues()
-        self.items = items_of(portions, sampling, self.issues)
+        self.items = items_of(portions, sampling, self.issues, geometry.patch if sizes.native else 1)
         self.buckets = Buckets(self.items, sizes.native)
         # Enough for the smallest crop at the largest size, whose own sides may be reduced a little.
         self.pictures = Pictures(None if sizes.native else round(sizes.high / self.augment.crop) + 1)
@@ -123,8 +124,8 @@ class TuningBatches:
         """Part `part` of `parts` of the batch of a step.
 
         Raises:
-            ValueError: the batch cannot be cut into `parts` equal parts.
-            SampleError: so many photographs are broken that none was found to take the place of one.
+            ValueError: the batch cannot be cut into `parts` equal parts, or so many photographs are broken that none was found
+                to take the place of one.
         """
         if self.batch_size % parts:
             raise InputError(f"batch_size={self.batch_size} cannot be shared by {parts} (processes times accumulation)")
@@ -133,12 +134,15 @@ class TuningBatches:
         made = [self.example(draw, step, number) for number in range(part * size, (part + 1) * size)]
         # Worker processes have their own copy of this object: what they find travels with the batch.
         issues = [*list(self.issues)[known[0] :], *list(self.pictures.issues)[known[1] :]]
-        pixels, targets, valid, prompts = zip(*made, strict=True)
+        pixels, targets, valid, counted, prompts = zip(*made, strict=True)
         stacked = {"pixels": torch.cat(pixels), "targets": torch.cat(targets), "valid": torch.cat(valid)}
+        if any(shares is not None for shares in counted):
+            whole = torch.ones_like(valid[0])
+            stacked["counted"] = torch.cat([whole if shares is None else shares for shares in counted])
         return {**stacked, **together(prompts), "multimask": draw.multimask, "issues": issues}
 
-    def example(self, draw: Draw, step: int, number: int) -> tuple[Tensor, Tensor, Tensor, Prompt]:
-        """Pixels, target and valid share (with a batch of one) and prompt of one photograph of a step."""
+    def example(self, draw: Draw, step: int, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Prompt]:
+        """Pixels, target, valid and counted share (with a batch of one) and prompt of one photograph of a step."""
         generator = np.random.default_rng([self.seed, step, 1, number])
         item, frame, share = draw.items[number], draw.frames[number], draw.shares[number]
         for attempt in range(REPLACEMENTS + 1):
@@ -146,22 +150,32 @@ class TuningBatches:
                 picture = self.pictures.read(item.sample)
                 break
             except SampleError as error:
-                self.issues.add(error.issue)
+                self.issues.extend(error.issues)
                 if attempt == REPLACEMENTS:
-                    raise
+                    raise InputError(
+                        f"{attempt + 1} photographs drawn after another cannot be used, the last: {error}"
+                    ) from error
                 warnings.warn(f"{error}: another photograph takes its place", stacklevel=2)
                 # Another photograph in the frame of this one: all other processes know that frame already.
                 item = self.items[generator.integers(len(self.items))]
         mask = picture.masks[generator.integers(len(picture.masks))]
-        image, mask = self.augment.place(picture.image, mask, share, generator)
+        image, mask, ignored = self.augment.place(picture.image, mask, share, generator, picture.ignored)
         size = frame.resized[1], frame.resized[0]
         image = self.augment.recolour(image.resize(size, Image.Resampling.BILINEAR), generator)
         pixels = frame.image_in(np.asarray(image), self.family.mean, self.family.std)
         mask = shrink(mask, size)
+        # An object of less than half a pixel keeps one all the same, also where that is ignored.
+        ignored = None if ignored is None else half_covered(ignored, size) & ~mask
         prompt = make_prompt(
-            draw.spec, mask, seed=int(generator.integers(2**31)), sample_id=item.sample.id, instance_id=str(number)
+            draw.spec,
+            mask,
+            seed=int(generator.integers(2**31)),
+            sample_id=item.sample.id,
+            instance_id=str(number),
+            ignored=ignored,
         )
-        return pixels, self.to_mask(mask, frame), self.to_mask(np.ones_like(mask), frame), prompt
+        counted = None if ignored is None or not ignored.any() else 1 - self.to_mask(ignored, frame)
+        return pixels, self.to_mask(mask, frame), self.to_mask(np.ones_like(mask), frame), counted, prompt
 
     def to_mask(self, mask: np.ndarray, frame: Frame) -> Tensor:
         """`(1, h, w)`: the share of `mask`, of the resized image, in every pixel of the decoder's masks."""

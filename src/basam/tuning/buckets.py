@@ -41,11 +41,12 @@ def size_of(sample: Sample) -> tuple[int, int]:
     return height, width
 
 
-def items_of(portions: Sequence[Portion], sampling: str, issues: Issues) -> list[Item]:
-    """All training photographs; what has no readable header is left out and reported in `issues`.
+def items_of(portions: Sequence[Portion], sampling: str, issues: Issues, smallest: int = 1) -> list[Item]:
+    """All training photographs; what has no readable header, or is too small, is left out and reported in `issues`.
 
     Args:
         sampling: `balanced`: every data set is drawn equally often; `proportional`: every photograph is.
+        smallest: the long side in pixels that a photograph must have.
 
     Raises:
         ValueError: unknown `sampling`, or no photograph at all.
@@ -57,13 +58,18 @@ def items_of(portions: Sequence[Portion], sampling: str, issues: Issues) -> list
         sized = []
         for sample in portion.train:
             try:
-                sized.append((sample, size_of(sample)))
+                height, width = size_of(sample)
+                if max(height, width) >= smallest:
+                    sized.append((sample, (height, width)))
+                else:
+                    detail = f"{width} x {height} pixels, a patch has {smallest} x {smallest}"
+                    issues.add(Issue("small-image", str(sample.image_path), detail))
             except (ImageError, OSError) as error:
                 issues.add(Issue("unreadable-image", str(sample.image_path), str(error)))
         if sized:
             found.append(sized)
         elif portion.train:
-            raise InputError(f"{portion.title}: none of its {len(portion.train)} photographs can be read")
+            raise InputError(f"{portion.title}: none of its {len(portion.train)} photographs can be read and used")
     whole = sum(len(sized) for sized in found)
     if not whole:
         raise InputError("there is no photograph to train on")

@@ -36,6 +36,7 @@ def provenance(settings: TuneSettings, portions: Sequence[Portion], scores: Scor
             }
             for one in portions
         ],
+        **({} if settings.mask_values is None else {"mask values": settings.mask_values}),
         "sizes": str(settings.sizes_for(geometry.image_size)),
         "steps": settings.steps,
         "done": last.step,
@@ -81,6 +82,7 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
         "## Training",
         "",
         *data,
+        *([f"- values of masks: {found['mask values']}"] if "mask values" in found else []),
         "",
         f"Long sides of {found['sizes']} px, {found['steps']} steps of {settings.batch_size} photographs (step {found['kept']} "
         f"is kept), seed {found['seed']}, {found['seconds'] / 60:.1f} minutes, basam {found['basam']}, {found['date']}.",

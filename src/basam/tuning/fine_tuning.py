@@ -73,8 +73,10 @@ class Tuning:
         tell: Callable[[str], None] = print,
     ) -> None:
         self.settings, self.out, self.command, self.tell = settings, Path(out), command, tell
-        given = ([Source.parse(text, settings.max_pixels) for text in texts] for texts in (settings.data, settings.validation))
-        self.portions = open_portions(*given)
+        data, validation = (
+            [Source.parse(text, settings.max_pixels) for text in texts] for texts in (settings.data, settings.validation)
+        )
+        self.portions = open_portions(data, validation, settings.mask_values)
         model = load(settings.model)
         self.base_sha256 = model_fingerprint(model)
         torch.manual_seed(settings.seed)  # LoRA begins with random numbers

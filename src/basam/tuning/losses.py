@@ -16,26 +16,37 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """1 minus the Dice coefficient of probabilities and target, `(..., h, w)` to `(...)`; smoothed by one pixel."""
+def dice_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """1 minus the Dice coefficient of probabilities and target, `(..., h, w)` to `(...)`; smoothed by one pixel.
+
+    `weight` `(..., h, w)` says how much of each pixel counts; None: all of all.
+    """
     probabilities = logits.sigmoid()
-    overlap = (probabilities * target).sum((-2, -1))
+    if weight is not None:
+        probabilities, target, overlapping = probabilities * weight, target * weight, probabilities * target * weight
+    else:
+        overlapping = probabilities * target
+    overlap = overlapping.sum((-2, -1))
     return 1 - (2 * overlap + 1) / (probabilities.sum((-2, -1)) + target.sum((-2, -1)) + 1)
 
 
-def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
-    """Cross entropy times `(1 - p of the truth) ** gamma`, mean over pixels: `(..., h, w)` to `(...)`."""
+def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, weight: Tensor | None = None) -> Tensor:
+    """Cross entropy times `(1 - p of the truth) ** gamma`, mean over pixels (weighted): `(..., h, w)` to `(...)`."""
     probabilities = logits.sigmoid()
     wrong = probabilities * (1 - target) + (1 - probabilities) * target
-    return (cross_entropy(logits, target) * wrong**gamma).mean((-2, -1))
+    return mean_over_pixels(cross_entropy(logits, target) * wrong**gamma, weight)
 
 
 def bce_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Binary cross entropy, mean over pixels (weighted by `weight` where given): `(..., h, w)` to `(...)`."""
-    entropy = cross_entropy(logits, target)
+    return mean_over_pixels(cross_entropy(logits, target), weight)
+
+
+def mean_over_pixels(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean of `(..., h, w)` over the last two, weighted where a weight is given."""
     if weight is None:
-        return entropy.mean((-2, -1))
-    return (entropy * weight).sum((-2, -1)) / weight.sum((-2, -1))
+        return values.mean((-2, -1))
+    return (values * weight).sum((-2, -1)) / weight.sum((-2, -1))
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -43,9 +54,14 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def intersection_over_union(logits: Tensor, target: Tensor) -> Tensor:
-    """IoU of `logits > 0` and `target >= 0.5`, `(..., h, w)` to `(...)`; 1 where both are empty."""
+def intersection_over_union(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """IoU of `logits > 0` and `target >= 0.5`, `(..., h, w)` to `(...)`; 1 where both are empty.
+
+    Only pixels count of which, by `weight`, at least half does.
+    """
     predicted, truth = logits > 0, target >= 0.5
+    if weight is not None:
+        predicted, truth = predicted & (weight >= 0.5), truth & (weight >= 0.5)
     union = (predicted | truth).sum((-2, -1))
     return torch.where(union > 0, (predicted & truth).sum((-2, -1)) / union.clamp(min=1), 1.0)
 
@@ -61,7 +77,12 @@ class LossWeights:
 
 
 def prompt_losses(
-    logits: Tensor, predicted_iou: Tensor, target: Tensor, weights: LossWeights, pixels: Tensor | None = None
+    logits: Tensor,
+    predicted_iou: Tensor,
+    target: Tensor,
+    weights: LossWeights,
+    pixels: Tensor | None = None,
+    counted: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Loss and IoU of K prompts, each answered with M masks, of which the one with the least mask loss is trained.
 
@@ -69,17 +90,21 @@ def prompt_losses(
         logits: `(K, M, h, w)`; predicted_iou: `(K, M)`, all of them trained towards what their mask reaches.
         target: `(K, h, w)` in 0..1.
         pixels: `(K, h, w)`: how much each pixel counts in the cross entropy. None: all alike.
+        counted: `(K, h, w)`: how much of each pixel counts at all, 0 where the truth is unknown. None: all of all.
 
     Returns:
         losses `(K,)`, and IoU `(K,)` of the trained masks.
     """
     truth = target[:, None].expand_as(logits)
-    masks = weights.dice * dice_loss(logits, truth)
+    known = None if counted is None else counted[:, None]
+    masks = weights.dice * dice_loss(logits, truth, known)
     if weights.focal:
-        masks = masks + weights.focal * focal_loss(logits, truth)
+        masks = masks + weights.focal * focal_loss(logits, truth, weight=known)
     if weights.bce:
-        masks = masks + weights.bce * bce_loss(logits, truth, None if pixels is None else pixels[:, None])
-    reached = intersection_over_union(logits, truth)
+        each = None if pixels is None else pixels[:, None]
+        each = each if known is None else known if each is None else each * known
+        masks = masks + weights.bce * bce_loss(logits, truth, each)
+    reached = intersection_over_union(logits, truth, known)
     best = masks.detach().argmin(1, keepdim=True)
     iou_error = (predicted_iou - reached).square().mean(1)
     return masks.gather(1, best)[:, 0] + weights.iou * iou_error, reached.gather(1, best)[:, 0]

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from basam.data import Issues, Sample
+from basam.evaluation import read_sample
 
 CACHE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A photograph in RGB and the masks of its objects, `(H, W)` bool each."""
+    """A photograph in RGB, the masks of its objects, and those pixels that count nowhere (None: all do), `(H, W)` bool."""
 
     image: Image.Image
     masks: tuple[np.ndarray, ...]
+    ignored: np.ndarray | None = None
 
     @property
     def bytes(self) -> int:
-        return 3 * self.image.width * self.image.height + sum(mask.nbytes for mask in self.masks)
+        planes = self.masks if self.ignored is None else (*self.masks, self.ignored)
+        return 3 * self.image.width * self.image.height + sum(plane.nbytes for plane in planes)
 
 
 class Pictures:
@@ -50,15 +52,18 @@ class Pictures:
         if key in self.kept:
             self.kept.move_to_end(key)
             return self.kept[key]
-        loaded = sample.load()
+        loaded, pixels = read_sample(sample)
         self.issues.extend(loaded.issues)
-        image = loaded.image
-        masks: Sequence[np.ndarray] = [instance.mask for instance in loaded.instances]
+        image, ignored = Image.fromarray(pixels), loaded.ignored
         if self.long_side is not None and max(image.size) > self.long_side:
             scale = self.long_side / max(image.size)
             size = max(1, round(scale * image.width)), max(1, round(scale * image.height))
-            image, masks = image.resize(size, Image.Resampling.BOX), [shrink(mask, size) for mask in masks]
-        picture = Picture(image, tuple(masks))
+            image = image.resize(size, Image.Resampling.BOX)
+            masks = tuple(shrink(instance.mask, size) for instance in loaded.instances)
+            ignored = None if ignored is None else half_covered(ignored, size)
+        else:
+            masks = tuple(instance.mask for instance in loaded.instances)
+        picture = Picture(image, masks, ignored)
         self.kept[key] = picture
         self.held += picture.bytes
         while self.held > self.cache_bytes and len(self.kept) > 1:
@@ -68,8 +73,18 @@ class Pictures:
 
 def shrink(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A mask at `size` (width, height): pixels that are half object, or the one with most of it where none is."""
-    shares = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX))
+    shares = covered(mask, size)
     return shares >= min(128, shares.max() or 1) if shares.any() else mask_of_point(mask, size)
+
+
+def half_covered(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels at `size` (width, height) of which at least half is in the mask; perhaps none."""
+    return covered(mask, size) >= 128
+
+
+def covered(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The share of each pixel at `size` that is in the mask, 0 to 255."""
+    return np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX))
 
 
 def mask_of_point(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from basam.data import PromptSpec, Source
+from basam.data import PromptSpec, Source, check_mask_values
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
 from basam.method import BiasMode
@@ -88,6 +88,8 @@ class TuneSettings:
 
     Attributes:
         data: `kind:ROOT[:split]` of what is trained on; validation: likewise, in place of what `sources` chooses.
+        mask_values: for data of kind `folder`, what values of masks mean: `nonzero`, `threshold`, `label=K` or `instances`.
+            None: an object against nothing; values that look like labels are refused.
         model: what `basam.load` takes; way: one of `WAYS`.
         sizes: `LOW-HIGH`, a long side in pixels or `native`. None: from the trained long side to twice that.
         max_side: largest long side of `native`; max_pixels: larger photographs are left out. None: none is.
@@ -108,6 +110,7 @@ class TuneSettings:
 
     data: tuple[str, ...]
     validation: tuple[str, ...] = ()
+    mask_values: str | None = None
     model: str = "nano"
     way: str = "decoder"
     sizes: str | None = None
@@ -134,8 +137,7 @@ class TuneSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for source in (*self.data, *self.validation):
-            Source.parse(source)
+        check_mask_values(self.mask_values, [Source.parse(source) for source in (*self.data, *self.validation)])
         if self.sizes is not None:
             Sizes.parse(self.sizes, self.max_side)
         for name, allowed in (("way", WAYS), ("sampling", SAMPLING), ("precision", ("no", "bf16", "fp16"))):

@@ -34,8 +34,12 @@ class Portion:
     validated_on: str
 
 
-def open_portions(sources: Sequence[Source], validation: Sequence[Source] = ()) -> list[Portion]:
+def open_portions(
+    sources: Sequence[Source], validation: Sequence[Source] = (), mask_values: str | None = None
+) -> list[Portion]:
     """Open all data sets, with validation photographs of each, or those of `validation` in place of all of these.
+
+    `mask_values` says what the values of masks mean in data of kind `folder`; see `basam.data.open_dataset`.
 
     Raises:
         DatasetError: no source, one that cannot be opened or is too small to be cut, a test split, or one given twice.
@@ -46,9 +50,9 @@ def open_portions(sources: Sequence[Source], validation: Sequence[Source] = ()) 
     twice = sorted({str(source) for source in sources if list(sources).count(source) > 1})
     if twice:
         raise DatasetError(f"data {', '.join(twice)} is given twice")
-    portions = [open_portion(source, cut=not validation) for source in sources]
+    portions = [open_portion(source, not validation, mask_values) for source in sources]
     if validation:
-        given = [open_split(source, "validation") for source in validation]
+        given = [open_split(source, "validation", mask_values) for source in validation]
         portions += [Portion(one.name, one.title, (), one.samples, one.title) for one in given]
     check_apart(
         [sample for portion in portions for sample in portion.train],
@@ -57,22 +61,22 @@ def open_portions(sources: Sequence[Source], validation: Sequence[Source] = ()) 
     return portions
 
 
-def open_portion(source: Source, cut: bool) -> Portion:
-    dataset = open_split(source, "training")
+def open_portion(source: Source, cut: bool, mask_values: str | None) -> Portion:
+    dataset = open_split(source, "training", mask_values)
     if not cut:
         return Portion(dataset.name, dataset.title, dataset.samples, (), "")
-    own = validation_split(source, dataset)
+    own = validation_split(source, dataset, mask_values)
     if own is not None:
         return Portion(dataset.name, dataset.title, dataset.samples, own.samples, own.title)
     train, val = set_aside(dataset)
     return Portion(dataset.name, dataset.title, train, val, f"set aside of {dataset.split}")
 
 
-def open_split(source: Source, purpose: str) -> Dataset:
+def open_split(source: Source, purpose: str, mask_values: str | None) -> Dataset:
     split = source.split
     if split is None and len(splits_of(source.kind, source.root)) > 1:
         split = "train" if purpose == "training" else "val"
-    dataset = source.open(split)
+    dataset = source.open(split, mask_values)
     if dataset.is_test:
         raise DatasetError(
             f"{source}: {dataset.title} is a test split, so it is not used for {purpose}: a figure reported on it would be "
@@ -81,10 +85,10 @@ def open_split(source: Source, purpose: str) -> Dataset:
     return dataset
 
 
-def validation_split(source: Source, training: Dataset) -> Dataset | None:
+def validation_split(source: Source, training: Dataset, mask_values: str | None) -> Dataset | None:
     """The data set's own validation split, where it has one that is not trained on."""
     try:
-        found = source.open("val")
+        found = source.open("val", mask_values)
     except DatasetError:
         return None
     return found if found.role == "val" and found.split != training.split else None

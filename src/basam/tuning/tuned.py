@@ -60,12 +60,23 @@ class Tuned(nn.Module):
             valid = batch["valid"]
             logits = logits.float().masked_fill(valid[:, None] == 0, NOTHING)
             weights = LossWeights(focal=0.0, bce=self.loss.bce, dice=self.loss.dice, iou=self.loss.iou)
-            pixel_weight = valid * (1 + self.loss.boundary * edges(batch["targets"]))
-            losses, reached = prompt_losses(logits, predicted.float(), batch["targets"], weights, pixel_weight)
+            targets, counted = batch["targets"], batch.get("counted")
+            if counted is not None:
+                # Of a pixel that is ignored in part, the share of the object in what counts.
+                targets = (targets / counted.clamp(min=1e-6)).clamp(max=1)
+            pixel_weight = valid * (1 + self.loss.boundary * edges(targets, counted))
+            losses, reached = prompt_losses(logits, predicted.float(), targets, weights, pixel_weight, counted)
         return {"loss": losses.mean(), "iou": reached.mean()}
 
 
-def edges(target: Tensor) -> Tensor:
-    """How much of the object begins or ends in the 3 x 3 pixels around each, 0 to 1: `(B, h, w)` alike."""
+def edges(target: Tensor, counted: Tensor | None = None) -> Tensor:
+    """How much of the object begins or ends in the 3 x 3 pixels around each, 0 to 1: `(B, h, w)` alike.
+
+    Pixels of which nothing counts, by `counted`, begin and end nothing.
+    """
     around = F.pad(target[:, None], (1, 1, 1, 1), mode="replicate")
-    return (F.max_pool2d(around, 3, 1) + F.max_pool2d(-around, 3, 1))[:, 0]
+    if counted is None:
+        return (F.max_pool2d(around, 3, 1) + F.max_pool2d(-around, 3, 1))[:, 0]
+    unknown = F.pad(counted[:, None], (1, 1, 1, 1), mode="replicate") == 0
+    highest, lowest = F.max_pool2d(around.masked_fill(unknown, 0), 3, 1), -F.max_pool2d(-around.masked_fill(unknown, 1), 3, 1)
+    return (highest - lowest).clamp(min=0)[:, 0]

@@ -102,7 +102,7 @@ class Validator:
                 try:
                     found = measure_photo(self.predictor, sample, [mode], self.sizes, PROMPTS, self.seed, issues)[mode]
                 except SampleError as error:
-                    issues.add(error.issue)
+                    issues.extend(error.issues)
                     continue
                 sums[index] += torch.tensor([statistics.fmean(found), 1.0], dtype=torch.float64)
         self.predictor.reset_image()
@@ -112,6 +112,7 @@ class Validator:
         by_data = {}
         for title, (total, number) in zip(self.samples, totals.tolist(), strict=True):
             if not number:
-                raise InputError(f"{title}: none of the photographs to validate on can be read")
+                why = f", such as {last}" if (last := next(reversed(list(issues)), None)) is not None else ""
+                raise InputError(f"{title}: none of the photographs to validate on can be read and used{why}")
             by_data[title] = total / number
         return Score(step, by_data, seconds)

@@ -232,3 +232,46 @@ def test_a_missing_library_names_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "py_sod_metrics", None)
     with pytest.raises(ImportError, match=r'pip install "basam\[evaluate\]"'):
         measure(np.zeros(SHAPE, np.float32), square(), ["s_measure"])
+
+
+def test_what_is_predicted_on_ignored_pixels_changes_nothing():
+    truth = square()
+    ignored = np.zeros(SHAPE, dtype=bool)
+    ignored[18:42, 28:62] = True
+    ignored &= ~truth
+    ignored[:5] = True
+    probabilities = guess(truth)
+    expected = measure(probabilities, truth, ALL, image=photograph(), ignored=ignored)
+    for value in (0.0, 0.3, 1.0, np.nan):
+        other = np.where(ignored, np.float32(value), probabilities)
+        assert measure(other, truth, ALL, image=photograph(), ignored=ignored) == expected
+    assert expected != measure(probabilities, truth, ALL, image=photograph())
+
+
+def test_ignored_pixels_are_in_no_denominator():
+    truth, ignored = square(), np.zeros(SHAPE, dtype=bool)
+    ignored[:, 60:] = True
+    predicted = square(rows=(20, 40), columns=(40, 80)).astype(np.float32)  # its right half is ignored
+    record = measure(predicted, truth, ("iou", "dice", "mae", "mae_minmax"), ignored=ignored)
+    assert record["iou"] == 400 / 600
+    assert record["dice"] == 800 / 1000
+    assert record["mae"] == pytest.approx(200 / 3600)
+    assert record["mae_minmax"] == pytest.approx(200 / 3600)
+    cropped = measure(predicted[:, :60].copy(), truth[:, :60], ("e_measure", "f_measure"))
+    assert measure(predicted, truth, ("e_measure", "f_measure"), ignored=ignored) == cropped
+
+
+def test_a_mask_that_is_right_but_for_ignored_pixels_is_perfect():
+    truth, ignored = square(), square(rows=(18, 42), columns=(28, 62)) & ~square()
+    best = ("s_measure", "f_max", "f_adaptive", "weighted_f", "iou", "dice", "boundary_iou", "si_f_max")
+    record = measure((truth | ignored).astype(np.float32), truth, ALL, image=photograph(), ignored=ignored)
+    result = summarise([record])
+    assert {name: result[name] for name in best} == pytest.approx(dict.fromkeys(best, 1.0), abs=1e-6)
+    assert {result[name] for name in ("mae", "mae_minmax", "hce", "si_mae")} == {0.0}
+
+
+def test_ignored_pixels_are_outside_the_truth():
+    with pytest.raises(ValueError, match="ignored pixels are part of the truth"):
+        measure(guess(square()), square(), ["iou"], ignored=square())
+    with pytest.raises(ValueError, match=r"ignored of shape \(2, 2\)"):
+        measure(guess(square()), square(), ["iou"], ignored=np.zeros((2, 2), dtype=bool))

@@ -118,7 +118,7 @@ def plot(result: Benchmark, prompt: str, path: Path) -> Path:
                 axis.plot(range(len(sizes)), numbers, STYLES[method], marker="o", color=colours[candidate], label=label)
         axis.set_xticks(range(len(sizes)), [str(size) for size in sizes])
         axis.set_xlabel("long side, pixels")
-        axis.set_title(result.titles[kind], fontsize=9)
+        axis.set_title(result.titles[kind], fontsize=9, parse_math=False)
         axis.grid(alpha=0.3)
     axes.flat[0].set_ylabel("IoU")
     labels = {label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}

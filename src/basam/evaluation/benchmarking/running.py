@@ -79,6 +79,7 @@ def benchmark(
                 root=str(source.root),
                 split=source.split,
                 name=source.name,
+                mask_values=settings.mask_values if source.kind == "folder" else None,
                 model=settings.model,
                 adapter=candidate.adapter,
                 sizes=settings.sizes,

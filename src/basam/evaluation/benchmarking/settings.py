@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from basam.data import PromptSpec, Source
+from basam.data import PromptSpec, Source, check_mask_values
 from basam.errors import InputError
 from basam.method import BiasMode
 
@@ -50,7 +50,8 @@ class BenchmarkSettings:
     Attributes:
         data: `kind:ROOT[:split]`; without a split, the one that results are reported on.
         entries: beside the base.
-        sizes, prompts, limit, seed, dtype, device: as `evaluation.settings.Settings` has them.
+        sizes, prompts, limit, seed, dtype, device: as `evaluation.settings.EvaluateSettings` has them.
+        mask_values: likewise, for data of kind `folder`.
         mode: the correction of the base; adapters have their own.
     """
 
@@ -62,6 +63,7 @@ class BenchmarkSettings:
     limit: int | None = None
     seed: int = 0
     mode: BiasMode | None = None
+    mask_values: str | None = None
     dtype: str = "float32"
     device: str = "cpu"
 
@@ -69,7 +71,9 @@ class BenchmarkSettings:
         names = [entry.name for entry in self.entries]
         if len(set(names)) < len(names):
             raise InputError(f"adapters {', '.join(names)}: each needs a name of its own")
-        kinds = [Source.parse(source).kind for source in self.data]
+        sources = [Source.parse(source) for source in self.data]
+        check_mask_values(self.mask_values, sources)
+        kinds = [source.kind for source in sources]
         if not kinds or len(set(kinds)) < len(kinds):
             raise InputError(f"data of kinds {', '.join(kinds) or 'none'}: at least one is needed, and each once")
         for entry in self.entries:

@@ -16,6 +16,7 @@ from basam.data import Dataset, Instance, Issues, PromptSpec, Sample, SampleErro
 from basam.errors import BasamError, InputError
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
 from basam.evaluation.metrics import measure
+from basam.evaluation.reading import read_sample
 from basam.method import BiasMode
 from basam.predict import Predictor
 
@@ -135,7 +136,7 @@ def calibrate(
             except SampleError as error:
                 if number:
                     raise  # it could be read a pass ago
-                issues.add(error.issue)
+                issues.extend(error.issues)
             else:
                 used.append(sample)
                 for mode in modes:
@@ -144,7 +145,11 @@ def calibrate(
                 progress(vary.__name__, done, len(samples))
         samples = used
         if len(samples) < 2:
-            raise InputError(f"{dataset.title}: {len(samples)} usable photographs, at least 2 are needed to choose anything")
+            why = "; ".join(map(str, list(issues)[:3]))
+            raise InputError(
+                f"{dataset.title}: {len(samples)} usable photographs, at least 2 are needed to choose anything"
+                + (f"; left out: {why}{', ...' if len(issues) > 3 else ''}" if why else "")
+            )
         measured |= {mode: Candidate(mode, tuple(rows)) for mode, rows in table.items()}
         best = max(measured.values(), key=lambda candidate: candidate.mean).mode
     candidates = list(measured.values())
@@ -165,17 +170,21 @@ def measure_photo(
     """Mean IoU of one photograph for every mode and size (None: its own); it is read once.
 
     Raises:
-        SampleError: it cannot be read.
+        SampleError: it cannot be read, or is to be taken at its own size and is smaller than a patch.
     """
-    loaded = sample.load()
+    loaded, image = read_sample(sample, predictor.attachment.geometry.patch if None in sizes else 1)
     issues.extend(loaded.issues)
-    image = np.asarray(loaded.image)
     instances = loaded.instances
     if len(instances) > INSTANCES:
         order = np.random.default_rng(seed).permutation(len(instances))
         instances = tuple(instances[index] for index in sorted(order[:INSTANCES]))
     arguments = [
-        (instance, make_prompt(spec, instance.mask, seed=seed, sample_id=sample.id, instance_id=instance.id).arguments())
+        (
+            instance,
+            make_prompt(
+                spec, instance.mask, seed=seed, sample_id=sample.id, instance_id=instance.id, ignored=loaded.ignored
+            ).arguments(),
+        )
         for instance in instances
         for spec in prompts
     ]
@@ -185,13 +194,15 @@ def measure_photo(
         means = []
         for size in sizes:
             predictor.set_image(image, long_side=size)
-            means.append(statistics.fmean(ious(predictor, arguments)))
+            means.append(statistics.fmean(ious(predictor, arguments, loaded.ignored)))
         result[mode] = tuple(means)
     return result
 
 
-def ious(predictor: Predictor, arguments: Sequence[tuple[Instance, dict]]) -> Iterator[float]:
-    """IoU of every prompt on the image at hand, at the ground truth's own size."""
+def ious(
+    predictor: Predictor, arguments: Sequence[tuple[Instance, dict]], ignored: np.ndarray | None = None
+) -> Iterator[float]:
+    """IoU of every prompt on the image at hand, at the ground truth's own size, without `ignored` pixels."""
     for instance, prompt in arguments:
         predicted, _, _ = predictor.predict(**prompt, multimask_output=False)
-        yield measure(predicted[0].astype(np.float32), instance.mask, ["iou"])["iou"]
+        yield measure(predicted[0].astype(np.float32), instance.mask, ["iou"], ignored=ignored)["iou"]

@@ -48,7 +48,7 @@ def plot_calibration(path: Path, result: UnlabelledCalibration, title: str = "")
     axes[1, 0].set_ylabel("total variation")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11, parse_math=False)
     figure.tight_layout(rect=(0, 0.05, 1, 1))
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110)

@@ -6,6 +6,7 @@ prompted instance, so the figure says how good masks and their ranking are, not 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.data import SampleError, annotation_mask, encode_mask, load_annotations, usable_annotations
+from basam.data import SampleError, annotation_mask, encode_mask, fault_of, is_crowd, load_annotations, usable_annotations
 from basam.errors import InputError
 from basam.files import require
 
@@ -60,8 +61,12 @@ def coco_ap(annotations: Path, results: Iterable[dict[str, Any]], image_ids: Ite
 
 def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str) -> dict[str, Any]:
     """Images that were evaluated and the objects the reader uses, numbered from 1: matching takes 0 for "no match"."""
-    images = {image["id"]: image for image in data["images"] if image["id"] in evaluated}
     of_image, crowds, _ = usable_annotations(data, source)
+    images = {
+        image["id"]: {"id": image["id"], "height": int(image["height"]), "width": int(image["width"])}
+        for image in data["images"]
+        if image["id"] in evaluated and fault_of(image) is None
+    }
     kept: list[dict[str, Any]] = []
     for annotation in (*chain.from_iterable(of_image.values()), *crowds):
         image = images.get(annotation["image_id"])
@@ -70,9 +75,25 @@ def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str) -> d
                 mask = annotation_mask(annotation, image["height"], image["width"], source)
             except SampleError:
                 continue  # the reader has reported it
-            numbered = {"id": len(kept) + 1, "segmentation": encode_mask(mask), "iscrowd": int(annotation.get("iscrowd", 0))}
-            kept.append({"area": int(mask.sum()), "bbox": [0, 0, 0, 0]} | annotation | numbered)
+            kept.append(
+                {
+                    "id": len(kept) + 1,
+                    "image_id": annotation["image_id"],
+                    "category_id": annotation["category_id"],
+                    "segmentation": encode_mask(mask),
+                    "iscrowd": int(bool(is_crowd(annotation))),
+                    "area": _area(annotation, mask),
+                    "bbox": [0, 0, 0, 0],
+                }
+            )
     return {"images": list(images.values()), "annotations": kept, "categories": data["categories"]}
+
+
+def _area(annotation: dict[str, Any], mask: np.ndarray) -> float:
+    """The area that the file gives, by which COCO tells small objects from large ones; else that of the mask."""
+    area = annotation.get("area")
+    known = isinstance(area, (int, float)) and not isinstance(area, bool) and 0 <= area < math.inf
+    return float(area) if known else int(mask.sum())  # type: ignore[arg-type]
 
 
 def _figure(value: float) -> float:

@@ -18,6 +18,7 @@ class Case:
         probabilities: `(H, W)` float32 in 0..1, the prediction as it is delivered.
         truth: `(H, W)` bool with at least one pixel.
         image: `(H, W, 3)` uint8 RGB, where a metric looks at the photograph.
+        ignored: `(H, W)` bool pixels that count nowhere; None: all count.
 
     Raises:
         ValueError: naming the argument and what is wrong with it.
@@ -26,6 +27,7 @@ class Case:
     probabilities: np.ndarray
     truth: np.ndarray
     image: np.ndarray | None = None
+    ignored: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         probabilities, truth, image = self.probabilities, self.truth, self.image
@@ -40,11 +42,30 @@ class Case:
             raise InputError(f"probabilities of type {probabilities.dtype}: float32 is needed")
         if not truth.any():
             raise InputError("truth has no pixel: nothing can be measured against it")
+        if self.ignored is not None:
+            self._leave_out(self.ignored)
+        probabilities = self.probabilities
         lowest, highest = float(probabilities.min()), float(probabilities.max())
         if not (lowest >= 0 and highest <= 1):  # false for NaN too
             raise InputError(f"probabilities from {lowest:g} to {highest:g}: finite values from 0 to 1 are needed, not logits")
         if image is not None and (image.shape != (*truth.shape, 3) or image.dtype != np.uint8):
             raise InputError(f"image of shape {image.shape} and type {image.dtype}: {(*truth.shape, 3)} uint8 is needed")
+
+    def _leave_out(self, ignored: np.ndarray) -> None:
+        """Put the lowest of all predictions that count where none does: nothing is found there, which is right."""
+        if ignored.shape != self.truth.shape or ignored.dtype != bool:
+            raise InputError(f"ignored of shape {ignored.shape} and type {ignored.dtype}: {self.truth.shape} bool is needed")
+        if (ignored & self.truth).any():
+            raise InputError("ignored pixels are part of the truth: they must be outside of it")
+        lowest = self.probabilities[~ignored].min()
+        object.__setattr__(self, "probabilities", np.where(ignored, lowest, self.probabilities))
+
+    @cached_property
+    def counted(self) -> Case:
+        """The pixels that count, as a picture of one row; itself where all do. For metrics that look at no neighbours."""
+        if self.ignored is None:
+            return self
+        return Case(self.probabilities[~self.ignored][None], self.truth[~self.ignored][None])
 
     @cached_property
     def stored(self) -> np.ndarray:
@@ -59,4 +80,5 @@ class Case:
     @cached_property
     def delivered(self) -> np.ndarray:
         """The mask as delivered: (H, W) bool, probabilities above 0.5 (logits above 0)."""
-        return self.probabilities > 0.5
+        mask = self.probabilities > 0.5
+        return mask if self.ignored is None else mask & ~self.ignored

@@ -19,7 +19,12 @@ _FUNCTIONS: dict[str, Callable[[Case], dict[str, Any]]] = {
 
 
 def measure(
-    probabilities: np.ndarray, truth: np.ndarray, metrics: Iterable[str], *, image: np.ndarray | None = None
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    metrics: Iterable[str],
+    *,
+    image: np.ndarray | None = None,
+    ignored: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """The record of one prediction at the ground truth's own size.
 
@@ -28,6 +33,7 @@ def measure(
         truth: `(H, W)` bool with at least one pixel.
         metrics: keys of `METRICS`; `metrics_for(kind)` gives those of a data set.
         image: `(H, W, 3)` uint8 RGB, needed by `camouflage_context_measure` only.
+        ignored: `(H, W)` bool, pixels outside the truth that count nowhere: what was predicted there changes no figure.
 
     Returns:
         Numbers by column name, and `*_curve` strings (see `summary`); None where a metric is not defined for this ground
@@ -41,7 +47,7 @@ def measure(
     for name in metrics:
         if name not in _FUNCTIONS:
             raise InputError(f"metric {name!r} is unknown: known are {', '.join(METRICS)}")
-    case = Case(probabilities, truth, image)
+    case = Case(probabilities, truth, image, ignored)
     record: dict[str, Any] = {}
     for name in metrics:
         record |= _FUNCTIONS[name](case)

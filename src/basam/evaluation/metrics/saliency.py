@@ -5,6 +5,9 @@ in 8 bits, stretched to 0..1 (min-max). A prediction that is the same everywhere
 
 Where the library cannot define a metric for a ground truth, its entries are None: the context measures of objects that lie
 on one slanted line, and the size-invariant forms where no background is left or there are too many objects.
+
+Pixels that are ignored are taken out where a metric counts pixels (E, F, MAE, IoU, Dice). Where it looks at neighbourhoods,
+they hold the lowest prediction, which is nothing after stretching: no error there, whatever was predicted.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ def s_measure(case: Case) -> Entries:
 
 def e_measure(case: Case) -> Entries:
     """Enhanced-alignment measure at 256 thresholds and at twice the mean (Fan et al., IJCAI 2018)."""
-    result = _stored("Emeasure", case)["em"]
+    result = _stored("Emeasure", case.counted)["em"]
     return {"e_curve": encode_curve(result["curve"]), "e_adaptive": float(result["adp"])}
 
 
@@ -48,7 +51,7 @@ def f_measure(case: Case) -> Entries:
     curves = {"f": library.FmeasureHandler(True, True, beta=0.3)}
     curves |= {"precision": library.PrecisionHandler(True, False), "recall": library.RecallHandler(True, False)}
     metric = library.FmeasureV2(curves)
-    metric.step(pred=case.stored, gt=case.stored_truth)
+    metric.step(pred=case.counted.stored, gt=case.counted.stored_truth)
     results = metric.get_results()
     entries: Entries = {f"{name}_curve": encode_curve(results[name]["dynamic"]) for name in curves}
     return entries | {"f_adaptive": float(results["f"]["adaptive"])}
@@ -63,23 +66,23 @@ def mae(case: Case) -> Entries:
     """Mean absolute error of the probabilities as they are: neither stretched nor rounded to 8 bits."""
     metric = _library().MAE()
     # In float64, so that a mean over millions of pixels keeps its digits.
-    metric.step(pred=case.probabilities.astype("float64"), gt=case.truth, normalize=False)
+    metric.step(pred=case.counted.probabilities.astype("float64"), gt=case.counted.truth, normalize=False)
     return {"mae": float(metric.get_results()["mae"])}
 
 
 def mae_minmax(case: Case) -> Entries:
     """Mean absolute error in the convention of published tables (Perazzi et al., CVPR 2012)."""
-    return {"mae_minmax": float(_stored("MAE", case)["mae"])}
+    return {"mae_minmax": float(_stored("MAE", case.counted)["mae"])}
 
 
 def iou(case: Case) -> Entries:
     """Intersection over union of the mask as delivered."""
-    return {"iou": _delivered("IOUHandler", case)}
+    return {"iou": _delivered("IOUHandler", case.counted)}
 
 
 def dice(case: Case) -> Entries:
     """Dice coefficient (F1) of the mask as delivered."""
-    return {"dice": _delivered("DICEHandler", case)}
+    return {"dice": _delivered("DICEHandler", case.counted)}
 
 
 def hce(case: Case) -> Entries:
