@@ -12,10 +12,12 @@ geometric slopes: Press et al., "Train Short, Test Long" (ALiBi), ICLR 2022, sec
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from basam.errors import InputError
+from basam.errors import InputError, InputTypeError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,10 +117,11 @@ class BiasMode:
                 raise InputError(f"{name}={value!r}: allowed are {', '.join(map(repr, allowed))}")
         for name, highest in (("strength", 1.0), ("slope", math.inf)):
             value = getattr(self, name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or not 0 <= value <= highest:
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not 0 <= value <= min(highest, sys.float_info.max):
                 limit = "at least 0" if math.isinf(highest) else f"0 to {highest:g}"
-                raise InputError(f"{name}={value!r}: a finite number is needed, {limit}")
+                raise InputError(f"{name}={str(value)[:40]!s}: a finite number is needed, {limit}")
+            object.__setattr__(self, name, float(value))  # also numpy's numbers, which JSON cannot hold
 
     @classmethod
     def off(cls) -> BiasMode:
@@ -128,6 +131,8 @@ class BiasMode:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> BiasMode:
         """The mode that `dataclasses.asdict` wrote; an unknown key is an error that names it."""
+        if not isinstance(values, dict):
+            raise InputTypeError(f"{values!r}: a dictionary with the fields of a BiasMode is needed")
         known = [field.name for field in fields(cls)]
         for key in values:
             if key not in known:

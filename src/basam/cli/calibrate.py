@@ -16,7 +16,9 @@ from basam.files import MAX_PIXELS
 def calibrate(
     kind: Annotated[str | None, typer.Argument(help="Kind of the data set: dis5k, duts, isic, cod10k, coco, ...")] = None,
     root: Annotated[Path | None, typer.Argument(help="Its folder, as downloaded.")] = None,
-    split: Annotated[str, typer.Option(help="A training or validation split.")] = "train",
+    split: Annotated[
+        str | None, typer.Option(help="A training or validation split.", show_default="train, of a data set")
+    ] = None,
     unlabelled: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Photographs without masks, instead of KIND and ROOT.")
     ] = None,
@@ -47,8 +49,8 @@ def calibrate(
     """
     if (unlabelled is None) == (kind is None or root is None) or (unlabelled is not None and kind is not None):
         raise typer.BadParameter("give KIND and ROOT of a data set with masks, or --unlabelled FOLDER")
-    if unlabelled is not None and mask_values is not None:
-        raise typer.BadParameter("--mask-values goes with KIND and ROOT: there are no masks with --unlabelled")
+    if unlabelled is not None and (mask_values is not None or split is not None):
+        raise typer.BadParameter("--mask-values and --split go with KIND and ROOT: --unlabelled takes a folder of photographs")
     if unlabelled is None and (slopes is not None or plot is not None):
         raise typer.BadParameter("--slopes and --plot go with --unlabelled")
     long_sides = parse_list("--sizes", sizes, int, "512,1024")
@@ -63,7 +65,7 @@ def calibrate(
         else:
             assert kind is not None
             assert root is not None
-            whole = job.with_masks(kind, root, split, count or 30, test_split, mask_values)
+            whole = job.with_masks(kind, root, split or "train", count or 30, test_split, mask_values)
     console.say(f"wrote {out}")
     if not whole:
         raise typer.Exit(console.SOME_FAILED)

@@ -9,7 +9,7 @@ from pathlib import Path
 from basam.cli import console
 from basam.cli.console import Bars
 from basam.data import image_files, open_dataset
-from basam.errors import FileError, MissingFileError
+from basam.errors import FileError, InputError, MissingFileError
 from basam.evaluation.calibration import findings as report
 from basam.evaluation.calibration import labelled, plot_calibration, unlabelled
 from basam.files import MAX_PIXELS, require
@@ -69,8 +69,11 @@ class CalibrationJob:
     def without_masks(self, folder: Path, slopes: list[float] | None, count: int, plot: Path) -> bool:
         """Calibrate on a folder of photographs, print, plot and write; False where one could not be read."""
         require("matplotlib", "evaluate")  # before the work: the plot comes last
+        kinds = require("matplotlib.backends.backend_agg", "evaluate").FigureCanvasAgg.get_supported_filetypes()
+        if plot.suffix.lstrip(".").lower() not in kinds:
+            raise InputError(f"--plot {plot}: an ending of {', '.join(sorted(kinds))} is needed")
         if not folder.is_dir():
-            raise MissingFileError(f"--unlabelled {folder}: no such folder")
+            raise MissingFileError(f"--unlabelled {folder}: {'a file, not a folder' if folder.exists() else 'no such folder'}")
         modes = None if slopes is None else unlabelled.modes_to_try(slopes=slopes)
         with Bars() as bars:
             predictor = self.predictor()

@@ -63,13 +63,19 @@ def split_names(option: str, text: str) -> tuple[str, ...]:
     return names
 
 
+def pixels_of_text(text: str) -> int | None:
+    """A whole number above 0 as it is written in ASCII; None: the text is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) else None
+
+
 def parse_sizes(text: str) -> tuple[int | str, ...]:
     """`512,native` as long sides; an error names `--sizes`."""
     sizes: list[int | str] = []
     for part in split_names("--sizes", text):
-        if part != "native" and (not part.isdigit() or int(part) < 1):
+        side = pixels_of_text(part)
+        if part != "native" and side is None:
             raise typer.BadParameter(f"{part!r}: 'native' or a number of pixels is needed", param_hint="--sizes")
-        sizes.append(part if part == "native" else int(part))
+        sizes.append(part if side is None else side)
     return tuple(sizes)
 
 

@@ -11,7 +11,8 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import one_line_errors
-from basam.cli.options import AdapterName, Device, MaxPixels, MaxSide, ModeFile, ModelName
+from basam.cli.options import AdapterName, Device, MaxPixels, MaxSide, ModeFile, ModelName, pixels_of_text
+from basam.errors import InputError
 from basam.files import MAX_PIXELS
 from basam.method import BiasMode
 from basam.predict import MAX_SIDE
@@ -48,15 +49,21 @@ def parse_numbers(option: str, text: str, counts: tuple[int, ...]) -> list[float
 def parse_long_side(text: str) -> int | str | None:
     if text in ("auto", "native"):
         return None if text == "native" else text
-    if not text.isdigit() or int(text) < 1:
+    side = pixels_of_text(text)
+    if side is None:
         raise typer.BadParameter(f"{text!r}: 'auto', 'native' or a number of pixels is needed", param_hint="--long-side")
-    return int(text)
+    return side
 
 
 class Method(str, Enum):
     resize = "resize"
     plain = "plain"
     basam = "basam"
+
+
+def named(photo: Path, error: str | None) -> str:
+    """An error with the photo's name, once."""
+    return str(error) if str(error).startswith(str(photo)) else f"{photo}: {error}"
 
 
 def check_mode_switches(plain: bool, switches: dict[str, Any], mode_file: Path | None) -> dict[str, Any]:
@@ -152,14 +159,20 @@ def segment(
         from basam.cli.segment_table import json_list, show
         from basam.cli.segment_work import SegmentJob, run
         from basam.files import ResultFolder
-        from basam.model import model_fingerprint, read_mode
+        from basam.model import model_fingerprint, read_mode_file
         from basam.predict import Predictor
 
         folder = ResultFolder(out)
-        given = BiasMode.off() if uncorrected else None if mode is None else read_mode(mode)
+        file = None if mode is None else read_mode_file(mode)
+        given = BiasMode.off() if uncorrected else None if file is None else file.mode
         predictor = Predictor.from_pretrained(
             model, given, adapter=adapter, dtype=getattr(torch, dtype.value), device=device, max_side=max_side
         )
+        if slope is not None and predictor.mode.slopes == "learned":
+            raise InputError(f"--slope {slope}: the adapter has learned slopes, which take its place; --strength weakens them")
+        weights = model_fingerprint(predictor.model)
+        if file is not None and file.fingerprint not in (None, weights):
+            console.note(f"note: {mode} was found for other weights, {file.fingerprint[:12]}; these are {weights[:12]}")
         # A switch changes its own field of the mode in force: that of --mode, of the adapter or of the model.
         predictor.mode = replace(predictor.mode, **changes)
         if method is Method.resize:
@@ -177,7 +190,7 @@ def segment(
             focus_settings=region,
             multimask=multimask,
             settings={
-                "model": model_fingerprint(predictor.model),
+                "model": weights,
                 "mode": asdict(predictor.mode),
                 "long side": side,
                 "max side": max_side,
@@ -204,6 +217,6 @@ def segment(
         console.note(
             f"note: {before} of {len(photos)} photos were done already with the same prompts; --overwrite repeats them"
         )
-    console.failure(*(f"failed: {outcome.photo}: {outcome.error}" for outcome in failures))
+    console.failure(*(f"failed: {named(outcome.photo, outcome.error)}" for outcome in failures))
     if failures:
         raise typer.Exit(console.SOME_FAILED if rows else console.NOTHING_DONE)

@@ -88,7 +88,7 @@ def tune(
     is_main = os.environ.get("RANK", "0") == "0"
     with one_line_errors(resumes=True):
         from basam.model import read_mode
-        from basam.tuning import Tuning, parameter_table
+        from basam.tuning import Tuning, check_folder, parameter_table
         from basam.tuning import merge as merge_into
 
         settings = TuneSettings(
@@ -123,6 +123,8 @@ def tune(
             seed=seed,
         )
         trackers = () if tracker == "none" else (tracker,)
+        if merge is not None:
+            check_folder(merge, "--merge")
         tuning = Tuning(
             settings, out, command=command_words(), device=device, workers=workers, trackers=trackers, tell=console.tell
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from basam.errors import InputError
 
 PROMPT_KINDS = ("gt-box", "noisy-box", "gt-point", "random-point", "k-points", "none")
+MOST_POINTS = 1000  # of a prompt: each is a token of the decoder
 _SPEC = re.compile(r"(?P<kind>[a-z-]+)(:(?P<value>[^+]+)(\+(?P<negatives>\d+))?)?")
 
 
@@ -32,8 +33,11 @@ class PromptSpec:
     def __post_init__(self) -> None:
         if self.kind not in PROMPT_KINDS:
             raise InputError(f"prompt {self.kind!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
-        if self.positives < 1 or self.negatives < 0:
-            raise InputError(f"k-points:{self.positives}+{self.negatives}: at least 1 positive and 0 negative points")
+        if not 1 <= self.positives <= MOST_POINTS or not 0 <= self.negatives <= MOST_POINTS:
+            raise InputError(
+                f"k-points:{self.positives}+{self.negatives}: at least 1 positive and 0 negative points, at most {MOST_POINTS} "
+                "of each"
+            )
         if not 0 <= self.noise < 1:
             raise InputError(f"noisy-box:{self.noise}: the share of the box's side must be at least 0 and below 1")
 

@@ -10,6 +10,7 @@ from basam.families.base import ModelSummary as ModelSummary
 from basam.families.base import PromptTensors as PromptTensors
 from basam.families.base import UnsupportedModelError as UnsupportedModelError
 from basam.families.base import count_parameters as count_parameters
+from basam.families.registry import agrees as agrees
 from basam.families.registry import families as families
 from basam.families.registry import family_of as family_of
 from basam.families.slopes import LearnedSlopes as LearnedSlopes

@@ -113,14 +113,14 @@ class Family(ABC):
 
     def load(self, path: Path) -> nn.Module:
         """The model of a checkpoint that `recognises` accepted; strict: every tensor is accounted for."""
-        raise NotImplementedError
+        raise UnsupportedModelError(f"{path}: the family {self.name!r} recognises it and has no `load` to read it")
 
     def summary(self, path: Path) -> ModelSummary:
         """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model.
 
         It refuses what `load` refuses, as far as names and shapes of tensors tell.
         """
-        raise NotImplementedError
+        raise UnsupportedModelError(f"{path}: the family {self.name!r} recognises it and has no `summary` of it")
 
     def state(self, path: Path) -> Mapping[str, Tensor]:
         """The tensors of a checkpoint that `recognises` accepted, by their keys in it, where more than `load` reads them."""

@@ -11,8 +11,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import warnings
+from collections.abc import Callable
 from functools import cache
 from importlib import metadata
+from typing import Any
 
 from torch import nn
 
@@ -36,14 +38,27 @@ def registered() -> list[Family]:
     for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
             family = entry.load()
-            if not isinstance(family, Family):
-                raise TypeError(f"{entry.value} is a {type(family).__name__}, not a basam.families.Family object")
-        except Exception as error:  # whatever another package raises: models of all other families keep working
+            if isinstance(family, type):
+                raise TypeError(f"{entry.value} is a class: an object of it is needed")
+            if not isinstance(family, Family) or not isinstance(getattr(family, "name", None), str):
+                raise TypeError(f"{entry.value} is a {type(family).__name__}: a basam.families.Family with a name is needed")
+        except (Exception, SystemExit) as error:  # whatever another package raises: models of all other families keep working
             home = "" if entry.dist is None else f" of the package {entry.dist.name}"
             warnings.warn(f"the family {entry.name!r}{home} is left out: {error}", stacklevel=2)
             continue
         found.append(family)
     return found
+
+
+def agrees(family: Family, question: Callable[[Any], bool], about: Any) -> bool:
+    """What a family says; one of another package that fails at it is named in a warning, and says no."""
+    if type(family).__module__.startswith(f"{package.__name__}."):
+        return question(about)
+    try:
+        return bool(question(about))
+    except Exception as error:
+        warnings.warn(f"the family {family.name!r} of {type(family).__module__} is passed over: {error!r}", stacklevel=3)
+        return False
 
 
 def family_of(model: nn.Module) -> Family:
@@ -52,8 +67,10 @@ def family_of(model: nn.Module) -> Family:
     Raises:
         UnsupportedModelError: naming the class found and the families known.
     """
+    if not isinstance(model, nn.Module):
+        raise UnsupportedModelError(f"{model!r} is no model: a torch.nn.Module, such as basam.load gives, is needed")
     for family in families():
-        if family.matches(model):
+        if agrees(family, family.matches, model):
             return family
     known = "; ".join(family.name for family in families())
     raise UnsupportedModelError(f"{type(model).__module__}.{type(model).__qualname__} is no SAM that basam knows: {known}")

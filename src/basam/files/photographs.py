@@ -99,10 +99,19 @@ def pixels_of(
     elif isinstance(image, Image.Image):
         pixels = to_rgb(image)
     elif hasattr(image, "detach"):
-        pixels = array_to_rgb(np.asarray(image.detach().cpu()), "tensor")
+        pixels = array_to_rgb(array_of_tensor(image), "tensor")
     else:
         raise InputError(f"image is a {type(image).__name__}: a path, a PIL image, an array or a tensor is needed")
     return pixels, pixels.shape[:2]
+
+
+def array_of_tensor(tensor: Any) -> NDArray[Any]:
+    """A tensor of any device as an array; floats that numpy does not have, such as bfloat16, as float32."""
+    try:
+        copied = tensor.detach().cpu()
+        return np.asarray(copied.float() if copied.is_floating_point() else copied)
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        raise InputError(f"image tensor of {getattr(tensor, 'dtype', 'unknown type')} cannot be copied: {error}") from error
 
 
 def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:

@@ -132,11 +132,16 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
         raise AdapterError(f"{folder / TENSORS}: its header says lora_scale={header['lora_scale']!r}, no number that is finite")
     if broken := [name for name, tensor in tensors.items() if not checkpoints.is_finite(tensor)]:
         raise AdapterError(f"{folder / TENSORS} holds NaN or infinity in {checkpoints.listed(broken)}: tune the adapter anew")
+    if whole := [name for name, tensor in tensors.items() if not tensor.is_floating_point()]:
+        raise AdapterError(f"{folder / TENSORS} holds whole numbers in {checkpoints.listed(whole)}: floating ones are needed")
     log = tensors.pop("slopes.log", None)
     weights = {name.removeprefix("weight."): tensors.pop(name) for name in list(tensors) if name.startswith("weight.")}
     modules = sorted({name[5:-2] for name in tensors if name.startswith("lora.") and name.endswith((".A", ".B"))})
     try:
-        lora = {module: LoraPair(tensors.pop(f"lora.{module}.A"), tensors.pop(f"lora.{module}.B")) for module in modules}
+        lora = {
+            module: LoraPair(tensors.pop(f"lora.{module}.A").float(), tensors.pop(f"lora.{module}.B").float())
+            for module in modules
+        }
     except KeyError as error:
         raise AdapterError(f"{folder / TENSORS}: {error.args[0]} is missing") from error
     if tensors:
@@ -147,6 +152,10 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
             raise AdapterError(
                 f"{folder / TENSORS}: slopes.log of shape {tuple(log.shape)} and {log.dtype}: floating numbers "
                 "(global layers, heads) are needed"
+            )
+        if not checkpoints.is_finite(log.double().exp().float()):
+            raise AdapterError(
+                f"{folder / TENSORS}: slopes.log goes up to {float(log.max()):g}, whose exponential is no number"
             )
         slopes = LearnedSlopes(torch.ones(log.shape))
         slopes.load_state_dict({"log": log})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from basam.errors import MissingFileError
-from basam.families import Family, UnsupportedModelError, families, family_of
+from basam.errors import InputError, InputTypeError, MissingFileError
+from basam.families import Family, UnsupportedModelError, agrees, families, family_of
 from basam.families.shared import is_complete, looks_like, read_shapes
 from basam.model.attaching import set_own_mode
 from basam.model.devices import find_device
@@ -30,6 +31,10 @@ def resolve(name: str | Path, *, fetch: bool = True) -> Path:
         FileNotFoundError: none of these, nor a name that a hub could have; or not in the cache, without `fetch`.
         ConnectionError: what is not in the cache cannot be downloaded.
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise InputTypeError(f"model {name!r}: a name or a path is needed")
+    if not str(name).strip():
+        raise InputError(f"model {str(name)!r}: a name is needed, such as 'nano'")
     if str(name) in EMBEDDED:
         return EMBEDDED[str(name)]
     path = Path(name)
@@ -101,7 +106,7 @@ def family_of_file(path: Path) -> Family:
         UnsupportedModelError: no family recognises it.
     """
     for family in families():
-        if family.recognises(path):
+        if agrees(family, family.recognises, path):
             return family
     raise UnsupportedModelError(f"{path} is no checkpoint that basam knows ({describe(path)})")
 
@@ -145,10 +150,12 @@ def load(
     Raises:
         FileNotFoundError, ConnectionError: see `resolve`.
         UnsupportedModelError: no family recognises the checkpoint, or its tensors do not fit.
-        InputError: `device` is unknown or not there.
+        InputError: `device` is unknown or not there, or `dtype` none of an encoder.
         ModeFileError: a mode file beside the weights cannot be read.
         AdapterError: the adapter is none, or was made for other weights.
     """
+    if dtype is not None and dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        raise InputError(f"dtype={dtype!r}: torch.float32, torch.bfloat16 or torch.float16 is needed")
     path = resolve(name)
     model = family_of_file(path).load(path)
     if (found := mode_of(path, model)) is not None:

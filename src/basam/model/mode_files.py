@@ -31,6 +31,7 @@ from basam.method import BiasMode
 from basam.model.fingerprint import model_fingerprint
 
 FILE = "mode.json"
+SECTIONS = ("found", "fingerprint", "focus")
 
 
 class ModeFileError(BasamError, ValueError):
@@ -69,15 +70,17 @@ def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
     if not path.is_file():
         raise MissingFileError(f"{path}: {'a folder, not a mode file' if path.is_dir() else 'no such mode file'}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # also text that is not UTF-8
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # also text that is not UTF-8
         raise ModeFileError(f"{path} is not JSON: {error}") from error
     fields = content.get("mode", content) if isinstance(content, dict) else content
     if not isinstance(fields, dict):
         raise ModeFileError(f"{path} holds no object with the fields of a BiasMode: {json.dumps(fields)[:80]}")
     if fields is content:
-        if "found" in content:
-            raise ModeFileError(f"{path} says how a mode was found, but has no 'mode'")
+        if sections := [name for name in content if name in SECTIONS]:
+            raise ModeFileError(
+                f"{path} has {', '.join(map(repr, sections))}: beside other sections the fields of the mode go under 'mode'"
+            )
         content = {}
     fingerprint, found = content.get("fingerprint"), content.get("found", {})
     if fingerprint is not None and not isinstance(fingerprint, str):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from basam.predict.focusing import Focusing, stacked_low_res
 from basam.predict.prompts import check_prompts
 from basam.predict.regions import Region
 from basam.predict.resize import Frame, Transform
-from basam.predict.sizes import MAX_SIDE
+from basam.predict.sizes import MAX_SIDE, MOST_ENCODED
 from basam.predict.views import KeptImage, View
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
@@ -53,8 +55,8 @@ class Predictor(Engine):
 
     def __init__(self, model: nn.Module, mode: BiasMode | None = None, *, max_side: int = MAX_SIDE) -> None:
         super().__init__(model, mode)
-        if max_side < 1:
-            raise InputError(f"max_side={max_side}: at least one pixel is needed")
+        if not isinstance(max_side, Integral) or max_side < 1:
+            raise InputError(f"max_side={max_side!r}: a whole number of pixels, at least one, is needed")
         self.max_side = max_side
         self.focus = Focus.from_dict(own_section(model, "focus"))
         self.views: list[View] = []
@@ -140,11 +142,18 @@ class Predictor(Engine):
             if long_side < max(height, width):
                 sizes = f"{width} x {height} px is reduced to a long side of {long_side} px"
                 warnings.warn(f"an image of {sizes} (max_side)", stacklevel=2)
+        if not isinstance(long_side, Integral) or isinstance(long_side, bool):
+            raise InputError(f"long_side={long_side!r}: a whole number of pixels is needed")
         if long_side < geometry.patch or min(height, width) < 1:
             raise InputError(
                 f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
             )
-        frame = Frame.fit(height, width, long_side, geometry.multiple, square)
+        frame = Frame.fit(height, width, int(long_side), geometry.multiple, square)
+        if frame.padded[0] * frame.padded[1] > MOST_ENCODED:
+            raise InputError(
+                f"a long side of {long_side} px makes {frame.padded[1]} x {frame.padded[0]} px, more than the {MOST_ENCODED} that "
+                "are encoded at once: give a smaller one, or prompts with focus"
+            )
         # A copy: the caller's array may change before a prompt needs it.
         self.take(KeptImage(View(frame), np.array(pixels)))
 
@@ -158,12 +167,21 @@ class Predictor(Engine):
         Raises:
             ValueError: another shape, or smaller than a patch.
         """
+        if not isinstance(transformed_image, Tensor):
+            raise InputError(
+                f"transformed_image is a {type(transformed_image).__name__}: a tensor is needed; set_image takes all"
+            )
         shape, patch = tuple(transformed_image.shape), self.attachment.geometry.patch
         if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) < patch or min(shape[2:]) < 1:
             raise InputError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
+        if transformed_image.is_complex() or not bool(transformed_image.float().isfinite().all()):
+            raise InputError(f"transformed_image of {transformed_image.dtype} holds NaN, infinity or complex numbers")
+        size = original_image_size
+        if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(n, Integral) and n > 0 for n in size):
+            raise InputError(f"original_image_size={size!r}: height and width in whole pixels are needed")
         multiple = self.attachment.geometry.multiple
         padded = Frame.fit(shape[2], shape[3], max(shape[2:]), multiple, False).padded
-        frame = Frame((int(original_image_size[0]), int(original_image_size[1])), (shape[2], shape[3]), padded)
+        frame = Frame((int(size[0]), int(size[1])), (shape[2], shape[3]), padded)
         self.take(KeptImage(View(frame), transformed_image.clone()))
 
     def get_image_embedding(self) -> Tensor:

@@ -81,6 +81,8 @@ def check_prompts(
 
 def numbers(name: str, value: Any, *, finite: bool = True) -> NDArray[np.float64]:
     try:
+        if hasattr(value, "detach"):  # a tensor: on any device, with a gradient, of a type that numpy does not have
+            value = value.detach().cpu().double()
         array = np.asarray(value)
         if array.dtype == bool or array.dtype.kind not in "iuf":
             raise ValueError

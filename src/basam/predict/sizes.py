@@ -6,6 +6,8 @@ import math
 
 # Longest side in pixels that a photo keeps. Time of global attention grows with its fourth power.
 MAX_SIDE = 4096
+# Pixels that are encoded at once: a gigapixel is 12 GB before the first layer.
+MOST_ENCODED = 1 << 30
 # `auto` goes up to this multiple of the trained number of tokens: twice the trained long side, for a square.
 MOST_TOKENS = 4.0
 

@@ -1,6 +1,7 @@
 from basam.tuning.accounting import parameter_table as parameter_table
 from basam.tuning.fine_tuning import TuneOutcome as TuneOutcome
 from basam.tuning.fine_tuning import Tuning as Tuning
+from basam.tuning.fine_tuning import check_folder as check_folder
 from basam.tuning.fine_tuning import keep_little as keep_little
 from basam.tuning.fine_tuning import merge as merge
 from basam.tuning.fine_tuning import tune as tune

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from basam.data import Issues, Source
-from basam.errors import InputError, naming_memory
+from basam.errors import FileError, InputError, naming_memory
 from basam.families import family_of
 from basam.families.shared import quiet
+from basam.files import require
 from basam.model import find_device, load, model_fingerprint, read_adapter, write_adapter
 from basam.predict import Predictor
 from basam.tuning.accounting import ParameterGroup, parts_of
@@ -73,6 +74,8 @@ class Tuning:
         tell: Callable[[str], None] = print,
     ) -> None:
         self.settings, self.out, self.command, self.tell = settings, Path(out), command, tell
+        check_folder(self.out, "out")
+        check_trackers(trackers)
         data, validation = (
             [Source.parse(text, settings.max_pixels) for text in texts] for texts in (settings.data, settings.validation)
         )
@@ -221,6 +224,23 @@ def keep_little(model: Any) -> None:
         if hasattr(model, name):
             getattr(model, name)({"use_reentrant": False})
             return
+
+
+def check_folder(path: Path, name: str) -> None:
+    """Refuse what cannot become a folder, before any work is done."""
+    if path.exists() and not path.is_dir():
+        raise FileError(f"{name} {path}: a file is there, a folder is needed")
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Refuse what `accelerate` does not know.
+
+    Raises:
+        ValueError: naming it and what is known.
+    """
+    known = [str(name) for name in require("accelerate.tracking", "tune").LOGGER_TYPE_TO_CLASS]
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"tracker {unknown[0]!r}: known are none, {', '.join(known)}")
 
 
 def merge(settings: TuneSettings, adapter: Path, out: Path) -> None:

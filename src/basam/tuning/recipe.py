@@ -38,7 +38,7 @@ class Sizes:
         if text == "native":
             return cls(1, max_side, True)
         parts = text.split("-")
-        if len(parts) > 2 or not all(part.isdigit() for part in parts):
+        if len(parts) > 2 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
             raise InputError(f"sizes {text!r}: LOW-HIGH, one number of pixels or 'native' is needed, such as 512-2048")
         return cls(int(parts[0]), int(parts[-1]))
 
