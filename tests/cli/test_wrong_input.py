@@ -114,7 +114,7 @@ def test_more_points_than_a_decoder_takes(tmp_path):
         (lambda p: p.set_image(np.zeros((32, 32, 3), np.uint8), long_side="64"), "long_side='64': a whole number"),
         (lambda p: p.set_image(torch.zeros(3, 32, 32).to_sparse()), "image tensor of torch.float32 cannot be copied"),
         (lambda p: p.set_torch_image(np.zeros((1, 3, 64, 64)), (64, 64)), "transformed_image is a ndarray"),
-        (lambda p: p.set_torch_image(torch.zeros(1, 3, 64, 64), (0, 0)), r"original_image_size=\(0, 0\)"),
+        (lambda p: p.set_torch_image(torch.zeros(1, 3, 64, 64), (0, 0)), "original_image_size=0"),
         (lambda p: p.set_torch_image(torch.zeros(1, 3, 64, 64), (64, 64, 3)), r"original_image_size=\(64, 64, 3\)"),
         (lambda p: p.set_torch_image(torch.zeros(1, 3, 64, 64), 96), "original_image_size=96"),
         (lambda p: p.set_torch_image(torch.full((1, 3, 64, 64), torch.nan), (64, 64)), "holds NaN"),

@@ -74,8 +74,8 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
         TypeError: `mode` is no BiasMode.
         ValueError: the mode wants learned slopes and there are none, or they are of another model.
     """
-    mode = own_mode(model) if mode is None else mode
     family = family_of(model)
+    mode = own_mode(model) if mode is None else mode
     geometry = family.geometry(model)
     present = attachment_of(model)
     if slopes is None and present is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +54,7 @@ class Predictor(Engine):
 
     def __init__(self, model: nn.Module, mode: BiasMode | None = None, *, max_side: int = MAX_SIDE) -> None:
         super().__init__(model, mode)
-        if not isinstance(max_side, Integral) or max_side < 1:
-            raise InputError(f"max_side={max_side!r}: a whole number of pixels, at least one, is needed")
-        self.max_side = max_side
+        self.max_side = whole("max_side", max_side)
         self.focus = Focus.from_dict(own_section(model, "focus"))
         self.views: list[View] = []
 
@@ -142,17 +139,16 @@ class Predictor(Engine):
             if long_side < max(height, width):
                 sizes = f"{width} x {height} px is reduced to a long side of {long_side} px"
                 warnings.warn(f"an image of {sizes} (max_side)", stacklevel=2)
-        if not isinstance(long_side, Integral) or isinstance(long_side, bool):
-            raise InputError(f"long_side={long_side!r}: a whole number of pixels is needed")
+        long_side = whole("long_side", long_side)
         if long_side < geometry.patch or min(height, width) < 1:
             raise InputError(
                 f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
             )
-        frame = Frame.fit(height, width, int(long_side), geometry.multiple, square)
+        frame = Frame.fit(height, width, long_side, geometry.multiple, square)
         if frame.padded[0] * frame.padded[1] > MOST_ENCODED:
             raise InputError(
-                f"a long side of {long_side} px makes {frame.padded[1]} x {frame.padded[0]} px, more than the {MOST_ENCODED} that "
-                "are encoded at once: give a smaller one, or prompts with focus"
+                f"a long side of {long_side} px makes {frame.padded[1]} x {frame.padded[0]} px, more than the {MOST_ENCODED} "
+                "that are encoded at once: give a smaller one, or prompts with focus"
             )
         # A copy: the caller's array may change before a prompt needs it.
         self.take(KeptImage(View(frame), np.array(pixels)))
@@ -167,21 +163,12 @@ class Predictor(Engine):
         Raises:
             ValueError: another shape, or smaller than a patch.
         """
-        if not isinstance(transformed_image, Tensor):
-            raise InputError(
-                f"transformed_image is a {type(transformed_image).__name__}: a tensor is needed; set_image takes all"
-            )
-        shape, patch = tuple(transformed_image.shape), self.attachment.geometry.patch
-        if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) < patch or min(shape[2:]) < 1:
-            raise InputError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
-        if transformed_image.is_complex() or not bool(transformed_image.float().isfinite().all()):
-            raise InputError(f"transformed_image of {transformed_image.dtype} holds NaN, infinity or complex numbers")
-        size = original_image_size
-        if not isinstance(size, Sequence) or len(size) != 2 or not all(isinstance(n, Integral) and n > 0 for n in size):
-            raise InputError(f"original_image_size={size!r}: height and width in whole pixels are needed")
+        patch = self.attachment.geometry.patch
+        shape = checked_shape(transformed_image, patch)
+        size = checked_size(original_image_size)
         multiple = self.attachment.geometry.multiple
         padded = Frame.fit(shape[2], shape[3], max(shape[2:]), multiple, False).padded
-        frame = Frame((int(size[0]), int(size[1])), (shape[2], shape[3]), padded)
+        frame = Frame(size, (shape[2], shape[3]), padded)
         self.take(KeptImage(View(frame), transformed_image.clone()))
 
     def get_image_embedding(self) -> Tensor:
@@ -271,3 +258,33 @@ class Predictor(Engine):
             raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
         prompts = PromptTensors(*check_tensors(point_coords, point_labels), boxes, mask_input)
         return self.decode(view, prompts, multimask=multimask_output, return_logits=return_logits)
+
+
+def whole(name: str, value: Any) -> int:
+    """A number of pixels that was given.
+
+    Raises:
+        ValueError: naming it, where it is no whole number above 0.
+    """
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{name}={value!r}: a whole number of pixels, at least one, is needed")
+    return int(value)
+
+
+def checked_size(size: Any) -> tuple[int, int]:
+    """Height and width as a caller of Meta's interface gives them."""
+    if not isinstance(size, Sequence) or len(size) != 2:
+        raise InputError(f"original_image_size={size!r}: height and width in pixels are needed")
+    return whole("original_image_size", size[0]), whole("original_image_size", size[1])
+
+
+def checked_shape(pixels: Any, patch: int) -> tuple[int, ...]:
+    """The shape of an image that was resized already; ValueError where it is none."""
+    if not isinstance(pixels, Tensor):
+        raise InputError(f"transformed_image is a {type(pixels).__name__}: a tensor is needed")
+    shape = tuple(pixels.shape)
+    if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) < patch or min(shape[2:]) < 1:
+        raise InputError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
+    if pixels.is_complex() or not bool(pixels.float().isfinite().all()):
+        raise InputError(f"transformed_image of {pixels.dtype} holds NaN, infinity or complex numbers")
+    return shape
