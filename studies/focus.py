@@ -85,7 +85,7 @@ SETS = (
     Set("coco", "coco", DATA / "COCO", "val2017", 50, 16, "Photographs of COCO val2017, all instances."),
     Set("isic2017", "isic2017", DATA / "ISIC2017", "test", 34, 4, "Skin lesions, up to 12 megapixels."),
     Set("standin-duts", "duts", DATA / "standin-DUTS", "DUTS-TE", 60, 12, "**Stand-in**: people, leaves and horses."),
-    Set("standin-dis5k", "dis5k", DATA / "standin-DIS5K", "DIS-TE", 9, 3, "**Stand-in**: weeds, vessels and cracks, one object a photo."),
+    Set("standin-dis5k", "dis5k", DATA / "standin-DIS5K", "DIS-TE", 9, 3, "**Stand-in**: weeds, vessels and cracks."),
     Set("generated-camouflage", "cod10k", SCENES, "Test", 16, 8, "**Generated** scenes of 1024 px."),
 )  # fmt: skip
 
@@ -138,7 +138,8 @@ def shares(data: Set) -> dict[tuple[str, str], float]:
 def table(data: Set, rows: tuple[tuple[str, int | str], ...], cells: dict[Any, Cell], prompt: str) -> list[str]:
     """Lines of one table; differences are paired by image, to the first row."""
     share = shares(data)
-    first = cells[prompt, *rows[0]]
+    of = {row: cells[prompt, row[0], row[1]] for row in rows}
+    first = of[rows[0]]
     known = sorted(share[key] for key in first.objects)
     third = known[len(known) // 3]
     lines = [
@@ -146,7 +147,7 @@ def table(data: Set, rows: tuple[tuple[str, int | str], ...], cells: dict[Any, C
         "|" + "---|" * 7,
     ]
     for row in rows:
-        cell = cells[prompt, *row]
+        cell = of[row]
         small = statistics.fmean(iou for key, iou in cell.objects.items() if share[key] <= third)
         difference, interval = paired(first.iou, cell.iou)
         change = "| | " if row == rows[0] else f"| {difference:+.3f} | ±{interval:.3f} "
@@ -202,14 +203,15 @@ def page(done: list[Set]) -> str:
     lines = [
         "# Focus: the region that a prompt needs",
         "",
-        "A prompt says where to look. `predictor.predict(box=..., focus=True)` encodes the square of the photo around it, at the "
-        "photo's own pixels, instead of the whole photo; [method.md](../method.md#focus) says how the square is chosen. This page "
-        "compares both with `nano`, which was trained at 256 px; what is found on it is its own, and is no figure of a real SAM.",
+        "A prompt says where to look. `predictor.predict(box=..., focus=True)` encodes the square of the photo around it, at "
+        "the photo's own pixels, instead of the whole photo; [method.md](../method.md#focus) says how the square is chosen. "
+        "This page compares both with `nano`, which was trained at 256 px; what is found on it is its own, and no figure of a "
+        "real SAM.",
         "",
-        f"Made by `python -m studies.focus` on {made['started'][:10]}, 2 cores of an AMD EPYC with other work beside it (so seconds "
-        f"are rough), no GPU, seed 0, torch {made['versions']['torch']}, weights `{model['sha256'][:12]}`. One mask a prompt. "
-        "*Smallest third*: of the objects, by their share of the photo. Differences are paired by image, with 1.96 standard "
-        "errors. *Encoding*: median seconds an image in the encoder, for all of its prompts together.",
+        f"Made by `python -m studies.focus` on {made['started'][:10]}, 2 cores of an AMD EPYC with other work beside it (so "
+        f"seconds are rough), no GPU, seed 0, torch {made['versions']['torch']}, weights `{model['sha256'][:12]}`. One mask a "
+        "prompt. *Smallest third*: of the objects, by their share of the photo. Differences are paired by image, with 1.96 "
+        "standard errors. *Encoding*: median seconds an image in the encoder, for all of its prompts together.",
         "",
         "## In short",
         "",
