@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,8 @@ SCENES = RUNS / "generated-COD10K"
 MAKE_SCENES = ["scenes", "--out", str(SCENES), "--domain", "camouflage", "--split", "test", "--count", "16", "--size", "1024"]
 PROMPTS = {"gt-box": "Box", "gt-point": "Click"}
 # What is compared, as (method, size); differences are taken to the first.
-ROWS = (
-    ("plain", 256), ("plain", 512), ("basam", 512), ("focus", 256), ("focus-plain", 256), ("focus", 512), ("focus-plain", 512),
-)  # fmt: skip
+ROWS = (("plain", 256), ("plain", 512), ("basam", 512), ("focus", 256))
+BOX_ROWS = (*ROWS, ("focus", 384), ("focus-plain", 384))
 NATIVE = (("plain", 256), ("plain", "native"), ("basam", "native"), ("focus", 256))
 NAMES = {
     ("plain", 256): "whole photo, 256 px, the trained size",
@@ -42,9 +42,8 @@ NAMES = {
     ("plain", "native"): "whole photo, its own size, plain",
     ("basam", "native"): "whole photo, its own size, corrected",
     ("focus", 256): "**region, 256 px**",
-    ("focus-plain", 256): "region, 256 px, plain",
-    ("focus", 512): "region, 512 px, corrected",
-    ("focus-plain", 512): "region, 512 px, plain",
+    ("focus", 384): "region, 384 px, corrected",
+    ("focus-plain", 384): "region, 384 px, plain",
 }
 
 
@@ -60,31 +59,30 @@ class Set:
     native: int
     about: str
 
-    def command(self, native: bool) -> list[str]:
+    def command(self, part: str) -> list[str]:
         named = ["--name", self.root.name] if self.root.name.startswith("standin-") else []
-        words = ["evaluate", self.kind, str(self.root), *named, "--split", self.split, "--model", "nano"]
-        sizes = ["--sizes", "native", "--methods", "plain,basam"] if native else ["--sizes", "256,512"]
-        methods = [] if native else ["--methods", "plain,basam,focus,focus-plain"]
-        rest = ["--prompts", "gt-box,gt-point", "--metrics", "iou,boundary_iou", "--seed", "0", "--device", "cpu"]
-        return [
-            *words,
-            *sizes,
-            *methods,
-            *rest,
-            "--limit",
-            str(self.native if native else self.limit),
-            "--out",
-            str(self.run(native)),
-        ]
+        words = ["evaluate", self.kind, str(self.root), *named, "--split", self.split, "--model", "nano", *PARTS[part]]
+        limit = self.native if part == "native" else self.limit
+        rest = ["--metrics", "iou,boundary_iou", "--seed", "0", "--device", "cpu"]
+        return [*words, *rest, "--limit", str(limit), "--out", str(self.run(part))]
 
-    def run(self, native: bool) -> Path:
-        return RUNS / (f"{self.name}-native" if native else self.name)
+    def run(self, part: str) -> Path:
+        return RUNS / f"{self.name}-{part}"
 
 
+# Runs of every set: the whole photo, regions, regions of more pixels than trained (boxes only: clicks look at seven), and the
+# whole photo at its own size, which takes so long that only some are.
+BOTH = ["--prompts", "gt-box,gt-point"]
+PARTS = {
+    "whole": ["--sizes", "256,512", "--methods", "plain,basam", *BOTH],
+    "region": ["--sizes", "256", "--methods", "focus", *BOTH],
+    "larger": ["--sizes", "384", "--methods", "focus,focus-plain", "--prompts", "gt-box"],
+    "native": ["--sizes", "native", "--methods", "plain,basam", *BOTH],
+}
 SETS = (
-    Set("coco", "coco", DATA / "COCO", "val2017", 50, 16, "Photographs of COCO val2017, all instances."),
-    Set("isic2017", "isic2017", DATA / "ISIC2017", "test", 34, 4, "Skin lesions, up to 12 megapixels."),
-    Set("standin-duts", "duts", DATA / "standin-DUTS", "DUTS-TE", 60, 12, "**Stand-in**: people, leaves and horses."),
+    Set("coco", "coco", DATA / "COCO", "val2017", 25, 12, "Photographs of COCO val2017, all instances."),
+    Set("isic2017", "isic2017", DATA / "ISIC2017", "test", 34, 3, "Skin lesions, up to 12 megapixels."),
+    Set("standin-duts", "duts", DATA / "standin-DUTS", "DUTS-TE", 40, 8, "**Stand-in**: people, leaves and horses."),
     Set("standin-dis5k", "dis5k", DATA / "standin-DIS5K", "DIS-TE", 9, 3, "**Stand-in**: weeds, vessels and cracks."),
     Set("generated-camouflage", "cod10k", SCENES, "Test", 16, 8, "**Generated** scenes of 1024 px."),
 )  # fmt: skip
@@ -135,7 +133,7 @@ def shares(data: Set) -> dict[tuple[str, str], float]:
     return {(sample, instance): share for sample, instance, share in json.loads(kept.read_text())}
 
 
-def table(data: Set, rows: tuple[tuple[str, int | str], ...], cells: dict[Any, Cell], prompt: str) -> list[str]:
+def table(data: Set, rows: Sequence[tuple[str, int | str]], cells: dict[Any, Cell], prompt: str) -> list[str]:
     """Lines of one table; differences are paired by image, to the first row."""
     share = shares(data)
     of = {row: cells[prompt, row[0], row[1]] for row in rows}
@@ -159,13 +157,14 @@ def table(data: Set, rows: tuple[tuple[str, int | str], ...], cells: dict[Any, C
 
 
 def section(data: Set) -> list[str]:
-    cells = read(data.run(False))
+    cells = {key: cell for part in ("whole", "region", "larger") for key, cell in read(data.run(part)).items()}
     lines = ["", f"## {data.name}", "", f"{data.about} {len(next(iter(cells.values())).iou)} images, "]
     lines[-1] += f"{len(next(iter(cells.values())).objects)} objects."
     for prompt, title in PROMPTS.items():
-        lines += ["", f"{title}:", "", *table(data, ROWS, cells, prompt)]
-    if data.run(True).is_dir():
-        native = read(data.run(True))
+        rows = BOX_ROWS if prompt == "gt-box" else ROWS
+        lines += ["", f"{title}:", "", *table(data, rows, cells, prompt)]
+    if data.run("native").is_dir():
+        native = read(data.run("native"))
         kept = set(next(iter(native.values())).iou)
         both = {key: only(cell, kept) for key, cell in {**cells, **native}.items()}
         for prompt, title in PROMPTS.items():
@@ -187,8 +186,8 @@ def verdicts(done: list[Set]) -> list[str]:
     for prompt, title in PROMPTS.items():
         found = []
         for data in done:
-            cells = read(data.run(False))
-            difference, interval = paired(cells[prompt, "plain", 256].iou, cells[prompt, "focus", 256].iou)
+            whole, region = read(data.run("whole")), read(data.run("region"))
+            difference, interval = paired(whole[prompt, "plain", 256].iou, region[prompt, "focus", 256].iou)
             word = "even" if abs(difference) <= interval else "better" if difference > 0 else "worse"
             found.append(f"{word} ({difference:+.3f} ± {interval:.3f})")
         lines.append(f"| {title.lower()} | " + " | ".join(found) + " |")
@@ -196,10 +195,10 @@ def verdicts(done: list[Set]) -> list[str]:
 
 
 def page(done: list[Set]) -> str:
-    run = json.loads((done[0].run(False) / "run.json").read_text())
+    run = json.loads((done[0].run("region") / "run.json").read_text())
     made, model = run["sessions"][-1], run["model"]
     commands = [f"basam {shlex.join(MAKE_SCENES)}"]
-    commands += [f"basam {shlex.join(data.command(native))}" for data in done for native in (False, True)]
+    commands += [f"basam {shlex.join(data.command(part))}" for data in done for part in PARTS]
     lines = [
         "# Focus: the region that a prompt needs",
         "",
@@ -232,14 +231,14 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[data.name for data in SETS], help="run these sets only")
     options = parser.parse_args()
     os.chdir(ROOT)
-    for native in (False, True):
+    for part in PARTS:
         for data in SETS:
             if options.page or (options.only and data.name not in options.only):
                 continue
             if data.root == SCENES:
                 basam(MAKE_SCENES)
-            basam(data.command(native))
-    done = [data for data in SETS if (data.run(False) / "summary.json").is_file()]
+            basam(data.command(part))
+    done = [data for data in SETS if (data.run("larger") / "summary.json").is_file()]
     PAGE.write_text(page(done), encoding="utf-8")
     print(f"wrote {PAGE} with {len(done)} of {len(SETS)} sets")
 

@@ -79,7 +79,8 @@ def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
     if fields is content:
         if sections := [name for name in content if name in SECTIONS]:
             raise ModeFileError(
-                f"{path} has {', '.join(map(repr, sections))} and has no 'mode': beside other sections its fields go under 'mode'"
+                f"{path} has {', '.join(map(repr, sections))} and has no 'mode': beside other sections its fields go under "
+                "'mode'"
             )
         content = {}
     fingerprint, found = content.get("fingerprint"), content.get("found", {})
