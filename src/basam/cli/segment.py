@@ -94,7 +94,7 @@ def segment(
         typer.Option(
             "--focus/--no-focus",
             help="Encode the region that each prompt is about, instead of the whole photo.",
-            show_default="where there is a prompt and the photo is larger than trained",
+            show_default="for a box on a photo larger than trained",
         ),
     ] = None,
     focus_context: Annotated[
