@@ -219,8 +219,9 @@ def page(done: list[Set]) -> str:
         *verdicts(done),
         "",
         "So `basam segment` encodes regions by default for boxes, on photos larger than trained: no set is worse beyond its "
-        "interval, and small objects gain most. For clicks it does so with `--focus` only: seven squares around the click, of which "
-        "the predicted IoU picks one, find small objects in photographs, and lose large ones that look like their surroundings.",
+        "interval, and small objects gain most. For clicks it does so with `--focus` only: seven squares around the click, of "
+        "which the predicted IoU picks one, find small objects in photographs, and lose large ones that look like their "
+        "surroundings.",
     ]
     for data in done:
         lines += section(data)
