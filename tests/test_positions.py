@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from basam.positions import image_wide_coordinates, mask_table, relative_table, resample_absolute, resize_relative
+from basam.positions import extent, image_wide_coordinates, mask_table, relative_table, resample_absolute, resize_relative
 
 
 def test_relative_index_of_a_small_table_by_hand():
@@ -44,6 +44,16 @@ def test_grids_that_are_not_square_are_crops_of_the_square(positions):
     absolute = torch.randn(1, 4, 4, 2)
     assert torch.equal(resample_absolute(absolute, 3, 7), resample_absolute(absolute, 7, 7)[:, :3])
     assert torch.equal(image_wide_coordinates(3, 7), image_wide_coordinates(7, 7)[:3])
+
+
+def test_axes_by_themselves_are_stretched_over_each_side():
+    assert extent(3, 7, "axes") == (3, 7)
+    assert extent(3, 7, "square") == (7, 7)
+    absolute = torch.randn(1, 4, 4, 2)
+    expected = F.interpolate(absolute.permute(0, 3, 1, 2), (3, 7), mode="bicubic").permute(0, 2, 3, 1)
+    assert torch.equal(resample_absolute(absolute, 3, 7, "axes"), expected)
+    assert torch.equal(resample_absolute(absolute, 7, 7, "axes"), resample_absolute(absolute, 7, 7))
+    assert image_wide_coordinates(1, 2, aspect="axes").tolist() == [[[0.25, 0.5], [0.75, 0.5]]]
 
 
 def test_absolute_positions_are_bicubic_in_float32():

@@ -23,6 +23,11 @@ class Positions(str, Enum):
     extend = "extend"
 
 
+class Aspect(str, Enum):
+    axes = "axes"
+    square = "square"
+
+
 class Scaling(str, Enum):
     log = "log"
     none = "none"
@@ -59,7 +64,7 @@ def check_mode_switches(plain: bool, switches: dict[str, Any], mode_file: Path |
     changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
     if plain and (changes or mode_file is not None):
         raise typer.BadParameter(
-            "plain SAM takes no --strength, --scaling, --slope, --positions or --mode", param_hint="--plain"
+            "plain SAM takes no --strength, --scaling, --slope, --positions, --aspect or --mode", param_hint="--plain"
         )
     return changes
 
@@ -92,6 +97,10 @@ def segment(
     positions: Annotated[
         Positions | None, typer.Option(help="Relative positions beyond the trained range.", show_default=False)
     ] = None,
+    aspect: Annotated[
+        Aspect | None,
+        typer.Option(help="Positions normalised per axis or by the long side.", show_default="as trained"),
+    ] = None,
     mode: ModeFile = None,
     dtype: Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")] = DType.float32,
     device: Device = "cpu",
@@ -109,7 +118,7 @@ def segment(
     side = parse_long_side(long_side)
     if points and len(boxes) > 1:
         raise typer.BadParameter("points go with one box or none", param_hint="--point")
-    switches = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions}
+    switches = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions, "aspect": aspect}
     changes = check_mode_switches(plain, switches, mode)
     with one_line_errors(side, "--long-side"):
         import torch

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from basam.attention import fast_products
 from basam.errors import InputError
 from basam.families.slopes import LearnedSlopes
-from basam.method import BiasMode
+from basam.method import Aspect, BiasMode
+from basam.positions import extent
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Geometry:
     heads: int
     multiple: int = 0  # pixels that both sides of an input must be multiples of; 0 stands for the patch
     mask_scale: int = 4  # pixels of a low-resolution mask along a side of a patch
+    aspect: Aspect = "square"  # `axes` where training squashed photos to a square, `square` where it padded them
+    round_to: int = 0  # pixels; sides are resized to the nearest multiple where padding disturbs the model; 0: they are padded
 
     def __post_init__(self) -> None:
         if not self.multiple:
@@ -94,8 +97,24 @@ class Attachment:
 
     @property
     def long_side(self) -> int:
-        """Longer side of the present grid, in patches: the square that positions are normalised by."""
+        """Longer side of the present grid, in patches."""
         return max(self.grid)
+
+    @property
+    def aspect(self) -> Aspect:
+        """The rule for grids that are not square: the mode's, else the one that the model was trained with."""
+        return self.mode.aspect or self.geometry.aspect
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Height and width that positions are normalised by, in patches."""
+        return extent(*self.grid, self.aspect)
+
+    @property
+    def pixel_extent(self) -> tuple[int, int]:
+        """Height and width that coordinates of prompts are normalised by, in pixels."""
+        height, width = self.extent
+        return height * self.geometry.patch, width * self.geometry.patch
 
     @property
     def factor(self) -> float:

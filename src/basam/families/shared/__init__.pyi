@@ -6,8 +6,10 @@ from basam.families.shared.transformers_files import CLASSES as CLASSES
 from basam.families.shared.transformers_files import quiet as quiet
 from basam.families.shared.transformers_files import read_config as read_config
 from basam.families.shared.transformers_files import vit_name as vit_name
+from basam.families.shared.transformers_parts import AnySizeEncoding as AnySizeEncoding
 from basam.families.shared.transformers_parts import AnySizeModel as AnySizeModel
 from basam.families.shared.transformers_parts import AnySizePrompts as AnySizePrompts
+from basam.families.shared.transformers_parts import SamEncoding as SamEncoding
 from basam.families.shared.transformers_parts import SamPrompts as SamPrompts
 from basam.families.shared.vit import AnySizePositions as AnySizePositions
 from basam.families.shared.vit import GridAttention as GridAttention

@@ -11,8 +11,15 @@ from basam.families.attachment import Replaced
 from basam.positions import image_wide_coordinates
 
 
+class AnySizeEncoding(Replaced, nn.Module):
+    """Upstream normalises coordinates of prompts by a square: by what the aspect rule says here."""
+
+    def forward(self, input_coords: Tensor, input_shape: tuple[int, int] | None = None) -> Tensor:
+        return super().forward(input_coords, None if input_shape is None else self.basam.pixel_extent)
+
+
 class AnySizePrompts(Replaced, nn.Module):
-    """Upstream reads the grid from `image_embedding_size` and normalises coordinates by `input_image_size`."""
+    """Upstream reads the grid from `image_embedding_size`, and a square to normalise coordinates by from `input_image_size`."""
 
     @property
     def image_embedding_size(self) -> tuple[int, int]:
@@ -30,7 +37,7 @@ class AnySizeModel(Replaced, nn.Module):
 
     def get_image_wide_positional_embeddings(self) -> Tensor:
         device = next(self.shared_image_embedding.parameters()).device
-        coordinates = image_wide_coordinates(*self.basam.grid, device=device)
+        coordinates = image_wide_coordinates(*self.basam.grid, device, self.basam.aspect)
         return self.shared_image_embedding(coordinates).permute(2, 0, 1)[None]  # (1, channels, H, W)
 
     def forward(
@@ -53,3 +60,6 @@ class AnySizeModel(Replaced, nn.Module):
 
 
 class SamPrompts(AnySizePrompts, sam.SamPromptEncoder): ...
+
+
+class SamEncoding(AnySizeEncoding, sam.SamPositionalEmbedding): ...

@@ -4,7 +4,7 @@ What is replaced, and why:
 - patch embedding: takes any size that is a multiple of the patch, and notes the grid;
 - encoder: resamples its absolute positions to the grid;
 - attention and its layer: the corrected logits without an N x N tensor; windows are cut after the projection;
-- prompt encoder and model: dense prompts, point coordinates and the image-wide encoding follow the grid.
+- prompt encoder, its encoding and the model: dense prompts, point coordinates and the image-wide encoding follow the grid.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from transformers.models.sam_hq import modeling_sam_hq as sam_hq
 
 from basam.families.attachment import Replaced
 from basam.families.shared import (
+    AnySizeEncoding,
     AnySizeModel,
     AnySizePositions,
     AnySizePrompts,
     GridAttention,
+    SamEncoding,
     SamPrompts,
     by_bands,
     in_pieces,
@@ -126,14 +128,17 @@ class SamHQEncoder(AnySizePositions, sam_hq.SamHQVisionEncoder): ...
 class SamHQPrompts(AnySizePrompts, sam_hq.SamHQPromptEncoder): ...
 
 
+class SamHQEncoding(AnySizeEncoding, sam_hq.SamHQPositionalEmbedding): ...
+
+
 class SamHQModel(AnySizeModel, sam_hq.SamHQModel): ...
 
 
 REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
     base: replacement
     for replacement in (
-        *(SamPatches, SamAttention, SamLayer, SamEncoder, SamPrompts, SamModel),
-        *(SamHQPatches, SamHQAttention, SamHQLayer, SamHQEncoder, SamHQPrompts, SamHQModel),
+        *(SamPatches, SamAttention, SamLayer, SamEncoder, SamPrompts, SamEncoding, SamModel),
+        *(SamHQPatches, SamHQAttention, SamHQLayer, SamHQEncoder, SamHQPrompts, SamHQEncoding, SamHQModel),
     )
     for base in (replacement.__bases__[1],)
 } | {sam.SamVisionSdpaAttention: SamAttention, sam_hq.SamHQVisionSdpaAttention: SamHQAttention}
