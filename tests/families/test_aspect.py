@@ -1,6 +1,5 @@
 """`BiasMode.aspect` on every family: prompts and positions of an image that is not square."""
 
-import pytest
 import torch
 
 import basam

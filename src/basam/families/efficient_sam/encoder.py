@@ -128,7 +128,8 @@ class Encoder(nn.Module):
         self.check(pixel_values)
         x = self.patch_embed(pixel_values)
         table = self.pos_embed[:, 1:].unflatten(1, (self.positions, self.positions))
-        x = x + resample_absolute(table, *x.shape[1:3], self.aspect)
+        height, width = x.shape[1:3]
+        x = x + resample_absolute(table, height, width, self.aspect)
         for block in self.blocks:
             x = block(x)
         return self.neck(x.permute(0, 3, 1, 2))

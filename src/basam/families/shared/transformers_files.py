@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from basam.errors import InputError, MissingFileError
 from basam.families.attachment import Geometry
@@ -138,12 +138,22 @@ def summary(path: Path) -> ModelSummary:
     )
 
 
-def folder_shapes(path: Path) -> checkpoints.Shapes:
-    """Shapes of all tensors beside a config.json, sharded or not; what is tied to another tensor counts once."""
+def weight_files(path: Path) -> list[Path]:
+    """The files of all tensors beside a config.json, sharded or not."""
     files = sorted(path.glob("model*.safetensors")) or sorted(path.glob("pytorch_model*.bin"))
     if not files:
         raise MissingFileError(f"{path} has no model.safetensors and no pytorch_model.bin beside its config.json")
-    shapes = {key: shape for file in files for key, shape in checkpoints.read_shapes(file).items()}
+    return files
+
+
+def folder_state(path: Path) -> dict[str, Tensor]:
+    """All tensors beside a config.json, for families that rename or leave out some before their model takes them."""
+    return {key: value for file in weight_files(path) for key, value in checkpoints.read(file).items()}
+
+
+def folder_shapes(path: Path) -> checkpoints.Shapes:
+    """Shapes of all tensors beside a config.json; what is tied to another tensor counts once."""
+    shapes = {key: shape for file in weight_files(path) for key, shape in checkpoints.read_shapes(file).items()}
     if "shared_image_embedding.positional_embedding" in shapes:
         shapes.pop("prompt_encoder.shared_embedding.positional_embedding", None)
     return shapes

@@ -10,7 +10,6 @@ What is replaced, and why:
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from torch import Tensor, nn
 from transformers.models.sam import modeling_sam as sam
@@ -28,17 +27,12 @@ from basam.families.shared import (
     by_bands,
     in_pieces,
     join_windows,
+    share_recording,
     split_windows,
 )
 
 # Tokens that go through an MLP at one time, so that its hidden activations stay in the CPU's cache.
 MLP_TOKENS = 1024
-
-
-try:
-    from transformers.utils import output_capturing
-except ImportError:  # before transformers 5.2 the registry was elsewhere
-    from transformers.utils import generic as output_capturing
 
 
 class AnySizePatches(Replaced, nn.Module):
@@ -144,19 +138,7 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 } | {sam.SamVisionSdpaAttention: SamAttention, sam_hq.SamHQVisionSdpaAttention: SamHQAttention}
 
 
-def share_recording() -> None:
-    """What a model may record (`output_hidden_states=True`) is registered under its class; ours record the same.
-
-    The registry is private to `transformers`: without it only the recording of intermediate results is lost.
-    """
-    registry: dict[str, Any] = getattr(output_capturing, "_CAN_RECORD_REGISTRY", {})
-    for base, replacement in REPLACEMENTS.items():
-        recorded = dict.get(registry, str(base))
-        if recorded is not None:
-            dict.__setitem__(registry, str(replacement), recorded)
-
-
 def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
     """Every module of a SAM of `transformers` with the class it becomes."""
-    share_recording()
+    share_recording(REPLACEMENTS)
     return [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]

@@ -1,0 +1,115 @@
+"""SAM 2 and 2.1 for images: `transformers`' `Sam2Model`, and folders of its video model, whose memory is left out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from basam.families.attachment import Geometry
+from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
+from basam.families.sam2 import sizes
+from basam.families.shared import checkpoints, decoder_features, transformers_files
+from basam.families.transformers_sam import TransformersSam
+
+# What names of tensors begin with that only videos need, in transformers' naming.
+VIDEO_ONLY = (
+    "memory_",
+    "mask_downsample.",
+    "object_pointer_proj.",
+    "temporal_positional_encoding_projection_layer.",
+    "no_memory_positional_encoding",
+    "no_object_pointer",
+    "occlusion_spatial_embedding_parameter",
+)
+# One of them that SAM 2.1 has and SAM 2 has not.
+NEW_IN_2_1 = "occlusion_spatial_embedding_parameter"
+
+NEIGHBOURS = {
+    "Sam2VideoModel": "is SAM 2 for videos: for images load its folder with basam.load, or as transformers' Sam2Model",
+    "Sam2VisionModel": "is the image encoder of SAM 2 alone, so it makes no masks: load the whole model (Sam2Model)",
+}
+
+
+class Sam2(TransformersSam):
+    """Prompts and masks go through `transformers`; the encoder is a Hiera, and the decoder takes three feature maps."""
+
+    name = "transformers Sam2Model (SAM 2 and 2.1)"
+    model_types = ("sam2", "sam2_video")
+    idle = ("mask_decoder.pred_obj_score_head.",)
+
+    def matches(self, model: nn.Module) -> bool:
+        # Without its module there is no instance of the class, and importing it takes seconds.
+        upstream = sys.modules.get("transformers.models.sam2.modeling_sam2")
+        return upstream is not None and isinstance(model, upstream.Sam2Model)
+
+    def advice(self, model: nn.Module) -> str | None:
+        return next((NEIGHBOURS[base.__name__] for base in type(model).__mro__ if base.__name__ in NEIGHBOURS), None)
+
+    def geometry(self, model: Any) -> Geometry:
+        return sizes.geometry(model.config.to_dict())
+
+    def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+        from basam.families.sam2.modules import replacements
+
+        return replacements(model)
+
+    def recognises(self, path: Path) -> bool:
+        config = transformers_files.read_config(path) if path.is_dir() else None
+        return config is not None and config.get("model_type") in self.model_types
+
+    def load(self, path: Path) -> nn.Module:
+        return fill(transformers_files.read_config(path) or {}, image_part(transformers_files.folder_state(path)), path)
+
+    def summary(self, path: Path) -> ModelSummary:
+        config, shapes = transformers_files.read_config(path) or {}, transformers_files.folder_shapes(path)
+        return summary(config, image_part(shapes), len(shapes), NEW_IN_2_1 in shapes, "transformers Sam2Model")
+
+    def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
+        return {"image_embeddings": decoder_features(model, model.vision_encoder(pixel_values))}
+
+    def embedding(self, features: dict[str, Any]) -> Tensor:
+        found: Tensor = features["image_embeddings"][-1]
+        return found
+
+
+def image_part(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Tensors (or their shapes) that images need."""
+    return {key: value for key, value in tensors.items() if not key.startswith(VIDEO_ONLY)}
+
+
+def fill(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> nn.Module:
+    """The `Sam2Model` of a configuration with the tensors of `state`, every one of which must fit.
+
+    Raises:
+        UnsupportedModelError: naming what does not fit, of the configuration or of the tensors.
+    """
+    from basam.families.sam2.modules import build
+
+    sizes.geometry(config)
+    try:
+        model = build(config)
+    except Exception as error:  # whatever transformers raises of a configuration that it does not take
+        raise UnsupportedModelError(f"{path}: transformers does not take this configuration: {error}") from error
+    return checkpoints.fill(model, state, path, "Sam2Model")
+
+
+def summary(config: Mapping[str, Any], shapes: checkpoints.Shapes, tensors: int, newer: bool, layout: str) -> ModelSummary:
+    """What `basam info` prints, of a configuration and the shapes of the image part."""
+    backbone = sizes.backbone_of(config)
+    return ModelSummary(
+        architecture=f"SAM {'2.1' if newer else '2'} {sizes.hiera_name(backbone)}",
+        geometry=sizes.geometry(config),
+        parameters=count_parameters(shapes),
+        windows=tuple(backbone["window_size_per_stage"]),
+        tensors=tensors,
+        layout=layout,
+    )
+
+
+FAMILY = Sam2()
+
+__all__ = ["FAMILY", "Sam2"]
