@@ -19,6 +19,7 @@ from PIL import Image
 from torch import nn
 
 from basam.families import PromptTensors
+from tests.helpers.tiny_sam2 import tiny_sam2
 
 ORACLE = Path(__file__).with_name("oracle")
 
@@ -168,7 +169,7 @@ def efficient() -> nn.Module:
     return EfficientSam(EfficientSamConfig(**sizes, decoder_inner=16, decoder_mlp=32, iou_hidden=16, upscaling=(8, 4)))
 
 
-@pytest.fixture(params=["nano", "mobile", "efficient", "meta"])
+@pytest.fixture(params=["nano", "mobile", "efficient", "meta", "sam2"])
 def each_model(request: pytest.FixtureRequest) -> nn.Module:
     """A small model of every family in turn."""
     if request.param == "meta":
@@ -176,4 +177,4 @@ def each_model(request: pytest.FixtureRequest) -> nn.Module:
     import basam
 
     torch.manual_seed(0)
-    return {"nano": basam.load, "mobile": mobile, "efficient": efficient}[request.param]().eval()
+    return {"nano": basam.load, "mobile": mobile, "efficient": efficient, "sam2": tiny_sam2}[request.param]().eval()

@@ -112,6 +112,7 @@ def segment_photo(job: SegmentJob, photo: Path, stem: str) -> list[dict[str, Any
                 "slope": slope_in_force(attachment),
                 "seconds": seconds,
                 "predicted_iou": float(score),
+                "object_score": None if predictor.object_scores is None else float(predictor.object_scores[index]),
                 "area": float(mask.mean()),
                 "mask": str(file),
                 "overlay": str(job.out / f"{stem}_overlay.jpg"),
@@ -128,8 +129,11 @@ def slope_in_force(attachment: Attachment) -> float | None:
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
-    names = ("photo", "size", "tokens", "/\ntrained", "lambda", "slope", "seconds", "predicted\nIoU", "mask")
-    out = new_table(names, texts=("photo", "mask"))
+    names = ["photo", "size", "tokens", "/\ntrained", "lambda", "slope", "seconds", "predicted\nIoU", "mask"]
+    scored = any(row["object_score"] is not None for row in rows)
+    if scored:
+        names.insert(-1, "object\nscore")
+    out = new_table(tuple(names), texts=("photo", "mask"))
     for row in rows:
         out.add_row(
             Path(row["photo"]).name,
@@ -140,6 +144,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
             "learned" if row["slope"] is None else f"{row['slope']:.3f}",
             f"{row['seconds']:.1f}",
             f"{row['predicted_iou']:.2f}",
+            *([f"{row['object_score']:.2f}"] if scored else []),
             row["mask"],
         )
     return out

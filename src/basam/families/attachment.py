@@ -40,6 +40,11 @@ class Geometry:
             object.__setattr__(self, "multiple", self.patch)
 
     @property
+    def step(self) -> int:
+        """Pixels from one size of an input to the next that the model takes without padding."""
+        return self.round_to or self.multiple
+
+    @property
     def trained_tokens(self) -> int:
         return self.trained_side**2
 

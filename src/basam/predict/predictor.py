@@ -16,13 +16,9 @@ from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.files import ImageLike, read_image
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, load, own_attachment
+from basam.predict.chunks import prompts_at_once
 from basam.predict.prompts import MAX_SIDE, check_prompts
 from basam.predict.resize import Frame, Transform
-
-# Work of one chunk of prompts: decoder activations and upsampled logits.
-CHUNK_BYTES = 512 << 20
-# Activations of SAM's decoder, float32 numbers per prompt and token of the grid: 2,100 to 2,400 were measured.
-DECODER_NUMBERS_PER_TOKEN = 2500
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
 
@@ -57,6 +53,7 @@ class Predictor:
         self.max_side = max_side
         self.frame: Frame | None = None
         self.features: Any = None
+        self.object_scores: Tensor | None = None  # (K,) 0 to 1, that the last prompts show an object; SAM 1 does not say
         own = own_attachment(model)
         self.mode = own.mode if mode is None else mode
 
@@ -125,7 +122,7 @@ class Predictor:
     @property
     def transform(self) -> Transform:
         """Scales coordinates for `predict_torch`, as Meta's predictor's `transform` does."""
-        return Transform(max(self.input_size))
+        return Transform(max(self.input_size), self.image_frame)
 
     def reset_image(self) -> None:
         """Forget the image."""
@@ -143,7 +140,7 @@ class Predictor:
             image: a path, a PIL image, or an array or tensor: `(H, W, 3)` uint8, or as `basam.files.read_image` takes them.
             image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
             long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
-            square: pad to a square as in SAM's training, instead of only to what the model's grid needs.
+            square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just what the grid needs.
 
         Raises:
             ImageError, FileNotFoundError: the file cannot be read.
@@ -168,7 +165,7 @@ class Predictor:
             raise InputError(
                 f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
             )
-        frame = Frame.fit(height, width, long_side, geometry.multiple, square)
+        frame = Frame.of_model(geometry, height, width, long_side, square)
         self.encode(frame.image_in(pixels, self.family.mean, self.family.std), frame)
 
     @torch.no_grad()
@@ -272,13 +269,16 @@ class Predictor:
             raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
         prompts = PromptTensors(point_coords, point_labels, boxes, mask_input)
         count = len(prompts)
-        step = self.prompts_at_once(3 if multimask_output else 1)
+        step = prompts_at_once(frame, self.attachment.geometry.patch, 3 if multimask_output else 1)
         # Filled piece by piece: gathering pieces in a list would hold everything twice.
         masks = scores = low_res = torch.empty(0)
+        present: list[Tensor] = []
         for start in range(0, count, step):
             part = slice(start, start + step)
             with self.attachment.in_force():
-                low, score = self.family.decode(self.model, self.features, prompts[part], multimask=multimask_output)
+                low, score, sure = self.family.decode_scored(
+                    self.model, self.features, prompts[part], multimask=multimask_output
+                )
             full = frame.masks_out(low.float())
             values = full if return_logits else full > self.mask_threshold
             if start == 0:
@@ -286,14 +286,9 @@ class Predictor:
                 scores = score.new_empty((count, *score.shape[1:]), dtype=torch.float32)
                 low_res = low.new_empty((count, *low.shape[1:]), dtype=torch.float32)
             masks[part], scores[part], low_res[part] = values.cpu(), score, low
+            present += [] if sure is None else [sure.float()]
+        self.object_scores = torch.cat(present) if present else None
         return masks, scores, low_res
-
-    def prompts_at_once(self, masks_each: int) -> int:
-        """How many prompts fit `CHUNK_BYTES` with their decoder activations and upsampled logits."""
-        (height, width), (up, across) = self.image_frame.original, self.image_frame.padded
-        tokens = up * across // self.attachment.geometry.patch**2
-        numbers = DECODER_NUMBERS_PER_TOKEN * tokens + 2 * masks_each * max(height * width, up * across)
-        return max(1, CHUNK_BYTES // (4 * numbers))
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.device, torch.float32)
