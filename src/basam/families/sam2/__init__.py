@@ -1,4 +1,4 @@
-"""SAM 2 and 2.1 for images: `transformers`' `Sam2Model`, and folders of its video model, whose memory is left out."""
+"""SAM 2 and 2.1 for images: `transformers`' `Sam2Model`, folders of its video model and Meta's files, without their memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
-from basam.families.sam2 import sizes
-from basam.families.shared import checkpoints, decoder_features, transformers_files
+from basam.families.sam2 import official, sizes
+from basam.families.shared import checkpoints, transformers_files
 from basam.families.transformers_sam import TransformersSam
 
 # What names of tensors begin with that only videos need, in transformers' naming.
@@ -37,7 +37,7 @@ NEIGHBOURS = {
 class Sam2(TransformersSam):
     """Prompts and masks go through `transformers`; the encoder is a Hiera, and the decoder takes three feature maps."""
 
-    name = "transformers Sam2Model (SAM 2 and 2.1)"
+    name = "SAM 2 and 2.1: transformers Sam2Model and Meta's files"
     model_types = ("sam2", "sam2_video")
     idle = ("mask_decoder.pred_obj_score_head.",)
 
@@ -58,17 +58,27 @@ class Sam2(TransformersSam):
         return replacements(model)
 
     def recognises(self, path: Path) -> bool:
-        config = transformers_files.read_config(path) if path.is_dir() else None
-        return config is not None and config.get("model_type") in self.model_types
+        if not path.is_dir():
+            return official.recognises(path)
+        return (transformers_files.read_config(path) or {}).get("model_type") in self.model_types
 
     def load(self, path: Path) -> nn.Module:
+        if not path.is_dir():
+            state = official.to_transformers(checkpoints.read_state(path))
+            return fill(official.config_of(checkpoints.read_shapes(path), path), state, path)
         return fill(transformers_files.read_config(path) or {}, image_part(transformers_files.folder_state(path)), path)
 
     def summary(self, path: Path) -> ModelSummary:
+        if not path.is_dir():
+            shapes = checkpoints.read_shapes(path)
+            config, part = official.config_of(shapes, path), official.image_part(shapes)
+            return summary(config, part, len(shapes), official.NEW_IN_2_1 in shapes, "Meta's state dict")
         config, shapes = transformers_files.read_config(path) or {}, transformers_files.folder_shapes(path)
         return summary(config, image_part(shapes), len(shapes), NEW_IN_2_1 in shapes, "transformers Sam2Model")
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
+        from basam.families.shared import decoder_features  # model code of transformers, which takes seconds to import
+
         return {"image_embeddings": decoder_features(model, model.vision_encoder(pixel_values))}
 
     def embedding(self, features: dict[str, Any]) -> Tensor:

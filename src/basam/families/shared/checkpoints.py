@@ -23,9 +23,9 @@ Shapes = dict[str, tuple[int, ...]]
 # A key or a part of one, and what a file with it is. The first that fits is named.
 LOOKS = (
     ("mask_decoder.hf_token", "SAM-HQ's own file; basam.load takes SAM-HQ in transformers' layout"),
-    ("sam_mask_decoder.", "SAM 2"),
-    ("memory_attention.", "SAM 2"),
-    ("image_encoder.trunk", "SAM 2"),
+    ("sam_mask_decoder.", "SAM 2 without its image encoder, or with parts named otherwise; give the whole file"),
+    ("image_encoder.trunk", "the image encoder of SAM 2 alone; give the whole file"),
+    ("memory_attention.", "the part of SAM 2 that only videos need; give the whole file"),
     ("lora_", "a model with LoRA adapters; merge them into its weights first"),
     ("Adapter.", "a SAM with adapter layers, which plain SAM does not have"),
     ("vision_encoder.", "transformers' SAM without its config.json; give the folder that holds both"),
