@@ -74,3 +74,35 @@ def image_wide_coordinates(
     y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / whole_height
     x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / whole_width
     return torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], dim=-1)
+
+
+def rotary_coordinates(
+    height: int, width: int, span: float, trained_side: int, positions: Positions, aspect: Aspect = "square"
+) -> tuple[Tensor, Tensor]:
+    """Rotary positions of the rows `(height,)` and the columns `(width,)` of a grid, float32.
+
+    The trained grid of `trained_side` patches spans positions from 0 to `span`. `interpolate` spreads that over the `extent`
+    of the grid; `extend` keeps the trained step and goes beyond.
+    """
+    wholes = extent(height, width, aspect) if positions == "interpolate" else (trained_side, trained_side)
+    rows, columns = (torch.arange(length) * (span / whole) for length, whole in zip((height, width), wholes, strict=True))
+    return rows, columns
+
+
+def rotary_tables(rows: Tensor, columns: Tensor, channels: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of axial rotary positions, `(H, W, channels)` float32: half the channels turn with the column, half
+    with the row, in pairs of neighbours."""
+    half = channels // 2
+    frequencies = 1.0 / (theta ** (torch.arange(0, half, 2, dtype=torch.float) / half))
+    by_row, by_column = rows[:, None, None] * frequencies, columns[None, :, None] * frequencies
+    height, width = len(rows), len(columns)
+    angles = torch.cat([by_column.expand(height, width, -1), by_row.expand(height, width, -1)], dim=-1)
+    return angles.cos().repeat_interleave(2, dim=-1), angles.sin().repeat_interleave(2, dim=-1)
+
+
+def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Turn pairs of neighbouring channels of `x` `(..., channels)`; computed in float32, in the dtype of `x`."""
+    wide = x.float()
+    first, second = wide.unflatten(-1, (-1, 2)).unbind(-1)
+    crossed = torch.stack((-second, first), dim=-1).flatten(-2)
+    return (wide * cosines + crossed * sines).type_as(x)

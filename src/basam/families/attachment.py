@@ -32,7 +32,8 @@ class Geometry:
     heads: int
     multiple: int = 0  # pixels that both sides of an input must be multiples of; 0 stands for the patch
     mask_scale: int = 4  # pixels of a low-resolution mask along a side of a patch
-    aspect: Aspect = "square"  # `axes` where training squashed photos to a square, `square` where it padded them
+    aspect: Aspect = "square"  # what positions are normalised by where the mode does not say
+    squashed: bool = False  # whether training squashed photos to a square, instead of padding them to one
     round_to: int = 0  # pixels; sides are resized to the nearest multiple where padding disturbs the model; 0: they are padded
 
     def __post_init__(self) -> None:

@@ -28,8 +28,8 @@ class Frame:
     @classmethod
     def of_model(cls, geometry: Geometry, height: int, width: int, long_side: int, square: bool = False) -> Frame:
         """`fit` for a model: as it was trained, photos are squashed to a square or padded to one, and sides rounded or not."""
-        squash = geometry.aspect == "axes"
-        return cls.fit(height, width, long_side, geometry.multiple, square, squash=squash, round_to=geometry.round_to)
+        squash, round_to = geometry.squashed, geometry.round_to
+        return cls.fit(height, width, long_side, geometry.multiple, square, squash=squash, round_to=round_to)
 
     @classmethod
     def fit(

@@ -5,27 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
-from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
+from basam.families.base import ModelSummary, count_parameters
 from basam.families.sam2 import official, sizes
-from basam.families.shared import checkpoints, transformers_files
+from basam.families.shared import checkpoints, pyramid_files, transformers_files
 from basam.families.transformers_sam import TransformersSam
 
-# What names of tensors begin with that only videos need, in transformers' naming.
-VIDEO_ONLY = (
-    "memory_",
-    "mask_downsample.",
-    "object_pointer_proj.",
-    "temporal_positional_encoding_projection_layer.",
-    "no_memory_positional_encoding",
-    "no_object_pointer",
-    "occlusion_spatial_embedding_parameter",
-)
-# One of them that SAM 2.1 has and SAM 2 has not.
+# A tensor that SAM 2.1 has and SAM 2 has not.
 NEW_IN_2_1 = "occlusion_spatial_embedding_parameter"
 
 NEIGHBOURS = {
@@ -38,8 +28,8 @@ class Sam2(TransformersSam):
     """Prompts and masks go through `transformers`; the encoder is a Hiera, and the decoder takes three feature maps."""
 
     name = "SAM 2 and 2.1: transformers Sam2Model and Meta's files"
-    model_types = ("sam2", "sam2_video")
-    idle = ("mask_decoder.pred_obj_score_head.",)
+    model_types: ClassVar[tuple[str, ...]] = ("sam2", "sam2_video")
+    idle: ClassVar[tuple[str, ...]] = ("mask_decoder.pred_obj_score_head.",)
 
     def matches(self, model: nn.Module) -> bool:
         # Without its module there is no instance of the class, and importing it takes seconds.
@@ -47,7 +37,7 @@ class Sam2(TransformersSam):
         return upstream is not None and isinstance(model, upstream.Sam2Model)
 
     def advice(self, model: nn.Module) -> str | None:
-        return next((NEIGHBOURS[base.__name__] for base in type(model).__mro__ if base.__name__ in NEIGHBOURS), None)
+        return pyramid_files.neighbour(model, NEIGHBOURS)
 
     def geometry(self, model: Any) -> Geometry:
         return sizes.geometry(model.config.to_dict())
@@ -66,7 +56,9 @@ class Sam2(TransformersSam):
         if not path.is_dir():
             state = official.to_transformers(checkpoints.read_state(path))
             return fill(official.config_of(checkpoints.read_shapes(path), path), state, path)
-        return fill(transformers_files.read_config(path) or {}, image_part(transformers_files.folder_state(path)), path)
+        return fill(
+            transformers_files.read_config(path) or {}, pyramid_files.image_part(transformers_files.folder_state(path)), path
+        )
 
     def summary(self, path: Path) -> ModelSummary:
         if not path.is_dir():
@@ -74,7 +66,7 @@ class Sam2(TransformersSam):
             config, part = official.config_of(shapes, path), official.image_part(shapes)
             return summary(config, part, len(shapes), official.NEW_IN_2_1 in shapes, "Meta's state dict")
         config, shapes = transformers_files.read_config(path) or {}, transformers_files.folder_shapes(path)
-        return summary(config, image_part(shapes), len(shapes), NEW_IN_2_1 in shapes, "transformers Sam2Model")
+        return summary(config, pyramid_files.image_part(shapes), len(shapes), NEW_IN_2_1 in shapes, "transformers Sam2Model")
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
         from basam.families.shared import decoder_features  # model code of transformers, which takes seconds to import
@@ -86,11 +78,6 @@ class Sam2(TransformersSam):
         return found
 
 
-def image_part(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """Tensors (or their shapes) that images need."""
-    return {key: value for key, value in tensors.items() if not key.startswith(VIDEO_ONLY)}
-
-
 def fill(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> nn.Module:
     """The `Sam2Model` of a configuration with the tensors of `state`, every one of which must fit.
 
@@ -100,11 +87,7 @@ def fill(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> nn.Mod
     from basam.families.sam2.modules import build
 
     sizes.geometry(config)
-    try:
-        model = build(config)
-    except Exception as error:  # whatever transformers raises of a configuration that it does not take
-        raise UnsupportedModelError(f"{path}: transformers does not take this configuration: {error}") from error
-    return checkpoints.fill(model, state, path, "Sam2Model")
+    return checkpoints.fill(pyramid_files.built(build, config, path), state, path, "Sam2Model")
 
 
 def summary(config: Mapping[str, Any], shapes: checkpoints.Shapes, tensors: int, newer: bool, layout: str) -> ModelSummary:

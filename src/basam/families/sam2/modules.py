@@ -10,6 +10,8 @@ What is replaced, and why:
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from transformers.models.sam2 import modeling_sam2 as sam2
@@ -22,6 +24,7 @@ from basam.families.shared import (
     AnySizeVision,
     GridAttention,
     NoEncodings,
+    pyramid_files,
     share_recording,
 )
 from basam.positions import extent
@@ -78,8 +81,7 @@ def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
     return found + [(module, Sam2GlobalAttention) for module in attentions if type(module) is sam2.Sam2MultiScaleAttention]
 
 
-def build(config: dict[str, object]) -> nn.Module:
-    """A `Sam2Model` of a configuration, on the meta device; parts of it that are about videos are left out."""
-    parts = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
+def build(config: dict[str, Any]) -> nn.Module:
+    """A `Sam2Model` of a configuration, on the meta device; what of it is about videos is left out."""
     with torch.device("meta"):
-        return sam2.Sam2Model(sam2.Sam2Config(**{part: config.get(part) for part in parts}))
+        return sam2.Sam2Model(sam2.Sam2Config(**pyramid_files.plain_config(config)))

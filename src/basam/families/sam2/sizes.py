@@ -10,8 +10,10 @@ from typing import Any
 
 from basam.families.attachment import Geometry
 from basam.families.base import UnsupportedModelError
+from basam.families.shared import pyramid_files
 
 PATCH = 16  # pixels to a token of the third stage, where the global blocks are
+IMAGE_SIZE = 1024
 MULTIPLE = 32  # the last stage halves the grid once more
 STRIDE_4_STAGES = 3  # stages up to the one with global blocks: 4, 8 and 16 pixels to a token
 
@@ -58,38 +60,10 @@ def hiera_name(backbone: Mapping[str, Any]) -> str:
     return f"Hiera {width} x {sum(blocks)}"
 
 
-def side_of(value: Any, name: str) -> int:
-    """A side in pixels of a configuration, which may say it once or for each axis."""
-    sides = set(value) if isinstance(value, (list, tuple)) else {value}
-    if len(sides) != 1:
-        raise UnsupportedModelError(f"{name}={value!r}: a square is needed, as all published models were trained on")
-    return int(sides.pop())
-
-
 def backbone_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that is about the Hiera encoder."""
     found = (config.get("vision_config") or {}).get("backbone_config") or {}
     return HIERA | {name: value for name, value in found.items() if value is not None}
-
-
-def trained_side(config: Mapping[str, Any], patch: int) -> int:
-    """Patches along a side of the trained grid, which two tables of a configuration must agree about.
-
-    Raises:
-        UnsupportedModelError: they do not, or the image is no square.
-    """
-    prompts = config.get("prompt_encoder_config") or {}
-    given = side_of(prompts.get("patch_size", patch), "prompt_encoder_config.patch_size")
-    image_size = side_of(prompts.get("image_size", 64 * PATCH if patch == PATCH else 1008), "prompt_encoder_config.image_size")
-    side = image_size // patch
-    sizes = (config.get("vision_config") or {}).get("backbone_feature_sizes")
-    expected = [[scale * side, scale * side] for scale in (4, 2, 1)]
-    if given != patch or (sizes is not None and [list(size) for size in sizes] != expected):
-        raise UnsupportedModelError(
-            f"the configuration says backbone_feature_sizes={sizes} beside an image_size of {image_size} px with patches of "
-            f"{given} px: {expected} belong to such images with patches of {patch} px"
-        )
-    return side
 
 
 def geometry(config: Mapping[str, Any]) -> Geometry:
@@ -109,10 +83,11 @@ def geometry(config: Mapping[str, Any]) -> Geometry:
         )
     return Geometry(
         patch=PATCH,
-        trained_side=trained_side(config, PATCH),
+        trained_side=pyramid_files.trained_side(config, PATCH, IMAGE_SIZE),
         layers=sum(blocks),
         global_layers=layers,
         heads=backbone["num_attention_heads_per_stage"][STRIDE_4_STAGES - 1],
         multiple=MULTIPLE,
         aspect="axes",
+        squashed=True,
     )

@@ -148,8 +148,8 @@ def problems(path: Path, name: str, **found: Iterable[str]) -> UnsupportedModelE
     return UnsupportedModelError(f"{path} does not fit {name}: tensors {'; '.join(parts)}") if parts else None
 
 
-def fill(model: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -> nn.Module:
-    """Put `state` into `model` (built on the meta device), in float32 and evaluation mode; every tensor must fit.
+def check_fit(model: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -> None:
+    """Compare `state` with `model` (built on the meta device) tensor by tensor.
 
     Raises:
         UnsupportedModelError: naming tensors that are missing, unexpected or of another shape.
@@ -165,6 +165,15 @@ def fill(model: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -
     if error is not None:
         looks = looks_like(state)
         raise UnsupportedModelError(f"{error}; {looks}") if looks.startswith("it looks") else error
+
+
+def fill(model: nn.Module, state: Mapping[str, Tensor], path: Path, name: str) -> nn.Module:
+    """Put `state` into `model` (built on the meta device), in float32 and evaluation mode; every tensor must fit.
+
+    Raises:
+        UnsupportedModelError: see `check_fit`.
+    """
+    check_fit(model, state, path, name)
     # Copies: a tensor that still lies in the file would change with it.
     own = {key: value.to(torch.float32 if value.is_floating_point() else None, copy=True) for key, value in state.items()}
     model.load_state_dict(own, strict=True, assign=True)
