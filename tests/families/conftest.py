@@ -20,6 +20,7 @@ from torch import nn
 
 from basam.families import PromptTensors
 from tests.helpers.tiny_sam2 import tiny_sam2
+from tests.helpers.tiny_sam3 import tiny_sam3
 
 ORACLE = Path(__file__).with_name("oracle")
 
@@ -250,7 +251,7 @@ def efficient() -> nn.Module:
     return EfficientSam(EfficientSamConfig(**sizes, decoder_inner=16, decoder_mlp=32, iou_hidden=16, upscaling=(8, 4)))
 
 
-@pytest.fixture(params=["nano", "mobile", "efficient", "meta", "sam2"])
+@pytest.fixture(params=["nano", "mobile", "efficient", "meta", "sam2", "sam3"])
 def each_model(request: pytest.FixtureRequest) -> nn.Module:
     """A small model of every family in turn."""
     if request.param == "meta":
@@ -258,4 +259,5 @@ def each_model(request: pytest.FixtureRequest) -> nn.Module:
     import basam
 
     torch.manual_seed(0)
-    return {"nano": basam.load, "mobile": mobile, "efficient": efficient, "sam2": tiny_sam2}[request.param]().eval()
+    builders = {"nano": basam.load, "mobile": mobile, "efficient": efficient, "sam2": tiny_sam2, "sam3": lambda: tiny_sam3(168)}
+    return builders[request.param]().eval()

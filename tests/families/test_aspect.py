@@ -22,7 +22,7 @@ def encoded_points(model, height, width, points, aspect):
 
 def test_each_axis_by_itself_or_the_long_side_for_both(each_model):
     family = family_of(each_model)
-    side = 2 * family.geometry(each_model).multiple
+    side = 4 * family.geometry(each_model).multiple
     # The centre of pixel y of a picture half as high as wide lies where that of 2 y + 1/2 does in the square.
     low, high = [[5.0, 7.0], [20.0, 3.0]], [[5.0, 14.5], [20.0, 6.5]]
     whole = encoded_points(each_model, side, side, high, "square")
@@ -37,7 +37,8 @@ def test_each_axis_by_itself_or_the_long_side_for_both(each_model):
 
 def test_the_encoder_knows_the_rule_too(each_model):
     family = family_of(each_model)
-    pixels = torch.randn(1, 3, family.geometry(each_model).multiple, 2 * family.geometry(each_model).multiple)
+    step = 2 * family.geometry(each_model).multiple
+    pixels = torch.randn(1, 3, step, 2 * step)
     for name, parameter in each_model.named_parameters():
         if "pos_embed" in name:  # zeros in a model that was not trained
             torch.nn.init.normal_(parameter)

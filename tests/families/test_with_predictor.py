@@ -14,8 +14,11 @@ def test_a_photo_and_its_prompts(each_model, photo):
     predictor = basam.Predictor(each_model)
     predictor.set_image(photo(120, 200))
     masks, scores, low = predictor.predict(box=np.array([20, 30, 150, 100]))
-    step = family_of(each_model).geometry(each_model).multiple
-    size = (-(-120 // step) * step // 4, -(-200 // step) * step // 4)
+    geometry = family_of(each_model).geometry(each_model)
+    sides = [-(-side // geometry.multiple) * geometry.multiple for side in (120, 200)]
+    if geometry.round_to:
+        sides = [round(side / geometry.round_to) * geometry.round_to for side in (120, 200)]
+    size = tuple(4 * side // geometry.patch for side in sides)
     assert (masks.shape, scores.shape, low.shape) == ((3, 120, 200), (3,), (3, *size))
     boxes = np.array([[20, 30, 150, 100], [0, 0, 50, 50]])
     many = predictor.predict(box=boxes, point_coords=np.array([[[60, 60]], [[9, 9]]]), point_labels=np.ones((2, 1)))
@@ -51,7 +54,9 @@ def test_metas_predictor_finds_the_same_masks(meta, small_sam, photo):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_an_encoder_in_low_precision_leaves_no_slow_product(each_model, dtype, monkeypatch):
-    family, pixels = family_of(each_model), torch.randn(1, 3, 96, 160, generator=torch.Generator().manual_seed(0))
+    family = family_of(each_model)
+    sides = [side // family.geometry(each_model).multiple * family.geometry(each_model).multiple for side in (96, 160)]
+    pixels = torch.randn(1, 3, *sides, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         exact = embeddings(family.encoder(basam.attach(each_model))(pixels))
         family.encoder(each_model).to(dtype)

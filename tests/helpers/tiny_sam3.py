@@ -11,7 +11,9 @@ from tests.helpers.tiny_sam2 import DECODER, loud
 WINDOW = 3
 
 
-def sam3_config(image_size: Any = 126, *, trained: int = 126, scales: tuple[float, ...] = (4.0, 2.0, 1.0, 0.5)) -> Sam3TrackerConfig:
+def sam3_config(
+    image_size: Any = 126, *, trained: int = 126, scales: tuple[float, ...] = (4.0, 2.0, 1.0, 0.5)
+) -> Sam3TrackerConfig:
     """A configuration for `trained` px; image_size is that of the encoder alone, which upstream reads as [width, height]."""
     side = trained // 14
     backbone = {
@@ -30,7 +32,6 @@ def sam3_config(image_size: Any = 126, *, trained: int = 126, scales: tuple[floa
             "backbone_config": backbone,
             "fpn_hidden_size": 32,
             "backbone_feature_sizes": [[scale * side, scale * side] for scale in (4, 2, 1)],
-            "scale_factors": list(scales),
         },
         prompt_encoder_config={"hidden_size": 32, "image_size": trained, "patch_size": 14},
         mask_decoder_config=dict(DECODER),

@@ -42,7 +42,8 @@ def assert_close(found, expected):
 def test_the_queries_are_scaled_by_lambda(each_model):
     family = family_of(each_model)
     side = 3 * family.geometry(each_model).image_size // 2
-    factor = length_scale((side // 16) ** 2, family.geometry(each_model).trained_tokens)
+    geometry = family.geometry(each_model)
+    factor = length_scale((side // geometry.patch) ** 2, geometry.trained_tokens)
     found = masks_of(each_model, side, basam.BiasMode(scaling="none", decoder="log", strength=1.0))
     assert_close(found, masks_of(scaled_by_hand(each_model, factor), side))
     assert not torch.allclose(found, masks_of(each_model, side))

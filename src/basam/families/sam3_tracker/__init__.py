@@ -74,12 +74,13 @@ class Sam3Tracker(Sam2):
 
     def summary(self, path: Path) -> ModelSummary:
         shapes = transformers_files.folder_shapes(path)
+        part = tracker_part(shapes, path)
         config = sizes.tracker_config(transformers_files.read_config(path) or {})
         backbone = sizes.backbone_of(config)
         return ModelSummary(
             architecture=f"SAM 3 {vit_name(backbone['hidden_size'], backbone['num_hidden_layers'])}",
             geometry=sizes.geometry(config),
-            parameters=count_parameters(tracker_part(shapes, path)),
+            parameters=count_parameters(part),
             windows=(backbone["window_size"],),
             tensors=len(shapes),
             layout="transformers Sam3TrackerModel",
