@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -197,6 +199,13 @@ def test_a_folder_loads_strictly(folder):
         save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
         with pytest.raises(basam.UnsupportedModelError, match=message):
             basam.load(folder)
+
+
+def test_a_process_that_has_not_seen_sam3_loads_and_attaches_it(folder):
+    """`transformers` hides the encoder's module where torchvision is missing, until somebody imports it by its whole name."""
+    code = f"import basam; print(type(basam.attach(basam.load({str(folder)!r}))).__mro__[1].__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "AnySizePyramid\n", done.stderr
 
 
 SMALL = {"hidden_size": 32, "num_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}

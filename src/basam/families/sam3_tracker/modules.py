@@ -13,9 +13,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+
+# By its whole name: as an attribute of its folder, `transformers` keeps this module from those without torchvision, which
+# nothing but the detector uses.
+import transformers.models.sam3.modeling_sam3 as sam3
 from torch import Tensor, nn
 from transformers import Sam3TrackerConfig
-from transformers.models.sam3 import modeling_sam3 as sam3
 from transformers.models.sam3_tracker import modeling_sam3_tracker as tracker
 
 from basam.families.sam3_tracker import sizes
