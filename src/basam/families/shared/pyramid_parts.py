@@ -24,6 +24,8 @@ class AnySizeVision(ReplacedEncoder):
 class AnySizePyramid(AnySizeModel):
     """Upstream cuts the feature maps of an image to sizes that it reads from `backbone_feature_sizes`."""
 
+    supports_gradient_checkpointing = True  # every layer does; upstream's models do not say so
+
     @property
     def backbone_feature_sizes(self) -> list[tuple[int, int]]:
         height, width = self.basam.grid
