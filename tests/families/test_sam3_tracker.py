@@ -10,9 +10,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-import transformers.models.sam3.modeling_sam3 as sam3
+import transformers
 from safetensors.torch import load_file, save_file
-from transformers import Sam3Config, Sam3Model, Sam3TrackerModel, Sam3VideoConfig, Sam3VideoModel
 
 import basam
 from basam.families import family_of
@@ -20,6 +19,8 @@ from basam.method import length_scale
 from basam.model import family_of_file
 from tests.helpers.tiny_sam3 import sam3_config, tiny_sam3
 
+# Older versions of transformers need torchvision for it.
+sam3 = pytest.importorskip("transformers.models.sam3.modeling_sam3", exc_type=ImportError)
 OFF = basam.BiasMode.off()
 POINTS = torch.tensor([[[[60.0, 70.0]], [[20.0, 30.0]]]])
 LABELS = torch.ones(1, 2, 1, dtype=torch.long)
@@ -182,7 +183,7 @@ def folder(tmp_path):
 
 def test_a_folder_loads_strictly(folder):
     loaded, expected = basam.load(folder), tiny_sam3()
-    assert type(loaded) is Sam3TrackerModel
+    assert type(loaded) is transformers.Sam3TrackerModel
     assert not loaded.training
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in expected.state_dict().items())
     pixels = torch.randn(1, 3, 126, 126)
@@ -238,10 +239,10 @@ def video_model():
     }
     tracker = {name: parts[name] for name in ("vision_config", "prompt_encoder_config", "mask_decoder_config")}
     torch.manual_seed(0)
-    config = Sam3VideoConfig(
+    config = transformers.Sam3VideoConfig(
         detector_config=detector_config(parts["vision_config"]), tracker_config={**tracker, "image_size": 126, **memory}
     )
-    return Sam3VideoModel(config).eval()
+    return transformers.Sam3VideoModel(config).eval()
 
 
 @pytest.mark.parametrize("prefixes", [1, 2, 3])
@@ -259,7 +260,7 @@ def test_the_tracker_of_a_video_model_loads_however_often_its_prefix_was_written
         metadata={"format": "pt"},
     )
     loaded = basam.load(tmp_path)
-    assert type(loaded) is Sam3TrackerModel
+    assert type(loaded) is transformers.Sam3TrackerModel
     for name, value in loaded.state_dict().items():
         home = name.replace("vision_encoder.neck.", "tracker_neck.") if ".neck." in name else f"tracker_model.{name}"
         home = f"detector_model.{name}" if ".backbone." in name else home
@@ -279,7 +280,7 @@ def test_upstream_writes_the_prefix_of_the_tracker_twice(tmp_path):
 
 
 def test_a_detector_is_named_with_the_class_to_use(tmp_path):
-    detector = Sam3Model(Sam3Config(**detector_config(sam3_config().to_dict()["vision_config"])))
+    detector = transformers.Sam3Model(transformers.Sam3Config(**detector_config(sam3_config().to_dict()["vision_config"])))
     with pytest.raises(
         basam.UnsupportedModelError, match=r"Sam3Model is SAM 3's detector, whose prompts are texts.*Sam3Tracker"
     ):
@@ -304,6 +305,12 @@ def test_sizes_that_do_not_agree_are_named(folder, part, name, value, message):
     config[part][name] = value
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(basam.UnsupportedModelError, match=message):
+        basam.load(folder)
+
+
+def test_a_transformers_that_does_not_import_it_is_named(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "basam.families.sam3_tracker.modules", None)  # importing it is an ImportError now
+    with pytest.raises(basam.BasamError, match=r"SAM 3 of this transformers does not load: .*a newer one \(5\.23\) does"):
         basam.load(folder)
 
 
@@ -333,10 +340,8 @@ def test_summaries_of_folder_and_model_agree(folder):
 
 @pytest.mark.slow
 def test_the_published_encoder_is_upstream_at_its_native_size():
-    from transformers import Sam3TrackerConfig
-
     torch.manual_seed(0)
-    model = Sam3TrackerModel(Sam3TrackerConfig()).eval()
+    model = transformers.Sam3TrackerModel(transformers.Sam3TrackerConfig()).eval()
     geometry = family_of(model).geometry(model)
     assert (geometry.trained_tokens, geometry.global_layers, geometry.round_to) == (5184, (7, 15, 23, 31), 336)
     pixels = torch.randn(1, 3, 1008, 1008)

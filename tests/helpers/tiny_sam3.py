@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from transformers import Sam3TrackerConfig, Sam3TrackerModel
 
 from tests.helpers.tiny_sam2 import DECODER, loud
@@ -40,5 +41,6 @@ def sam3_config(
 
 def tiny_sam3(size: int = 126, seed: int = 0, **options: Any) -> Any:
     """A Sam3TrackerModel for `size`, in evaluation mode; the weights are the same for every size."""
+    pytest.importorskip("transformers.models.sam3.modeling_sam3", reason="it needs torchvision here", exc_type=ImportError)
     options = {"image_size": size, "trained": size} | options
     return loud(Sam3TrackerModel(sam3_config(**options)), seed).eval()

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from basam.errors import MissingExtraError
 from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
 from basam.families.sam2 import Sam2
@@ -64,7 +65,10 @@ class Sam3Tracker(Sam2):
         return config is not None and config.get("model_type") in self.model_types
 
     def load(self, path: Path) -> nn.Module:
-        from basam.families.sam3_tracker.modules import build, fill
+        try:
+            from basam.families.sam3_tracker.modules import build, fill
+        except ImportError as error:
+            raise MissingExtraError(f"SAM 3 of this transformers does not load: {error}; a newer one (5.23) does") from error
 
         state = tracker_part(transformers_files.folder_state(path), path)
         config = dict(sizes.tracker_config(transformers_files.read_config(path) or {}))
