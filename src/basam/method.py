@@ -97,8 +97,9 @@ class BiasMode:
         positions: relative positions beyond the trained range: `interpolate` stretches the trained table over the new
             range (what SAM's own code does), `extend` keeps one step per patch and clamps at the trained distance.
         aspect: what positions and prompts of an image that is not square are normalised by: `axes`, each axis by its own
-            side, or `square`, both by the long side, as in a square of which the image is a part. None: as the model was
-            trained, SAM 1 on photos padded to a square (`square`), SAM 2 and 3 on photos squashed to one (`axes`).
+            side, or `square`, both by the long side, as in a square of which the image is a part. None: the model's own
+            rule. That is `square` for SAM 1, trained on photos padded to a square, and for SAM 3, whose rotary positions have
+            one step for both axes; it is `axes` for SAM 2, trained on photos squashed to a square.
         decoder: `log` scales q.k of the mask decoder's attention from tokens to the image by lambda(n) as well (with
             `strength`): it has one key per patch, so its softmax flattens alike. `none` leaves the decoder as trained.
         tinyvit_windows: TinyViT (MobileSAM) has windows only, whose length never changes. `log-count` scales q.k inside

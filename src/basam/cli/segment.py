@@ -99,7 +99,7 @@ def segment(
     ] = None,
     aspect: Annotated[
         Aspect | None,
-        typer.Option(help="Positions normalised per axis or by the long side.", show_default="as trained"),
+        typer.Option(help="Positions normalised per axis or by the long side.", show_default="the model's own"),
     ] = None,
     mode: ModeFile = None,
     dtype: Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")] = DType.float32,

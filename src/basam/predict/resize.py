@@ -44,7 +44,8 @@ class Frame:
         # Rounded as SAM's own ResizeLongestSide does.
         resized = max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
         if round_to:
-            resized = tuple(round_to * max(1, int(side / round_to + 0.5)) for side in resized)  # type: ignore[assignment]
+            up, across = (round_to * max(1, int(side / round_to + 0.5)) for side in resized)
+            resized = up, across
         target = (max(resized), max(resized)) if square else resized
         if squash:
             resized = target

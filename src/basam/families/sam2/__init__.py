@@ -56,9 +56,8 @@ class Sam2(TransformersSam):
         if not path.is_dir():
             state = official.to_transformers(checkpoints.read_state(path))
             return fill(official.config_of(checkpoints.read_shapes(path), path), state, path)
-        return fill(
-            transformers_files.read_config(path) or {}, pyramid_files.image_part(transformers_files.folder_state(path)), path
-        )
+        state = pyramid_files.image_part(transformers_files.folder_state(path))
+        return fill(transformers_files.read_config(path) or {}, state, path)
 
     def summary(self, path: Path) -> ModelSummary:
         if not path.is_dir():

@@ -15,7 +15,7 @@ from basam.families.shared import pyramid_files
 PATCH = 16  # pixels to a token of the third stage, where the global blocks are
 IMAGE_SIZE = 1024
 MULTIPLE = 32  # the last stage halves the grid once more
-STRIDE_4_STAGES = 3  # stages up to the one with global blocks: 4, 8 and 16 pixels to a token
+GLOBAL_STAGE = 3  # counted from 1: stages have 4, 8, 16 and 32 pixels to a token
 
 # What config.json may leave out, as in Sam2HieraDetConfig: those of Hiera-T.
 HIERA: dict[str, Any] = {
@@ -74,7 +74,7 @@ def geometry(config: Mapping[str, Any]) -> Geometry:
     """
     backbone = backbone_of(config)
     blocks, layers = backbone["blocks_per_stage"], tuple(sorted(backbone["global_attention_blocks"]))
-    first, last = sum(blocks[:2]) + 1, sum(blocks[:STRIDE_4_STAGES]) - 1  # the first block of a stage pools its queries
+    first, last = sum(blocks[:2]) + 1, sum(blocks[:GLOBAL_STAGE]) - 1  # the first block of a stage pools its queries
     outside = [layer for layer in layers if not first <= layer <= last]
     if outside:
         raise UnsupportedModelError(
@@ -86,7 +86,7 @@ def geometry(config: Mapping[str, Any]) -> Geometry:
         trained_side=pyramid_files.trained_side(config, PATCH, IMAGE_SIZE),
         layers=sum(blocks),
         global_layers=layers,
-        heads=backbone["num_attention_heads_per_stage"][STRIDE_4_STAGES - 1],
+        heads=backbone["num_attention_heads_per_stage"][GLOBAL_STAGE - 1],
         multiple=MULTIPLE,
         aspect="axes",
         squashed=True,
