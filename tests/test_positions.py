@@ -2,7 +2,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from basam.positions import extent, image_wide_coordinates, mask_table, relative_table, resample_absolute, resize_relative
+from basam.positions import (
+    extent,
+    image_wide_coordinates,
+    mask_table,
+    relative_table,
+    resample_absolute,
+    resize_relative,
+    rotary_coordinates,
+    rotary_tables,
+    rotate,
+)
 
 
 def test_relative_index_of_a_small_table_by_hand():
@@ -80,3 +90,23 @@ def test_tables_pass_gradients():
     table = torch.randn(5, 2, requires_grad=True)
     relative_table(table, 4, 5, "interpolate").sum().backward()
     assert table.grad.abs().sum() > 0
+
+
+def test_rotary_positions_by_hand():
+    # Trained: 4 patches over 2 steps. A grid of 2 x 8.
+    rows, columns = rotary_coordinates(2, 8, 2, 4, "interpolate")
+    assert (rows.tolist(), columns.tolist()) == ([0, 0.25], [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75])
+    rows, columns = rotary_coordinates(2, 8, 2, 4, "interpolate", "axes")
+    assert (rows.tolist(), columns[-1].item()) == ([0, 1], 1.75)
+    rows, columns = rotary_coordinates(2, 8, 2, 4, "extend", "axes")
+    assert (rows.tolist(), columns[-1].item()) == ([0, 0.5], 3.5)
+
+
+def test_turned_queries_and_keys_know_their_distance_only():
+    tables = rotary_tables(torch.arange(5) * 0.5, torch.arange(6) * 0.5, 8, 100.0)
+    assert tables[0].shape == (5, 6, 8)
+    q, k = (rotate(torch.randn(8).expand(5, 6, 8), *tables) for _ in range(2))
+    torch.testing.assert_close(q.norm(dim=-1), q[0, 0].norm().expand(5, 6))
+    torch.testing.assert_close(q[1, 2] @ k[3, 1], q[2, 5] @ k[4, 4])
+    assert abs(q[1, 2] @ k[3, 1] - q[1, 2] @ k[3, 2]) > 1e-4
+    assert rotate(torch.ones(5, 6, 8, dtype=torch.bfloat16), *tables).dtype == torch.bfloat16
