@@ -98,7 +98,7 @@ def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
     overlay_name = f"{stem}_overlay.jpg"
     job.folder.check_free(str(photo.resolve()), [*names, overlay_name], inputs)  # before the work rather than after it
     masks, scores = answer(job, read)
-    seconds = time.perf_counter() - start
+    seconds, objects = time.perf_counter() - start, job.predictor.object_scores
     writers: dict[str, Callable[[Path], None]] = {
         name: partial(write_mask, mask=mask) for name, mask in zip(names, masks, strict=True)
     }
@@ -112,11 +112,12 @@ def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
             **told_of_view(job.predictor.attachment, view),
             "seconds": round(seconds, 4),
             "predicted_iou": float(score),
+            "object_score": None if objects is None else float(objects[index]),
             "area": float(mask.mean()),
             "mask": str(job.folder.root / name),
             "overlay": str(job.folder.root / overlay_name),
         }
-        for mask, score, name, view in zip(masks, scores, names, job.predictor.views, strict=True)
+        for index, (mask, score, name, view) in enumerate(zip(masks, scores, names, job.predictor.views, strict=True))
     ]
     job.folder.write(photo, job.key, writers, rows, inputs)
     return Outcome(photo, rows)
