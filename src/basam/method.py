@@ -133,7 +133,7 @@ class BiasMode:
             number = isinstance(value, Real) and not isinstance(value, bool)
             if not number or not 0 <= value <= min(highest, sys.float_info.max):
                 limit = "at least 0" if math.isinf(highest) else f"0 to {highest:g}"
-                raise InputError(f"{name}={str(value)[:40]!s}: a finite number is needed, {limit}")
+                raise InputError(f"{name}={repr(value)[:40]}: a finite number is needed, {limit}")
             object.__setattr__(self, name, float(value))  # also numpy's numbers, which JSON cannot hold
 
     @classmethod

@@ -45,9 +45,11 @@ def call(*arguments: object, status: int = 0) -> Any:
 
 def test_segment_reports_the_object_score(folder, root, tmp_path):
     Image.open(root / "images" / "photo00.png").resize((300, 200)).save(tmp_path / "photo.png")
-    given = ["segment", tmp_path / "photo.png", "--box", "30,20,200,150", "--model", folder, "--out", tmp_path / "out"]
+    whole = ["segment", tmp_path / "photo.png", "--box", "30,20,200,150", "--no-focus", "--overwrite"]
+    given = [*whole, "--model", folder, "--out", tmp_path / "out"]
+    native_side = ("--long-side", "native")
     rows = {
-        options: json.loads(call(*given, "--json", *options).stdout)[0]
+        options: json.loads(call(*given, "--json", *native_side, *options).stdout)[0]
         for options in ((), ("--long-side", "130"), ("--aspect", "axes"), ("--aspect", "square"))
     }
     # Padded to multiples of 32 px, or rounded to whole windows of 42 px; see docs/models.md.

@@ -13,10 +13,8 @@ import torch
 
 import basam
 from basam.families.registry import family_of
-from basam.model import attachment_of, model_fingerprint, read_adapter, write_adapter
-from basam.model.adapters import put_on
-from basam.tuning import prepare, tuned_mode
-from basam.tuning.ways import adapter_of
+from basam.model import attachment_of, model_fingerprint, put_on, read_adapter, write_adapter
+from basam.tuning import adapter_of, prepare, tuned_mode
 
 FULL = basam.BiasMode(slope=1.0, decoder="log")
 OFF = basam.BiasMode.off()

@@ -189,9 +189,9 @@ class FixedMasks:
             low[..., rows, columns] = 5
             self.asked.append(prompts)
             score = torch.full(low.shape[:2], 0.5 if scores is None else scores[len(self.asked) - 1])
-            return low, score
+            return low, score, None
 
-        monkeypatch.setattr(type(predictor.family), "decode", decode)
+        monkeypatch.setattr(type(predictor.family), "decode_scored", decode)
 
 
 def test_a_click_looks_around_its_coarse_mask(predictor, monkeypatch):

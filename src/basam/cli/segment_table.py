@@ -20,7 +20,8 @@ def show(rows: list[dict[str, Any]], photos: int) -> None:
         seconds = sum({row["photo"]: row["seconds"] for row in rows}.values())
         console.say(f"{len(rows)} masks of {photos} photos, {tokens:.0f} tokens each on average, {seconds:.1f} s")
         return
-    names = ("", "size", "region", "tokens", "x trained", "lambda", "slope", "s", "IoU")
+    scored = any(row["object_score"] is not None for row in rows)
+    names = ("", "size", "region", "tokens", "x trained", "lambda", "slope", "s", "IoU", *(["object"] if scored else []))
     table = console.new_table(names, texts=names[1:3])
     for number, row in enumerate(rows, start=1):
         region = row["region"]
@@ -34,6 +35,7 @@ def show(rows: list[dict[str, Any]], photos: int) -> None:
             "learned" if row["slope"] is None else f"{row['slope']:.3f}",
             f"{row['seconds']:.1f}",
             f"{row['predicted_iou']:.2f}",
+            *([f"{row['object_score']:.2f}"] if scored else []),
         )
     console.show(table)
     for number, row in enumerate(rows, start=1):

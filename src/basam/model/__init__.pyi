@@ -2,6 +2,7 @@ from basam.model.adapters import TENSORS as TENSORS
 from basam.model.adapters import Adapter as Adapter
 from basam.model.adapters import AdapterError as AdapterError
 from basam.model.adapters import LoraPair as LoraPair
+from basam.model.adapters import put_on as put_on
 from basam.model.adapters import read_adapter as read_adapter
 from basam.model.adapters import write_adapter as write_adapter
 from basam.model.attaching import attach as attach
