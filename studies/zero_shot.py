@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from basam.evaluation import paired
 from basam.evaluation.metrics import COLUMNS
-from studies.compare_runs import paired, read
+from studies.compare_runs import read
 
 ROOT = Path(__file__).parents[1]
 DATA = Path("../shared/data")
@@ -187,6 +188,7 @@ def changes(tables: list[Table], trained_side: int) -> list[str]:
             cells = [table.name, prompt, size, str(len(before)), f"{statistics.fmean(before.values()):.3f}"]
             for name, cell in corrected.items():
                 difference, interval = paired(before, cell[size, prompt])
+                assert interval is not None, "of several images"
                 verdicts[name].append(0 if abs(difference) <= interval else 1 if difference > 0 else -1)
                 cells += [f"{difference:+.4f}", f"±{interval:.4f}"]
             lines.append(f"| {' | '.join(cells)} |")

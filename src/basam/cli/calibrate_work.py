@@ -12,8 +12,8 @@ from basam.data import image_files, open_dataset
 from basam.errors import FileError, InputError, MissingFileError
 from basam.evaluation.calibration import findings as report
 from basam.evaluation.calibration import labelled, plot_calibration, unlabelled
-from basam.files import MAX_PIXELS, require
-from basam.model import model_fingerprint, write_mode
+from basam.files import MAX_PIXELS, check_extra, require
+from basam.model import device_name, find_device, model_fingerprint, write_mode
 from basam.predict import Predictor
 
 
@@ -43,6 +43,7 @@ class CalibrationJob:
         self, kind: str, root: Path, split: str, count: int, test_split: bool, mask_values: str | None = None
     ) -> bool:
         """Calibrate on a data set, print and write; False where a file of it was broken."""
+        check_extra("evaluate")
         dataset = open_dataset(kind, root, split, mask_values=mask_values).limited_to(self.max_pixels)
         labelled.check_split(dataset, test_split)
         with Bars() as bars:
@@ -98,7 +99,8 @@ class CalibrationJob:
         return not result.unreadable
 
     def given(self) -> dict[str, object]:
-        return {"model": self.model, "sizes": self.sizes, "seed": self.seed}
+        device = device_name(find_device(self.device))
+        return {"model": self.model, "sizes": self.sizes, "seed": self.seed, "device": device}
 
     def predictor(self) -> Predictor:
         return Predictor.from_pretrained(self.model, device=self.device, max_side=max(self.sizes))
