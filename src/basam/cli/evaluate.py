@@ -24,7 +24,7 @@ from basam.cli.options import (
     parse_sizes,
     split_names,
 )
-from basam.data import PromptSpec
+from basam.data import KINDS, PromptSpec
 from basam.evaluation import EvaluateSettings
 from basam.files import MAX_PIXELS
 from basam.predict import Focus
@@ -39,9 +39,7 @@ SHOWN = ("ap", "s_measure", "weighted_f", "f_max", "mae", "iou", "boundary_iou",
 def evaluate(
     kind: Annotated[
         str,
-        typer.Argument(
-            help="dis5k, duts, isic, isic2016, isic2017, isic2018, cod10k, camouflage, coco or folder.", show_default=False
-        ),
+        typer.Argument(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}.", show_default=False),
     ],
     root: Annotated[Path, typer.Argument(help="Its folder, as downloaded.", show_default=False)],
     split: Annotated[

@@ -53,9 +53,11 @@ def size_order(rows: Sequence[Row]) -> list[int | str]:
 def widen(axis: Any) -> None:
     """Let the vertical axis span enough for small differences to look small, around what is drawn on it."""
     low, high = axis.get_ylim()
-    lacking = max(LEAST_SPAN, LEAST_SHARE * abs(high)) - (high - low)
-    if lacking > 0:
-        axis.set_ylim(low - lacking / 2, high + lacking / 2)
+    span = max(LEAST_SPAN, LEAST_SHARE * abs(high))
+    if high - low < span:
+        bottom = (low + high - span) / 2
+        bottom = 0.0 if bottom < 0 <= low else bottom  # no figure is negative
+        axis.set_ylim(bottom, bottom + span)
 
 
 def interval(row: Row, name: str) -> float:

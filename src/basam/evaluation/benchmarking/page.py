@@ -144,7 +144,7 @@ def plot(result: Benchmark, prompt: str, path: Path) -> Path:
                 numbers = [np.nan if value is None else value for value in values]
                 bars = [interval(row, "iou") if (row := result.row(size=size, **where)) else np.nan for size in sizes]
                 place = result.places().index((candidate, method)) - (len(result.places()) - 1) / 2
-                places = np.arange(len(sizes)) + 0.05 * place
+                places = np.arange(len(sizes)) + min(0.05, 0.5 / len(result.places())) * place
                 look = {"color": colours[candidate], "label": label, "capsize": 2, "elinewidth": 1, **STYLES[method]}
                 axis.errorbar(places, numbers, yerr=bars, **look)
         axis.set_xticks(range(len(sizes)), [str(size) for size in sizes])
