@@ -9,8 +9,8 @@ from basam.errors import MissingExtraError
 
 # What each run of a command needs of its extra; other libraries in it are asked for where an option wants them.
 NEEDED = {
-    "evaluate": ("py_sod_metrics", "faster_coco_eval", "cv2", "matplotlib.figure"),
-    "tune": ("accelerate", "py_sod_metrics", "faster_coco_eval", "cv2"),
+    "evaluate": ("cv2", "py_sod_metrics", "faster_coco_eval", "matplotlib.figure"),
+    "tune": ("accelerate", "cv2", "py_sod_metrics", "faster_coco_eval"),
 }
 
 
