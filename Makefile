@@ -1,5 +1,6 @@
 # `make demo` and `make test` need Python >= 3.10 and nothing else; they make .venv from constraints.txt themselves.
-# Two stamps: what the demo needs, and what tests, linters and studies need on top of it.
+# Two stamps: what the demo needs, and what tests, linters and studies need on top of it. Meta's sam2 asks for torchvision, so it
+# is installed without what it asks for; tests that compare with it are skipped where that fails.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +19,8 @@ $(DEMO): pyproject.toml constraints.txt
 
 $(DEV): $(DEMO)
 	$(BIN)/python $(PIP) '.[dev]'
+	-$(BIN)/python -m pip install --quiet setuptools wheel
+	-SAM2_BUILD_CUDA=0 $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --constraint constraints.txt sam2
 	touch $@
 
 demo: $(DEMO)

@@ -125,7 +125,7 @@ def page(tables: list[Table]) -> str:
     parts += ["", "## What the correction changes", ""]
     parts.append(
         "IoU is the mean over images (of the mean over their objects); the difference is paired by image, with its 95 % "
-        "interval (1.96 standard errors, `studies/compare_runs.py`)."
+        "interval (`basam.evaluation.paired`)."
     )
     parts.append("")
     parts += changes(tables, model["trained long side"])

@@ -65,7 +65,8 @@ def test_off_is_plain_at_any_size():
 
 
 def test_a_mode_survives_its_dictionary():
-    mode = BiasMode(slope=0.3, slopes="geometric", positions="extend")
+    mode = BiasMode(slope=0.3, slopes="geometric", positions="extend", aspect="axes")
+    assert BiasMode.from_dict({}).aspect is None
     assert BiasMode.from_dict(dataclasses.asdict(mode)) == mode
     with pytest.raises(ValueError, match="unknown field 'slop'"):
         BiasMode.from_dict({"slop": 1})
@@ -78,6 +79,7 @@ def test_a_mode_survives_its_dictionary():
         ({"slopes": "even"}, "slopes='even'"),
         ({"schedule": "x"}, "schedule='x'"),
         ({"positions": "learned"}, "positions='learned': allowed are 'interpolate', 'extend'"),
+        ({"aspect": "long"}, "aspect='long': allowed are 'axes', 'square', None"),
         ({"strength": 1.5}, "strength=1.5"),
         ({"strength": -0.1}, "strength=-0.1"),
         ({"slope": -1}, "slope=-1"),

@@ -2,7 +2,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from basam.positions import image_wide_coordinates, mask_table, relative_table, resample_absolute, resize_relative
+from basam.positions import (
+    extent,
+    image_wide_coordinates,
+    mask_table,
+    relative_table,
+    resample_absolute,
+    resize_relative,
+    rotary_coordinates,
+    rotary_tables,
+    rotate,
+)
 
 
 def test_relative_index_of_a_small_table_by_hand():
@@ -46,6 +56,16 @@ def test_grids_that_are_not_square_are_crops_of_the_square(positions):
     assert torch.equal(image_wide_coordinates(3, 7), image_wide_coordinates(7, 7)[:3])
 
 
+def test_axes_by_themselves_are_stretched_over_each_side():
+    assert extent(3, 7, "axes") == (3, 7)
+    assert extent(3, 7, "square") == (7, 7)
+    absolute = torch.randn(1, 4, 4, 2)
+    expected = F.interpolate(absolute.permute(0, 3, 1, 2), (3, 7), mode="bicubic").permute(0, 2, 3, 1)
+    assert torch.equal(resample_absolute(absolute, 3, 7, "axes"), expected)
+    assert torch.equal(resample_absolute(absolute, 7, 7, "axes"), resample_absolute(absolute, 7, 7))
+    assert image_wide_coordinates(1, 2, aspect="axes").tolist() == [[[0.25, 0.5], [0.75, 0.5]]]
+
+
 def test_absolute_positions_are_bicubic_in_float32():
     table = torch.randn(1, 4, 4, 3, dtype=torch.bfloat16)
     expected = F.interpolate(table.float().permute(0, 3, 1, 2), (6, 6), mode="bicubic").permute(0, 2, 3, 1)
@@ -70,3 +90,23 @@ def test_tables_pass_gradients():
     table = torch.randn(5, 2, requires_grad=True)
     relative_table(table, 4, 5, "interpolate").sum().backward()
     assert table.grad.abs().sum() > 0
+
+
+def test_rotary_positions_by_hand():
+    # Trained: 4 patches over 2 steps. A grid of 2 x 8.
+    rows, columns = rotary_coordinates(2, 8, 2, 4, "interpolate")
+    assert (rows.tolist(), columns.tolist()) == ([0, 0.25], [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75])
+    rows, columns = rotary_coordinates(2, 8, 2, 4, "interpolate", "axes")
+    assert (rows.tolist(), columns[-1].item()) == ([0, 1], 1.75)
+    rows, columns = rotary_coordinates(2, 8, 2, 4, "extend", "axes")
+    assert (rows.tolist(), columns[-1].item()) == ([0, 0.5], 3.5)
+
+
+def test_turned_queries_and_keys_know_their_distance_only():
+    tables = rotary_tables(torch.arange(5) * 0.5, torch.arange(6) * 0.5, 8, 100.0)
+    assert tables[0].shape == (5, 6, 8)
+    q, k = (rotate(torch.randn(8).expand(5, 6, 8), *tables) for _ in range(2))
+    torch.testing.assert_close(q.norm(dim=-1), q[0, 0].norm().expand(5, 6))
+    torch.testing.assert_close(q[1, 2] @ k[3, 1], q[2, 5] @ k[4, 4])
+    assert abs(q[1, 2] @ k[3, 1] - q[1, 2] @ k[3, 2]) > 1e-4
+    assert rotate(torch.ones(5, 6, 8, dtype=torch.bfloat16), *tables).dtype == torch.bfloat16

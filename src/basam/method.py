@@ -15,6 +15,7 @@ import math
 import sys
 from dataclasses import dataclass, fields
 from numbers import Real
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from basam.errors import InputError, InputTypeError
@@ -26,6 +27,7 @@ Scaling = Literal["log", "none"]
 Slopes = Literal["uniform", "geometric", "learned"]
 Schedule = Literal["extrapolation", "constant"]
 Positions = Literal["interpolate", "extend"]
+Aspect = Literal["axes", "square"]
 Decoder = Literal["none", "log"]
 WindowScaling = Literal["none", "log-count"]
 
@@ -72,6 +74,12 @@ def distances(side: int) -> Tensor:
     return (index[:, None] - index[None, :]).abs()
 
 
+def choices(hint: Any) -> tuple[Any, ...]:
+    """What a field of this type may hold, where that is a list of values; () for numbers."""
+    allowed = get_args(hint)
+    return (*get_args(allowed[0]), None) if NoneType in allowed else allowed
+
+
 @dataclass(frozen=True, kw_only=True)
 class BiasMode:
     """How attention is corrected for the number of tokens. Frozen, hashable, the same for every layer.
@@ -90,6 +98,10 @@ class BiasMode:
             tokens and is absent at and below the trained size; `constant` keeps the slope at every size.
         positions: relative positions beyond the trained range: `interpolate` stretches the trained table over the new
             range (what SAM's own code does), `extend` keeps one step per patch and clamps at the trained distance.
+        aspect: what positions and prompts of an image that is not square are normalised by: `axes`, each axis by its own
+            side, or `square`, both by the long side, as in a square of which the image is a part. None: the model's own
+            rule. That is `square` for SAM 1, trained on photos padded to a square, and for SAM 3, whose rotary positions have
+            one step for both axes; it is `axes` for SAM 2, trained on photos squashed to a square.
         decoder: `log` scales q.k of the mask decoder's attention from tokens to the image by lambda(n) as well (with
             `strength`): it has one key per patch, so its softmax flattens alike. `none` leaves the decoder as trained.
         tinyvit_windows: TinyViT (MobileSAM) has windows only, whose length never changes. `log-count` scales q.k inside
@@ -107,12 +119,13 @@ class BiasMode:
     slopes: Slopes = "uniform"
     schedule: Schedule = "extrapolation"
     positions: Positions = "interpolate"
+    aspect: Aspect | None = None
     decoder: Decoder = "none"
     tinyvit_windows: WindowScaling = "none"
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
-            value, allowed = getattr(self, name), get_args(hint)
+            value, allowed = getattr(self, name), choices(hint)
             if allowed and value not in allowed:
                 raise InputError(f"{name}={value!r}: allowed are {', '.join(map(repr, allowed))}")
         for name, highest in (("strength", 1.0), ("slope", math.inf)):

@@ -1,7 +1,8 @@
 """Position tables for a grid of any size and shape: pure functions from trained tables to the present grid.
 
-One rule for grids that are not square: a table is made for the *square of the long side* and cropped to the grid. SAM was
-trained on images padded to a square, with positions normalised by that square; this is the same geometry without the padding.
+Two rules for grids that are not square (`BiasMode.aspect`). `square`: a table is made for the *square of the long side* and
+cropped to the grid. SAM 1 was trained on images padded to a square, with positions normalised by that square; this is the same
+geometry without the padding. `axes`: a table is stretched over each axis by itself, as for images squashed to a square (SAM 2).
 
 Relative tables have 2 S - 1 rows, row S - 1 + (i - j) for a query at i and a key at j, as in SAM and MViTv2.
 """
@@ -12,19 +13,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from basam.method import Positions, distances
+from basam.method import Aspect, Positions, distances
 
 
-def resample_absolute(table: Tensor, height: int, width: int) -> Tensor:
+def extent(height: int, width: int, aspect: Aspect) -> tuple[int, int]:
+    """Height and width that positions of a grid are normalised by, in patches: its own, or twice its long side."""
+    return (height, width) if aspect == "axes" else (max(height, width), max(height, width))
+
+
+def resample_absolute(table: Tensor, height: int, width: int, aspect: Aspect = "square") -> Tensor:
     """Absolute position embeddings for a grid: `(1, S, S, C)` to `(1, height, width, C)`, in the dtype of `table`.
 
-    Bicubic resampling (computed in float32) to the square of the long side, then the crop. The trained size is returned
+    Bicubic resampling (computed in float32) to the `extent` of the grid, then the crop. The trained size is returned
     as it is.
     """
-    side = max(height, width)
-    if table.shape[1:3] != (side, side):
+    size = extent(height, width, aspect)
+    if tuple(table.shape[1:3]) != size:
         working = table.permute(0, 3, 1, 2).to(torch.promote_types(table.dtype, torch.float32))
-        resized = F.interpolate(working, size=(side, side), mode="bicubic", align_corners=False)
+        resized = F.interpolate(working, size=size, mode="bicubic", align_corners=False)
         table = resized.permute(0, 2, 3, 1).to(table.dtype)
     return table[:, :height, :width]
 
@@ -45,15 +51,14 @@ def resize_relative(table: Tensor, side: int, positions: Positions) -> Tensor:
     return F.interpolate(working, size=2 * side - 1, mode="linear")[0].t().to(table.dtype)
 
 
-def relative_table(table: Tensor, length: int, long_side: int, positions: Positions) -> Tensor:
+def relative_table(table: Tensor, length: int, whole: int, positions: Positions) -> Tensor:
     """Relative positions of every query and key along one axis: `(length, length, d)`, entry [i, j] for query i, key j.
 
-    `length` is the grid's size along this axis, `long_side` the larger of its two: the table is made for the square of
-    the long side and cropped.
+    `length` is the grid's size along this axis, `whole` that of its `extent`: the table is made for that and cropped.
     """
-    square = resize_relative(table, long_side, positions)
+    resized = resize_relative(table, whole, positions)
     index = torch.arange(length, device=table.device)
-    return square[index[:, None] - index[None, :] + long_side - 1]
+    return resized[index[:, None] - index[None, :] + whole - 1]
 
 
 def mask_table(length: int, slopes: Tensor) -> Tensor:
@@ -61,9 +66,43 @@ def mask_table(length: int, slopes: Tensor) -> Tensor:
     return -slopes[:, None, None] * distances(length).to(slopes)
 
 
-def image_wide_coordinates(height: int, width: int, device: torch.device | str | None = None) -> Tensor:
-    """Centres of all patches as x, y in 0..1 of the square of the long side: `(height, width, 2)` float32."""
-    side = max(height, width)
-    y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / side
-    x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / side
+def image_wide_coordinates(
+    height: int, width: int, device: torch.device | str | None = None, aspect: Aspect = "square"
+) -> Tensor:
+    """Centres of all patches as x, y in 0..1 of the `extent` of the grid: `(height, width, 2)` float32."""
+    whole_height, whole_width = extent(height, width, aspect)
+    y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / whole_height
+    x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / whole_width
     return torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], dim=-1)
+
+
+def rotary_coordinates(
+    height: int, width: int, span: float, trained_side: int, positions: Positions, aspect: Aspect = "square"
+) -> tuple[Tensor, Tensor]:
+    """Rotary positions of the rows `(height,)` and the columns `(width,)` of a grid, float32.
+
+    The trained grid of `trained_side` patches spans positions from 0 to `span`. `interpolate` spreads that over the `extent`
+    of the grid; `extend` keeps the trained step and goes beyond.
+    """
+    wholes = extent(height, width, aspect) if positions == "interpolate" else (trained_side, trained_side)
+    rows, columns = (torch.arange(length) * (span / whole) for length, whole in zip((height, width), wholes, strict=True))
+    return rows, columns
+
+
+def rotary_tables(rows: Tensor, columns: Tensor, channels: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of axial rotary positions, `(H, W, channels)` float32: half the channels turn with the column, half
+    with the row, in pairs of neighbours."""
+    half = channels // 2
+    frequencies = 1.0 / (theta ** (torch.arange(0, half, 2, dtype=torch.float) / half))
+    by_row, by_column = rows[:, None, None] * frequencies, columns[None, :, None] * frequencies
+    height, width = len(rows), len(columns)
+    angles = torch.cat([by_column.expand(height, width, -1), by_row.expand(height, width, -1)], dim=-1)
+    return angles.cos().repeat_interleave(2, dim=-1), angles.sin().repeat_interleave(2, dim=-1)
+
+
+def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Turn pairs of neighbouring channels of `x` `(..., channels)`; computed in float32, in the dtype of `x`."""
+    wide = x.float()
+    first, second = wide.unflatten(-1, (-1, 2)).unbind(-1)
+    crossed = torch.stack((-second, first), dim=-1).flatten(-2)
+    return (wide * cosines + crossed * sines).type_as(x)

@@ -99,7 +99,7 @@ class Worker:
             coordinates = torch.from_numpy(places * (across / patch))
             grid = grid_of(predictor, picture, size)
             for group in by_effect(task.wanted[size], grid, self.trained_side(predictor)):
-                with recording(predictor.model, Places(coordinates, grid), 1.0) as layers:
+                with recording(predictor.model, Places(coordinates, grid), (1.0, 1.0)) as layers:
                     encode(predictor, picture, size, group[0])
                 numbers = [round(float(entropy(layer).mean()), 5) for layer in layers]
                 for c in group:
@@ -117,6 +117,7 @@ def encode(predictor: basam.Predictor, picture: Picture, size: int, c: Configura
     predictor.mode = c.mode
     long_side = predictor.attachment.geometry.image_size if c is SQUEEZED else size
     predictor.set_image(picture.image, long_side=long_side, square=c is SQUEEZED)
+    predictor.encode([predictor.image.whole])
 
 
 def grid_of(predictor: basam.Predictor, picture: Picture, size: int) -> tuple[int, int]:

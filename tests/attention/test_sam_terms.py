@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from basam.attention import relative_attention, separable_bias
+from basam.attention import masked_attention, relative_attention, separable_bias
 from basam.positions import mask_table
 
 SCALE = 0.25
@@ -55,3 +55,16 @@ def test_heads_one_by_one_are_the_same_heads(monkeypatch):
         whole = relative_attention(*tensors, slopes, SCALE)
         monkeypatch.setattr("basam.attention.sam_terms.BIAS_BYTES", 1)
         assert (relative_attention(*tensors, slopes, SCALE) - whole).abs().max() <= 1e-6
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_the_mask_alone_is_what_zero_tables_give(monkeypatch, grad):
+    q, k, v = torch.randn(3, 2, 3, 12, 8)
+    slopes = torch.tensor([0.2, 0.5, 1.0])
+    i = torch.arange(12)
+    distance = (i[:, None] // 4 - i // 4).abs() + (i[:, None] % 4 - i % 4).abs()
+    expected = (0.3 * q @ k.mT - slopes[:, None, None] * distance).softmax(-1) @ v
+    with torch.set_grad_enabled(grad):
+        torch.testing.assert_close(masked_attention(q, k, v, 3, 4, slopes, 0.3), expected)
+        monkeypatch.setattr("basam.attention.sam_terms.BIAS_BYTES", 1)  # a head at a time
+        torch.testing.assert_close(masked_attention(q, k, v, 3, 4, slopes, 0.3), expected)

@@ -49,8 +49,8 @@ def test_a_size_that_fills_the_memory_is_refused(photo, tmp_path):
     [
         ('{"slope": 1' + 401 * "0" + "}", "slope=1000"),
         ("[" * 100_000, "is not JSON"),
-        ('{"strength": 0.5, "focus": {}}', "has 'focus': beside other sections the fields of the mode go under 'mode'"),
-        ('{"strength": 0.5, "fingerprint": "a"}', "has 'fingerprint': beside other sections"),
+        ('{"strength": 0.5, "focus": {}}', "has 'focus' and has no 'mode': beside other sections its fields go under 'mode'"),
+        ('{"strength": 0.5, "fingerprint": "a"}', "has 'fingerprint' and has no 'mode'"),
         ('{"mode": [1]}', "holds no object"),
     ],
 )

@@ -19,6 +19,8 @@ from PIL import Image
 from torch import nn
 
 from basam.families import PromptTensors
+from tests.helpers.tiny_sam2 import tiny_sam2
+from tests.helpers.tiny_sam3 import tiny_sam3
 
 ORACLE = Path(__file__).with_name("oracle")
 
@@ -52,6 +54,87 @@ def meta() -> SimpleNamespace:
         SamPredictor=package.SamPredictor,
         SamAutomaticMaskGenerator=package.SamAutomaticMaskGenerator,
     )
+
+
+@pytest.fixture(scope="session")
+def meta2() -> Callable[..., nn.Module]:
+    """Builds Meta's SAM 2 with random weights: `meta2(hiera, image_size)`, hiera as in `basam.families.sam2.sizes`."""
+    if importlib.util.find_spec("sam2") is None:
+        pytest.skip("sam2 is not installed: pip install --no-deps --no-build-isolation sam2")
+    hydra = {name: ModuleType(name) for name in ("hydra", "hydra.core", "hydra.core.global_hydra")}
+    hydra["hydra"].__dict__["initialize_config_module"] = lambda *args, **kwargs: None
+    hydra["hydra.core.global_hydra"].__dict__["GlobalHydra"] = SimpleNamespace(
+        instance=lambda: SimpleNamespace(is_initialized=lambda: True)
+    )
+    iopath = {name: ModuleType(name) for name in ("iopath", "iopath.common", "iopath.common.file_io")}
+    iopath["iopath.common.file_io"].__dict__["g_pathmgr"] = None  # reads weights from a store of Meta's
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in (hydra | iopath).items():
+            patch.setitem(sys.modules, name, module)
+        base = importlib.import_module("sam2.modeling.sam2_base").SAM2Base
+        image = importlib.import_module("sam2.modeling.backbones.image_encoder")
+        trunk = importlib.import_module("sam2.modeling.backbones.hieradet").Hiera
+        positions = importlib.import_module("sam2.modeling.position_encoding").PositionEmbeddingSine
+        memory = importlib.import_module("sam2.modeling.memory_encoder")
+
+    def build(hiera: dict[str, Any], image_size: int) -> nn.Module:
+        torch.manual_seed(0)
+        encoder = image.ImageEncoder(
+            trunk(
+                embed_dim=hiera["hidden_size"],
+                num_heads=hiera["num_attention_heads"],
+                stages=hiera["blocks_per_stage"],
+                global_att_blocks=hiera["global_attention_blocks"],
+                window_pos_embed_bkg_spatial_size=hiera["window_positional_embedding_background_size"],
+                window_spec=hiera["window_size_per_stage"],
+            ),
+            image.FpnNeck(
+                positions(256),
+                d_model=256,
+                backbone_channel_list=hiera["embed_dim_per_stage"][::-1],
+                fpn_top_down_levels=[2, 3],
+                fpn_interp_model="nearest",
+            ),
+            scalp=1,
+        )
+        memory_encoder = memory.MemoryEncoder(
+            out_dim=64,
+            mask_downsampler=memory.MaskDownSampler(kernel_size=3, stride=2, padding=1),
+            fuser=memory.Fuser(memory.CXBlock(dim=256), num_layers=2),
+            position_encoding=positions(64),
+        )
+        # As in the published configurations, but for the attention to memory, which images do not reach.
+        attention = nn.Module()
+        attention.d_model = 256
+        model = base(
+            encoder,
+            attention,
+            memory_encoder,
+            image_size=image_size,
+            directly_add_no_mem_embed=True,
+            no_obj_embed_spatial=True,
+            use_high_res_features_in_sam=True,
+            multimask_output_in_sam=True,
+            iou_prediction_use_sigmoid=True,
+            use_obj_ptrs_in_encoder=True,
+            proj_tpos_enc_in_obj_ptrs=True,
+            pred_obj_scores=True,
+            pred_obj_scores_mlp=True,
+            fixed_no_obj_ptr=True,
+            use_multimask_token_for_obj_ptr=True,
+            use_mlp_for_obj_ptr_proj=True,
+            sam_mask_decoder_extra_args={
+                "dynamic_multimask_via_stability": True,
+                "dynamic_multimask_stability_delta": 0.05,
+                "dynamic_multimask_stability_thresh": 0.98,
+            },
+        )
+        for name, parameter in model.named_parameters():
+            if "pos_embed" in name or "no_mem" in name:
+                nn.init.normal_(parameter, std=0.2)
+        return model.eval()
+
+    return build
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +251,7 @@ def efficient() -> nn.Module:
     return EfficientSam(EfficientSamConfig(**sizes, decoder_inner=16, decoder_mlp=32, iou_hidden=16, upscaling=(8, 4)))
 
 
-@pytest.fixture(params=["nano", "mobile", "efficient", "meta"])
+@pytest.fixture(params=["nano", "mobile", "efficient", "meta", "sam2", "sam3"])
 def each_model(request: pytest.FixtureRequest) -> nn.Module:
     """A small model of every family in turn."""
     if request.param == "meta":
@@ -176,4 +259,5 @@ def each_model(request: pytest.FixtureRequest) -> nn.Module:
     import basam
 
     torch.manual_seed(0)
-    return {"nano": basam.load, "mobile": mobile, "efficient": efficient}[request.param]().eval()
+    builders = {"nano": basam.load, "mobile": mobile, "efficient": efficient, "sam2": tiny_sam2, "sam3": lambda: tiny_sam3(168)}
+    return builders[request.param]().eval()

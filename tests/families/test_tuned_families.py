@@ -14,17 +14,25 @@ BOXES = torch.tensor([[5.0, 9.0, 100.0, 80.0], [20.0, 30.0, 60.0, 90.0]])
 POINTS = {"points": torch.tensor([[[30.0, 40.0]], [[70.0, 60.0]]]), "labels": torch.ones(2, 1, dtype=torch.long)}
 
 
+def sizes(model):
+    """Height and width of pictures, about 96 x 128 px, and of their masks."""
+    geometry = family_of(model).geometry(model)
+    size = [side // geometry.multiple * geometry.multiple for side in (96, 128)]
+    return size, geometry.mask_size(*size)
+
+
 def test_decode_each_is_decode_of_each(each_model):
     basam.attach(each_model)
     family = family_of(each_model)
-    pixels = torch.randn(2, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+    size, mask_size = sizes(each_model)
+    pixels = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
     for prompts in (PromptTensors(boxes=BOXES), PromptTensors(**POINTS)):
         with torch.no_grad():
             together = family.decode_each(each_model, family.encode(each_model, pixels), prompts, multimask=True)
             for index in range(2):
                 features = family.encode(each_model, pixels[index : index + 1])
                 alone = family.decode(each_model, features, prompts[index : index + 1], multimask=True)
-                assert together[0].shape == (2, 3, 24, 32)
+                assert together[0].shape == (2, 3, *mask_size)
                 for mine, theirs in zip(together, alone, strict=True):
                     assert torch.allclose(mine[index], theirs[0], atol=2e-4)
 
@@ -36,10 +44,11 @@ def test_gradients_reach_what_is_trained(each_model, way):
             prepare(each_model, way, tuned_mode())
         return
     module = Tuned(prepare(each_model, way, tuned_mode(), slope=0.1)).train()
-    target = torch.zeros(2, 24, 32)
+    size, mask_size = sizes(each_model)
+    target = torch.zeros(2, *mask_size)
     target[:, 4:20, 5:25] = 1
-    valid = torch.ones(2, 24, 32)
-    batch = {"pixels": torch.randn(2, 3, 96, 128), "targets": target, "valid": valid}
+    valid = torch.ones(2, *mask_size)
+    batch = {"pixels": torch.randn(2, 3, *size), "targets": target, "valid": valid}
     for prompt in ({"boxes": BOXES, "multimask": False}, {**POINTS, "multimask": True}):
         module(batch | prompt)["loss"].backward()
     assert module.slopes.log.grad.abs().min() > 0
@@ -55,10 +64,11 @@ def test_what_is_padded_teaches_nothing(each_model):
     if not family_of(each_model).geometry(each_model).global_layers:
         pytest.skip("no global layers")
     module = Tuned(prepare(each_model, "decoder", tuned_mode())).eval()
-    target, valid = torch.zeros(2, 24, 32), torch.ones(2, 24, 32)
+    size, mask_size = sizes(each_model)
+    target, valid = torch.zeros(2, *mask_size), torch.ones(2, *mask_size)
     target[:, 4:20, 5:25] = 1
     valid[..., 28:] = 0
-    batch = {"pixels": torch.randn(2, 3, 96, 128), "boxes": BOXES, "multimask": False}
+    batch = {"pixels": torch.randn(2, 3, *size), "boxes": BOXES, "multimask": False}
     outside = target.clone()
     outside[..., 28:] = 0
     with torch.no_grad():

@@ -15,13 +15,18 @@ def test_a_photo_and_its_prompts(each_model, photo):
     predictor = basam.Predictor(each_model)
     predictor.set_image(photo(120, 200))
     masks, scores, low = predictor.predict(box=np.array([20, 30, 150, 100]))
-    assert (masks.shape, scores.shape, low.shape) == ((3, 120, 200), (3,), (3, 32, 52))
+    geometry = family_of(each_model).geometry(each_model)
+    sides = [-(-side // geometry.multiple) * geometry.multiple for side in (120, 200)]
+    if geometry.round_to:
+        sides = [round(side / geometry.round_to) * geometry.round_to for side in (120, 200)]
+    size = tuple(4 * side // geometry.patch for side in sides)
+    assert (masks.shape, scores.shape, low.shape) == ((3, 120, 200), (3,), (3, *size))
     boxes = np.array([[20, 30, 150, 100], [0, 0, 50, 50]])
     many = predictor.predict(box=boxes, point_coords=np.array([[[60, 60]], [[9, 9]]]), point_labels=np.ones((2, 1)))
     assert many[0].shape == (2, 3, 120, 200)
     if not family_of(each_model).name.startswith("EfficientSAM"):
         refined = predictor.predict(box=boxes, mask_input=np.stack([low[:1], low[1:2]]), multimask_output=False)
-        assert refined[2].shape == (2, 1, 32, 52)
+        assert refined[2].shape == (2, 1, *size)
 
 
 def test_two_predictors_may_share_a_model(each_model, photo):
@@ -87,7 +92,9 @@ def test_padding_is_no_point_for_efficient_sam(photo):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_an_encoder_in_low_precision_leaves_no_slow_product(each_model, dtype, monkeypatch):
-    family, pixels = family_of(each_model), torch.randn(1, 3, 96, 160, generator=torch.Generator().manual_seed(0))
+    family = family_of(each_model)
+    sides = [side // family.geometry(each_model).multiple * family.geometry(each_model).multiple for side in (96, 160)]
+    pixels = torch.randn(1, 3, *sides, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         exact = embeddings(family.encoder(basam.attach(each_model))(pixels))
         family.encoder(each_model).to(dtype)

@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 # The multiplications of encoders. Fused attention is none of them: PyTorch hands it to a library that widens by itself.
 PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
-    [F.linear, F.conv2d, torch.einsum, torch.matmul, Tensor.matmul, Tensor.__matmul__]
+    [F.linear, F.conv2d, F.conv_transpose2d, torch.einsum, torch.matmul, Tensor.matmul, Tensor.__matmul__]
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -32,24 +34,54 @@ def separable_bias(q: Tensor, table_h: Tensor, table_w: Tensor, slopes: Tensor |
     return rows.flatten(2, 3), cols.flatten(2, 3)
 
 
+def mask_bias(q: Tensor, height: int, width: int, slopes: Tensor) -> tuple[Tensor, Tensor]:
+    """rows `(B, heads, N, H)` and cols `(B, heads, N, W)` of the bias-mode mask alone, float32 or better."""
+    slopes = slopes.to(q.device, working_dtype(q.dtype))
+    rows = mask_table(height, slopes)[:, :, None, :].expand(-1, height, width, height)
+    cols = mask_table(width, slopes)[:, None, :, :].expand(-1, height, width, width)
+    batch = q.shape[0]
+    return rows.flatten(1, 2).expand(batch, -1, -1, -1), cols.flatten(1, 2).expand(batch, -1, -1, -1)
+
+
 def relative_attention(
     q: Tensor, k: Tensor, v: Tensor, table_h: Tensor, table_w: Tensor, slopes: Tensor | None, scale: float
 ) -> Tensor:
     """Attention over an H x W grid with decomposed relative positions and the bias-mode mask: `(B, heads, N, d)`.
 
-    As `separable_attention` with the bias of `separable_bias`, which is never held for more heads than `BIAS_BYTES` allow
-    unless it must be kept for the backward pass.
+    As `separable_attention` with the bias of `separable_bias`; see `by_heads`.
+    """
+
+    def bias(part: slice) -> tuple[Tensor, Tensor]:
+        return separable_bias(q[:, part], table_h, table_w, None if slopes is None else slopes[part])
+
+    return by_heads(bias, q, k, v, table_h.shape[0] + table_w.shape[0], scale)
+
+
+def masked_attention(q: Tensor, k: Tensor, v: Tensor, height: int, width: int, slopes: Tensor, scale: float) -> Tensor:
+    """The same without relative positions: the bias-mode mask is all that is added."""
+
+    def bias(part: slice) -> tuple[Tensor, Tensor]:
+        return mask_bias(q[:, part], height, width, slopes[part])
+
+    return by_heads(bias, q, k, v, height + width, scale)
+
+
+def by_heads(
+    bias: Callable[[slice], tuple[Tensor, Tensor]], q: Tensor, k: Tensor, v: Tensor, sides: int, scale: float
+) -> Tensor:
+    """`separable_attention` with the `bias` of some heads, `sides` numbers a query, at one time.
+
+    No more of it is held than `BIAS_BYTES` allow, unless it must be kept for the backward pass.
     """
     heads = q.shape[1]
     step = heads
     if not torch.is_grad_enabled():
-        numbers = q.shape[0] * q.shape[2] * (table_h.shape[0] + table_w.shape[0])  # per head
+        numbers = q.shape[0] * q.shape[2] * sides  # per head
         step = min(heads, max(1, BIAS_BYTES // (numbers * working_dtype(q.dtype).itemsize)))
     if step == heads:
-        return separable_attention(q, k, v, *separable_bias(q, table_h, table_w, slopes), scale=scale)
+        return separable_attention(q, k, v, *bias(slice(0, heads)), scale=scale)
     out = torch.empty_like(q)
     for start in range(0, heads, step):
         part = slice(start, start + step)
-        bias = separable_bias(q[:, part], table_h, table_w, None if slopes is None else slopes[part])
-        out[:, part] = separable_attention(q[:, part], k[:, part], v[:, part], *bias, scale=scale)
+        out[:, part] = separable_attention(q[:, part], k[:, part], v[:, part], *bias(part), scale=scale)
     return out

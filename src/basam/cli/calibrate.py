@@ -28,6 +28,9 @@ def calibrate(
     count: Annotated[
         int | None, typer.Option(min=2, help="Photographs at most: 30, and 16 without masks.", show_default=False)
     ] = None,
+    focus: Annotated[
+        bool, typer.Option("--focus", help="Choose how regions of prompts are found, beside the mode in OUT.")
+    ] = False,
     slopes: Annotated[
         str | None, typer.Option(metavar="X,X", help="With --unlabelled: slopes to try, by default 0,0.1.", show_default=False)
     ] = None,
@@ -44,13 +47,16 @@ def calibrate(
 ) -> None:
     """Choose slope, strength and positions for a model on your kind of photographs.
 
-    With KIND and ROOT: by mean IoU on a training or validation split, prompts being boxes and points of the ground truth.
+    With KIND and ROOT: by mean IoU on a training or validation split, prompts being boxes and points of the ground truth;
+    with --focus the context, side and rule for clicks of regions, instead of the correction.
     With --unlabelled FOLDER: by how close attention stays to that at the trained size; no mask is needed.
     """
     if (unlabelled is None) == (kind is None or root is None) or (unlabelled is not None and kind is not None):
         raise typer.BadParameter("give KIND and ROOT of a data set with masks, or --unlabelled FOLDER")
     if unlabelled is not None and (mask_values is not None or split is not None):
         raise typer.BadParameter("--mask-values and --split go with KIND and ROOT: --unlabelled takes a folder of photographs")
+    if unlabelled is not None and focus:
+        raise typer.BadParameter("--focus needs masks: give KIND and ROOT")
     if unlabelled is None and (slopes is not None or plot is not None):
         raise typer.BadParameter("--slopes and --plot go with --unlabelled")
     long_sides = parse_list("--sizes", sizes, int, "512,1024")
@@ -66,7 +72,8 @@ def calibrate(
         else:
             assert kind is not None
             assert root is not None
-            whole = job.with_masks(kind, root, split or "train", count or 30, test_split, mask_values)
+            choose = job.focus_with_masks if focus else job.with_masks
+            whole = choose(kind, root, split or "train", count or 30, test_split, mask_values)
     console.say(f"wrote {out}")
     if not whole:
         raise typer.Exit(console.SOME_FAILED)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from basam.cli import console
 from basam.cli.console import Bars
 from basam.data import image_files, open_dataset
 from basam.errors import FileError, InputError, MissingFileError
+from basam.evaluation.calibration import calibrate_focus, labelled, plot_calibration, unlabelled
 from basam.evaluation.calibration import findings as report
-from basam.evaluation.calibration import labelled, plot_calibration, unlabelled
 from basam.files import MAX_PIXELS, check_extra, require
-from basam.model import device_name, find_device, model_fingerprint, write_mode
-from basam.predict import Predictor
+from basam.model import device_name, find_device, model_fingerprint, read_mode_file, write_mode
+from basam.predict import Focus, Predictor
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,46 @@ class CalibrationJob:
         write_mode(self.out, result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
         console.problems(result.issues)
         console.show(report.table(result.candidates, result.chosen, self.sizes, "mean IoU"))
+        return not result.issues.broken
+
+    def focus_with_masks(
+        self, kind: str, root: Path, split: str, count: int, test_split: bool, mask_values: str | None = None
+    ) -> bool:
+        """Choose how regions are found on a data set, print and write; False where a file of it was broken.
+
+        The mode of the file is kept where it has one; else it is the model's own.
+        """
+        check_extra("evaluate")
+        dataset = open_dataset(kind, root, split, mask_values=mask_values).limited_to(self.max_pixels)
+        with Bars() as bars:
+            predictor = Predictor.from_pretrained(self.model, device=self.device)
+            if self.out.is_file():
+                predictor.mode = read_mode_file(self.out).mode
+            result = calibrate_focus(
+                predictor, dataset, count=count, seed=self.seed, test_split_allowed=test_split, progress=bars.show
+            )
+        found = {"how": "mean IoU with gt-box and gt-point", "data": dataset.title, "model": self.model, "seed": self.seed}
+        found |= {
+            "device": device_name(find_device(self.device)),
+            "photos": result.photos,
+            "candidates": result.found(),
+            "date": str(date.today()),
+        }
+        before = read_mode_file(self.out).found if self.out.is_file() else {}
+        write_mode(
+            self.out,
+            predictor.mode,
+            {**before, "focus": found},
+            fingerprint=model_fingerprint(predictor.model),
+            others={"focus": result.chosen.to_dict()},
+        )
+        console.problems(result.issues)
+        table = console.new_table(("candidate", "mean IoU", "minus whole", "error", ""), texts=("candidate",))
+        for each, row in zip(result.candidates, result.found(), strict=True):
+            chosen = "chosen" if each.focus in (result.chosen, replace(result.chosen, click=Focus.click)) else ""
+            numbers = (f"{row['mean']:.4f}", f"{row['minus_whole']:+.4f}", f"{row['standard_error']:.4f}")
+            table.add_row(row["focus"], *numbers, chosen)
+        console.show(table)
         return not result.issues.broken
 
     def without_masks(self, folder: Path, slopes: list[float] | None, count: int, plot: Path) -> bool:

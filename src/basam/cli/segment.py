@@ -23,6 +23,11 @@ class Positions(str, Enum):
     extend = "extend"
 
 
+class Aspect(str, Enum):
+    axes = "axes"
+    square = "square"
+
+
 class Scaling(str, Enum):
     log = "log"
     none = "none"
@@ -71,7 +76,7 @@ def check_mode_switches(plain: bool, switches: dict[str, Any], mode_file: Path |
     changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
     if plain and (changes or mode_file is not None):
         raise typer.BadParameter(
-            "plain SAM takes no --strength, --scaling, --slope, --positions or --mode", param_hint="--plain"
+            "plain SAM takes no --strength, --scaling, --slope, --positions, --aspect or --mode", param_hint="--plain"
         )
     return changes
 
@@ -94,7 +99,7 @@ def segment(
         typer.Option(
             "--focus/--no-focus",
             help="Encode the region that each prompt is about, instead of the whole photo.",
-            show_default="where there is a prompt and the photo is larger than trained",
+            show_default="for a box on a photo larger than trained",
         ),
     ] = None,
     focus_context: Annotated[
@@ -126,6 +131,10 @@ def segment(
     positions: Annotated[
         Positions | None, typer.Option(help="Relative positions beyond the trained range.", show_default=False)
     ] = None,
+    aspect: Annotated[
+        Aspect | None,
+        typer.Option(help="Positions normalised per axis or by the long side.", show_default="the model's own"),
+    ] = None,
     mode: ModeFile = None,
     dtype: Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")] = DType.float32,
     device: Device = "auto",
@@ -149,7 +158,7 @@ def segment(
     if plain and method is Method.resize:
         raise typer.BadParameter("--method resize is plain SAM already; give one of them", param_hint="--plain")
     uncorrected = plain or method is not Method.basam
-    switches = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions}
+    switches = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions, "aspect": aspect}
     changes = check_mode_switches(uncorrected, switches, mode)
     if method is Method.resize and (focus or side != "auto"):
         raise typer.BadParameter("resize has the trained size: it takes no --focus and no --long-side", param_hint="--method")

@@ -20,12 +20,12 @@ def show(rows: list[dict[str, Any]], photos: int) -> None:
         seconds = sum({row["photo"]: row["seconds"] for row in rows}.values())
         console.say(f"{len(rows)} masks of {photos} photos, {tokens:.0f} tokens each on average, {seconds:.1f} s")
         return
-    table = console.new_table(
-        ("size", "region", "tokens", "x trained", "lambda", "slope", "s", "IoU"), texts=("size", "region")
-    )
-    for row in rows:
+    names = ("", "size", "region", "tokens", "x trained", "lambda", "slope", "s", "IoU")
+    table = console.new_table(names, texts=names[1:3])
+    for number, row in enumerate(rows, start=1):
         region = row["region"]
         table.add_row(
+            str(number),
             f"{row['width']}x{row['height']}",
             "whole" if region is None else f"{region[2]}x{region[2]}+{region[0]}+{region[1]}",
             str(row["tokens"]),
@@ -36,8 +36,8 @@ def show(rows: list[dict[str, Any]], photos: int) -> None:
             f"{row['predicted_iou']:.2f}",
         )
     console.show(table)
-    for row in rows:
-        console.say(row["mask"])
+    for number, row in enumerate(rows, start=1):
+        console.say(f"{number} {row['photo']} -> {row['mask']}")
 
 
 class JsonList:

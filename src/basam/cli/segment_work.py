@@ -28,7 +28,7 @@ class SegmentJob:
         points: x, y and perhaps a label; boxes: x0, y0, x1, y1. Without any the whole photo is the box.
         long_side: of the whole photo in pixels; None: its own; `auto`: see `auto_side`.
         square: the whole photo is padded to a square.
-        focus: None: where there is a prompt and the photo is larger than trained.
+        focus: None: where there is a box and the photo is larger than trained.
         settings: all that decides the result, for the records.
         overwrite: photos that are done are done again.
         max_pixels: photos of more are refused.
@@ -89,7 +89,7 @@ def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
     before = None if job.overwrite else job.folder.finished(photo, job.key)
     if before is not None:
         return Outcome(photo, before, before=True)
-    with_region = job.focus is not False and bool(job.points or job.boxes)
+    with_region = bool(job.points or job.boxes) if job.focus else job.focus is None and bool(job.boxes)
     read = read_photograph(photo, max_pixels=job.max_pixels, long_side=None if with_region else most_needed(job))
     for each in read.notes:
         warnings.warn(str(each), stacklevel=2)
@@ -98,7 +98,7 @@ def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
     overlay_name = f"{stem}_overlay.jpg"
     job.folder.check_free(str(photo.resolve()), [*names, overlay_name], inputs)  # before the work rather than after it
     masks, scores = answer(job, read)
-    seconds = time.perf_counter() - start
+    seconds, objects = time.perf_counter() - start, job.predictor.object_scores
     writers: dict[str, Callable[[Path], None]] = {
         name: partial(write_mask, mask=mask) for name, mask in zip(names, masks, strict=True)
     }
@@ -112,11 +112,12 @@ def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
             **told_of_view(job.predictor.attachment, view),
             "seconds": round(seconds, 4),
             "predicted_iou": float(score),
+            "object_score": None if objects is None else float(objects[index]),
             "area": float(mask.mean()),
             "mask": str(job.folder.root / name),
             "overlay": str(job.folder.root / overlay_name),
         }
-        for mask, score, name, view in zip(masks, scores, names, job.predictor.views, strict=True)
+        for index, (mask, score, name, view) in enumerate(zip(masks, scores, names, job.predictor.views, strict=True))
     ]
     job.folder.write(photo, job.key, writers, rows, inputs)
     return Outcome(photo, rows)
@@ -132,7 +133,8 @@ def answer(job: SegmentJob, read: Photograph) -> tuple[NDArray[np.bool_], NDArra
     width, height = read.size
     predictor = job.predictor
     trained = predictor.attachment.geometry.image_size
-    focus = (max(height, width) > trained) if job.focus is None else job.focus
+    # By default for boxes only: docs/results/focus.md.
+    focus = (bool(job.boxes) and max(height, width) > trained) if job.focus is None else job.focus
     focused = focus and bool(job.points or job.boxes)
     predictor.set_image(read, long_side=trained if focused else long_side(job, height, width), square=job.square)
     prompt: dict[str, Any] = {}

@@ -5,8 +5,10 @@ from basam.evaluation.benchmarking import BenchmarkEntry as BenchmarkEntry
 from basam.evaluation.benchmarking import BenchmarkSettings as BenchmarkSettings
 from basam.evaluation.benchmarking import benchmark as benchmark
 from basam.evaluation.calibration import Calibration as Calibration
+from basam.evaluation.calibration import FocusCalibration as FocusCalibration
 from basam.evaluation.calibration import UnlabelledCalibration as UnlabelledCalibration
 from basam.evaluation.calibration import calibrate as calibrate
+from basam.evaluation.calibration import calibrate_focus as calibrate_focus
 from basam.evaluation.calibration import calibrate_unlabelled as calibrate_unlabelled
 from basam.evaluation.calibration import plot_calibration as plot_calibration
 from basam.evaluation.evaluating import EvaluationOutcome as EvaluationOutcome

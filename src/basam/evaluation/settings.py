@@ -12,7 +12,7 @@ from basam.method import BiasMode
 from basam.predict import Focus
 
 METHODS = {
-    "resize": "plain SAM on the photo squeezed to the trained long side and padded to a square, as SAM was trained",
+    "resize": "plain SAM on the photo at the trained long side, padded to a square as in training (SAM 2, 3: squashed to it)",
     "plain": "plain SAM at this size",
     "basam": "SAM at this size with the correction",
     "focus": "the region that each prompt is about, at this size, with the correction",

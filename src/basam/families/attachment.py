@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from basam.attention import fast_products
 from basam.errors import InputError
 from basam.families.slopes import LearnedSlopes
-from basam.method import BiasMode
+from basam.method import Aspect, BiasMode
+from basam.positions import extent
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,18 @@ class Geometry:
     heads: int
     multiple: int = 0  # pixels that both sides of an input must be multiples of; 0 stands for the patch
     mask_scale: int = 4  # pixels of a low-resolution mask along a side of a patch
+    aspect: Aspect = "square"  # what positions are normalised by where the mode does not say
+    squashed: bool = False  # whether training squashed photos to a square, instead of padding them to one
+    round_to: int = 0  # pixels; sides are resized to the nearest multiple where padding disturbs the model; 0: they are padded
 
     def __post_init__(self) -> None:
         if not self.multiple:
             object.__setattr__(self, "multiple", self.patch)
+
+    @property
+    def step(self) -> int:
+        """Pixels from one size of an input to the next that the model takes without padding."""
+        return self.round_to or self.multiple
 
     @property
     def trained_tokens(self) -> int:
@@ -94,8 +103,24 @@ class Attachment:
 
     @property
     def long_side(self) -> int:
-        """Longer side of the present grid, in patches: the square that positions are normalised by."""
+        """Longer side of the present grid, in patches."""
         return max(self.grid)
+
+    @property
+    def aspect(self) -> Aspect:
+        """The rule for grids that are not square: the mode's, else the one that the model was trained with."""
+        return self.mode.aspect or self.geometry.aspect
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Height and width that positions are normalised by, in patches."""
+        return extent(*self.grid, self.aspect)
+
+    @property
+    def pixel_extent(self) -> tuple[int, int]:
+        """Height and width that coordinates of prompts are normalised by, in pixels."""
+        height, width = self.extent
+        return height * self.geometry.patch, width * self.geometry.patch
 
     @property
     def factor(self) -> float:

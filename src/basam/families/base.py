@@ -94,10 +94,16 @@ class Family(ABC):
     name: ClassVar[str]
     mean: ClassVar[tuple[float, float, float]] = IMAGENET_MEAN  # of RGB in 0..1, subtracted before the encoder
     std: ClassVar[tuple[float, float, float]] = IMAGENET_STD
+    model_types: ClassVar[tuple[str, ...]] = ()  # that config.json of its folders may name
+    idle: ClassVar[tuple[str, ...]] = ()  # what names of parameters begin with that the masks of prompts do not depend on
 
     @abstractmethod
     def matches(self, model: nn.Module) -> bool:
         """Whether `model` is of this family (attached or not)."""
+
+    def advice(self, model: nn.Module) -> str | None:
+        """What to say of a model that is of no family but close to this one: what it is, and which class to use."""
+        return None
 
     @abstractmethod
     def geometry(self, model: nn.Module) -> Geometry:
@@ -156,6 +162,12 @@ class Family(ABC):
     @abstractmethod
     def decode(self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
         """Mask logits `(K, M, h, w)` of `Geometry.mask_size` and predicted IoU `(K, M)` of K prompts on one encoded image."""
+
+    def decode_scored(
+        self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """`decode`, and how sure the model is that there is an object at all, `(K,)` from 0 to 1; None: it does not say."""
+        return (*self.decode(model, features, prompts, multimask=multimask), None)
 
     def decode_each(self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
         """`decode` of B images encoded together, with one prompt each: `(B, M, h, w)` and `(B, M)`."""

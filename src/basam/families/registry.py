@@ -72,5 +72,10 @@ def family_of(model: nn.Module) -> Family:
     for family in families():
         if agrees(family, family.matches, model):
             return family
+    found = f"{type(model).__module__}.{type(model).__qualname__}"
+    for family in families():
+        advice = family.advice(model)
+        if advice is not None:
+            raise UnsupportedModelError(f"{found} {advice}")
     known = "; ".join(family.name for family in families())
-    raise UnsupportedModelError(f"{type(model).__module__}.{type(model).__qualname__} is no SAM that basam knows: {known}")
+    raise UnsupportedModelError(f"{found} is no SAM that basam knows: {known}")

@@ -15,7 +15,7 @@ NEEDED = {
 
 
 def require(module: str, extra: str) -> Any:
-    """The imported `module`, which the extra `basam[extra]` brings.
+    """The imported `module`, which the extra of that name brings.
 
     Raises:
         ImportError: it is missing; the message says what to install.

@@ -25,6 +25,7 @@ TIMEOUT = 30  # seconds without an answer
 Progress = Callable[[int, int | None], None]
 
 META = "https://dl.fbaipublicfiles.com/segment_anything"
+META_2 = "https://dl.fbaipublicfiles.com/segment_anything_2"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,14 @@ PUBLISHED = {
     "sam_vit_h_4b8939": Published(
         f"{META}/sam_vit_h_4b8939.pth", "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e"
     ),
+    "sam2_hiera_tiny": Published(f"{META_2}/072824/sam2_hiera_tiny.pt"),
+    "sam2_hiera_small": Published(f"{META_2}/072824/sam2_hiera_small.pt"),
+    "sam2_hiera_base_plus": Published(f"{META_2}/072824/sam2_hiera_base_plus.pt"),
+    "sam2_hiera_large": Published(f"{META_2}/072824/sam2_hiera_large.pt"),
+    "sam2.1_hiera_tiny": Published(f"{META_2}/092824/sam2.1_hiera_tiny.pt"),
+    "sam2.1_hiera_small": Published(f"{META_2}/092824/sam2.1_hiera_small.pt"),
+    "sam2.1_hiera_base_plus": Published(f"{META_2}/092824/sam2.1_hiera_base_plus.pt"),
+    "sam2.1_hiera_large": Published(f"{META_2}/092824/sam2.1_hiera_large.pt"),
     "mobile_sam": Published(
         "https://github.com/ChaoningZhang/MobileSAM/raw/master/weights/mobile_sam.pt",
         "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",

@@ -121,10 +121,11 @@ def describe(path: Path) -> str:
         return looks_like(read_shapes(path))
     if not (path / "config.json").is_file():
         return "a folder without config.json"
-    from basam.families.shared import CLASSES, read_config
+    from basam.families.shared import read_config
 
     found = (read_config(path) or {}).get("model_type")
-    return f"its config.json says model_type={found!r}; known are {', '.join(CLASSES)}"
+    known = ", ".join(model_type for family in families() for model_type in family.model_types)
+    return f"its config.json says model_type={found!r}; known are {known}"
 
 
 def load(

@@ -79,7 +79,8 @@ def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
     if fields is content:
         if sections := [name for name in content if name in SECTIONS]:
             raise ModeFileError(
-                f"{path} has {', '.join(map(repr, sections))}: beside other sections the fields of the mode go under 'mode'"
+                f"{path} has {', '.join(map(repr, sections))} and has no 'mode': beside other sections its fields go under "
+                "'mode'"
             )
         content = {}
     fingerprint, found = content.get("fingerprint"), content.get("found", {})
@@ -95,27 +96,35 @@ def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
 
 
 def write_mode(
-    path: str | os.PathLike[str], mode: BiasMode, found: dict[str, Any] | None = None, *, fingerprint: str | None = None
+    path: str | os.PathLike[str],
+    mode: BiasMode,
+    found: dict[str, Any] | None = None,
+    *,
+    fingerprint: str | None = None,
+    others: dict[str, Any] | None = None,
 ) -> None:
     """Write `mode`, the weights it is for and how it was found; the file appears whole or not at all.
 
-    Other sections of a mode file that is there already, such as `focus`, are kept.
+    Other sections of a mode file that is there already, such as `focus`, are kept with how they were found.
 
     Args:
         found: plain JSON. fingerprint: `model_fingerprint` of the model; without it nobody can check whose mode it is.
+        others: sections to add or to put in the place of those that are there, by name.
 
     Raises:
         OSError: the folder cannot be written.
     """
     path = Path(path)
     try:
-        others = read_mode_file(path).others
+        before = read_mode_file(path)
     except (MissingFileError, ModeFileError):
-        others = {}
-    content = {"mode": asdict(mode), **others}
+        before = ModeFile(mode)
+    sections = before.others | (others or {})
+    content = {"mode": asdict(mode), **sections}
+    found = {name: value for name, value in before.found.items() if name in sections} | (found or {})
     if fingerprint is not None:
         content["fingerprint"] = fingerprint
-    text = json.dumps({**content, "found": found or {}}, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps({**content, "found": found}, indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 

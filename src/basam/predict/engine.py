@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from numpy.typing import NDArray
@@ -28,6 +28,21 @@ CHUNK_BYTES = 512 << 20
 DECODER_NUMBERS_PER_TOKEN = 2500
 # Views of one size that are encoded together hold at most this many tokens, four times those of SAM's trained size.
 TOKENS_AT_ONCE = 16384
+
+
+class Decoded(NamedTuple):
+    """Answers to K prompts on one view.
+
+    Attributes:
+        masks: `(K, M, height, width)` at the view's own size in the image, on the CPU since K of them may be large.
+        scores: predicted IoU `(K, M)`; low_res: logits `(K, M, h, w)`; both on the device.
+        objects: `(K,)` from 0 to 1, how sure the model is that there is an object; None: it does not say (SAM 1).
+    """
+
+    masks: Tensor
+    scores: Tensor
+    low_res: Tensor
+    objects: Tensor | None
 
 
 class Engine:
@@ -144,31 +159,28 @@ class Engine:
         return self.image.encoded[view]
 
     @torch.no_grad()
-    def decode(
-        self, view: View, prompts: PromptTensors, *, multimask: bool, return_logits: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Masks of K prompts on one view, in pixels of its resized frame.
-
-        Returns:
-            masks `(K, M, height, width)` at the view's own size in the image, on the CPU since K of them may be large;
-            predicted IoU `(K, M)` and low-resolution logits `(K, M, h, w)`, on the device.
-        """
+    def decode(self, view: View, prompts: PromptTensors, *, multimask: bool, return_logits: bool) -> Decoded:
+        """Masks of K prompts on one view, in pixels of its resized frame."""
         features = self.features_of(view)
         count = len(prompts)
         step = self.prompts_at_once(view, 3 if multimask else 1)
         # Filled piece by piece: gathering pieces in a list would hold everything twice.
-        masks = scores = low_res = torch.empty(0)
+        masks = scores = low_res = objects = torch.empty(0)
+        known = False
         for part, some in batches(prompts, step):
             with self.looking_at(view):
-                low, score = self.family.decode(self.model, features, some, multimask=multimask)
+                low, score, present = self.family.decode_scored(self.model, features, some, multimask=multimask)
             full = view.frame.masks_out(low.float())
             values = full if return_logits else full > self.mask_threshold
             if not masks.numel():
                 masks = torch.empty((count, *values.shape[1:]), dtype=values.dtype)
                 scores = score.new_empty((count, *score.shape[1:]), dtype=torch.float32)
                 low_res = low.new_empty((count, *low.shape[1:]), dtype=torch.float32)
+                objects, known = score.new_empty(count, dtype=torch.float32), present is not None
             masks[part], scores[part], low_res[part] = values.cpu(), score.float(), low.float()
-        return masks, scores, low_res
+            if present is not None:
+                objects[part] = present.float()
+        return Decoded(masks, scores, low_res, objects if known else None)
 
     def prompts_at_once(self, view: View, masks_each: int) -> int:
         """How many prompts fit `CHUNK_BYTES` with their decoder activations and upsampled logits."""

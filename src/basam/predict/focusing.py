@@ -49,6 +49,7 @@ class Answer:
     masks: NDArray[Any]
     scores: NDArray[np.float32]
     low_res: NDArray[np.float32]
+    present: torch.Tensor | None = None  # how sure the model is that there is an object
 
 
 class Focusing:
@@ -71,11 +72,11 @@ class Focusing:
         self.side = focus.side or self.geometry.image_size
         self.least = self.side / MOST_ENLARGED
         self.coarse = View.of_region(
-            Region(0, 0, max(self.height, self.width)), self.height, self.width, self.side, self.geometry.multiple
+            Region(0, 0, max(self.height, self.width)), self.height, self.width, self.side, self.geometry
         )
 
     def view(self, region: Region) -> View:
-        return View.of_region(region, self.height, self.width, self.side, self.geometry.multiple)
+        return View.of_region(region, self.height, self.width, self.side, self.geometry)
 
     def answer(self, prompts: CheckedPrompts, region: Region | None = None) -> list[Answer]:
         """An answer for each prompt; `region`: where all of them are answered, instead of a region for each."""
@@ -200,15 +201,16 @@ class Focusing:
             alike[view, len(self.seen_points(prompts, index, view))].append(index)
         found = {}
         for (view, _), indices in alike.items():
-            masks, scores, low_res = self.engine.decode(
+            decoded = self.engine.decode(
                 view,
                 self.tensors(prompts, indices, view),
                 multimask=self.multimask if multimask is None else multimask,
                 return_logits=self.return_logits,
             )
             for place, index in enumerate(indices):
-                parts = (each[place].cpu().numpy() for each in (masks, scores, low_res))
-                found[index] = Answer(view, *parts)
+                masks, scores, low_res = (each[place].cpu().numpy() for each in decoded[:3])
+                present = None if decoded.objects is None else decoded.objects[place]
+                found[index] = Answer(view, masks, scores, low_res, present)
         return found
 
     def seen_points(self, prompts: CheckedPrompts, index: int, view: View) -> NDArray[np.int64]:

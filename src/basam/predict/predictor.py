@@ -46,6 +46,7 @@ class Predictor(Engine):
     Attributes:
         focus: how regions are chosen where `predict` is called with `focus=True`: as the model's own mode file says, else
             `Focus()`.
+        object_scores: `(K,)` from 0 to 1, how sure the model is that the last prompts show an object; None: SAM 1 does not say.
         views: what each prompt of the last call of `predict` was answered on; see `basam.predict.View`.
 
     Raises:
@@ -57,6 +58,7 @@ class Predictor(Engine):
         self.max_side = whole("max_side", max_side)
         self.focus = Focus.from_dict(own_section(model, "focus"))
         self.views: list[View] = []
+        self.object_scores: Tensor | None = None
 
     @classmethod
     def from_pretrained(
@@ -99,7 +101,7 @@ class Predictor(Engine):
     @property
     def transform(self) -> Transform:
         """Scales coordinates for `predict_torch`, as Meta's predictor's `transform` does."""
-        return Transform(max(self.input_size))
+        return Transform(max(self.input_size), self.image_frame)
 
     def reset_image(self) -> None:
         """Forget the image."""
@@ -122,7 +124,7 @@ class Predictor(Engine):
             image: what `basam.files.read_image` takes: a path, a PIL image, an array or tensor, `(H, W, 3)` uint8.
             image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
             long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
-            square: pad to a square as in SAM's training, instead of only to what the model's grid needs.
+            square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just what the grid needs.
             max_pixels: files of more are refused; None: none is.
 
         Raises:
@@ -144,7 +146,7 @@ class Predictor(Engine):
             raise InputError(
                 f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
             )
-        frame = Frame.fit(height, width, long_side, geometry.multiple, square)
+        frame = Frame.of_model(geometry, height, width, long_side, square)
         if frame.padded[0] * frame.padded[1] > MOST_ENCODED:
             raise InputError(
                 f"a long side of {long_side} px makes {frame.padded[1]} x {frame.padded[0]} px, more than the {MOST_ENCODED} "
@@ -220,6 +222,8 @@ class Predictor(Engine):
             self.views = [answer.view for answer in answers]
             masks, low_res = focusing.whole_masks(answers), stacked_low_res(answers)
             scores = np.stack([answer.scores for answer in answers])
+            present = [answer.present for answer in answers if answer.present is not None]
+            self.object_scores = torch.stack(present) if present else None
         else:
             points = None if prompts.points is None else self.tensor(frame.points_in(prompts.points))
             boxes = None if prompts.boxes is None else self.tensor(frame.boxes_in(prompts.boxes))
@@ -257,7 +261,9 @@ class Predictor(Engine):
         if point_coords is None and boxes is None and mask_input is None:
             raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
         prompts = PromptTensors(*check_tensors(point_coords, point_labels), boxes, mask_input)
-        return self.decode(view, prompts, multimask=multimask_output, return_logits=return_logits)
+        decoded = self.decode(view, prompts, multimask=multimask_output, return_logits=return_logits)
+        self.object_scores = decoded.objects
+        return decoded.masks, decoded.scores, decoded.low_res
 
 
 def whole(name: str, value: Any) -> int:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from basam.families import Geometry
+
 Coordinates = TypeVar("Coordinates", NDArray[np.float64], Tensor)
 
 
@@ -24,15 +26,29 @@ class Frame:
     padded: tuple[int, int]
 
     @classmethod
-    def fit(cls, height: int, width: int, long_side: int, multiple: int, square: bool) -> Frame:
+    def of_model(cls, geometry: Geometry, height: int, width: int, long_side: int, square: bool = False) -> Frame:
+        """`fit` for a model: as it was trained, photos are squashed to a square or padded to one, and sides rounded or not."""
+        squash, round_to = geometry.squashed, geometry.round_to
+        return cls.fit(height, width, long_side, geometry.multiple, square, squash=squash, round_to=round_to)
+
+    @classmethod
+    def fit(
+        cls, height: int, width: int, long_side: int, multiple: int, square: bool, *, squash: bool = False, round_to: int = 0
+    ) -> Frame:
         """The long side becomes `long_side` pixels, the other follows; both are padded up to a multiple of `multiple`.
 
-        With `square`, both sides are padded to the long one: the geometry that SAM was trained in.
+        With `square`, both sides are padded to the long one, or with `squash` resized to it: the geometries that SAM 1 and
+        SAM 2 were trained in. With `round_to`, each side is resized to the nearest multiple of so many pixels, at least one.
         """
         scale = long_side / max(height, width)
         # Rounded as SAM's own ResizeLongestSide does.
         resized = max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
+        if round_to:
+            up, across = (round_to * max(1, int(side / round_to + 0.5)) for side in resized)
+            resized = up, across
         target = (max(resized), max(resized)) if square else resized
+        if squash:
+            resized = target
         up, across = (-(-side // multiple) * multiple for side in target)
         return cls((height, width), resized, (up, across))
 
@@ -76,14 +92,21 @@ class Transform:
     """Meta's `ResizeLongestSide` as far as prompts go, for code that scales them itself. Arrays and tensors alike."""
 
     target_length: int  # long side of the resized image
+    frame: Frame | None = None  # of the image at hand, whose axes may be scaled differently
 
     def apply_coords(self, coords: Coordinates, original_size: tuple[int, int]) -> Coordinates:
         """Points `(..., 2)` of an image of (height, width) in pixels of the resized one."""
-        return Frame.fit(*original_size, self.target_length, 1, False).points_in(coords)
+        return self.frame_of(original_size).points_in(coords)
 
     def apply_boxes(self, boxes: Coordinates, original_size: tuple[int, int]) -> Coordinates:
         """Boxes `(..., 4)` likewise."""
-        return Frame.fit(*original_size, self.target_length, 1, False).boxes_in(boxes)
+        return self.frame_of(original_size).boxes_in(boxes)
+
+    def frame_of(self, original_size: tuple[int, int]) -> Frame:
+        """That of the image at hand, or of any other of (height, width)."""
+        if self.frame is not None and self.frame.original == tuple(original_size):
+            return self.frame
+        return Frame.fit(*original_size, self.target_length, 1, False)
 
     def apply_coords_torch(self, coords: Tensor, original_size: tuple[int, int]) -> Tensor:
         """`apply_coords` of a tensor, as float32 where its coordinates are integers: they are seldom whole when scaled."""

@@ -35,13 +35,13 @@ class View:
     region: Region | None = None
 
     @classmethod
-    def of_region(cls, region: Region, height: int, width: int, side: int, multiple: int) -> View:
+    def of_region(cls, region: Region, height: int, width: int, side: int, geometry: Geometry) -> View:
         """A region of an image of height x width px, encoded as a square of `side` px. One that covers the image is the
         whole image, which is not padded to a square."""
         if region.is_whole(height, width):
-            return cls(Frame.fit(height, width, side, multiple, False))
+            return cls(Frame.of_model(geometry, height, width, side))
         rows, columns = region.inside(height, width)
-        return cls(Frame.fit(rows.stop - rows.start, columns.stop - columns.start, side, multiple, True), region)
+        return cls(Frame.of_model(geometry, rows.stop - rows.start, columns.stop - columns.start, side, square=True), region)
 
     @property
     def shift(self) -> NDArray[np.float64]:

@@ -81,8 +81,8 @@ class TuningBatches:
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size={batch_size}: at least one photograph per step is needed")
-        if sizes.high < geometry.multiple:
-            raise InputError(f"sizes {sizes}: smaller than the {geometry.multiple} px that the model needs")
+        if sizes.high < geometry.step:
+            raise InputError(f"sizes {sizes}: smaller than the {geometry.step} px that the model needs")
         if not mix:
             raise InputError("no prompt: give at least one kind")
         self.family, self.geometry = family, geometry
@@ -101,7 +101,7 @@ class TuningBatches:
         spec = self.mix[generator.integers(len(self.mix))]
         # One click may mean a part or the whole: then the three masks are trained as well.
         multimask = spec.kind in ("gt-point", "random-point") and bool(generator.random() < 0.5)
-        high, multiple = self.sizes.high, self.geometry.multiple
+        high, multiple = self.sizes.high, self.geometry.step
         # Multiples that need no padding, as long as there are any in the range: padding teaches nothing.
         low = min(-(-self.sizes.low // multiple), high // multiple)
         long_side = min(high, max(multiple * int(generator.integers(low, high // multiple + 1)), self.sizes.low))
@@ -110,7 +110,7 @@ class TuningBatches:
         for item, share in zip(items, shares, strict=True):
             height, width = cropped(item.height, share), cropped(item.width, share)
             target = max(multiple, min(high, max(height, width))) if self.sizes.native else long_side
-            frames.append(Frame.fit(height, width, target, multiple, False))
+            frames.append(Frame.of_model(self.geometry, height, width, target))
         padded = max(frame.padded[0] for frame in frames), max(frame.padded[1] for frame in frames)
         frames = [Frame(frame.resized, frame.resized, padded) for frame in frames]
         return Draw(items, shares, frames, spec, multimask)
@@ -181,7 +181,7 @@ class TuningBatches:
         """`(1, h, w)`: the share of `mask`, of the resized image, in every pixel of the decoder's masks."""
         (height, width), (up, across) = frame.resized, frame.padded
         whole = F.pad(torch.from_numpy(np.ascontiguousarray(mask, dtype=np.float32)), (0, across - width, 0, up - height))
-        return F.avg_pool2d(whole[None], self.geometry.patch // self.geometry.mask_scale)
+        return F.adaptive_avg_pool2d(whole[None], self.geometry.mask_size(up, across))
 
 
 def together(prompts: Sequence[Prompt]) -> dict[str, Tensor]:

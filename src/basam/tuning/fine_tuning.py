@@ -231,7 +231,7 @@ def tune(settings: TuneSettings, out: str | Path, **options: Any) -> TuneOutcome
 def keep_little(model: Any) -> None:
     """Activation checkpointing, where the model has it: layers are recomputed in the backward pass instead of stored."""
     for name in ("activation_checkpointing_enable", "gradient_checkpointing_enable"):  # the older name before transformers 5.20
-        if hasattr(model, name):
+        if hasattr(model, name) and model.supports_gradient_checkpointing:
             getattr(model, name)({"use_reentrant": False})
             return
 

@@ -66,7 +66,8 @@ def prepare(model: nn.Module, way: str, mode: BiasMode, *, slope: float = START_
         raise InputError(
             f"mode has slopes={mode.slopes!r}, strength={mode.strength:g}: learned slopes and a strength are needed"
         )
-    geometry = family_of(model).geometry(model)
+    family = family_of(model)
+    geometry = family.geometry(model)
     if not geometry.global_layers:
         raise InputError(f"{type(model).__name__} has no global layers, so there are no slopes to learn")
     detach(model)
@@ -75,11 +76,11 @@ def prepare(model: nn.Module, way: str, mode: BiasMode, *, slope: float = START_
         add_lora(model, lora or Lora())
     slopes = LearnedSlopes.uniform(len(geometry.global_layers), geometry.heads, slope)
     attach(model, mode, slopes)
-    if way == "decoder":
-        model.get_submodule("mask_decoder").requires_grad_(True)  # so named in every family
-    elif way == "full":
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(FIXED.search(name) is None)
+    # The mask decoder is so named in every family.
+    for name, parameter in model.named_parameters():
+        chosen = way == "full" or (way == "decoder" and name.startswith("mask_decoder."))
+        if chosen and not name.startswith(family.idle) and FIXED.search(name) is None:
+            parameter.requires_grad_(True)
     return model
 
 

@@ -10,6 +10,10 @@ from basam.attention import separable_bias
 from basam.evaluation.calibration import attention as attention_module
 from basam.evaluation.calibration.attention import axis_pooling, entropy, patches_at, pooled_attention, total_variation
 from basam.evaluation.calibration.capture import Places, recording
+from basam.families import family_of
+from basam.families.shared import GridAttention
+from tests.helpers.tiny_sam2 import tiny_sam2
+from tests.helpers.tiny_sam3 import tiny_sam3
 
 
 @pytest.mark.parametrize(("length", "trained", "ratio"), [(8, 4, 2.0), (7, 4, 2.0), (10, 4, 2.5), (3, 4, 0.75), (9, 4, 2.0)])
@@ -73,7 +77,7 @@ def test_recorded_is_the_attention_of_the_corrected_layers(tiny, mode):
     places = Places(torch.tensor([[0.1, 0.1], [2.7, 3.9], [1.5, 0.5]]), (3, 4))
     pixels = torch.randn(1, 3, 96, 128)
     with torch.no_grad():
-        with recording(model, places, 2.0) as recorded:
+        with recording(model, places, (2.0, 2.0)) as recorded:
             watched = model.vision_encoder(pixels).last_hidden_state
         for hook in hooks:
             hook.remove()
@@ -92,7 +96,7 @@ def test_recorded_is_the_attention_of_the_corrected_layers(tiny, mode):
 def test_nothing_is_left_of_the_recording(tiny):
     model = basam.attach(tiny)
     places = Places(torch.tensor([[0.5, 0.5]]), (4, 4))
-    with recording(model, places, 1.0) as recorded:
+    with recording(model, places, (1.0, 1.0)) as recorded:
         pass
     model.vision_encoder(torch.randn(1, 3, 64, 64))
     assert recorded == []
@@ -101,5 +105,28 @@ def test_nothing_is_left_of_the_recording(tiny):
 
 def test_a_plain_model_cannot_be_recorded(tiny):
     places = Places(torch.tensor([[0.5, 0.5]]), (4, 4))
-    with pytest.raises(basam.UnsupportedModelError, match="no attached layer"), recording(tiny, places, 1.0):
+    with pytest.raises(basam.UnsupportedModelError, match="no attached layer"), recording(tiny, places, (1.0, 1.0)):
         pass
+
+
+@pytest.mark.parametrize(("build", "size"), [(tiny_sam2, (128, 256)), (tiny_sam3, (126, 252))])
+def test_encoders_without_relative_positions_are_recorded_as_well(build, size):
+    model = basam.attach(build(), basam.BiasMode(slope=0.5))
+    height, width = (side // family_of(model).geometry(model).patch for side in size)
+    places = Places(torch.tensor([[0.5, 0.5], [height - 1.5, width - 1.5]]), (height, width))
+    pixels = torch.randn(1, 3, *size)
+    weights = []
+    with torch.no_grad():
+        with recording(model, places, (1.0, 1.0)) as recorded:
+            watched = model.vision_encoder(pixels).fpn_hidden_states
+        module = next(module for module in model.modules() if isinstance(module, GridAttention))
+        module.attend_grid = lambda qkv: weights.append(qkv) or type(module).attend_grid(module, qkv)
+        again = model.vision_encoder(pixels).fpn_hidden_states
+    assert all(torch.equal(a, b) for a, b in zip(watched, again, strict=True))
+    assert len(recorded) == 2
+    q, k, _ = weights[0].flatten(1, 2).permute(2, 0, 3, 1, 4)
+    i = torch.arange(height * width)
+    distance = (i[:, None] // width - i // width).abs() + (i[:, None] % width - i % width).abs()
+    slope = module.basam.mask_slopes(1, 0)[0]
+    whole = (module.scale * module.basam.factor * q @ k.mT - slope * distance).softmax(-1)[0, :, [0, -width - 2]]
+    torch.testing.assert_close(recorded[0], whole.view(-1, 2, height, width).float(), rtol=1e-4, atol=1e-5)

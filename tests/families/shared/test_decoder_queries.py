@@ -35,12 +35,17 @@ def scaled_by_hand(model, factor):
     return twin
 
 
+def assert_close(found, expected):
+    torch.testing.assert_close(found, expected, atol=1e-5 * max(1.0, float(expected.abs().max())), rtol=1e-5)
+
+
 def test_the_queries_are_scaled_by_lambda(each_model):
     family = family_of(each_model)
     side = 3 * family.geometry(each_model).image_size // 2
-    factor = length_scale((side // 16) ** 2, family.geometry(each_model).trained_tokens)
+    geometry = family.geometry(each_model)
+    factor = length_scale((side // geometry.patch) ** 2, geometry.trained_tokens)
     found = masks_of(each_model, side, basam.BiasMode(scaling="none", decoder="log", strength=1.0))
-    torch.testing.assert_close(found, masks_of(scaled_by_hand(each_model, factor), side), atol=1e-5, rtol=1e-5)
+    assert_close(found, masks_of(scaled_by_hand(each_model, factor), side))
     assert not torch.allclose(found, masks_of(each_model, side))
 
 
@@ -49,7 +54,7 @@ def test_half_the_strength_is_half_the_way(each_model):
     trained = family_of(each_model).geometry(each_model).trained_tokens
     factor = 1 + (length_scale(4 * trained, trained) - 1) / 2
     found = masks_of(each_model, side, basam.BiasMode(scaling="log", strength=0.5, decoder="log"))
-    torch.testing.assert_close(found, masks_of(scaled_by_hand(each_model, factor), side), atol=1e-5, rtol=1e-5)
+    assert_close(found, masks_of(scaled_by_hand(each_model, factor), side))
 
 
 def test_off_the_default_and_the_trained_size_leave_the_decoder_alone(each_model):

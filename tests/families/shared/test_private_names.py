@@ -8,7 +8,7 @@ from tests.helpers.tiny import tiny_sam
 
 
 def test_the_recording_of_hidden_states(monkeypatch):
-    monkeypatch.setattr("basam.families.transformers_sam.modules.output_capturing", None)
+    monkeypatch.setattr("basam.families.shared.transformers_parts.output_capturing", None)
     model, pixels = tiny_sam(), torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         expected = model(pixel_values=pixels).pred_masks

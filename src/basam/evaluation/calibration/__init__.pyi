@@ -8,6 +8,8 @@ from basam.evaluation.calibration.choice import Candidate as Candidate
 from basam.evaluation.calibration.choice import choose as choose
 from basam.evaluation.calibration.choice import describe as describe
 from basam.evaluation.calibration.choice import paired_difference as paired_difference
+from basam.evaluation.calibration.focused import FocusCalibration as FocusCalibration
+from basam.evaluation.calibration.focused import calibrate_focus as calibrate_focus
 from basam.evaluation.calibration.labelled import Calibration as Calibration
 from basam.evaluation.calibration.labelled import TestSplitError as TestSplitError
 from basam.evaluation.calibration.labelled import calibrate as calibrate

@@ -66,14 +66,14 @@ def weight(mode: BiasMode) -> tuple[float, ...]:
     """Sorts modes from plain SAM to the strongest correction: by the factor, then the mask, then the other switches."""
     factor = mode.strength if mode.scaling == "log" else 0.0
     switches = (mode.schedule == "constant", mode.slopes == "uniform", mode.positions == "extend", mode.decoder == "log")
-    return (factor, mode.strength * mode.slope, *map(float, switches))
+    return (factor, mode.strength * mode.slope, *map(float, switches), float(mode.aspect is not None))
 
 
 def canonical(mode: BiasMode) -> BiasMode:
     """One of all modes that do the same at every size: fields without effect take their default."""
     off = BiasMode.off()
     if mode.strength == 0:
-        mode = replace(off, positions=mode.positions)
+        mode = replace(off, positions=mode.positions, aspect=mode.aspect)
     if mode.slope == 0:
         mode = replace(mode, slopes=off.slopes, schedule=off.schedule)
     if mode.slope == 0 and mode.scaling == mode.decoder == mode.tinyvit_windows == "none":
@@ -91,6 +91,8 @@ def describe(mode: BiasMode) -> str:
         words.append(" ".join([f"slope {slope:g}", *(word for word in (mode.schedule, mode.slopes) if word not in USUAL)]))
     if mode.positions == "extend":
         words.append("positions extended")
+    if mode.aspect is not None:
+        words.append(f"aspect {mode.aspect}")
     if mode.decoder == "log" and mode.strength:
         words.append(f"decoder {mode.strength:g}")
     if mode.tinyvit_windows != "none" and mode.strength:

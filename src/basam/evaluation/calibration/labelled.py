@@ -18,7 +18,7 @@ from basam.evaluation.calibration.choice import Candidate, canonical, choose
 from basam.evaluation.metrics import measure
 from basam.evaluation.reading import read_sample
 from basam.method import BiasMode
-from basam.predict import Predictor
+from basam.predict import Focus, Predictor
 
 PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
 # A COCO photograph can hold dozens of objects; so many of them say enough of it.
@@ -174,10 +174,7 @@ def measure_photo(
     """
     loaded, image = read_sample(sample, predictor.attachment.geometry.patch if None in sizes else 1)
     issues.extend(loaded.issues)
-    instances = loaded.instances
-    if len(instances) > INSTANCES:
-        order = np.random.default_rng(seed).permutation(len(instances))
-        instances = tuple(instances[index] for index in sorted(order[:INSTANCES]))
+    instances = few_instances(loaded.instances, seed)
     arguments = [
         (
             instance,
@@ -199,10 +196,21 @@ def measure_photo(
     return result
 
 
+def few_instances(instances: Sequence[Instance], seed: int) -> Sequence[Instance]:
+    """At most `INSTANCES` of a photograph's objects, drawn by `seed`, in their own order."""
+    if len(instances) <= INSTANCES:
+        return instances
+    order = np.random.default_rng(seed).permutation(len(instances))
+    return [instances[index] for index in sorted(order[:INSTANCES])]
+
+
 def ious(
-    predictor: Predictor, arguments: Sequence[tuple[Instance, dict]], ignored: np.ndarray | None = None
+    predictor: Predictor,
+    arguments: Sequence[tuple[Instance, dict]],
+    ignored: np.ndarray | None = None,
+    focus: Focus | bool = False,
 ) -> Iterator[float]:
     """IoU of every prompt on the image at hand, at the ground truth's own size, without `ignored` pixels."""
     for instance, prompt in arguments:
-        predicted, _, _ = predictor.predict(**prompt, multimask_output=False)
+        predicted, _, _ = predictor.predict(**prompt, multimask_output=False, focus=focus)
         yield measure(predicted[0].astype(np.float32), instance.mask, ["iou"], ignored=ignored)["iou"]

@@ -25,9 +25,10 @@ from basam.errors import InputError
 from basam.evaluation.calibration.attention import entropy, total_variation
 from basam.evaluation.calibration.capture import Places, recording
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
+from basam.families import Geometry
 from basam.files import MAX_PIXELS, ImageError, read_photograph
 from basam.method import BiasMode
-from basam.predict import Predictor
+from basam.predict import Frame, Predictor
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 SLOPES = (0.0, 0.1)  # the factor alone, and with the mask
@@ -148,16 +149,19 @@ def measure_photo(
     generator: np.random.Generator,
 ) -> dict[BiasMode, list[list[LayerStatistics]]]:
     """Statistics of one photograph by mode, `[size][layer]`."""
-    trained = predictor.attachment.geometry.image_size
-    patch = predictor.attachment.geometry.patch
-    height, width = (side * trained / (patch * max(image.shape[:2])) for side in image.shape[:2])  # in trained patches
+    geometry = predictor.attachment.geometry
+    trained = geometry.image_size
+    at_trained = pixels_at(geometry, image, trained)
+    height, width = (side / geometry.patch for side in at_trained)  # in trained patches
     grid = math.ceil(round(height, 6)), math.ceil(round(width, 6))
     places = Places(torch.from_numpy(generator.uniform(size=(queries, 2)) * [height, width]), grid)
 
     def attention(mode: BiasMode, size: int) -> list[Tensor]:
         predictor.mode = mode
-        with recording(predictor.model, places, size / trained) as layers:
+        at_size = pixels_at(geometry, image, size)
+        with recording(predictor.model, places, (at_size[0] / at_trained[0], at_size[1] / at_trained[1])) as layers:
             predictor.set_image(image, long_side=size)
+            predictor.encode([predictor.image.whole])
         return layers
 
     reference = attention(BiasMode.off(), trained)
@@ -165,6 +169,15 @@ def measure_photo(
         mode: [[compare(*pair) for pair in zip(attention(mode, size), reference, strict=True)] for size in sizes]
         for mode in modes
     }
+
+
+def pixels_at(geometry: Geometry, image: np.ndarray, long_side: int) -> tuple[float, float]:
+    """Height and width that an image has with this long side; not rounded, unless the model wants whole windows."""
+    height, width = image.shape[:2]
+    if geometry.round_to:
+        rounded = Frame.of_model(geometry, height, width, long_side).resized
+        return float(rounded[0]), float(rounded[1])
+    return height * long_side / max(height, width), width * long_side / max(height, width)
 
 
 def compare(attention: Tensor, trained: Tensor) -> LayerStatistics:

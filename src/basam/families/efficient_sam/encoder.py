@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from basam.errors import InputError
 from basam.families.attachment import ReplacedEncoder
 from basam.families.shared import GridAttention, merge_heads, neck
+from basam.method import Aspect
 from basam.positions import resample_absolute
 
 
@@ -119,11 +120,16 @@ class Encoder(nn.Module):
                 "basam.attach(model) makes it take any size"
             )
 
+    @property
+    def aspect(self) -> Aspect:
+        return "square"
+
     def forward(self, pixel_values: Tensor) -> Tensor:
         self.check(pixel_values)
         x = self.patch_embed(pixel_values)
         table = self.pos_embed[:, 1:].unflatten(1, (self.positions, self.positions))
-        x = x + resample_absolute(table, *x.shape[1:3])
+        height, width = x.shape[1:3]
+        x = x + resample_absolute(table, height, width, self.aspect)
         for block in self.blocks:
             x = block(x)
         return self.neck(x.permute(0, 3, 1, 2))
@@ -134,6 +140,10 @@ class AnySizeEncoder(ReplacedEncoder, Encoder):
 
     def check(self, pixel_values: Tensor) -> None:
         self.basam.fit(pixel_values)
+
+    @property
+    def aspect(self) -> Aspect:
+        return self.basam.aspect
 
 
 REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {Encoder: AnySizeEncoder, Attention: CorrectedAttention}

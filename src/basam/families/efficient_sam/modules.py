@@ -19,7 +19,8 @@ from basam.families.attachment import Replaced
 from basam.families.efficient_sam import encoder as efficient_encoder
 from basam.families.efficient_sam.encoder import EfficientSamConfig, Encoder
 from basam.families.shared import merge_heads
-from basam.positions import image_wide_coordinates
+from basam.method import Aspect
+from basam.positions import extent, image_wide_coordinates
 
 # What an input of the prompt encoder is.
 PADDING, POINT, TOP_LEFT, BOTTOM_RIGHT = -1, 1, 2, 3
@@ -55,9 +56,13 @@ class Prompts(nn.Module):
     def grid(self) -> tuple[int, int]:
         return self.trained_grid
 
+    @property
+    def aspect(self) -> Aspect:
+        return "square"
+
     def dense(self) -> Tensor:
         """Positional encoding of the grid, `(1, channels, H, W)`."""
-        coordinates = image_wide_coordinates(*self.grid, device=self.point_embeddings.weight.device)
+        coordinates = image_wide_coordinates(*self.grid, self.point_embeddings.weight.device, self.aspect)
         return self.pe_layer(coordinates).permute(2, 0, 1)[None]
 
     def forward(self, points: Tensor, labels: Tensor) -> Tensor:
@@ -66,7 +71,8 @@ class Prompts(nn.Module):
         points = F.pad(points, (0, 0, 0, missing), value=-1.0)
         labels = F.pad(labels, (0, missing), value=PADDING)
         points = points.masked_fill((labels == PADDING)[..., None], -1.0)  # wherever padding was said to lie
-        encoded = self.pe_layer((points + 0.5) / (max(self.grid) * self.patch))
+        height, width = extent(*self.grid, self.aspect)
+        encoded = self.pe_layer((points + 0.5) / points.new_tensor([width * self.patch, height * self.patch]))
         kinds = {
             PADDING: self.invalid_points,
             POINT: self.point_embeddings,
@@ -84,6 +90,10 @@ class AnySizePrompts(Replaced, Prompts):
     @property
     def grid(self) -> tuple[int, int]:
         return self.basam.grid
+
+    @property
+    def aspect(self) -> Aspect:
+        return self.basam.aspect
 
 
 class Head(nn.Module):

@@ -103,7 +103,7 @@ class MetaAttention(GridAttention):
 
 
 class MetaPrompts(Replaced, nn.Module):
-    """Coordinates and dense encodings follow the grid, normalised by the square of its long side."""
+    """Coordinates and dense encodings follow the grid, normalised as the aspect rule says."""
 
     pe_layer: nn.Module
 
@@ -113,13 +113,11 @@ class MetaPrompts(Replaced, nn.Module):
 
     @property
     def input_image_size(self) -> tuple[int, int]:
-        side = self.basam.long_side * self.basam.geometry.patch
-        return side, side
+        return self.basam.pixel_extent
 
     def get_dense_pe(self) -> Tensor:
         height, width = self.basam.grid
-        side = self.basam.long_side
-        return self.pe_layer((side, side))[None, :, :height, :width]
+        return self.pe_layer(self.basam.extent)[None, :, :height, :width]
 
 
 class MetaDecoder(Replaced, nn.Module):

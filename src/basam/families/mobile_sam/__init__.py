@@ -74,6 +74,7 @@ class MobileSam(TransformersSam):
     """Prompts, masks and images go through `transformers`' SAM; only the image encoder is another."""
 
     name = "MobileSAM"
+    model_types = ("mobile_sam",)
 
     def matches(self, model: nn.Module) -> bool:
         # Without its module there is no instance of the class, and importing it takes seconds.

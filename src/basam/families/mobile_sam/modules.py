@@ -11,7 +11,7 @@ from transformers.models.sam import modeling_sam as sam
 
 from basam.families.mobile_sam import tinyvit
 from basam.families.mobile_sam.tinyvit import TinyViT, TinyViTConfig, tinyvit_config
-from basam.families.shared import AnySizeModel, SamPrompts
+from basam.families.shared import AnySizeModel, SamEncoding, SamPrompts
 
 
 class MobileSamConfig(SamConfig):
@@ -63,6 +63,7 @@ REPLACEMENTS = {
     Encoder: AnySizeEncoder,
     MobileSamModel: AnySizeMobileSam,
     sam.SamPromptEncoder: SamPrompts,
+    sam.SamPositionalEmbedding: SamEncoding,
 }
 
 

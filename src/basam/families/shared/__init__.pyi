@@ -1,8 +1,13 @@
 from basam.families.shared import checkpoints as checkpoints
 from basam.families.shared import layout as layout
 from basam.families.shared import meta_files as meta_files
+from basam.families.shared import pyramid_files as pyramid_files
 from basam.families.shared import transformers_files as transformers_files
 from basam.families.shared.decoder_queries import query_replacements as query_replacements
+from basam.families.shared.pyramid_parts import AnySizePyramid as AnySizePyramid
+from basam.families.shared.pyramid_parts import AnySizeVision as AnySizeVision
+from basam.families.shared.pyramid_parts import NoEncodings as NoEncodings
+from basam.families.shared.pyramid_parts import decoder_features as decoder_features
 from basam.families.shared.shapes import Shapes as Shapes
 from basam.families.shared.shapes import holds as holds
 from basam.families.shared.shapes import looks_like as looks_like
@@ -12,9 +17,12 @@ from basam.families.shared.transformers_files import is_complete as is_complete
 from basam.families.shared.transformers_files import quiet as quiet
 from basam.families.shared.transformers_files import read_config as read_config
 from basam.families.shared.transformers_files import vit_name as vit_name
+from basam.families.shared.transformers_parts import AnySizeEncoding as AnySizeEncoding
 from basam.families.shared.transformers_parts import AnySizeModel as AnySizeModel
 from basam.families.shared.transformers_parts import AnySizePrompts as AnySizePrompts
+from basam.families.shared.transformers_parts import SamEncoding as SamEncoding
 from basam.families.shared.transformers_parts import SamPrompts as SamPrompts
+from basam.families.shared.transformers_parts import share_recording as share_recording
 from basam.families.shared.vit import AnySizePositions as AnySizePositions
 from basam.families.shared.vit import GridAttention as GridAttention
 from basam.families.shared.vit import merge_heads as merge_heads

@@ -9,7 +9,7 @@ kinds of points, an IoU head of three layers.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,8 +53,8 @@ IMAGE_ENCODER = (
     (r"\.neck\.2\.", ".neck.conv2."),
     (r"\.neck\.3\.", ".neck.layer_norm2."),
 )
-# MLP heads: layers.0 is the first, the last one closes, those between are counted from 0.
-HEAD_LAYER = re.compile(r"^(mask_decoder\.(?:output_hypernetworks_mlps\.\d+|iou_prediction_head))\.layers\.(\d+)\.(\w+)$")
+# MLPs: layers.0 is the first, the last one closes, those between are counted from 0.
+MLP_LAYER = re.compile(r"^(.*(?:\.mlp|_mlps\.\d+|_head))\.layers\.(\d+)\.(\w+)$")
 
 
 def rename(key: str, rules: tuple[tuple[str, str], ...]) -> str:
@@ -65,15 +65,18 @@ def rename(key: str, rules: tuple[tuple[str, str], ...]) -> str:
 
 def decoder_key(key: str, shapes: Mapping[str, Any]) -> str:
     """transformers' name of a tensor of Meta's prompt encoder or mask decoder."""
-    layer = HEAD_LAYER.match(key)
+    return mlp_key(key, PROMPT_AND_DECODER, shapes) or rename(key, PROMPT_AND_DECODER)
+
+
+def mlp_key(key: str, rules: tuple[tuple[str, str], ...], keys: Container[str]) -> str | None:
+    """transformers' name of a tensor of one of Meta's MLPs among `keys`; None for any other tensor."""
+    layer = MLP_LAYER.match(key)
     if layer is None:
-        return rename(key, PROMPT_AND_DECODER)
-    head, index, kind = layer[1], int(layer[2]), layer[3]
-    if index == 0:
-        return f"{head}.proj_in.{kind}"
-    if f"{head}.layers.{index + 1}.{kind}" not in shapes:
-        return f"{head}.proj_out.{kind}"
-    return f"{head}.layers.{index - 1}.{kind}"
+        return None
+    mlp, index, kind = layer[1], int(layer[2]), layer[3]
+    last = f"{mlp}.layers.{index + 1}.{kind}" not in keys
+    place = "proj_in" if index == 0 else "proj_out" if last else f"layers.{index - 1}"
+    return f"{rename(f'{mlp}.', rules)}{place}.{kind}"
 
 
 def decoder_configs(shapes: Shapes, image_size: int, patch: int) -> dict[str, dict[str, Any]]:

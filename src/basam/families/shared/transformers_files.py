@@ -211,14 +211,20 @@ def is_complete(path: Path) -> bool:
     return False
 
 
+def stored_folder_shapes(path: Path) -> Shapes:
+    """Shapes of all tensors beside a config.json, sharded or not, by their keys there."""
+    return Shapes(
+        path, {key: shape for file in weight_files(path) for key, shape in stored_shapes(file).items()}, whole_keys=True
+    )
+
+
 def folder_shapes(path: Path, expected: Mapping[str, tuple[int, ...]]) -> Shapes:
     """Shapes of all tensors beside a config.json, sharded or not; what is tied to another tensor counts once.
 
     Raises:
         UnsupportedModelError: they are not those that are expected; the message names them.
     """
-    found = {key: shape for file in weight_files(path) for key, shape in stored_shapes(file).items()}
-    shapes = Shapes(path, found, whole_keys=True)
+    shapes = stored_folder_shapes(path)
     there = [name for name in SHARED if name in shapes] or SHARED[:1]
     shapes.compare({key: shape for key, shape in expected.items() if key not in SHARED or key in there})
     for name in there[1:]:

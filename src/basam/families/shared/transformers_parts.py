@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,13 +11,43 @@ from transformers.models.sam import modeling_sam as sam
 from basam.families.attachment import Replaced
 from basam.positions import image_wide_coordinates
 
+try:
+    from transformers.utils import output_capturing
+except ImportError:  # before transformers 5.2 the registry was elsewhere
+    from transformers.utils import generic as output_capturing
+
+
+def share_recording(replacements: Mapping[type[nn.Module], type[nn.Module]]) -> None:
+    """What a model may record (`output_hidden_states=True`) is registered under its class; replacements record the same.
+
+    The registry is private to `transformers`: without it only the recording of intermediate results is lost.
+    """
+    registry: dict[str, Any] = getattr(output_capturing, "_CAN_RECORD_REGISTRY", {})
+    for base, replacement in replacements.items():
+        recorded = dict.get(registry, str(base))
+        if recorded is not None:
+            dict.__setitem__(registry, str(replacement), recorded)
+
+
+class AnySizeEncoding(Replaced, nn.Module):
+    """Upstream normalises coordinates of prompts by a square: by what the aspect rule says here."""
+
+    def forward(self, input_coords: Tensor, input_shape: tuple[int, int] | None = None) -> Tensor:
+        return super().forward(input_coords, None if input_shape is None else self.basam.pixel_extent)
+
 
 class AnySizePrompts(Replaced, nn.Module):
-    """Upstream reads the grid from `image_embedding_size` and normalises coordinates by `input_image_size`."""
+    """Upstream reads the grid from `image_embedding_size`, and a square to normalise coordinates by from `input_image_size`."""
 
     @property
     def image_embedding_size(self) -> tuple[int, int]:
         return self.basam.grid
+
+    @property
+    def mask_input_size(self) -> tuple[int, int]:
+        height, width = self.basam.grid
+        scale = self.basam.geometry.mask_scale
+        return scale * height, scale * width
 
     @property
     def input_image_size(self) -> int:
@@ -26,11 +57,11 @@ class AnySizePrompts(Replaced, nn.Module):
 class AnySizeModel(Replaced, nn.Module):
     """Notes the grid before upstream's forward asks for it."""
 
-    shared_image_embedding: nn.Module
+    shared_image_embedding: Any
 
     def get_image_wide_positional_embeddings(self) -> Tensor:
-        device = next(self.shared_image_embedding.parameters()).device
-        coordinates = image_wide_coordinates(*self.basam.grid, device=device)
+        device = self.shared_image_embedding.positional_embedding.device
+        coordinates = image_wide_coordinates(*self.basam.grid, device, self.basam.aspect)
         return self.shared_image_embedding(coordinates).permute(2, 0, 1)[None]  # (1, channels, H, W)
 
     def forward(
@@ -40,16 +71,21 @@ class AnySizeModel(Replaced, nn.Module):
         input_labels: Tensor | None = None,
         input_boxes: Tensor | None = None,
         input_masks: Tensor | None = None,
-        image_embeddings: Tensor | None = None,
+        image_embeddings: Tensor | list[Tensor] | None = None,
         **kwargs: Any,
     ) -> Any:
         if pixel_values is not None:
             self.basam.fit(pixel_values)
         elif image_embeddings is not None:
-            self.basam.grid = (image_embeddings.shape[-2], image_embeddings.shape[-1])
+            # SAM 2 and 3 have several feature maps, the coarsest of which has a pixel a patch.
+            coarsest = image_embeddings if isinstance(image_embeddings, Tensor) else image_embeddings[-1]
+            self.basam.grid = (coarsest.shape[-2], coarsest.shape[-1])
         return super().forward(
             pixel_values, input_points, input_labels, input_boxes, input_masks, image_embeddings=image_embeddings, **kwargs
         )
 
 
 class SamPrompts(AnySizePrompts, sam.SamPromptEncoder): ...
+
+
+class SamEncoding(AnySizeEncoding, sam.SamPositionalEmbedding): ...

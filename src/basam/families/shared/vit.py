@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basam.attention import relative_attention
+from basam.attention import masked_attention, relative_attention
 from basam.families.attachment import Replaced, ReplacedEncoder
-from basam.positions import relative_table, resample_absolute
+from basam.positions import extent, relative_table, resample_absolute
 
 
 class AnySizePositions(ReplacedEncoder):
@@ -17,7 +17,7 @@ class AnySizePositions(ReplacedEncoder):
     @property
     def pos_embed(self) -> Tensor | None:
         table = self._parameters.get("pos_embed")
-        return None if table is None else resample_absolute(table, *self.basam.grid)
+        return None if table is None else resample_absolute(table, *self.basam.grid, self.basam.aspect)
 
 
 class GridAttention(Replaced, nn.Module):
@@ -38,19 +38,22 @@ class GridAttention(Replaced, nn.Module):
         return merge_heads(out).view(batch, height, width, -1)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, height: int, width: int, scale: float, slopes: Tensor | None) -> Tensor:
-        if not self.use_rel_pos and slopes is None:
-            return F.scaled_dot_product_attention(q, k, v, scale=scale)
         if slopes is not None:
             slopes = slopes.to(q.device, torch.promote_types(q.dtype, torch.float32))
+        if not self.use_rel_pos:
+            if slopes is None:
+                return F.scaled_dot_product_attention(q, k, v, scale=scale)
+            return masked_attention(q, k, v, height, width, slopes, scale)
         return relative_attention(q, k, v, *self.tables(q, height, width), slopes, scale)
 
     def tables(self, q: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
         """Relative positions along both axes in the dtype of q, `(H, H, d)` and `(W, W, d)`; zeros where there are none."""
         if not self.use_rel_pos:
             return q.new_zeros(height, height, q.shape[-1]), q.new_zeros(width, width, q.shape[-1])
-        long_side, positions = max(height, width), self.basam.mode.positions
-        table_h = relative_table(self.rel_pos_h, height, long_side, positions).to(q.dtype)
-        table_w = relative_table(self.rel_pos_w, width, long_side, positions).to(q.dtype)
+        whole_height, whole_width = extent(height, width, self.basam.aspect)
+        positions = self.basam.mode.positions
+        table_h = relative_table(self.rel_pos_h, height, whole_height, positions).to(q.dtype)
+        table_w = relative_table(self.rel_pos_w, width, whole_width, positions).to(q.dtype)
         return table_h, table_w
 
 

@@ -18,6 +18,7 @@ class TransformersSam(Family):
     """Everything that `transformers` loads as SAM or SAM-HQ."""
 
     name = "transformers SamModel, SamVisionModel, SamHQModel, SamHQVisionModel"
+    model_types = tuple(transformers_files.CLASSES)
 
     def matches(self, model: nn.Module) -> bool:
         # Without their module there is no instance of its classes, and importing it takes seconds.
@@ -81,25 +82,36 @@ class TransformersSam(Family):
         return found
 
     def decode(self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
+        return masks_and_iou(self.answer(model, features, prompts, multimask))
+
+    def decode_scored(
+        self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        output = self.answer(model, features, prompts, multimask)
+        present = getattr(output, "object_score_logits", None)  # SAM 2 and 3
+        return (*masks_and_iou(output), None if present is None else present.flatten().sigmoid())
+
+    def answer(self, model: Any, features: dict[str, Any], prompts: PromptTensors, multimask: bool) -> Any:
+        """Upstream's output for K prompts on one encoded image."""
         # Upstream takes one mask per image: prompts with masks go along the batch, all others along the prompts.
         along = 0 if prompts.masks is None else 1
         if prompts.masks is not None:
             features = {name: expand(value, len(prompts.masks)) for name, value in features.items()}
-        return answer(model, features, prompts, along, multimask)
+        return run_decoder(model, features, prompts, along, multimask)
 
     def decode_each(
         self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool
     ) -> tuple[Tensor, Tensor]:
         # Upstream's prompts are (images, prompts an image, ...), so one call does.
-        return answer(model, features, prompts, 1, multimask)
+        return masks_and_iou(run_decoder(model, features, prompts, 1, multimask))
 
 
-def answer(model: Any, features: dict[str, Any], prompts: PromptTensors, along: int, multimask: bool) -> tuple[Tensor, Tensor]:
-    """Masks and predicted IoU of K prompts that lie along the dimension of images (1) or of prompts an image (0)."""
+def run_decoder(model: Any, features: dict[str, Any], prompts: PromptTensors, along: int, multimask: bool) -> Any:
+    """Upstream's output for K prompts that lie along the dimension of images (1) or of prompts an image (0)."""
     points, labels, boxes = (
         None if given is None else given.unsqueeze(along) for given in (prompts.points, prompts.labels, prompts.boxes)
     )
-    output = model(
+    return model(
         input_points=points,
         input_labels=labels,
         input_boxes=boxes,
@@ -107,6 +119,9 @@ def answer(model: Any, features: dict[str, Any], prompts: PromptTensors, along: 
         multimask_output=multimask,
         **features,
     )
+
+
+def masks_and_iou(output: Any) -> tuple[Tensor, Tensor]:
     return output.pred_masks.flatten(0, 1), output.iou_scores.flatten(0, 1)
 
 

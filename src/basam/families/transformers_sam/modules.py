@@ -4,13 +4,12 @@ What is replaced, and why:
 - patch embedding: takes any size that is a multiple of the patch, and notes the grid;
 - encoder: resamples its absolute positions to the grid;
 - attention and its layer: the corrected logits without an N x N tensor; windows are cut after the projection;
-- prompt encoder and model: dense prompts, point coordinates and the image-wide encoding follow the grid.
+- prompt encoder, its encoding and the model: dense prompts, point coordinates and the image-wide encoding follow the grid.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from torch import Tensor, nn
 from transformers.models.sam import modeling_sam as sam
@@ -18,25 +17,22 @@ from transformers.models.sam_hq import modeling_sam_hq as sam_hq
 
 from basam.families.attachment import Replaced
 from basam.families.shared import (
+    AnySizeEncoding,
     AnySizeModel,
     AnySizePositions,
     AnySizePrompts,
     GridAttention,
+    SamEncoding,
     SamPrompts,
     by_bands,
     in_pieces,
     join_windows,
+    share_recording,
     split_windows,
 )
 
 # Tokens that go through an MLP at one time, so that its hidden activations stay in the CPU's cache.
 MLP_TOKENS = 1024
-
-
-try:
-    from transformers.utils import output_capturing
-except ImportError:  # before transformers 5.2 the registry was elsewhere
-    from transformers.utils import generic as output_capturing
 
 
 class AnySizePatches(Replaced, nn.Module):
@@ -126,32 +122,23 @@ class SamHQEncoder(AnySizePositions, sam_hq.SamHQVisionEncoder): ...
 class SamHQPrompts(AnySizePrompts, sam_hq.SamHQPromptEncoder): ...
 
 
+class SamHQEncoding(AnySizeEncoding, sam_hq.SamHQPositionalEmbedding): ...
+
+
 class SamHQModel(AnySizeModel, sam_hq.SamHQModel): ...
 
 
 REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
     base: replacement
     for replacement in (
-        *(SamPatches, SamAttention, SamLayer, SamEncoder, SamPrompts, SamModel),
-        *(SamHQPatches, SamHQAttention, SamHQLayer, SamHQEncoder, SamHQPrompts, SamHQModel),
+        *(SamPatches, SamAttention, SamLayer, SamEncoder, SamPrompts, SamEncoding, SamModel),
+        *(SamHQPatches, SamHQAttention, SamHQLayer, SamHQEncoder, SamHQPrompts, SamHQEncoding, SamHQModel),
     )
     for base in (replacement.__bases__[1],)
 } | {sam.SamVisionSdpaAttention: SamAttention, sam_hq.SamHQVisionSdpaAttention: SamHQAttention}
 
 
-def share_recording() -> None:
-    """What a model may record (`output_hidden_states=True`) is registered under its class; ours record the same.
-
-    The registry is private to `transformers`: without it only the recording of intermediate results is lost.
-    """
-    registry: dict[str, Any] = getattr(output_capturing, "_CAN_RECORD_REGISTRY", {})
-    for base, replacement in REPLACEMENTS.items():
-        recorded = dict.get(registry, str(base))
-        if recorded is not None:
-            dict.__setitem__(registry, str(replacement), recorded)
-
-
 def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
     """Every module of a SAM of `transformers` with the class it becomes."""
-    share_recording()
+    share_recording(REPLACEMENTS)
     return [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]

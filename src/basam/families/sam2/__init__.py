@@ -1,0 +1,113 @@
+"""SAM 2 and 2.1 for images: `transformers`' `Sam2Model`, folders of its video model and Meta's files, without their memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from basam.families.attachment import Geometry
+from basam.families.base import ModelSummary, count_parameters
+from basam.families.sam2 import official, sizes
+from basam.families.shared import checkpoints, pyramid_files, read_shapes, transformers_files
+from basam.families.transformers_sam import TransformersSam
+
+# A tensor that SAM 2.1 has and SAM 2 has not.
+NEW_IN_2_1 = "occlusion_spatial_embedding_parameter"
+
+NEIGHBOURS = {
+    "Sam2VideoModel": "is SAM 2 for videos: for images load its folder with basam.load, or as transformers' Sam2Model",
+    "Sam2VisionModel": "is the image encoder of SAM 2 alone, so it makes no masks: load the whole model (Sam2Model)",
+}
+
+
+class Sam2(TransformersSam):
+    """Prompts and masks go through `transformers`; the encoder is a Hiera, and the decoder takes three feature maps."""
+
+    name = "SAM 2 and 2.1: transformers Sam2Model and Meta's files"
+    model_types: ClassVar[tuple[str, ...]] = ("sam2", "sam2_video")
+    idle: ClassVar[tuple[str, ...]] = ("mask_decoder.pred_obj_score_head.",)
+
+    def matches(self, model: nn.Module) -> bool:
+        # Without its module there is no instance of the class, and importing it takes seconds.
+        upstream = sys.modules.get("transformers.models.sam2.modeling_sam2")
+        return upstream is not None and isinstance(model, upstream.Sam2Model)
+
+    def advice(self, model: nn.Module) -> str | None:
+        return pyramid_files.neighbour(model, NEIGHBOURS)
+
+    def geometry(self, model: Any) -> Geometry:
+        return sizes.geometry(model.config.to_dict())
+
+    def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+        from basam.families.sam2.modules import replacements
+
+        return replacements(model)
+
+    def recognises(self, path: Path) -> bool:
+        if not path.is_dir():
+            return official.recognises(path)
+        return (transformers_files.read_config(path) or {}).get("model_type") in self.model_types
+
+    def load(self, path: Path) -> nn.Module:
+        if not path.is_dir():
+            state = official.to_transformers(checkpoints.read_weights(path))
+            return fill(official.config_of(read_shapes(path), path), state, path)
+        state = pyramid_files.image_part(transformers_files.folder_state(path))
+        return fill(transformers_files.read_config(path) or {}, state, path)
+
+    def summary(self, path: Path) -> ModelSummary:
+        if not path.is_dir():
+            shapes = read_shapes(path)
+            config, part = official.config_of(shapes, path), official.image_part(shapes)
+            return summary(config, part, len(shapes), official.NEW_IN_2_1 in shapes, "Meta's state dict")
+        config, shapes = transformers_files.read_config(path) or {}, transformers_files.stored_folder_shapes(path)
+        return summary(config, pyramid_files.image_part(shapes), len(shapes), NEW_IN_2_1 in shapes, "transformers Sam2Model")
+
+    def state(self, path: Path) -> dict[str, Tensor]:
+        return super().state(path) if path.is_dir() else checkpoints.read_state(path)
+
+    def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
+        from basam.families.shared import decoder_features  # model code of transformers, which takes seconds to import
+
+        return {"image_embeddings": decoder_features(model, model.vision_encoder(pixel_values))}
+
+    def embedding(self, features: dict[str, Any]) -> Tensor:
+        found: Tensor = features["image_embeddings"][-1]
+        return found
+
+
+def fill(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> nn.Module:
+    """The `Sam2Model` of a configuration with the tensors of `state`, every one of which must fit.
+
+    Raises:
+        UnsupportedModelError: naming what does not fit, of the configuration or of the tensors.
+    """
+    from basam.families.sam2.modules import build
+
+    sizes.geometry(config)
+    model = pyramid_files.built(build, config, path)
+    return checkpoints.fill(model, pyramid_files.fitting(model, state, path))
+
+
+def summary(
+    config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], tensors: int, newer: bool, layout: str
+) -> ModelSummary:
+    """What `basam info` prints, of a configuration and the shapes of the image part."""
+    backbone = sizes.backbone_of(config)
+    return ModelSummary(
+        architecture=f"SAM {'2.1' if newer else '2'} {sizes.hiera_name(backbone)}",
+        geometry=sizes.geometry(config),
+        parameters=count_parameters(shapes),
+        windows=tuple(backbone["window_size_per_stage"]),
+        tensors=tensors,
+        layout=layout,
+    )
+
+
+FAMILY = Sam2()
+
+__all__ = ["FAMILY", "Sam2"]

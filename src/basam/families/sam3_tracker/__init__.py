@@ -1,0 +1,121 @@
+"""SAM 3's tracker for images: `transformers`' `Sam3TrackerModel`, and folders of the models that contain one.
+
+It takes points, boxes and masks. The detector of SAM 3, which takes texts, is not supported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from basam.errors import MissingExtraError
+from basam.families.attachment import Geometry
+from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
+from basam.families.sam2 import Sam2
+from basam.families.sam3_tracker import sizes
+from basam.families.shared import pyramid_files, transformers_files, vit_name
+
+DETECTOR = (
+    "is SAM 3's detector, whose prompts are texts: that is not supported. For points, boxes and masks use its tracker, "
+    "transformers' Sam3TrackerModel; basam.load takes it from a folder of Sam3TrackerModel or Sam3VideoModel"
+)
+NEIGHBOURS = {
+    "Sam3Model": DETECTOR,
+    "Sam3VideoModel": "is SAM 3 for videos: for images load its folder with basam.load, or as transformers' Sam3TrackerModel",
+    "Sam3TrackerVideoModel": "tracks in videos: for images load its folder with basam.load, or as Sam3TrackerModel",
+}
+TRACKER, DETECTOR_PART, NECK = "tracker_model.", "detector_model.", "tracker_neck."
+BACKBONE = "vision_encoder.backbone."
+# A tensor of every tracker.
+TOKEN = "mask_decoder.obj_score_token.weight"
+
+
+class Sam3Tracker(Sam2):
+    """Prompts and decoder are SAM 2's; the encoder is a vision transformer with rotary positions."""
+
+    name = "transformers Sam3TrackerModel (SAM 3 for points, boxes and masks)"
+    mean = (0.5, 0.5, 0.5)
+    std = (0.5, 0.5, 0.5)
+    model_types = ("sam3_tracker", "sam3_tracker_video", "sam3_video", "sam3")
+    # Upstream computes a fourth feature map and adds the embedding of an empty memory to it, and then drops it.
+    idle = (*Sam2.idle, "vision_encoder.neck.fpn_layers.3.", "no_memory_embedding")
+
+    def matches(self, model: nn.Module) -> bool:
+        # Without its module there is no instance of the class, and importing it takes seconds.
+        upstream = sys.modules.get("transformers.models.sam3_tracker.modeling_sam3_tracker")
+        return upstream is not None and isinstance(model, upstream.Sam3TrackerModel)
+
+    def advice(self, model: nn.Module) -> str | None:
+        return pyramid_files.neighbour(model, NEIGHBOURS)
+
+    def geometry(self, model: Any) -> Geometry:
+        return sizes.geometry(model.config.to_dict())
+
+    def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+        from basam.families.sam3_tracker.modules import replacements
+
+        return replacements(model)
+
+    def recognises(self, path: Path) -> bool:
+        config = transformers_files.read_config(path) if path.is_dir() else None
+        return config is not None and config.get("model_type") in self.model_types
+
+    def load(self, path: Path) -> nn.Module:
+        try:
+            from basam.families.sam3_tracker.modules import build, fill
+        except ImportError as error:
+            raise MissingExtraError(f"SAM 3 of this transformers does not load: {error}; a newer one (5.23) does") from error
+
+        state = tracker_part(transformers_files.folder_state(path), path)
+        config = dict(sizes.tracker_config(transformers_files.read_config(path) or {}))
+        sizes.geometry(config)
+        state = pyramid_files.fitting(pyramid_files.built(build, config, path), state, path)
+        return fill(config, state)
+
+    def summary(self, path: Path) -> ModelSummary:
+        shapes = transformers_files.stored_folder_shapes(path)
+        part = tracker_part(shapes, path)
+        config = sizes.tracker_config(transformers_files.read_config(path) or {})
+        backbone = sizes.backbone_of(config)
+        return ModelSummary(
+            architecture=f"SAM 3 {vit_name(backbone['hidden_size'], backbone['num_hidden_layers'])}",
+            geometry=sizes.geometry(config),
+            parameters=count_parameters(part),
+            windows=(backbone["window_size"],),
+            tensors=len(shapes),
+            layout="transformers Sam3TrackerModel",
+        )
+
+
+def tracker_part(tensors: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Tensors (or their shapes) of the tracker, under the names that `Sam3TrackerModel` gives them.
+
+    A model of both parts keeps the encoder with the detector and the tracker's neck by itself. `transformers` writes a prefix
+    again and again each time that it saves what it loaded: however often it is there, it is taken off.
+
+    Raises:
+        UnsupportedModelError: there is no tracker among them.
+    """
+    found = {}
+    for key, value in tensors.items():
+        name = key
+        while name.startswith(TRACKER):
+            name = name.removeprefix(TRACKER)
+        if name.startswith(NECK):
+            name = f"vision_encoder.neck.{name.removeprefix(NECK)}"
+        if name.startswith(DETECTOR_PART + BACKBONE):
+            name = name.removeprefix(DETECTOR_PART)
+        if not name.startswith(DETECTOR_PART):
+            found[name] = value
+    if TOKEN not in found:
+        raise UnsupportedModelError(f"{path} {DETECTOR}")
+    return pyramid_files.image_part(found)
+
+
+FAMILY = Sam3Tracker()
+
+__all__ = ["FAMILY", "Sam3Tracker"]

@@ -1,0 +1,71 @@
+"""Sizes of SAM 3's image encoder and what a configuration of `transformers` says of another.
+
+Source: Carion et al., "SAM 3: Segment Anything with Concepts", 2025.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from basam.families.attachment import Geometry
+from basam.families.base import UnsupportedModelError
+from basam.families.shared import pyramid_files
+
+IMAGE_SIZE = 1008
+
+# What config.json may leave out, as in Sam3ViTConfig.
+VIT: dict[str, Any] = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 16,
+    "patch_size": 14,
+    "window_size": 24,
+    "global_attn_indexes": [7, 15, 23, 31],
+}
+
+
+def tracker_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of a configuration that is about the tracker: all of it, or one section where there is a detector too.
+
+    That of a detector alone says nothing but the encoder, which both share.
+    """
+    if config.get("model_type") == "sam3":
+        return {"vision_config": config.get("vision_config")}
+    return config.get("tracker_config") or config
+
+
+def backbone_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a tracker's configuration that is about the vision transformer."""
+    found = (config.get("vision_config") or {}).get("backbone_config") or {}
+    return VIT | {name: value for name, value in found.items() if value is not None}
+
+
+def rotary_theta(backbone: Any) -> float:
+    """The base of the rotary frequencies, in the configuration of any version of `transformers`."""
+    parameters = getattr(backbone, "rope_parameters", None)
+    return float(parameters["rope_theta"] if parameters else getattr(backbone, "rope_theta", 10000.0))
+
+
+def geometry(config: Mapping[str, Any]) -> Geometry:
+    """The geometry of a tracker's configuration, as `Sam3TrackerConfig.to_dict` or config.json gives it.
+
+    Raises:
+        UnsupportedModelError: sizes that do not agree, or layers that are not there.
+    """
+    backbone = backbone_of(config)
+    patch = pyramid_files.side_of(backbone["patch_size"], "backbone_config.patch_size")
+    layers = tuple(sorted(backbone["global_attn_indexes"]))
+    if not all(0 <= layer < backbone["num_hidden_layers"] for layer in layers):
+        raise UnsupportedModelError(
+            f"global_attn_indexes={list(layers)}: the encoder has {backbone['num_hidden_layers']} layers"
+        )
+    return Geometry(
+        patch=patch,
+        trained_side=pyramid_files.trained_side(config, patch, IMAGE_SIZE),
+        layers=backbone["num_hidden_layers"],
+        global_layers=layers,
+        heads=backbone["num_attention_heads"],
+        squashed=True,
+        round_to=patch * backbone["window_size"],
+    )

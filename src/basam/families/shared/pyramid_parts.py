@@ -1,0 +1,51 @@
+"""Parts of `transformers`' SAM 2 and SAM 3 that follow the image: their encoders end in three feature maps instead of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from basam.families.attachment import Replaced, ReplacedEncoder
+from basam.families.shared.transformers_parts import AnySizeModel
+
+LEVELS = 3  # that the mask decoder takes: 4, 2 and 1 pixels along a side of a patch's mask
+
+
+class AnySizeVision(ReplacedEncoder):
+    """The image encoder; notes the grid."""
+
+    def forward(self, pixel_values: Tensor, *args: Any, **kwargs: Any) -> Any:
+        self.basam.fit(pixel_values)
+        return super().forward(pixel_values, *args, **kwargs)
+
+
+class AnySizePyramid(AnySizeModel):
+    """Upstream cuts the feature maps of an image to sizes that it reads from `backbone_feature_sizes`."""
+
+    supports_gradient_checkpointing = True  # every layer does; upstream's models do not say so
+
+    @property
+    def backbone_feature_sizes(self) -> list[tuple[int, int]]:
+        height, width = self.basam.grid
+        return [(scale * height, scale * width) for scale in (4, 2, 1)]
+
+
+class NoEncodings(Replaced, nn.Module):
+    """Upstream makes sine encodings of every feature map, which only videos use, and keeps them: none are made here."""
+
+    def forward(self, shape: torch.Size, device: torch.device, dtype: torch.dtype, mask: Tensor | None = None) -> Tensor:
+        return torch.empty((shape[0], 0, *shape[2:]), device=device, dtype=dtype)
+
+
+def decoder_features(model: Any, output: Any) -> list[Tensor]:
+    """What the mask decoder takes of the image encoder's output, from fine to coarse; in the decoder's own dtype.
+
+    Upstream does the same within its forward pass, but without the cast, so that a bfloat16 encoder fails there.
+    """
+    decoder, dtype = model.mask_decoder, model.mask_decoder.iou_token.weight.dtype
+    levels = [level.to(dtype) for level in output.fpn_hidden_states]
+    levels[-1] = levels[-1] + model.no_memory_embedding.reshape(1, -1, 1, 1)
+    fine, middle, coarse = levels[:LEVELS]
+    return [decoder.conv_s0(fine).to(dtype), decoder.conv_s1(middle).to(dtype), coarse]

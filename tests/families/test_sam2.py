@@ -1,0 +1,302 @@
+"""SAM 2 of transformers: at other sizes it is upstream configured for them, and the correction is what the formula says."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import Sam2Model, Sam2VideoConfig, Sam2VideoModel, Sam2VisionModel
+
+import basam
+from basam.families import PromptTensors, family_of
+from basam.families.sam2 import sizes
+from basam.method import length_scale
+from basam.model import family_of_file
+from tests.helpers.tiny_sam2 import sam2_config, tiny_sam2
+
+OFF = basam.BiasMode.off()
+POINTS = torch.tensor([[[[60.0, 70.0]], [[20.0, 30.0]]]])
+LABELS = torch.ones(1, 2, 1, dtype=torch.long)
+BOXES = torch.tensor([[[10.0, 15.0, 90.0, 100.0]]])
+PROMPTS = (
+    {"input_points": POINTS, "input_labels": LABELS},
+    {"input_boxes": BOXES},
+    {"input_boxes": BOXES, "multimask_output": False},
+)
+
+
+def run(model, pixels, **prompts):
+    with torch.no_grad():
+        output = model(pixel_values=pixels, **{name: given_to(value, len(pixels)) for name, value in prompts.items()})
+    return output.pred_masks, output.iou_scores, output.object_score_logits
+
+
+def given_to(value, images):
+    return value.expand(images, *value.shape[1:]) if isinstance(value, torch.Tensor) else value
+
+
+def assert_equal(found, expected, tolerance=0.0):
+    assert expected[0].std() > 0.1  # a model that says something
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == b.shape
+        assert (a - b).abs().max() <= tolerance
+
+
+@pytest.mark.parametrize("size", [64, 128, 192, 256])
+def test_without_the_correction_it_is_upstream_configured_at_that_size(size):
+    model, oracle = basam.attach(tiny_sam2(), OFF), tiny_sam2(size)
+    pixels = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
+    for prompts in PROMPTS:
+        assert_equal(run(model, pixels, **prompts), run(oracle, pixels, **prompts))
+    masks = torch.randn(2, 1, size // 4, size // 4)
+    assert_equal(run(model, pixels, input_masks=masks), run(oracle, pixels, input_masks=masks))
+
+
+def test_a_photo_of_three_to_two_is_upstreams_encoder_with_prompts_normalised_per_axis():
+    model, plain = basam.attach(tiny_sam2(), OFF), tiny_sam2()
+    pixels = torch.randn(1, 3, 128, 192, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        ours, theirs = model.vision_encoder(pixels), plain.vision_encoder(pixels)
+    for a, b in zip(ours.fpn_hidden_states, theirs.fpn_hidden_states, strict=True):
+        assert torch.equal(a, b)
+    assert all(encoding.numel() == 0 for encoding in ours.fpn_position_encoding)
+    plain.backbone_feature_sizes = [[32, 48], [16, 24], [8, 12]]
+    plain.prompt_encoder.image_embedding_size, plain.prompt_encoder.mask_input_size = (8, 12), (32, 48)
+    by_hand = (POINTS + 0.5) * torch.tensor([128 / 192, 1.0]) - 0.5  # upstream divides both axes by 128
+    found = run(model, pixels, input_points=POINTS, input_labels=LABELS)
+    assert_equal(found, run(plain, pixels, input_points=by_hand, input_labels=LABELS), 1e-4)
+
+
+def test_the_other_rule_is_a_crop_of_the_square():
+    model, plain = basam.attach(tiny_sam2(), basam.BiasMode(aspect="square")), tiny_sam2()
+    model(pixel_values=torch.randn(1, 3, 128, 192), input_boxes=BOXES)
+    hiera = model.vision_encoder.backbone
+    assert torch.equal(hiera._get_pos_embed((32, 48)), plain.vision_encoder.backbone._get_pos_embed((48, 48))[:, :32])
+    assert torch.equal(model.get_image_wide_positional_embeddings(), wide(tiny_sam2(192))[:, :, :8])
+
+
+def wide(model):
+    return model.get_image_wide_positional_embeddings()
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_factor_and_mask_are_the_dense_formula(slope):
+    mode = basam.BiasMode(slope=slope)
+    model, oracle = basam.attach(tiny_sam2(), mode), tiny_sam2(192)
+    lam, side = length_scale(144, 64), 12
+
+    def dense(self, hidden_states, **kwargs):
+        batch, height, width, _ = hidden_states.shape
+        q, k, v = self.qkv(hidden_states).view(batch, -1, 3, self.num_attention_heads, 16).permute(2, 0, 3, 1, 4)
+        i = torch.arange(height * width)
+        distance = (i[:, None] // side - i // side).abs() + (i[:, None] % side - i % side).abs()
+        logits = lam / math.sqrt(16) * q @ k.mT - slope * (lam - 1) * distance
+        return self.proj((logits.softmax(-1) @ v).transpose(1, 2).reshape(batch, height, width, -1))
+
+    plain = tiny_sam2(192)
+    for block in oracle.vision_encoder.backbone.blocks:
+        if block.window_size == 0:
+            block.attn.forward = dense.__get__(block.attn)
+    pixels = torch.randn(1, 3, 192, 192, generator=torch.Generator().manual_seed(3))
+    found = run(model, pixels, **PROMPTS[0])
+    assert_equal(found, run(oracle, pixels, **PROMPTS[0]), 1e-4)
+    assert (found[0] - run(plain, pixels, **PROMPTS[0])[0]).abs().max() > 1e-2
+
+
+def test_the_trained_size_is_untouched_and_detach_is_exact():
+    model, plain = tiny_sam2(), tiny_sam2()
+    pixels = torch.randn(1, 3, 128, 128)
+    expected = run(plain, pixels, **PROMPTS[0])
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    basam.attach(model, basam.BiasMode(slope=1.0))
+    assert_equal(run(model, pixels, **PROMPTS[0]), expected)
+    run(model, torch.randn(1, 3, 96, 160), **PROMPTS[0])
+    assert list(model.state_dict()) == list(before)
+    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in before.items())
+    basam.detach(model)
+    assert all(type(a) is type(b) for a, b in zip(model.modules(), plain.modules(), strict=True))
+    assert [sorted(vars(a)) for a in model.modules()] == [sorted(vars(b)) for b in plain.modules()]
+    assert_equal(run(model, pixels, **PROMPTS[0]), expected)
+
+
+def test_features_and_answers_of_the_family_are_those_of_the_model():
+    model = basam.attach(tiny_sam2(), OFF)
+    family = family_of(model)
+    pixels = torch.randn(1, 3, 128, 192)
+    for multimask in (True, False):
+        expected = run(model, pixels, input_boxes=BOXES, multimask_output=multimask)
+        with torch.no_grad():
+            features = family.encode(model, pixels)
+            masks, iou, present = family.decode_scored(model, features, PromptTensors(boxes=BOXES[0]), multimask=multimask)
+        assert torch.equal(masks, expected[0][0])
+        assert torch.equal(iou, expected[1][0])
+        assert torch.equal(present, expected[2].flatten().sigmoid())
+
+
+def test_a_bfloat16_encoder_meets_a_float32_decoder():
+    exact = basam.Predictor(tiny_sam2())
+    low = basam.Predictor(tiny_sam2())
+    low.model.vision_encoder.to(torch.bfloat16)
+    image = np.random.default_rng(0).integers(0, 256, (150, 220, 3), dtype=np.uint8)
+    scores = []
+    for predictor in (exact, low):
+        predictor.set_image(image)
+        scores.append(predictor.predict(box=[10, 20, 100, 120])[1])
+        assert predictor.features["image_embeddings"][0].dtype == torch.float32
+    assert np.abs(scores[0] - scores[1]).max() < 0.1
+
+
+def test_the_object_score_is_beside_the_predicted_iou():
+    predictor = basam.Predictor(tiny_sam2())
+    predictor.set_image(np.zeros((100, 150, 3), dtype=np.uint8))
+    predictor.predict(box=[[10, 20, 100, 80], [0, 0, 50, 50], [5, 5, 20, 30]])
+    assert predictor.object_scores.shape == (3,)
+    assert ((predictor.object_scores > 0) & (predictor.object_scores < 1)).all()
+    other = basam.Predictor.from_pretrained("nano")
+    other.set_image(np.zeros((100, 150, 3), dtype=np.uint8))
+    other.predict(box=[10, 20, 100, 80])
+    assert other.object_scores is None
+
+
+def test_the_photo_is_squashed_where_a_square_is_asked_for():
+    predictor = basam.Predictor(tiny_sam2())
+    predictor.set_image(np.zeros((100, 150, 3), dtype=np.uint8), long_side=128, square=True)
+    assert predictor.image_frame.resized == predictor.image_frame.padded == (128, 128)
+    assert predictor.transform.apply_coords(np.array([[75.0, 50.0]]), (100, 150)).tolist() == [[64.0, 64.0]]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    tiny_sam2().save_pretrained(tmp_path / "sam2")
+    return tmp_path / "sam2"
+
+
+def test_a_folder_loads_strictly(folder):
+    loaded, expected = basam.load(folder), tiny_sam2().state_dict()
+    assert type(loaded) is Sam2Model
+    assert not loaded.training
+    assert list(loaded.state_dict()) == list(expected)
+    assert all(torch.equal(value, expected[name]) for name, value in loaded.state_dict().items())
+    tensors = load_file(folder / "model.safetensors")
+    for change, message in (
+        (lambda t: t.pop("no_memory_embedding"), r"tensors missing: no_memory_embedding \(1\)"),
+        (lambda t: t.pop("shared_image_embedding.positional_embedding"), r"tensors missing: shared_image_embedding"),
+        (lambda t: t.update(extra=torch.ones(1)), r"tensors unexpected: extra \(1\)"),
+        (lambda t: t.update({"no_memory_embedding": torch.ones(1, 1, 7)}), "of another shape: no_memory_embedding"),
+    ):
+        changed = dict(tensors)
+        change(changed)
+        save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
+        with pytest.raises(basam.UnsupportedModelError, match=message):
+            basam.load(folder)
+
+
+def test_a_folder_of_the_video_model_loads_as_the_image_model(tmp_path):
+    parts = sam2_config().to_dict()
+    config = Sam2VideoConfig(
+        **{name: parts[name] for name in ("vision_config", "prompt_encoder_config", "mask_decoder_config")},
+        memory_attention_hidden_size=32,
+        memory_attention_num_layers=1,
+        memory_attention_feed_forward_hidden_size=32,
+        memory_encoder_hidden_size=32,
+        memory_encoder_output_channels=8,
+        mask_downsampler_embed_dim=32,
+        memory_fuser_embed_dim=32,
+        memory_fuser_intermediate_dim=32,
+        memory_fuser_num_layers=1,
+    )
+    torch.manual_seed(0)
+    video = Sam2VideoModel(config).eval()
+    video.save_pretrained(tmp_path)
+    loaded = basam.load(tmp_path)
+    assert type(loaded) is Sam2Model
+    state = video.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in loaded.state_dict().items())
+    left = set(state) - set(loaded.state_dict())
+    assert left
+    assert family_of_file(tmp_path).summary(tmp_path).architecture == "SAM 2.1 Hiera 16 x 8"
+    with pytest.raises(basam.UnsupportedModelError, match=r"Sam2VideoModel is SAM 2 for videos: .*basam\.load.*Sam2Model"):
+        basam.attach(video)
+
+
+def test_the_image_encoder_alone_is_named():
+    with pytest.raises(basam.UnsupportedModelError, match="Sam2VisionModel is the image encoder of SAM 2 alone"):
+        basam.attach(Sam2VisionModel(sam2_config().vision_config))
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "message"),
+    [
+        ("vision_config", "backbone_feature_sizes", [[64, 64], [32, 32], [16, 16]], r"backbone_feature_sizes=\[\[64, 64\]"),
+        ("prompt_encoder_config", "image_size", 256, "beside an image_size of 256 px"),
+        ("prompt_encoder_config", "patch_size", 8, "with patches of 8 px"),
+        ("prompt_encoder_config", "image_size", [128, 192], r"image_size=\[128, 192\]: a square is needed"),
+    ],
+)
+def test_sizes_that_do_not_agree_are_named(folder, part, name, value, message):
+    config = json.loads((folder / "config.json").read_text())
+    config[part][name] = value
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(basam.UnsupportedModelError, match=message):
+        basam.load(folder)
+
+
+def test_global_blocks_elsewhere_are_refused():
+    with pytest.raises(
+        basam.UnsupportedModelError, match=r"global_attention_blocks=\[2, 4\]: blocks 4 to 5 .*\[2\] lie outside"
+    ):
+        basam.attach(tiny_sam2(global_attention_blocks=[2, 4]))
+
+
+@pytest.mark.parametrize("size", [(120, 128), (128, 144), (16, 16)])
+def test_sides_that_are_no_multiple_are_refused(size):
+    model = basam.attach(tiny_sam2())
+    with pytest.raises(ValueError, match=rf"pixel_values of {size[0]} x {size[1]} px: both sides must be multiples of 32 px"):
+        run(model, torch.randn(1, 3, *size), **PROMPTS[0])
+
+
+def test_summaries_of_folder_and_model_agree(folder):
+    summary = family_of_file(folder).summary(folder).to_dict()
+    assert summary["architecture"] == "SAM 2 Hiera 16 x 8"
+    expected = {"trained long side": 128, "layers": 8, "global layers": [4, 5], "heads": 4, "windows": [8, 4, 14, 7]}
+    assert summary.items() >= expected.items()
+    model = tiny_sam2()
+    described = family_of(model).describe(model).to_dict()
+    assert described["parameters"] == summary["parameters"] == sum(p.numel() for p in model.parameters())
+    assert described["trained tokens"] == 64
+
+
+def test_hidden_states_are_recorded_as_upstream_does():
+    plain, pixels = tiny_sam2(), torch.randn(1, 3, 128, 128)
+    model = basam.attach(tiny_sam2())
+    with torch.no_grad():
+        expected = plain(pixel_values=pixels, input_boxes=BOXES, output_hidden_states=True).vision_hidden_states
+        found = model(pixel_values=pixels, input_boxes=BOXES, output_hidden_states=True).vision_hidden_states
+    assert len(found) == len(expected)
+    assert all((a - b).abs().max() < 1e-4 for a, b in zip(found, expected, strict=True))
+
+
+def test_saved_while_attached_loads_as_upstream(tmp_path):
+    basam.attach(tiny_sam2()).save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["architectures"] == ["Sam2Model"]
+    assert type(basam.load(tmp_path)) is Sam2Model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(sizes.PUBLISHED))
+def test_every_published_encoder_is_upstream_at_its_native_size(name):
+    hiera = sizes.PUBLISHED[name]
+    config = sam2_config(1024, **hiera)
+    config.vision_config.backbone_channel_list = hiera["embed_dim_per_stage"][::-1]
+    torch.manual_seed(0)
+    model = Sam2Model(config).eval()
+    pixels = torch.randn(1, 3, 1024, 1024)
+    expected = run(model, pixels, **PROMPTS[0])
+    assert family_of(model).describe(model).to_dict()["trained tokens"] == 4096
+    found = run(basam.attach(model), pixels, **PROMPTS[0])
+    for a, b in zip(found, expected, strict=True):
+        assert (a - b).abs().max() <= 1e-4 * b.abs().max()
