@@ -52,6 +52,7 @@ def size_order(rows: Sequence[Row]) -> list[int | str]:
 
 def widen(axis: Any) -> None:
     """Let the vertical axis span enough for small differences to look small, around what is drawn on it."""
+    axis.margins(y=0.12)  # markers at the edge are seen whole
     low, high = axis.get_ylim()
     span = max(LEAST_SPAN, LEAST_SHARE * abs(high))
     if high - low < span:
