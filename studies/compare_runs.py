@@ -5,16 +5,17 @@
     python -m studies.compare_runs A:basam B:basam
 
 Prints, for every size and prompt, the mean IoU over images of both sides, the mean difference of the second and its 95 %
-interval (1.96 standard errors of the paired differences).
+interval (`basam.evaluation.paired`).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections import defaultdict
 from pathlib import Path
+
+from basam.evaluation import Line, RunFolder, image_means, paired
 
 Cells = dict[tuple[str, str], dict[str, float]]
 
@@ -22,22 +23,14 @@ Cells = dict[tuple[str, str], dict[str, float]]
 def read(side: str) -> Cells:
     """IoU of every image, by (size, prompt), of `FOLDER:METHOD`."""
     folder, _, method = side.rpartition(":")
-    cells: Cells = defaultdict(dict)
-    for line in (Path(folder) / "per_image.jsonl").read_text().splitlines():
-        record = json.loads(line)
-        values = [instance["metrics"]["iou"] for instance in record.get("instances", [])]
-        if record.get("method") == method and values:
-            cells[str(record["size"]), record["prompt"]][record["sample"]] = statistics.fmean(values)
+    lines: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for (_, size, made_by, prompt), line in RunFolder(Path(folder)).read().measured.items():
+        if made_by == method:
+            lines[str(size), prompt].append(line)
+    cells = {key: found for key, of_cell in lines.items() if (found := image_means(of_cell, "iou"))}
     if not cells:
         raise SystemExit(f"{folder} holds no records of the method {method!r}")
     return cells
-
-
-def paired(first: dict[str, float], second: dict[str, float]) -> tuple[float, float]:
-    """Mean difference of the second over the images that both hold, and half the width of its 95 % interval."""
-    differences = [second[sample] - first[sample] for sample in sorted(first.keys() & second.keys())]
-    error = statistics.stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else float("nan")
-    return statistics.fmean(differences), 1.96 * error
 
 
 def main() -> None:
@@ -50,11 +43,10 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for key in sorted(first.keys() & second.keys(), key=lambda key: (len(key[0]), *key)):
         samples = sorted(first[key].keys() & second[key].keys())
-        difference, interval = paired(first[key], second[key])
+        difference, half = paired(first[key], second[key])
+        interval = "-" if half is None else f"{half:.4f}"
         means = [statistics.fmean(side[key][sample] for sample in samples) for side in (first, second)]
-        print(
-            f"| {key[0]} | {key[1]} | {len(samples)} | {means[0]:.3f} | {means[1]:.3f} | {difference:+.4f} | {interval:.4f} |"
-        )
+        print(f"| {key[0]} | {key[1]} | {len(samples)} | {means[0]:.3f} | {means[1]:.3f} | {difference:+.4f} | {interval} |")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from basam.data import open_dataset
-from studies.compare_runs import paired
+from basam.evaluation import paired
 
 ROOT = Path(__file__).parents[1]
 DATA = Path("../shared/data")
@@ -148,6 +148,7 @@ def table(data: Set, rows: Sequence[tuple[str, int | str]], cells: dict[Any, Cel
         cell = of[row]
         small = statistics.fmean(iou for key, iou in cell.objects.items() if share[key] <= third)
         difference, interval = paired(first.iou, cell.iou)
+        assert interval is not None, "of several photos"
         change = "| | " if row == rows[0] else f"| {difference:+.3f} | ±{interval:.3f} "
         lines.append(
             f"| {NAMES[row]} | {statistics.fmean(cell.iou.values()):.3f} | {small:.3f} "
@@ -188,6 +189,7 @@ def verdicts(done: list[Set]) -> list[str]:
         for data in done:
             whole, region = read(data.run("whole")), read(data.run("region"))
             difference, interval = paired(whole[prompt, "plain", 256].iou, region[prompt, "focus", 256].iou)
+            assert interval is not None, "of several photos"
             word = "even" if abs(difference) <= interval else "better" if difference > 0 else "worse"
             found.append(f"{word} ({difference:+.3f} ± {interval:.3f})")
         lines.append(f"| {title.lower()} | " + " | ".join(found) + " |")
@@ -209,8 +211,8 @@ def page(done: list[Set]) -> str:
         "",
         f"Made by `python -m studies.focus` on {made['started'][:10]}, 2 cores of an AMD EPYC with other work beside it (so "
         f"seconds are rough), no GPU, seed 0, torch {made['versions']['torch']}, weights `{model['sha256'][:12]}`. One mask a "
-        "prompt. *Smallest third*: of the objects, by their share of the photo. Differences are paired by image, with 1.96 "
-        "standard errors. *Encoding*: median seconds an image in the encoder, for all of its prompts together.",
+        "prompt. *Smallest third*: of the objects, by their share of the photo. Differences are paired by image, with half "
+        "of their 95 % interval. *Encoding*: median seconds an image in the encoder, for all of its prompts together.",
         "",
         "## In short",
         "",

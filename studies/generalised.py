@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studies.compare_runs import paired, read
+from basam.evaluation import paired
+from studies.compare_runs import read
 
 ROOT = Path(__file__).parents[1]
 DATA = Path("../shared/data")
@@ -128,6 +129,7 @@ def comparison(study: Study, title: str, pairs: list[tuple[str, Set, int, tuple[
     for name, one, size, first, second in pairs:
         before, after = (study.measured(candidate, one, method, size) for candidate, method in (first, second))
         difference, interval = paired(before, after)
+        assert interval is not None, "of several images"
         means = [statistics.fmean(side.values()) for side in (before, after)]
         lines.append(
             f"| {name} | {size} | {len(before)} | {means[0]:.3f} | {means[1]:.3f} | {difference:+.4f} | ±{interval:.4f} |"
@@ -219,8 +221,7 @@ def page(study: Study) -> str:
             "",
             "## Paired differences",
             "",
-            "IoU of each image, the mean of both prompts; the mean difference over images with its 95 % interval "
-            "(1.96 standard errors).",
+            "IoU of each image, the mean of both prompts; the mean difference over images with its 95 % interval.",
             "",
             *comparison(study, "Specialist to generalist, both corrected", specialists),
             *comparison(study, "Zero-shot (plain SAM) to generalist, corrected", zero),

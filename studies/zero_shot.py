@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from basam.evaluation import paired
 from basam.evaluation.metrics import COLUMNS
-from studies.compare_runs import paired, read
+from studies.compare_runs import read
 
 ROOT = Path(__file__).parents[1]
 DATA = Path("../shared/data")
@@ -124,7 +125,7 @@ def page(tables: list[Table]) -> str:
     parts += ["", "## What the correction changes", ""]
     parts.append(
         "IoU is the mean over images (of the mean over their objects); the difference is paired by image, with its 95 % "
-        "interval (1.96 standard errors, `studies/compare_runs.py`)."
+        "interval (`basam.evaluation.paired`)."
     )
     parts.append("")
     parts += changes(tables, model["trained long side"])
@@ -187,6 +188,7 @@ def changes(tables: list[Table], trained_side: int) -> list[str]:
             cells = [table.name, prompt, size, str(len(before)), f"{statistics.fmean(before.values()):.3f}"]
             for name, cell in corrected.items():
                 difference, interval = paired(before, cell[size, prompt])
+                assert interval is not None, "of several images"
                 verdicts[name].append(0 if abs(difference) <= interval else 1 if difference > 0 else -1)
                 cells += [f"{difference:+.4f}", f"±{interval:.4f}"]
             lines.append(f"| {' | '.join(cells)} |")

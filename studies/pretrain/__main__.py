@@ -21,7 +21,7 @@ def main(
     scenes: Annotated[int, typer.Option(min=1, help="Generated scenes.")] = 10_000,
     cache: Annotated[Path | None, typer.Option(help="Where rendered scenes are kept.", show_default="OUT")] = None,
     precision: Annotated[str, typer.Option(help="no, bf16 or fp16.")] = "bf16",
-    device: Annotated[str | None, typer.Option(help="cpu, or what accelerate finds.", show_default="found")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that make batches.")] = 1,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 250,
     seed: Annotated[int, typer.Option()] = 0,

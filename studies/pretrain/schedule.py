@@ -52,7 +52,6 @@ class StableThenDecay(Trainer):
         return self.folder / f"decay-{self.first}-{self.plan.steps}"
 
     def resume(self) -> None:
-        del self.settings["steps"]  # how long the rate stays at its peak changes nothing before the decay
         if any(self.decay_folder.glob("checkpoint.pt")):
             self.folder = self.decay_folder
         super().resume()

@@ -40,7 +40,7 @@ def pretrain(
     scenes: int,
     cache: Path,
     precision: str,
-    device: str | None,
+    device: str,
     workers: int,
     save_every: int,
     seed: int,

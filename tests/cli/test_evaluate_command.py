@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +147,33 @@ def coco_root(tmp_path: Path) -> Path:
     content = {"images": images, "annotations": annotations, "categories": [{"id": 3, "name": "box"}]}
     (root / "annotations" / "instances_val2017.json").write_text(json.dumps(content))
     return root
+
+
+def test_the_device_is_said_and_kept(root: Path, model: Path, tmp_path: Path) -> None:
+    options = ["--model", model, "--sizes", "64", "--methods", "plain,focus", "--focus-context", "1.5", "--metrics", "iou"]
+    result = call("folder", root, *options, "--device", "cpu", "--workers", 0, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "device: cpu" in result.output
+    assert "focus 64 - plain 64" in result.output
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["sessions"][0]["device"] == "cpu"
+    assert run["settings"]["focus"]["context"] == 1.5
+
+
+def test_a_context_without_regions_is_refused(root: Path, model: Path, tmp_path: Path) -> None:
+    result = call("folder", root, "--model", model, "--focus-context", "3", "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "focus context 3 is of the methods focus and focus-plain, given are resize, plain, basam" in result.output
+
+
+@pytest.mark.parametrize("module", ["cv2", "py_sod_metrics", "faster_coco_eval", "matplotlib.figure"])
+def test_a_missing_extra_is_one_line_before_any_work(
+    root: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    result = call("folder", root, "--model", model, "--workers", 2, "--device", "cpu", "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    (line,) = [line for line in result.output.splitlines() if line.strip() and not line.startswith("device:")]
+    assert line.startswith(f"error: {module} cannot be imported")
+    assert line.endswith('in the clone of basam, pip install -e ".[evaluate]"')
+    assert not (tmp_path / "run").exists()

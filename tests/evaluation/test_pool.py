@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -67,3 +68,9 @@ def test_sigmoid_is_stable() -> None:
         found = sigmoid(logits)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, [0, 0.119203, 0.5, 0.880797, 1], atol=1e-6)
+
+
+def test_workers_are_not_started_without_their_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(ImportError, match=r'comes with the extra evaluate: .*pip install -e "\.\[evaluate\]"'):
+        MetricPool(1)

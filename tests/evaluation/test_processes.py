@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from basam.errors import InputError
 from basam.evaluation.processes import Processes, from_environment, processes
 
 
@@ -13,10 +14,16 @@ def test_shards_are_all_and_disjoint() -> None:
     assert shards == [["a", "d", "g"], ["b", "e"], ["c", "f"]]
 
 
-def test_each_process_has_its_own_device() -> None:
+def test_each_process_has_its_own_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     assert Processes(5, 8, 1, 4).device("cuda") == "cuda:1"
     assert Processes(5, 8, 1, 4).device("cpu") == "cpu"
     assert Processes().device("cuda") == "cuda"
+    assert Processes().device("cuda:1") == "cuda:1"
+    with pytest.raises(InputError, match="'cuda:1' with 8 processes: give 'cuda'"):
+        Processes(5, 8, 1, 4).device("cuda:1")
+    with pytest.raises(InputError, match="device 'cuda:2' is not there"):
+        Processes(5, 8, 2, 4).device("cuda")
 
 
 def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:

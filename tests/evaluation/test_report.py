@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from basam.data import PromptSpec
+from basam.evaluation.benchmarking.page import colour_of
 from basam.evaluation.evaluating import evaluate
-from basam.evaluation.plots import metric_against_size
-from basam.evaluation.settings import EvaluateSettings
+from basam.evaluation.plots import COLOURS, LABELS, LINES, MARKERS, metric_against_size, new_figure, widen
+from basam.evaluation.settings import METHODS, EvaluateSettings
 from tests.helpers.small_run import write_pairs
 
 
@@ -90,3 +91,38 @@ def test_problems_of_the_data_are_listed(make_settings: Any, pairs: Path, tmp_pa
 def test_dollars_in_names_are_no_formulas(tmp_path: Path) -> None:
     rows = [{"size": 64, "method": "plain", "prompt": "gt-box", "iou": 0.5}]
     assert metric_against_size(rows, r"price $5 [new] $\frac{", tmp_path / "plot.png").is_file()
+
+
+def test_no_two_methods_look_alike() -> None:
+    assert set(METHODS) == set(LABELS)
+    for look in (COLOURS, MARKERS, LINES):
+        assert len({look[method] for method in METHODS}) == len(METHODS)
+    assert len({colour_of(index) for index in range(30)}) == 30
+
+
+@pytest.mark.parametrize(
+    ("values", "least"),
+    [((0.8, 0.8001), 0.08), ((0.001, 0.0011), 0.05), ((0.2, 0.7), 0.5), ((120.0, 121.0), 12.0)],
+)
+def test_a_small_gap_does_not_fill_the_axis(values: tuple[float, float], least: float) -> None:
+    _, axes = new_figure(1, 1, 3, 3)
+    axis = axes[0, 0]
+    axis.plot([0, 1], values)
+    widen(axis)
+    low, high = axis.get_ylim()
+    assert high - low >= least
+    assert 0 <= low < values[0]
+    assert values[1] < high
+
+
+def test_intervals_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("basam.evaluation.plots.save_figure", lambda figure, path: drawn.append(figure) or path)
+    rows = [
+        {"size": size, "method": method, "prompt": "gt-box", "iou": 0.5, "intervals": {"iou": 0.125}}
+        for size, method in ((64, "resize"), (64, "focus"), (96, "focus"))
+    ]
+    metric_against_size(rows, "title", tmp_path / "plot.png")
+    axis = drawn[0].axes[0]
+    bars = [segment[:, 1].tolist() for bar in axis.containers for lines in bar.lines[2] for segment in lines.get_segments()]
+    assert bars == [[0.375, 0.625]] * 3

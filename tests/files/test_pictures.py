@@ -63,7 +63,7 @@ def test_heic_is_read_with_the_extra_and_names_it_without(tmp_path, monkeypatch)
     assert assert_close(tmp_path / "two.heic", 255 - RGB, 4) == ["it holds 2 pictures: number 2, 50 x 36 px, was taken"]
     monkeypatch.setitem(sys.modules, "pillow_heif.as_plugin", None)
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(ImageError, match=r'a\.heic needs a library that is not installed: .*pip install "basam\[formats\]"'):
+    with pytest.raises(ImageError, match=r'a\.heic needs a library that is not installed: .*pip install -e "\.\[formats\]"'):
         read_image(tmp_path / "a.heic")
 
 

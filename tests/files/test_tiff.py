@@ -125,7 +125,7 @@ def test_without_the_extra_a_page_is_read_rightly_or_the_extra_is_named(tmp_path
             reasons.append(str(error))
     assert {("uint8", 3, "separate"), ("uint16", 2, "contig"), ("uint16", 3, "contig")} <= set(read)
     assert {("float16", 2, "contig"), ("float32", 3, "contig"), ("uint16", 3, "separate")} <= set(refused)
-    assert all('pip install "basam[formats]"' in reason for reason in reasons)
+    assert all('pip install -e ".[formats]"' in reason for reason in reasons)
 
 
 def test_alpha_of_deep_colours_lies_over_white(tmp_path):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import math
+import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import torch
 import basam
 from basam.model import attachment_of, model_fingerprint, read_adapter
 from basam.predict import Predictor
+from basam.tuning.accelerating import check_device
 from basam.tuning.fine_tuning import Tuning, merge
 from basam.tuning.resuming import CHECKPOINT, TrainingError
 from basam.tuning.tuned import Tuned
@@ -214,3 +218,53 @@ def test_low_precision_is_that_of_the_encoder_alone(tuning, fresh_accelerator):
     exact = Tuned(prepare(basam.load(run.settings.model), "full", tuned_mode()))
     with torch.no_grad():
         assert losses[0]["loss"] == pytest.approx(exact(run.batches.make(0, 0, 1))["loss"].item(), rel=0.02)
+
+
+def test_few_photographs_to_validate_on_are_told_with_their_interval(quick, tmp_path, photos):
+    said = []
+    run = Tuning(quick(steps=1, validate_every=1), tmp_path / "one", trackers=(), tell=said.append)
+    run.run()
+    (note,) = [text for text in said if "validation has" in text]
+    assert "validation has 1 photograph, so its mean IoU is a single case" in note
+    assert note.endswith("give more of them with --validation, or more photographs to tune on, of which a tenth is set aside")
+
+    samples = run.portions[0].train
+    portions = [replace(run.portions[0], val=samples[:5])]
+    validator = Validator(run.predictor, portions, (64,), count=3, seed=0)
+    score = validator.measure(0, 0.0, lambda sums: sums)
+    values = []
+    for sample in validator.samples[run.portions[0].title]:
+        one = Validator(run.predictor, [replace(run.portions[0], val=(sample,))], (64,), count=3, seed=0)
+        values.append(one.measure(0, 0.0, lambda sums: sums).mean)
+    assert score.mean == pytest.approx(statistics.fmean(values))
+    half = 4.303 * statistics.stdev(values) / math.sqrt(3)
+    assert score.intervals == {run.portions[0].title: pytest.approx(half, rel=1e-3, abs=1e-6)}
+    (note,) = validator.notes(score)
+    assert f"has 3 photographs, so its mean IoU is known to ± {half:.2f} only (95 %)" in note
+    assert note.endswith("raise --validate-count, there are 5")
+
+
+def test_a_constant_schedule_is_extended_on_the_curve_of_a_longer_run(tuning):
+    whole = tuning("whole", steps=6, schedule="constant").run()
+    tuning("parts", steps=3, schedule="constant").run()
+    extended = tuning("parts", steps=6, schedule="constant").run()
+    scores = [[(score.step, score.by_data) for score in one.scores.scores] for one in (whole, extended)]
+    assert scores[0] == scores[1]
+    assert [step for step, _ in scores[0]] == [0, 3, 6]
+
+
+@pytest.mark.parametrize(("device", "reason"), [("gpu", "is unknown"), ("cuda", "is not there")])
+def test_a_device_that_is_not_there_is_refused_before_anything(quick, tmp_path, monkeypatch, device, reason):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr("basam.tuning.fine_tuning.open_portions", None)
+    with pytest.raises(basam.BasamError, match=f"device '{device}' {reason}"):
+        Tuning(quick(), tmp_path / "run", device=device, trackers=())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_accelerate_does_not_use_is_refused():
+    with pytest.raises(basam.BasamError, match="device 'mps' is not what accelerate uses here, which is 'cpu'"):
+        check_device(torch.device("mps"), torch.device("cpu"))
+    check_device(torch.device("cuda"), torch.device("cuda", 1))
+    with pytest.raises(basam.BasamError, match="device 'cuda:0' is not what accelerate uses here, which is 'cuda:1'"):
+        check_device(torch.device("cuda", 0), torch.device("cuda", 1))

@@ -85,8 +85,28 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pyte
 
 def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
     curve(tmp_path, steps=4)
-    with pytest.raises(TrainingError, match=r"other settings \(steps was 4, now 5\): train into another folder"):
+    with pytest.raises(TrainingError, match=r"other settings \(rate was 0.05, now 0.1\): train into another folder"):
+        line.trainer(tmp_path, plan=Plan(steps=4, rate=0.1, warmup=2, ema=0.9))
+
+
+def test_a_falling_rate_cannot_be_extended_and_the_way_out_is_named(tmp_path):
+    curve(tmp_path, steps=4)
+    with pytest.raises(TrainingError, match=r"was to have 4 steps, over which its .*: the 4 steps done .* --schedule constant"):
         line.trainer(tmp_path, steps=5)
+    with pytest.raises(TrainingError, match=r"has 4 steps, 3 are asked for: give at least 4"):
+        line.trainer(tmp_path, steps=3)
+
+
+def test_a_constant_rate_goes_on_as_if_it_had_never_ended(tmp_path):
+    def plan(steps):
+        return Plan(steps=steps, rate=0.05, warmup=2, floor=1.0, ema=0.9)
+
+    whole = curve(tmp_path / "whole", plan=plan(7))
+    first = curve(tmp_path / "parts", plan=plan(4))
+    assert first + curve(tmp_path / "parts", plan=plan(7)) == whole
+    assert len(whole) == 7
+    with pytest.raises(TrainingError, match=r"the 7 steps done are none of a run of 9"):
+        line.trainer(tmp_path / "parts", plan=Plan(steps=9, rate=0.05, warmup=4, floor=1.0, ema=0.9))
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:

@@ -77,14 +77,18 @@ def benchmark(
             dtype=dtype,
             device=device,
         )
+        console.tell_device(device)
         with Bars("images") as bars:
             result = run(settings, out, workers=workers, max_pixels=max_pixels, command=command_words(), progress=bars.show)
         plots = [
             page.plot(result, name, out / f"iou_{re.sub(r'[^a-z0-9]+', '-', name)}.png") for name in map(str, settings.prompts)
         ]
         write_text(out / "benchmark.md", [page.markdown(result)])
+    from basam.cli.evaluate import show_differences
+
     for prompt, size in page.settings_of(result):
         console.show(page.table(result, prompt, size))
+    show_differences(result.paired, "candidate", "data")
     console.problems(result.issues)
     console.say(out / "benchmark.md", *plots)
     if result.issues.broken:

@@ -36,7 +36,7 @@ def calibrate(
     ] = None,
     mask_values: MaskValues = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the photographs drawn, and of the queries looked at.")] = 0,
-    device: Device = "cpu",
+    device: Device = "auto",
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the mode goes.")] = Path("mode.json"),
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --unlabelled: the plot; OUT with .png.", show_default=False)
@@ -65,6 +65,7 @@ def calibrate(
     with one_line_errors():
         from basam.cli.calibrate_work import CalibrationJob
 
+        console.tell_device(device)
         job = CalibrationJob(model, device, long_sides, seed, out, max_pixels)
         if unlabelled is not None:
             whole = job.without_masks(unlabelled, slope_values, count or 16, plot or out.with_suffix(".png"))

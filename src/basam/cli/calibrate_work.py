@@ -13,8 +13,8 @@ from basam.data import image_files, open_dataset
 from basam.errors import FileError, InputError, MissingFileError
 from basam.evaluation.calibration import calibrate_focus, labelled, plot_calibration, unlabelled
 from basam.evaluation.calibration import findings as report
-from basam.files import MAX_PIXELS, require
-from basam.model import model_fingerprint, read_mode_file, write_mode
+from basam.files import MAX_PIXELS, check_extra, require
+from basam.model import device_name, find_device, model_fingerprint, read_mode_file, write_mode
 from basam.predict import Focus, Predictor
 
 
@@ -44,6 +44,7 @@ class CalibrationJob:
         self, kind: str, root: Path, split: str, count: int, test_split: bool, mask_values: str | None = None
     ) -> bool:
         """Calibrate on a data set, print and write; False where a file of it was broken."""
+        check_extra("evaluate")
         dataset = open_dataset(kind, root, split, mask_values=mask_values).limited_to(self.max_pixels)
         labelled.check_split(dataset, test_split)
         with Bars() as bars:
@@ -74,6 +75,7 @@ class CalibrationJob:
 
         The mode of the file is kept where it has one; else it is the model's own.
         """
+        check_extra("evaluate")
         dataset = open_dataset(kind, root, split, mask_values=mask_values).limited_to(self.max_pixels)
         with Bars() as bars:
             predictor = Predictor.from_pretrained(self.model, device=self.device)
@@ -83,7 +85,12 @@ class CalibrationJob:
                 predictor, dataset, count=count, seed=self.seed, test_split_allowed=test_split, progress=bars.show
             )
         found = {"how": "mean IoU with gt-box and gt-point", "data": dataset.title, "model": self.model, "seed": self.seed}
-        found |= {"photos": result.photos, "candidates": result.found(), "date": str(date.today())}
+        found |= {
+            "device": device_name(find_device(self.device)),
+            "photos": result.photos,
+            "candidates": result.found(),
+            "date": str(date.today()),
+        }
         before = read_mode_file(self.out).found if self.out.is_file() else {}
         write_mode(
             self.out,
@@ -133,7 +140,8 @@ class CalibrationJob:
         return not result.unreadable
 
     def given(self) -> dict[str, object]:
-        return {"model": self.model, "sizes": self.sizes, "seed": self.seed}
+        device = device_name(find_device(self.device))
+        return {"model": self.model, "sizes": self.sizes, "seed": self.seed, "device": device}
 
     def predictor(self) -> Predictor:
         return Predictor.from_pretrained(self.model, device=self.device, max_side=max(self.sizes))

@@ -5,6 +5,7 @@ Texts are printed as they are: file names and messages may hold brackets, which 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,14 @@ def note(*lines: object) -> None:
 def tell(line: object) -> None:
     """How far the work is, beside the results."""
     console(stderr=True).print(str(line))
+
+
+def tell_device(name: str) -> None:
+    """The device that `name` means, before the work; said by the main one of several processes."""
+    from basam.model import device_name, find_device
+
+    if os.environ.get("RANK", "0") == "0":
+        tell(f"device: {device_name(find_device(name))}")
 
 
 def failure(*lines: object) -> None:

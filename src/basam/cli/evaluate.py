@@ -24,9 +24,10 @@ from basam.cli.options import (
     parse_sizes,
     split_names,
 )
-from basam.data import PromptSpec
+from basam.data import KINDS, PromptSpec
 from basam.evaluation import EvaluateSettings
 from basam.files import MAX_PIXELS
+from basam.predict import Focus
 
 if TYPE_CHECKING:
     from basam.data import Issues
@@ -36,7 +37,10 @@ SHOWN = ("ap", "s_measure", "weighted_f", "f_max", "mae", "iou", "boundary_iou",
 
 
 def evaluate(
-    kind: Annotated[str, typer.Argument(help="dis5k, duts, isic, cod10k, camouflage, coco or folder.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Argument(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}.", show_default=False),
+    ],
     root: Annotated[Path, typer.Argument(help="Its folder, as downloaded.", show_default=False)],
     split: Annotated[
         str | None, typer.Option(help="Such as DIS-TE1 or val2017.", show_default="the test split")
@@ -49,11 +53,21 @@ def evaluate(
     adapter: AdapterName = EvaluateSettings.adapter,
     sizes: LongSides = join(EvaluateSettings.sizes),
     methods: Annotated[
-        str, typer.Option(help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected.")
+        str,
+        typer.Option(
+            help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected; focus, focus-plain: "
+            "the region of each prompt."
+        ),
     ] = join(EvaluateSettings.methods),
     mode: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A mode.json for basam.", show_default="the adapter's, else the model's own"),
+    ] = None,
+    focus_context: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X", help="For focus: side of a region, in long sides of the object.", show_default=str(Focus.context)
+        ),
     ] = None,
     prompts: Annotated[
         str, typer.Option(help="gt-box, noisy-box[:SHARE], gt-point, random-point, k-points:P[+N], none.")
@@ -71,12 +85,13 @@ def evaluate(
     dtype: EncoderDtype = EvaluateSettings.dtype,
     device: Device = EvaluateSettings.device,
     workers: MetricWorkers = None,
-    out: Annotated[Path, typer.Option(help="Run folder; a run in it resumes.")] = Path("runs/evaluate"),
+    out: Annotated[Path, typer.Option(help="Run folder; a run in it resumes, or is extended.")] = Path("runs/evaluate"),
 ) -> None:
     """Evaluate a model on a data set at any sizes, with and without the correction.
 
     OUT gets run.json, per_image.jsonl, summary.csv, summary.json, plots and report.html. Stopped at any moment and started
-    again, the run resumes. Files that cannot be read are named, the others evaluated, and the exit status is 1.
+    again, the run resumes; with a higher --limit or more sizes, methods or prompts it measures what is missing. Files that
+    cannot be read are named, the others evaluated, and the exit status is 1.
     """
     chosen: dict[str, Any] = {
         "sizes": parse_sizes(sizes),
@@ -99,6 +114,7 @@ def evaluate(
             model=model,
             adapter=adapter,
             mode=None if mode is None else read_mode(mode),
+            focus=None if focus_context is None else Focus(context=focus_context),
             prompts=tuple(PromptSpec.parse(name) for name in prompt_names),
             detections=None if detections is None else str(detections),
             limit=limit,
@@ -108,6 +124,7 @@ def evaluate(
             device=device,
             **chosen,
         )
+        console.tell_device(device)
         with Bars("images") as bars:
 
             def progress(done: int, whole: int) -> None:
@@ -133,7 +150,25 @@ def show(summary: dict[str, Any], issues: Issues, folder: Path) -> None:
         figures = ["-" if row.get(name) is None else f"{row[name]:.3f}" for name in columns]
         table.add_row(row["prompt"], row["method"], str(row["size"]), str(row["count"]), *figures)
     console.show(table)
+    show_differences(summary["paired"])
     if summary["stand-in"]:
         console.note("stand-in data: these are no figures of the data set whose layout it has")
     console.problems(issues)
     console.say(folder / "report.html")
+
+
+def show_differences(entries: list[dict[str, Any]], *heads: str) -> None:
+    """Paired differences between methods, in the main figure; `heads` are further keys of the entries to show first."""
+    from basam.evaluation import pairing
+    from basam.evaluation.metrics import COLUMNS
+
+    metric = pairing.main_metric(entries)
+    if metric is None:
+        return
+    names = (*heads, "prompt", "second minus first", "images", f"{COLUMNS[metric].title} ± 95 %")
+    table = console.new_table(names, title="Paired differences", texts=names[:-2])
+    for entry in entries:
+        pair = f"{entry['second']} - {entry['first']}"
+        cells = [*(entry[head] for head in heads), entry["prompt"], pair, str(entry["images"])]
+        table.add_row(*cells, pairing.in_words(entry, metric))
+    console.show(table)

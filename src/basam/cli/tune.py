@@ -44,6 +44,9 @@ def tune(
         int, typer.Option(min=1, help="Parts of a batch, one after the other, to save memory.")
     ] = TuneSettings.accumulate,
     rate: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="by --tune")] = TuneSettings.rate,
+    schedule: Annotated[
+        str, typer.Option(help="Of the rate. cosine: falls over --steps; constant: stays, so that --steps can be raised later.")
+    ] = TuneSettings.schedule,
     slope_rate: Annotated[float, typer.Option(help="That of the slopes.")] = TuneSettings.slope_rate,
     slope: Annotated[float, typer.Option(help="What slopes start from, in logits per patch.")] = TuneSettings.slope,
     rank: Annotated[int, typer.Option(min=1, help="Of LoRA.")] = Lora.rank,
@@ -71,7 +74,7 @@ def tune(
         str | None, typer.Option(metavar="N,N", help="Long sides to validate at.", show_default="both ends of --sizes")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = TuneSettings.seed,
-    device: Device = "cpu",
+    device: Device = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that prepare photographs beside the model.")] = 0,
     tracker: Annotated[str, typer.Option(help="Any that accelerate knows, or none.")] = "tensorboard",
     merge: Annotated[
@@ -104,6 +107,7 @@ def tune(
             batch_size=batch_size,
             rate=rate,
             slope_rate=slope_rate,
+            schedule=schedule,
             accumulate=accumulate,
             checkpointing=checkpointing,
             precision=precision,
@@ -125,6 +129,7 @@ def tune(
         trackers = () if tracker == "none" else (tracker,)
         if merge is not None:
             check_folder(merge, "--merge")
+        console.tell_device(device)
         tuning = Tuning(
             settings, out, command=command_words(), device=device, workers=workers, trackers=trackers, tell=console.tell
         )

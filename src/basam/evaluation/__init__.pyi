@@ -1,3 +1,4 @@
+from basam.evaluation import pairing as pairing
 from basam.evaluation import pool as pool
 from basam.evaluation.benchmarking import Benchmark as Benchmark
 from basam.evaluation.benchmarking import BenchmarkEntry as BenchmarkEntry
@@ -20,6 +21,9 @@ from basam.evaluation.metrics import METRICS as METRICS
 from basam.evaluation.metrics import measure as measure
 from basam.evaluation.metrics import metrics_for as metrics_for
 from basam.evaluation.metrics import summarise as summarise
+from basam.evaluation.pairing import half_width as half_width
+from basam.evaluation.pairing import image_means as image_means
+from basam.evaluation.pairing import paired as paired
 from basam.evaluation.plots import COLOURS as COLOURS
 from basam.evaluation.plots import LABELS as LABELS
 from basam.evaluation.plots import new_figure as new_figure

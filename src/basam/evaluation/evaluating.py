@@ -16,6 +16,7 @@ from basam.data import Dataset, Issues, Sample, open_dataset
 from basam.errors import BasamError
 from basam.evaluation.detections import read_detections
 from basam.evaluation.lines import Results
+from basam.evaluation.pairing import compare_methods, intervals_of
 from basam.evaluation.pool import MetricPool
 from basam.evaluation.processes import Processes, processes
 from basam.evaluation.questions import askers
@@ -24,9 +25,9 @@ from basam.evaluation.runner import Runner, Stages
 from basam.evaluation.settings import EvaluateSettings
 from basam.evaluation.store import RunFolder, file_fingerprint, names_fingerprint, versions
 from basam.evaluation.tables import lines_of, make_row, write_summary
-from basam.files import MAX_PIXELS
-from basam.model import find_device, model_fingerprint
-from basam.predict import Predictor
+from basam.files import MAX_PIXELS, check_extra
+from basam.model import device_name, find_device, model_fingerprint
+from basam.predict import Focus, Predictor
 
 Progress = Callable[[int, int], None]  # images done and images in all, of this process
 
@@ -55,7 +56,8 @@ def evaluate(
 
     Args:
         settings: what to evaluate.
-        out: the run folder; a run of the same settings in it resumes.
+        out: the run folder; a run of the same settings in it resumes. With a higher limit, or more sizes, methods or
+            prompts, it is extended: what is measured is not measured again.
         workers: processes for metrics; 0 measures beside nothing else. None: one for each core that the model leaves.
         max_pixels: photographs and masks of more are left out and named; started again with a higher number, the run takes
             them in. None: none is left out.
@@ -69,8 +71,9 @@ def evaluate(
         NothingMeasuredError: every photograph or its mask was left out; the run folder says of each why.
         MissingExtraError: the extra `evaluate` is not installed.
     """
-    find_device(settings.device)  # before anything is opened
-    group = processes(settings.device)
+    device = str(find_device(settings.device))  # before anything is opened
+    check_extra("evaluate")
+    group = processes(device)
     dataset = open_dataset(
         settings.kind,
         settings.root,
@@ -87,13 +90,13 @@ def evaluate(
         settings.mode,
         adapter=settings.adapter,
         dtype=getattr(torch, settings.dtype),
-        device=group.device(settings.device),
+        device=group.device(device),
     )
-    settings = replace(settings, mode=predictor.attachment.mode)
+    settings = replace(settings, mode=predictor.attachment.mode, focus=focus_of(settings, predictor))
     workers = group.workers() if workers is None else workers
     folder = RunFolder(Path(out))
     if group.is_main:
-        folder.begin(describe(settings, dataset, samples, predictor), session(command, group, workers))
+        folder.begin(describe(settings, dataset, predictor), session(command, group, workers, predictor.device))
         folder.collect()
     group.wait()
     before = folder.read()
@@ -145,13 +148,13 @@ def chosen(samples: Dataset | Sequence[Sample], limit: int | None) -> list[Sampl
     return [samples[index * len(samples) // limit] for index in range(limit)]
 
 
-def describe(settings: EvaluateSettings, dataset: Dataset, samples: Sequence[Sample], predictor: Predictor) -> dict[str, Any]:
-    """What must be the same for a run to resume."""
+def describe(settings: EvaluateSettings, dataset: Dataset, predictor: Predictor) -> dict[str, Any]:
+    """What must be the same for a run to resume, or more of what a run can be extended by; see `store.EXTENDABLE`."""
     data = {
         "title": dataset.title,
         "stand-in": dataset.is_stand_in,
-        "images": len(samples),
-        "sha256 of names": names_fingerprint(sample.id for sample in samples),
+        "images": len(dataset),
+        "sha256 of names": names_fingerprint(sample.id for sample in dataset),
     }
     if settings.detections is not None:
         data["sha256 of detections"] = file_fingerprint(Path(settings.detections))
@@ -166,7 +169,14 @@ def describe(settings: EvaluateSettings, dataset: Dataset, samples: Sequence[Sam
     }
 
 
-def session(command: Sequence[str], group: Processes, workers: int) -> dict[str, Any]:
+def focus_of(settings: EvaluateSettings, predictor: Predictor) -> Focus | None:
+    """How regions are chosen in this run; None where no method has any."""
+    if not any(method.startswith("focus") for method in settings.methods):
+        return None
+    return predictor.focus if settings.focus is None else settings.focus
+
+
+def session(command: Sequence[str], group: Processes, workers: int, device: torch.device) -> dict[str, Any]:
     """When and how the run was started."""
     return {
         "command": list(command),
@@ -174,6 +184,7 @@ def session(command: Sequence[str], group: Processes, workers: int) -> dict[str,
         "processes": group.count,
         "workers": workers,
         "threads": torch.get_num_threads(),
+        "device": device_name(device),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
     }
@@ -184,11 +195,11 @@ def summarise_run(
 ) -> dict[str, Any]:
     """What `summary.json` holds: nothing in it depends on when, where or in how many pieces the run was made."""
     ids = [sample.id for sample in samples]
-    rows = [
-        make_row(dataset, variant, prompt, lines_of(results, ids, variant, prompt))
-        for prompt in runner.askers
-        for variant in runner.variants
-    ]
+    rows = []
+    for prompt in runner.askers:
+        for variant in runner.variants:
+            lines = lines_of(results, ids, variant, prompt)
+            rows.append(make_row(dataset, variant, prompt, lines) | {"intervals": intervals_of(lines)})
     return {
         "data": dataset.title,
         "stand-in": dataset.is_stand_in,
@@ -196,4 +207,5 @@ def summarise_run(
         "issues": issues.counts(),
         "broken": [str(issue) for issue in issues.broken],
         "rows": rows,
+        "paired": compare_methods(results, ids, runner.variants, runner.askers),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,18 @@ from basam.evaluation.settings import NATIVE
 from basam.evaluation.tables import Row, columns_of
 from basam.files import replacing, require
 
-COLOURS = {"resize": "#6c757d", "plain": "#d1495b", "basam": "#00798c"}
-MARKERS = {"resize": "s", "plain": "o", "basam": "^"}
-LABELS = {"resize": "resize: squeezed to the trained size", "plain": "plain SAM", "basam": "basam"}
+COLOURS = {"resize": "#6c757d", "plain": "#d1495b", "basam": "#00798c", "focus-plain": "#edae49", "focus": "#3d348b"}
+MARKERS = {"resize": "s", "plain": "o", "basam": "^", "focus-plain": "v", "focus": "D"}
+LINES = {"resize": (0, (5, 3)), "plain": ":", "basam": "-", "focus-plain": "-.", "focus": (0, (6, 1.5))}
+LABELS = {
+    "resize": "resize: squeezed to the trained size",
+    "plain": "plain SAM",
+    "basam": "basam",
+    "focus-plain": "focus-plain: regions, plain SAM",
+    "focus": "focus: regions, corrected",
+}
+# The least that an axis of figures spans, and as a share of its highest value: less than that is no difference to look at.
+LEAST_SPAN, LEAST_SHARE = 0.05, 0.1
 # Which figures get a panel, where they were measured: the first ones of these, up to `PANELS`.
 PREFERRED = ("iou", "boundary_iou", "s_measure", "weighted_f", "mae", "ap", "ap_small", "hce", "f_max", "dice")
 PANELS = 6
@@ -40,36 +50,63 @@ def size_order(rows: Sequence[Row]) -> list[int | str]:
     return sorted((size for size in sizes if size != NATIVE), key=int) + ([NATIVE] if NATIVE in sizes else [])
 
 
+def widen(axis: Any) -> None:
+    """Let the vertical axis span enough for small differences to look small, around what is drawn on it."""
+    axis.margins(y=0.12)  # markers at the edge are seen whole
+    low, high = axis.get_ylim()
+    span = max(LEAST_SPAN, LEAST_SHARE * abs(high))
+    if high - low < span:
+        bottom = (low + high - span) / 2
+        bottom = 0.0 if bottom < 0 <= low else bottom  # no figure is negative
+        axis.set_ylim(bottom, bottom + span)
+
+
+def interval(row: Row, name: str) -> float:
+    """Half the width of the interval of a figure; NaN, which is not drawn, where there is none."""
+    half = row.get("intervals", {}).get(name)
+    return math.nan if half is None else float(half)
+
+
 def metric_against_size(rows: Sequence[Row], title: str, path: Path) -> Path:
-    """One panel per metric and one line per method, for the rows of one prompt; `resize`, of one size, is a level line."""
+    """One panel per metric and one line per method, for the rows of one prompt; `resize`, of one size, is a level line.
+
+    Bars are the `intervals` of the rows, 95 % over photographs.
+    """
     present = columns_of(rows)
     names = [name for name in PREFERRED if name in present][:PANELS] or present[:PANELS]
     across = min(3, len(names))
     figure, axes = new_figure(across, -(-len(names) // across), 3.6, 2.9)
     sizes = size_order(rows)
+    methods = [method for method in LABELS if any(row["method"] == method for row in rows)]
     for axis, name in zip(axes.flat, names, strict=False):
-        for method in ("resize", "plain", "basam"):
+        for order, method in enumerate(methods):
             points = {row["size"]: row.get(name) for row in rows if row["method"] == method}
-            if not points:
-                continue
-            style = {"color": COLOURS[method], "label": LABELS[method]}
+            style = {"color": COLOURS[method], "linestyle": LINES[method], "label": LABELS[method]}
+            halves = {row["size"]: interval(row, name) for row in rows if row["method"] == method}
             if method == "resize":
-                value = next(iter(points.values()))
+                (size, value), *_ = points.items()
                 if value is not None:
-                    axis.axhline(value, linestyle="--", **style)
-            else:
-                values = [np.nan if points.get(size) is None else points[size] for size in sizes]
-                axis.plot(range(len(sizes)), values, marker=MARKERS[method], **style)
+                    axis.axhline(value, **style)
+                    # At the left edge, where no size stands.
+                    look = {"color": COLOURS[method], "marker": MARKERS[method], "capsize": 2}
+                    axis.errorbar([-0.22], [value], yerr=[halves[size]], **look)
+                continue
+            values = [np.nan if points.get(size) is None else points[size] for size in sizes]
+            # Beside each other, so that the intervals of close methods can be told apart.
+            places = np.arange(len(sizes)) + 0.05 * (order - (len(methods) - 1) / 2)
+            bars = [halves.get(size, np.nan) for size in sizes]
+            axis.errorbar(places, values, yerr=bars, marker=MARKERS[method], capsize=2, elinewidth=1, markersize=5, **style)
         axis.set_xticks(range(len(sizes)), [str(size) for size in sizes])
         axis.set_xlim(-0.3, max(len(sizes) - 0.7, 0.3))
         axis.set_xlabel("long side, pixels")
         column = COLUMNS[name]
         axis.set_title(f"{column.title} ({'higher' if column.higher_is_better else 'lower'} is better)", fontsize=9)
         axis.grid(alpha=0.3)
+        widen(axis)
     for axis in list(axes.flat)[len(names) :]:
         axis.set_visible(False)
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.suptitle(title, fontsize=10, parse_math=False)
+    figure.suptitle(f"{title}\nbars: 95 % intervals over photographs", fontsize=10, parse_math=False)
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return save_figure(figure, path)
 
@@ -89,8 +126,8 @@ def precision_recall(groups: Sequence[tuple[str, int | str, Sequence[Line]]], ti
         curves = mean_curves(records)
         others = [other for other in dict.fromkeys(sizes) if isinstance(other, str) or method != "resize"]
         shade = 1.0 if method == "resize" else 0.35 + 0.65 * (others.index(size) + 1) / len(others)
-        style = "--" if method == "resize" else "-" if method == "basam" else ":"
-        axis.plot(curves["recall"], curves["precision"], style, color=COLOURS[method], alpha=shade, label=f"{method} {size}")
+        style = {"color": COLOURS[method], "linestyle": LINES[method], "label": f"{method} {size}"}
+        axis.plot(curves["recall"], curves["precision"], alpha=shade, **style)
         drawn = True
     if not drawn:
         return None

@@ -13,7 +13,7 @@ from multiprocessing import connection
 
 from basam.errors import InputError, WorkerError
 from basam.evaluation.jobs import Measured, MetricJob, do
-from basam.files import require
+from basam.files import check_extra, require
 
 Done = Callable[[Measured], None]
 
@@ -23,6 +23,9 @@ class MetricPool:
 
     Args:
         workers: number of processes; 0 measures in this one.
+
+    Raises:
+        MissingExtraError: there are workers, and the extra `evaluate` is not installed.
 
     Attributes:
         waited: seconds that `submit` and `finish` have waited for workers.
@@ -36,6 +39,8 @@ class MetricPool:
         self.queue: deque[tuple[Future[Measured], Done]] = deque()
         self.waited = 0.0
         self.worked = 0.0
+        if workers:
+            check_extra("evaluate")  # a worker that lacks it would only be seen to die
         # Fork would copy a process in which torch runs threads.
         context = multiprocessing.get_context("spawn")
         self.executor = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) if workers else None

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from basam.errors import InputError
 from basam.files import require
+from basam.model import find_device
 
 Item = TypeVar("Item")
 
@@ -42,8 +44,16 @@ class Processes:
         return list(items[self.rank :: self.count])
 
     def device(self, name: str) -> str:
-        """The device of this process: `cuda` becomes its own one."""
-        return f"cuda:{self.local_rank}" if name == "cuda" and self.count > 1 else name
+        """The device of this process: `cuda` becomes its own one.
+
+        Raises:
+            InputError: several processes on one numbered device, or more on this machine than it has GPUs.
+        """
+        if self.count == 1 or not name.startswith("cuda"):
+            return name
+        if name != "cuda":
+            raise InputError(f"device {name!r} with {self.count} processes: give 'cuda', each of them takes a GPU of its own")
+        return str(find_device(f"cuda:{self.local_rank}"))
 
     def workers(self) -> int:
         """A default number of worker processes: one core for the model, the others for metrics."""
@@ -56,6 +66,9 @@ class Processes:
 
 def processes(device: str) -> Processes:
     """What a launcher has said in the environment; a single process where there is none.
+
+    Args:
+        device: where the model will run, not `auto`.
 
     Raises:
         ImportError: there is one, and the extra `evaluate` is not installed.

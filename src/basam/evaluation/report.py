@@ -15,6 +15,7 @@ from basam.data import Dataset, Issues, Sample
 from basam.evaluation.gallery import Shot, choose, draw, gallery_measure
 from basam.evaluation.lines import Results
 from basam.evaluation.metrics import COLUMNS
+from basam.evaluation.pairing import ORDER, in_words
 from basam.evaluation.plots import metric_against_size, precision_recall, size_order
 from basam.evaluation.settings import METHODS, Variant
 from basam.evaluation.store import RunFolder
@@ -43,6 +44,7 @@ def write_report(
         of_prompt = [row for row in rows if row["prompt"] == prompt]
         body.append(f"<h2>Prompt {escape(prompt)}</h2>")
         body.append(table(of_prompt, results))
+        body.append(differences([entry for entry in summary["paired"] if entry["prompt"] == prompt]))
         body += [picture(path) for path in plot(folder.path / "plots", dataset, samples, of_prompt, results)]
     body += pictures(folder.path / "plots", samples, rows, results)
     body.append(footer(read_json(folder.run_file)))
@@ -98,6 +100,21 @@ def table(rows: Sequence[Row], results: Results) -> str:
     return "\n".join(lines)
 
 
+def differences(entries: Sequence[dict[str, Any]]) -> str:
+    """Paired differences of one prompt, in every figure that single photographs have."""
+    columns = [name for name in COLUMNS if any(name in entry["differences"] for entry in entries)]
+    if not columns:
+        return ""
+    titles = ["second", "minus first", "images", *(COLUMNS[name].title for name in columns)]
+    lines = ["<h3>Paired differences</h3><div class='wide'><table><tr>", *(f"<th>{escape(title)}</th>" for title in titles)]
+    for entry in entries:
+        cells = [entry["second"], entry["first"], str(entry["images"]), *(in_words(entry, name) for name in columns)]
+        lines += ["</tr><tr>", *(f"<td>{escape(cell)}</td>" for cell in cells)]
+    lines.append("</tr></table></div><p class='note'>Mean difference over photographs ± half of its 95 % interval. ")
+    lines.append("An interval that holds 0 tells the two methods not apart.</p>")
+    return "".join(lines)
+
+
 def titled(columns: Iterable[str], convention: str) -> list[str]:
     return [COLUMNS[name].title for name in columns if COLUMNS[name].convention == convention] or ["none"]
 
@@ -124,9 +141,9 @@ def plot(folder: Path, dataset: Dataset, samples: Sequence[Sample], rows: Sequen
     prompt, found = rows[0]["prompt"], []
     name = re.sub(r"[^a-z0-9]+", "-", prompt)
     title = f"{dataset.title}, prompt {prompt}"
+    ids = [sample.id for sample in samples]
     if columns_of(rows):
         found.append(metric_against_size(rows, title, folder / f"metric-against-size_{name}.png"))
-    ids = [sample.id for sample in samples]
     groups = [(row["method"], row["size"], lines_of(results, ids, Variant(row["size"], row["method"]), prompt)) for row in rows]
     curve = precision_recall(groups, title, folder / f"precision-recall_{name}.png")
     return found if curve is None else [*found, curve]
@@ -175,7 +192,7 @@ class Comparison:
 def compare(rows: Sequence[Row], results: Results, samples: Sequence[str]) -> Comparison | None:
     """Methods at the largest size (`native` counts as that), `resize` beside them; None where no mask was measured.
 
-    The method that is looked at is `basam` where it ran, compared with plain SAM at the same size, else with `resize`.
+    The method that is looked at is the last one of `pairing.ORDER` that ran, compared with the one before it there.
     """
     prompts = [row["prompt"] for row in rows if row["count"]]
     if not prompts:
@@ -184,7 +201,7 @@ def compare(rows: Sequence[Row], results: Results, samples: Sequence[str]) -> Co
     sizes = size_order(rows)
     size = sizes[-1] if sizes else rows[0]["size"]
     columns = {(row["size"], row["method"]) for row in rows if row["method"] == "resize" or row["size"] == size}
-    ranked = sorted(columns, key=lambda column: ("basam", "plain", "resize").index(column[1]))
+    ranked = sorted(columns, key=lambda column: ORDER.index(column[1]), reverse=True)
     labels = {column: f"{column[1]} {column[0]}" for column in ranked}
     shots = []
     for sample in samples:

@@ -14,6 +14,7 @@ import numpy as np
 from basam.data import Sample, SampleError
 from basam.evaluation.jobs import Measured, MetricJob
 from basam.evaluation.lines import Key, Line, Results, issue_line
+from basam.evaluation.metrics import METRICS
 from basam.evaluation.pool import MetricPool
 from basam.evaluation.questions import Asker, Question
 from basam.evaluation.reading import read_sample
@@ -23,7 +24,6 @@ from basam.predict import Focus, Predictor
 
 # Logits at full size of the prompts that are answered at once.
 LOGIT_BYTES = 256 << 20
-NEEDS_IMAGE = "camouflage_context_measure"
 
 
 class Runner:
@@ -124,7 +124,7 @@ class Runner:
 
     @property
     def needs_image(self) -> bool:
-        return NEEDS_IMAGE in self.settings.metrics
+        return any(METRICS[name].needs_image for name in self.settings.metrics)
 
     def answers(
         self, asked: Sequence[Question], shape: tuple[int, ...], focus: bool | Focus

@@ -96,7 +96,7 @@ class EvaluateSettings:
     limit: int | None = None
     multimask: bool = False
     dtype: str = "float32"
-    device: str = "cpu"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for size in self.sizes:
@@ -108,6 +108,11 @@ class EvaluateSettings:
                     raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
         if self.mask_values is not None:
             MaskRule.parse(self.mask_values)
+        if self.focus is not None and not any(method.startswith("focus") for method in self.methods):
+            raise InputError(
+                f"focus context {self.focus.context:g} is of the methods focus and focus-plain, given are "
+                + ", ".join(self.methods)
+            )
         if self.dtype not in DTYPES:
             raise InputError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")
         if self.limit is not None and self.limit < 1:

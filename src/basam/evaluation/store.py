@@ -17,6 +17,8 @@ from basam.files import read_json, write_json, write_text
 
 # Settings that do not change a figure: data and model are compared by their fingerprints.
 FREE = ("root", "images", "masks", "model", "adapter", "detections", "device")
+# Lines are of one image, size, method and prompt, so a run may be given more of these and measures what is missing.
+EXTENDABLE = ("sizes", "methods", "prompts")
 
 
 class RunMismatchError(BasamError, ValueError):
@@ -35,10 +37,10 @@ class RunFolder:
         self.lines_file = path / "per_image.jsonl"
 
     def begin(self, description: dict[str, Any], session: dict[str, Any]) -> None:
-        """Make the folder, or resume the run in it; `session` is added to the list of times it was started.
+        """Make the folder, or resume or extend the run in it; `session` is added to the list of times it was started.
 
         Args:
-            description: what must be the same for a run to resume: `settings`, `model`, `data`.
+            description: what must be the same for a run to resume: `settings`, `model`, `data`; see `differences`.
 
         Raises:
             RunMismatchError: the folder holds a run of another description.
@@ -51,7 +53,8 @@ class RunFolder:
             if differing:
                 raise RunMismatchError(
                     f"{self.path} holds a run with other settings: {'; '.join(differing)}. "
-                    "Give the same settings to resume it, or another folder"
+                    "Give the same settings to resume it, a higher limit or more sizes, methods or prompts to extend it, or "
+                    "another folder"
                 )
             sessions = before.get("sessions", [])
         elif self.path.is_dir() and any(self.path.iterdir()):
@@ -101,15 +104,33 @@ class Appender:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs between two descriptions, as texts `seed was 0, now 1`."""
+    """What keeps a run from resuming or being extended, as texts `seed was 0, now 1`."""
     found = []
     for part in ("settings", "model", "data"):
         old, new = before.get(part, {}), json.loads(json.dumps(now[part]))
         for name in sorted(old.keys() | new.keys()):
-            if old.get(name) != new.get(name) and not (part == "settings" and name in FREE):
+            was, is_now = old.get(name), new.get(name)
+            if was != is_now and not (part == "settings" and name in FREE) and not extends(name, was, is_now):
                 label = name if part == "settings" else f"{part} {name}"
-                found.append(f"{label} was {short(old.get(name))}, now {short(new.get(name))}")
+                found.append(f"{label} was {short(was)}, now {short(is_now)}{reason(name, was, is_now)}")
     return found
+
+
+def extends(name: str, was: Any, now: Any) -> bool:
+    """Whether lines of the earlier run are lines of this one as well."""
+    if name in EXTENDABLE and isinstance(was, list):
+        return all(value in now for value in was)
+    if name == "limit":
+        return was is not None and (now is None or now >= was)
+    # Regions, and boxes of a detector, that the earlier run had not.
+    return name in ("focus", "sha256 of detections") and was is None
+
+
+def reason(name: str, was: Any, now: Any) -> str:
+    """What a run can be extended by is never taken away: its tables would lose what they have."""
+    if name in EXTENDABLE and isinstance(was, list):
+        return f" (without {', '.join(str(value) for value in was if value not in now)})"
+    return " (a lower one)" if name == "limit" else ""
 
 
 def short(value: Any) -> str:

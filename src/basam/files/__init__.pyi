@@ -4,6 +4,7 @@ from basam.files.limits import without_pillows_limit as without_pillows_limit
 from basam.files.notes import NOTE_KINDS as NOTE_KINDS
 from basam.files.notes import PhotoNote as PhotoNote
 from basam.files.notes import RefusedError as RefusedError
+from basam.files.optional import check_extra as check_extra
 from basam.files.optional import require as require
 from basam.files.overlays import outline as outline
 from basam.files.overlays import overlay as overlay

@@ -7,9 +7,15 @@ from typing import Any
 
 from basam.errors import MissingExtraError
 
+# What each run of a command needs of its extra; other libraries in it are asked for where an option wants them.
+NEEDED = {
+    "evaluate": ("cv2", "py_sod_metrics", "faster_coco_eval", "matplotlib.figure"),
+    "tune": ("accelerate", "cv2", "py_sod_metrics", "faster_coco_eval"),
+}
+
 
 def require(module: str, extra: str) -> Any:
-    """The imported `module`, which the extra `basam[extra]` brings.
+    """The imported `module`, which the extra of that name brings.
 
     Raises:
         ImportError: it is missing; the message says what to install.
@@ -18,6 +24,16 @@ def require(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(
-            f'{module} cannot be imported ({error}); it comes with: pip install "basam[{extra}]", '
-            f'in a clone pip install -e ".[{extra}]"'
+            f"{module} cannot be imported ({error}); it comes with the extra {extra}: in the clone of basam, "
+            f'pip install -e ".[{extra}]"'
         ) from error
+
+
+def check_extra(extra: str) -> None:
+    """Ask for all that a run needs of an extra, before any work is done or a process started.
+
+    Raises:
+        ImportError: a library is missing; see `require`.
+    """
+    for module in NEEDED[extra]:
+        require(module, extra)

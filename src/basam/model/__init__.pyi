@@ -13,6 +13,7 @@ from basam.model.attaching import detach as detach
 from basam.model.attaching import own_attachment as own_attachment
 from basam.model.attaching import own_mode as own_mode
 from basam.model.attaching import own_section as own_section
+from basam.model.devices import device_name as device_name
 from basam.model.devices import find_device as find_device
 from basam.model.downloads import PUBLISHED as PUBLISHED
 from basam.model.downloads import DownloadError as DownloadError

@@ -30,3 +30,8 @@ def find_device(name: str | torch.device) -> torch.device:
         there = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in present.items() if count)
         raise InputError(f"device {str(name)!r} is not there: this machine, with torch {torch.__version__}, has {there}")
     return device
+
+
+def device_name(device: torch.device) -> str:
+    """The device for people and records: `cpu`, `cuda:0 (NVIDIA H100)`."""
+    return f"cuda:{device.index or 0} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

@@ -21,7 +21,9 @@ TRAINED = {
 }
 
 
-def provenance(settings: TuneSettings, portions: Sequence[Portion], scores: Scores, geometry: Geometry) -> dict[str, Any]:
+def provenance(
+    settings: TuneSettings, portions: Sequence[Portion], scores: Scores, geometry: Geometry, device: str
+) -> dict[str, Any]:
     """Plain JSON for `mode.json`: how the adapter came about."""
     first, best, last = scores.scores[0], scores.best, scores.scores[-1]
     return {
@@ -39,11 +41,13 @@ def provenance(settings: TuneSettings, portions: Sequence[Portion], scores: Scor
         **({} if settings.mask_values is None else {"mask values": settings.mask_values}),
         "sizes": str(settings.sizes_for(geometry.image_size)),
         "steps": settings.steps,
+        "schedule": settings.schedule,
         "done": last.step,
         "kept": best.step,
         "seconds": round(last.seconds, 1),
+        "device": device,
         "seed": settings.seed,
-        "validation": {"before": first.by_data, "kept": best.by_data},
+        "validation": {"before": first.by_data, "kept": best.by_data, "interval of kept": best.intervals},
         "date": str(date.today()),
         "basam": basam.__version__,
     }
@@ -55,8 +59,12 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
     front = ["---", "library_name: basam", "pipeline_tag: mask-generation", "tags:", "- segment-anything", "- basam"]
     if name.count("/") == 1 and not name.startswith("."):
         front.append(f"base_model: {name}")
-    before, kept = found["validation"]["before"], found["validation"]["kept"]
-    rows = [f"| {title} | {before.get(title, float('nan')):.4f} | {kept[title]:.4f} |" for title in kept]
+    before, kept, intervals = (found["validation"][name] for name in ("before", "kept", "interval of kept"))
+    rows = [
+        f"| {title} | {before.get(title, float('nan')):.4f} | {kept[title]:.4f} | "
+        + (f"{intervals[title]:.4f} |" if title in intervals else "- |")
+        for title in kept
+    ]
     data = [
         f"- {one['title']}: {one['photographs']} photographs"
         + (f"; validated on {one['of which']}: {one['validated on']}" if one["of which"] else "")
@@ -85,7 +93,8 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
         *([f"- values of masks: {found['mask values']}"] if "mask values" in found else []),
         "",
         f"Long sides of {found['sizes']} px, {found['steps']} steps of {settings.batch_size} photographs (step {found['kept']} "
-        f"is kept), seed {found['seed']}, {found['seconds'] / 60:.1f} minutes, basam {found['basam']}, {found['date']}.",
+        f"is kept), seed {found['seed']}, {found['seconds'] / 60:.1f} minutes on {found['device']}, "
+        f"basam {found['basam']}, {found['date']}.",
         "",
         "```console",
         f"$ {' '.join(command)}" if command else f"$ basam tune --tune {settings.way} ...",
@@ -94,10 +103,11 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
         "## Validation",
         "",
         "Mean IoU on photographs that were not trained on, prompts being a box and a point of the ground truth. The step with "
-        "the highest mean was kept, so these figures are somewhat high; nothing was chosen on a test split.",
+        "the highest mean was kept, so these figures are somewhat high; nothing was chosen on a test split. The last "
+        "column is half the width of the 95 % interval over photographs.",
         "",
-        "| data | before | tuned |",
-        "|---|---|---|",
+        "| data | before | tuned | ± |",
+        "|---|---|---|---|",
         *rows,
         "",
     ]

@@ -15,8 +15,8 @@ from basam.data import Issues, Source
 from basam.errors import FileError, InputError, naming_memory
 from basam.families import family_of
 from basam.families.shared import quiet
-from basam.files import require
-from basam.model import find_device, load, model_fingerprint, read_adapter, write_adapter
+from basam.files import check_extra, require
+from basam.model import device_name, find_device, load, model_fingerprint, read_adapter, write_adapter
 from basam.predict import Predictor
 from basam.tuning.accounting import ParameterGroup, parts_of
 from basam.tuning.augment import Augment
@@ -31,6 +31,7 @@ from basam.tuning.validation import Score, Scores, Validator
 from basam.tuning.ways import adapter_of, prepare, tuned_mode
 
 ADAPTER, SCORES = "adapter", "validation.json"
+WARMUP = 20  # steps of a constant schedule: few, so that short runs get to their rate
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,15 @@ class Tuning:
         out: str | Path,
         *,
         command: Sequence[str] = (),
-        device: str = "cpu",
+        device: str = "auto",
         workers: int = 0,
         trackers: tuple[str, ...] = ("tensorboard",),
         tell: Callable[[str], None] = print,
     ) -> None:
         self.settings, self.out, self.command, self.tell = settings, Path(out), command, tell
         check_folder(self.out, "out")
+        find_device(device)  # before anything is opened
+        check_extra("tune")
         check_trackers(trackers)
         data, validation = (
             [Source.parse(text, settings.max_pixels) for text in texts] for texts in (settings.data, settings.validation)
@@ -95,7 +98,7 @@ class Tuning:
             self.plan(),
             self.out,
             settings=settings.to_dict() | {"base_sha256": self.base_sha256},
-            device="cpu" if find_device(device).type == "cpu" else None,
+            device=device,
             workers=workers,
             trackers=trackers,
             save_every=settings.validate_every,
@@ -124,10 +127,13 @@ class Tuning:
 
     def plan(self) -> Plan:
         settings = self.settings
+        falls = settings.schedule == "cosine"
         return Plan(
             steps=settings.steps,
             rate=settings.highest_rate,
-            warmup=min(100, settings.steps // 10),
+            # A constant rate owes nothing to the number of steps, so neither does its warm-up.
+            warmup=min(100, settings.steps // 10) if falls else WARMUP,
+            floor=0.01 if falls else 1.0,
             accumulate=settings.accumulate,
             ema=settings.ema,
             precision=settings.precision,
@@ -174,6 +180,9 @@ class Tuning:
         """
         if not self.scores.has(self.trainer.done):
             self.validate(self.trainer, self.trainer.done)
+        if self.trainer.is_main:
+            for note in self.validator.notes(self.scores.scores[-1]):
+                self.tell(note)
         self.since = time.perf_counter()
         with naming_memory(self.sizes.high):
             self.trainer.run()
@@ -207,9 +216,10 @@ class Tuning:
         is_best = score is self.scores.best
         model = self.predictor.model
         adapter = adapter_of(model, self.settings.model, self.base_sha256) if is_best else read_adapter(folder)
-        found = provenance(self.settings, self.portions, self.scores, self.geometry)
+        device = device_name(self.trainer.accelerator.device)
+        found = provenance(self.settings, self.portions, self.scores, self.geometry, device)
         write_adapter(folder, adapter, card(adapter, self.settings, found, self.command), found)
-        by_data = ", ".join(f"{title} {value:.4f}" for title, value in score.by_data.items())
+        by_data = ", ".join(f"{title} {score.figure(title)}" for title in score.by_data)
         self.tell(f"step {score.step}: IoU {score.mean:.4f} ({by_data}){', kept' if is_best else ''}")
 
 

@@ -14,7 +14,7 @@ class Plan:
 
     Attributes:
         steps: optimiser steps in all; the learning rate falls over them.
-        rate, floor, warmup: see `schedule.learning_rate`.
+        rate, floor, warmup: see `learning_rate`; at `floor=1` the rate is constant, and the run can be extended.
         weight_decay: of AdamW, on parameters of two and more dimensions.
         clip: largest norm of the gradient.
         accumulate: parts of a batch that are computed one after the other, to save memory.
@@ -42,6 +42,10 @@ class Plan:
             raise InputError(f"rate={self.rate}: a learning rate above 0 is needed")
         if self.precision not in ("no", "bf16", "fp16"):
             raise InputError(f"precision={self.precision!r}: allowed are 'no', 'bf16', 'fp16'")
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        return learning_rate(step, self.steps, self.rate, self.warmup, self.floor)
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: int, floor: float = 0.01) -> float:

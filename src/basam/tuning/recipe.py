@@ -14,6 +14,7 @@ from basam.method import BiasMode
 RATES = {"bias": 1e-2, "decoder": 3e-4, "lora": 5e-4, "full": 1e-4}
 SLOPE_RATE = 1e-2
 SAMPLING = ("balanced", "proportional")
+SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class TuneSettings:
         max_side: largest long side of `native`; max_pixels: larger photographs are left out. None: none is.
         steps, batch_size: optimiser steps, and photographs in each (of all processes and parts together).
         rate: highest learning rate. None: that of `RATES`. slope_rate: that of the slopes.
+        schedule: `cosine`: the rate falls over all steps; `constant`: it stays, so that a run can be extended to more steps.
         accumulate: parts of a batch, one after the other; checkpointing: activation checkpointing.
         precision: `no`, `bf16` or `fp16`, of the encoder.
         prompts: one of them is drawn for each step; sampling: `balanced` or `proportional`; augment: flip, crop, colour.
@@ -120,6 +122,7 @@ class TuneSettings:
     batch_size: int = 4
     rate: float | None = None
     slope_rate: float = SLOPE_RATE
+    schedule: str = "cosine"
     accumulate: int = 1
     checkpointing: bool = True
     precision: str = "no"
@@ -140,7 +143,12 @@ class TuneSettings:
         check_mask_values(self.mask_values, [Source.parse(source) for source in (*self.data, *self.validation)])
         if self.sizes is not None:
             Sizes.parse(self.sizes, self.max_side)
-        for name, allowed in (("way", WAYS), ("sampling", SAMPLING), ("precision", ("no", "bf16", "fp16"))):
+        for name, allowed in (
+            ("way", WAYS),
+            ("sampling", SAMPLING),
+            ("schedule", SCHEDULES),
+            ("precision", ("no", "bf16", "fp16")),
+        ):
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name}={getattr(self, name)!r}: allowed are {', '.join(allowed)}")
         for name in ("rate", "slope_rate", "slope"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 
 from basam.errors import BasamError
 from basam.files import replacing
+from basam.tuning.plan import Plan
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -35,11 +37,12 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
         ) from error
 
 
-def load_checkpoint(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+def load_checkpoint(folder: Path, settings: dict[str, Any], plan: Plan) -> dict[str, Any] | None:
     """The checkpoint of `folder`, or None where there is none.
 
     Raises:
-        TrainingError: it cannot be read, or was made with other settings, which are named.
+        TrainingError: it cannot be read, was made with other settings, which are named, or cannot be extended to the steps
+            of `plan`.
     """
     path = folder / CHECKPOINT
     if not path.is_file():
@@ -52,8 +55,26 @@ def load_checkpoint(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | 
     other = [
         f"{key} was {before.get(key)!r}, now {settings.get(key)!r}"
         for key in before | settings
-        if before.get(key) != settings.get(key)
+        if before.get(key) != settings.get(key) and key not in OF_LENGTH
     ]
     if other:
         raise TrainingError(f"{path} is of a run with other settings ({'; '.join(other)}): train into another folder")
+    check_length(path, plan, before, state["step"])
     return state
+
+
+# What says how long is trained. More is allowed where it changes nothing of the steps that are done.
+OF_LENGTH = ("steps", "warmup")
+
+
+def check_length(path: Path, plan: Plan, before: dict[str, Any], done: int) -> None:
+    """Refuse a number of steps with which the `done` ones of the run of settings `before` would have been others."""
+    first = replace(plan, **{name: before[name] for name in OF_LENGTH if name in before})
+    if plan.steps < done:
+        raise TrainingError(f"{path} has {done} steps, {plan.steps} are asked for: give at least {done}, or another folder")
+    if any(plan.rate_at(step) != first.rate_at(step) for step in range(done)):
+        raise TrainingError(
+            f"{path} was to have {first.steps} steps, over which its learning rate falls: the {done} steps done are none of a "
+            f"run of {plan.steps}. Train into another folder (with --schedule constant it can be extended later), or tune on "
+            "from what was reached: --merge FOLDER with the old steps, then --model FOLDER"
+        )

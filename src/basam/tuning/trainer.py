@@ -20,7 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 from basam.data import Issue, Issues
 from basam.errors import InputError
 from basam.files import require
-from basam.tuning.plan import Plan, learning_rate
+from basam.tuning.accelerating import new_accelerator
+from basam.tuning.plan import Plan
 from basam.tuning.progress import Progress
 from basam.tuning.resuming import CHECKPOINT, TrainingError, load_checkpoint, save_checkpoint
 
@@ -56,9 +57,9 @@ class Trainer:
         module: parameters with `requires_grad` are trained.
         batches: where batches come from.
         plan: how long and how fast.
-        folder: of the checkpoint and of TensorBoard's files; a run in it resumes.
+        folder: of the checkpoint and of TensorBoard's files; a run in it resumes, with more steps where its rates allow it.
         settings: whatever else decides the result; a checkpoint made with others is refused.
-        device: `cpu`, or None for what `accelerate` finds.
+        device: see `basam.model.find_device`; on `cuda`, `accelerate` gives each process its own.
         workers: processes that make batches; 0: none beside this one.
         trackers: names that `accelerate` knows.
         save_every, log_every: in steps.
@@ -73,26 +74,15 @@ class Trainer:
         folder: Path,
         *,
         settings: dict[str, Any] | None = None,
-        device: str | None = None,
+        device: str = "auto",
         workers: int = 0,
         trackers: tuple[str, ...] = ("tensorboard",),
         save_every: int = 500,
         log_every: int = 20,
         after: Callable[[Trainer, int], None] | None = None,
     ) -> None:
-        accelerate = require("accelerate", "tune")
-        if trackers == ("tensorboard",):
-            require("tensorboard", "tune")
-        # Which parameters a step uses depends on its prompts.
-        unused = accelerate.DistributedDataParallelKwargs(find_unused_parameters=True)
-        self.accelerator = accelerate.Accelerator(
-            cpu=device == "cpu",
-            mixed_precision=plan.precision,
-            log_with=list(trackers) or None,
-            project_dir=str(folder),
-            kwargs_handlers=[unused],
-        )
-        self.send = accelerate.utils.send_to_device
+        self.accelerator = new_accelerator(device, plan.precision, trackers, folder)
+        self.send = require("accelerate", "tune").utils.send_to_device
         self.plan, self.folder, self.batches, self.workers = plan, folder, batches, workers
         self.save_every, self.log_every, self.after = save_every, log_every, after
         self.settings = {**(settings or {}), **asdict(plan)}
@@ -128,7 +118,7 @@ class Trainer:
         return self.accelerator.is_main_process
 
     def resume(self) -> None:
-        state = load_checkpoint(self.folder, self.settings)
+        state = load_checkpoint(self.folder, self.settings, self.plan)
         if state is not None:
             with torch.no_grad():
                 for name, parameter in self.average.parameters.items():
@@ -210,7 +200,7 @@ class Trainer:
     def step(self, parts: Iterator[Any]) -> dict[str, float]:
         """One optimiser step; the means of what the module returned over all parts and processes, and the rate."""
         plan, accelerator = self.plan, self.accelerator
-        rate = learning_rate(self.done, plan.steps, plan.rate, plan.warmup, plan.floor)
+        rate = plan.rate_at(self.done)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("multiple", 1.0)
         sums: dict[str, Tensor] = {}

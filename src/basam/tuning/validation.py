@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,28 +12,38 @@ import torch
 
 from basam.data import Issues, PromptSpec, SampleError
 from basam.errors import InputError
-from basam.evaluation import chosen
+from basam.evaluation import chosen, half_width
 from basam.evaluation.calibration import measure_photo
 from basam.files import read_json, write_json
 from basam.predict import Predictor
 from basam.tuning.sources import Portion
 
 PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
+FEW = 16  # photographs; with fewer, a run is told how sure its figures are
 # Sums over the photographs of all processes.
 Reduce = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Score:
-    """Mean IoU of one step, by data set and in the mean of data sets; `seconds` were spent on training until then."""
+    """Mean IoU of one step, by data set and in the mean of data sets; `seconds` were spent on training until then.
+
+    `intervals` has half the width of the 95 % interval of each mean over photographs, where it has more than one.
+    """
 
     step: int
     by_data: dict[str, float]
     seconds: float = 0.0
+    intervals: dict[str, float] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
         return statistics.fmean(self.by_data.values())
+
+    def figure(self, title: str) -> str:
+        """`0.8123 ± 0.0510`, without the interval where there is none."""
+        interval = f" ± {self.intervals[title]:.4f}" if title in self.intervals else ""
+        return f"{self.by_data[title]:.4f}{interval}"
 
 
 @dataclass
@@ -85,6 +96,7 @@ class Validator:
         self.predictor, self.sizes, self.seed = predictor, tuple(sizes), seed
         self.rank, self.processes = rank, processes
         self.samples = {portion.title: chosen(portion.val, count) for portion in portions if portion.val}
+        self.present = {portion.title: len(portion.val) for portion in portions if portion.val}
         self.issues = Issues()
 
     def measure(self, step: int, seconds: float, reduce: Reduce) -> Score:
@@ -96,7 +108,7 @@ class Validator:
         model, mode = self.predictor.model, self.predictor.attachment.mode
         model.eval()
         issues = Issues()
-        sums = torch.zeros(len(self.samples), 2, dtype=torch.float64)
+        sums = torch.zeros(len(self.samples), 3, dtype=torch.float64)
         for index, samples in enumerate(self.samples.values()):
             for sample in samples[self.rank :: self.processes]:
                 try:
@@ -104,15 +116,36 @@ class Validator:
                 except SampleError as error:
                     issues.extend(error.issues)
                     continue
-                sums[index] += torch.tensor([statistics.fmean(found), 1.0], dtype=torch.float64)
+                value = statistics.fmean(found)
+                sums[index] += torch.tensor([value, value**2, 1.0], dtype=torch.float64)
         self.predictor.reset_image()
         if not len(self.issues):
             self.issues = issues
         totals = reduce(sums)
-        by_data = {}
-        for title, (total, number) in zip(self.samples, totals.tolist(), strict=True):
+        by_data, intervals = {}, {}
+        for title, (total, squares, number) in zip(self.samples, totals.tolist(), strict=True):
             if not number:
                 why = f", such as {last}" if (last := next(reversed(list(issues)), None)) is not None else ""
                 raise InputError(f"{title}: none of the photographs to validate on can be read and used{why}")
             by_data[title] = total / number
-        return Score(step, by_data, seconds)
+            if number > 1:
+                variance = max(0.0, squares - total**2 / number) / (number - 1)
+                interval = half_width(math.sqrt(variance / number), round(number))
+                assert interval is not None, "of two photographs and more"
+                intervals[title] = interval
+        return Score(step, by_data, seconds, intervals)
+
+    def notes(self, score: Score) -> list[str]:
+        """What to say of data sets with few photographs to validate on: how sure their figure is, and what helps."""
+        return [
+            f"{title}: validation has {len(samples)} photograph{'s' if len(samples) > 1 else ''}, so its mean IoU is "
+            + (f"known to ± {score.intervals[title]:.2f} only (95 %)" if title in score.intervals else "a single case")
+            + ", and the step to keep is chosen by little: "
+            + (
+                f"raise --validate-count, there are {self.present[title]}"
+                if self.present[title] > len(samples)
+                else "give more of them with --validation, or more photographs to tune on, of which a tenth is set aside"
+            )
+            for title, samples in self.samples.items()
+            if len(samples) < FEW
+        ]

@@ -8,7 +8,7 @@ import py_sod_metrics as library
 import pytest
 
 from basam.evaluation.metrics import COLUMNS, METRICS, measure, metrics_for, summarise
-from basam.evaluation.metrics.summary import decode_curve, encode_curve
+from basam.evaluation.metrics.curves import decode_curve, encode_curve
 
 ALL = tuple(METRICS)
 SHAPE = (60, 80)
@@ -205,7 +205,7 @@ def test_defaults_exist_for_every_data_set():
         assert {"iou", "mae", "boundary_iou"} <= set(metrics_for(kind))
     assert "hce" in metrics_for("dis5k")
     assert "context_measure" in metrics_for("cod10k")
-    assert {column for columns in METRICS.values() for column in columns} <= set(COLUMNS)
+    assert {column for metric in METRICS.values() for column in metric.columns} <= set(COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_bad_input_is_named(change, message):
 
 def test_a_missing_library_names_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "py_sod_metrics", None)
-    with pytest.raises(ImportError, match=r'pip install "basam\[evaluate\]"'):
+    with pytest.raises(ImportError, match=r'pip install -e "\.\[evaluate\]"'):
         measure(np.zeros(SHAPE, np.float32), square(), ["s_measure"])
 
 

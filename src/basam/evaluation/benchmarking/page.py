@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from rich.table import Table
 from basam.evaluation.benchmarking.running import Benchmark
 from basam.evaluation.benchmarking.settings import METHODS, ZERO_SHOT
 from basam.evaluation.metrics import COLUMNS
-from basam.evaluation.plots import new_figure, save_figure
+from basam.evaluation.pairing import in_words
+from basam.evaluation.plots import interval, new_figure, save_figure, widen
 
 # Columns that metrics make beside these are left to the runs' own tables.
 SHOWN = ("iou", "boundary_iou", "dice", "weighted_f", "s_measure", "f_max", "mae")
-STYLES = {"plain": "--", "basam": "-"}
+STYLES = {"plain": {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}, "basam": {"linestyle": "-", "marker": "^"}}
+# Of the base, of specialists together, then of one candidate after the other.
+COLOURS = ("#6c757d", "#d1495b", "#00798c", "#edae49", "#3d348b", "#66a182", "#f2727f", "#2e4057", "#b56576", "#7f4f24")
 
 
 def name_of(candidate: str, method: str) -> str:
@@ -57,9 +61,24 @@ def markdown(result: Benchmark) -> str:
     for prompt, size in settings_of(result):
         rows = [heads(result), ["---"] * (1 + len(columns_of(result))), *grid(result, prompt, size)]
         parts += [f"### Prompt {prompt}, {size}{' px' if isinstance(size, int) else ''}", "", *map(line, rows), ""]
+    if result.paired:
+        parts += ["### Paired differences", "", *map(line, differences(result)), ""]
     if result.tuned:
         parts += ["### Adapters", "", *map(line, adapters(result)), ""]
     return "\n".join(parts)
+
+
+def differences(result: Benchmark) -> list[list[str]]:
+    """Corrected minus uncorrected, in the figures that are shown of the data, with half of the 95 % interval."""
+    metrics = [metric for metric in SHOWN if any(metric in entry["differences"] for entry in result.paired)]
+    rows = [
+        ["", "data", "prompt", "second", "minus first", "images", *(f"{COLUMNS[metric].title} ± 95 %" for metric in metrics)]
+    ]
+    rows.append(["---"] * len(rows[0]))
+    for entry in result.paired:
+        about = [str(entry[name]) for name in ("candidate", "data", "prompt", "second", "first", "images")]
+        rows.append([*about, *(in_words(entry, metric) for metric in metrics)])
+    return rows
 
 
 def adapters(result: Benchmark) -> list[list[str]]:
@@ -96,6 +115,15 @@ def table(result: Benchmark, prompt: str, size: int | str) -> Table:
     return out
 
 
+def colour_of(index: int) -> str:
+    """A colour for each candidate, none given twice: listed ones, then hues between hues."""
+    listed = COLOURS[2:]
+    if index < len(listed):
+        return listed[index]
+    red, green, blue = colorsys.hsv_to_rgb((index * 0.618034) % 1, 0.75, 0.7)
+    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+
+
 def plot(result: Benchmark, prompt: str, path: Path) -> Path:
     """IoU against size, one panel per data set and one line per row; uncorrected rows are dashed."""
     kinds = list(result.titles)
@@ -104,10 +132,9 @@ def plot(result: Benchmark, prompt: str, path: Path) -> Path:
     names = list(dict.fromkeys(candidate for candidate, _ in result.places()))
     # Specialists are compared with each other nowhere: they share a colour.
     alone = [one for one in names if len({row["kind"] for row in result.rows if row["candidate"] == one}) == 1 < len(kinds)]
-    colours = {ZERO_SHOT: "#6c757d"} | dict.fromkeys(alone, "#d1495b")
-    rest = iter(("#00798c", "#edae49", "#66a182", "#2e4057"))
-    for name in names:
-        colours.setdefault(name, next(rest, "#000000"))
+    colours = {ZERO_SHOT: COLOURS[0]} | dict.fromkeys(alone, COLOURS[1])
+    others = [name for name in names if name not in colours]
+    colours |= {name: colour_of(index) for index, name in enumerate(others)}
     for axis, kind in zip(axes.flat, kinds, strict=True):
         for candidate, method in result.places():
             where = {"candidate": candidate, "method": method, "prompt": prompt, "kind": kind}
@@ -115,13 +142,18 @@ def plot(result: Benchmark, prompt: str, path: Path) -> Path:
             if any(value is not None for value in values):
                 label = name_of("specialist" if candidate in alone else candidate, method)
                 numbers = [np.nan if value is None else value for value in values]
-                axis.plot(range(len(sizes)), numbers, STYLES[method], marker="o", color=colours[candidate], label=label)
+                bars = [interval(row, "iou") if (row := result.row(size=size, **where)) else np.nan for size in sizes]
+                place = result.places().index((candidate, method)) - (len(result.places()) - 1) / 2
+                places = np.arange(len(sizes)) + min(0.05, 0.5 / len(result.places())) * place
+                look = {"color": colours[candidate], "label": label, "capsize": 2, "elinewidth": 1, **STYLES[method]}
+                axis.errorbar(places, numbers, yerr=bars, **look)
         axis.set_xticks(range(len(sizes)), [str(size) for size in sizes])
         axis.set_xlabel("long side, pixels")
         axis.set_title(result.titles[kind], fontsize=9, parse_math=False)
         axis.grid(alpha=0.3)
+        widen(axis)
     axes.flat[0].set_ylabel("IoU")
     labels = {label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.suptitle(f"prompt {prompt}", fontsize=10)
+    figure.suptitle(f"prompt {prompt}; bars: 95 % intervals over photographs", fontsize=10)
     figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     return save_figure(figure, path)

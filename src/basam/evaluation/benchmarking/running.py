@@ -12,8 +12,8 @@ from basam.data import Issues, Source
 from basam.evaluation.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
 from basam.evaluation.evaluating import evaluate
 from basam.evaluation.settings import EvaluateSettings
-from basam.files import MAX_PIXELS, write_json
-from basam.model import TENSORS, read_adapter, resolve
+from basam.files import MAX_PIXELS, check_extra, write_json
+from basam.model import TENSORS, device_name, find_device, read_adapter, resolve
 
 # Keys of `metrics.METRICS`: what the papers of each kind report first, and IoU, which all have in common.
 METRICS = {
@@ -29,18 +29,25 @@ class Benchmark:
     """Attributes:
     titles: of the data sets, by kind.
     rows: figures with `candidate`, `kind`, `method`, `size` and `prompt`.
+    paired: differences of the corrected method to the uncorrected one, with `candidate` and `data`; see
+        `pairing.compare_methods`.
     tuned: what is known of each adapter.
     """
 
     titles: dict[str, str]
     rows: list[dict[str, Any]]
+    paired: list[dict[str, Any]]
     tuned: list[dict[str, Any]]
     issues: Issues
 
     def figure(self, metric: str, **where: Any) -> float | None:
         """The one figure at a place in the table; None where it was not measured."""
-        found = [row for row in self.rows if all(row[name] == value for name, value in where.items())]
-        return found[0].get(metric) if found else None
+        row = self.row(**where)
+        return None if row is None else row.get(metric)
+
+    def row(self, **where: Any) -> dict[str, Any] | None:
+        """The row of a place in the table; None where nothing was measured."""
+        return next((row for row in self.rows if all(row[name] == value for name, value in where.items())), None)
 
     def places(self) -> list[tuple[str, str]]:
         """Candidates and methods in the order of the table."""
@@ -65,10 +72,13 @@ def benchmark(
     Raises:
         ValueError, OSError: as `evaluate`; adapters and data sets are opened before anything is measured.
     """
+    find_device(settings.device)  # before anything is opened
+    check_extra("evaluate")
     sources = [Source.parse(source) for source in settings.data]
     titles = {one.kind: one.open().title for one in sources}
     tuned = [describe(candidate) for candidate in settings.entries]
     rows: list[dict[str, Any]] = []
+    paired: list[dict[str, Any]] = []
     issues = Issues()
     for candidate in (BenchmarkEntry(ZERO_SHOT), *settings.entries):
         for source in sources:
@@ -98,10 +108,13 @@ def benchmark(
             outcome = evaluate(run, folder, workers=workers, max_pixels=max_pixels, command=command, progress=show)
             assert outcome.summary is not None, "one process is needed"
             rows += [{"candidate": candidate.name, "kind": source.kind, **row} for row in outcome.summary["rows"]]
+            about = {"candidate": candidate.name, "data": titles[source.kind]}
+            paired += [{**about, **entry} for entry in outcome.summary["paired"]]
             if candidate.adapter is None and outcome.issues is not None:
                 issues.extend(outcome.issues)
-    result = Benchmark(titles, rows, tuned, issues)
-    write_json(out / "benchmark.json", {"titles": titles, "tuned": tuned, "rows": rows})
+    result = Benchmark(titles, rows, paired, tuned, issues)
+    device = device_name(find_device(settings.device))
+    write_json(out / "benchmark.json", {"titles": titles, "device": device, "tuned": tuned, "rows": rows, "paired": paired})
     return result
 
 

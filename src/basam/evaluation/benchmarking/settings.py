@@ -65,7 +65,7 @@ class BenchmarkSettings:
     mode: BiasMode | None = None
     mask_values: str | None = None
     dtype: str = "float32"
-    device: str = "cpu"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.entries]

@@ -1,4 +1,4 @@
-"""The names of all metrics, the columns of a table that each gives, and which end of a column is better.
+"""All metrics: the function of each, the columns of a table that it gives, and which end of a column is better.
 
 Two conventions meet here, and every title says which one holds:
 
@@ -8,8 +8,12 @@ Two conventions meet here, and every title says which one holds:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from basam.evaluation.metrics import boundary, saliency
+from basam.evaluation.metrics.case import Case
 
 Convention = Literal["min-max", "as delivered"]
 
@@ -23,52 +27,63 @@ class Column:
     convention: Convention
 
 
-COLUMNS = {
-    "s_measure": Column("S-measure", True, "min-max"),
-    "e_mean": Column("mean E", True, "min-max"),
-    "e_max": Column("max E", True, "min-max"),
-    "e_adaptive": Column("adaptive E", True, "min-max"),
-    "f_mean": Column("mean F", True, "min-max"),
-    "f_max": Column("max F", True, "min-max"),
-    "f_adaptive": Column("adaptive F", True, "min-max"),
-    "weighted_f": Column("weighted F", True, "min-max"),
-    "mae": Column("MAE", False, "as delivered"),
-    "mae_minmax": Column("MAE (min-max)", False, "min-max"),
-    "iou": Column("IoU", True, "as delivered"),
-    "dice": Column("Dice", True, "as delivered"),
-    "boundary_iou": Column("boundary IoU", True, "as delivered"),
-    "hce": Column("HCE", False, "min-max"),
-    "context_measure": Column("context measure", True, "min-max"),
-    "camouflage_context_measure": Column("camouflage context measure", True, "min-max"),
-    "si_f_mean": Column("size-invariant mean F", True, "min-max"),
-    "si_f_max": Column("size-invariant max F", True, "min-max"),
-    "si_f_adaptive": Column("size-invariant adaptive F", True, "min-max"),
-    "si_mae": Column("size-invariant MAE", False, "min-max"),
-    "ap": Column("AP", True, "as delivered"),
-    "ap50": Column("AP50", True, "as delivered"),
-    "ap75": Column("AP75", True, "as delivered"),
-    "ap_small": Column("APs", True, "as delivered"),
-    "ap_medium": Column("APm", True, "as delivered"),
-    "ap_large": Column("APl", True, "as delivered"),
+@dataclass(frozen=True)
+class Metric:
+    """One entry of `METRICS`.
+
+    Attributes:
+        function: from a case to entries of its record: numbers by the names of `columns`, None where the metric is not
+            defined; or `NAME_curve` (see `curves`), of which the columns `NAME_mean` and `NAME_max` are made.
+        columns: what `summarise` makes of them.
+        needs_image: it looks at the photograph.
+    """
+
+    function: Callable[[Case], dict[str, Any]]
+    columns: dict[str, Column]
+    needs_image: bool = False
+
+
+def _one(function: Callable[[Case], dict[str, Any]], title: str, higher: bool, convention: Convention) -> Metric:
+    """A metric of one number, whose column has the name of its function."""
+    return Metric(function, {function.__name__: Column(title, higher, convention)})
+
+
+def _of_curve(function: Callable[[Case], dict[str, Any]], name: str, title: str) -> Metric:
+    """A metric with a curve of the name, and an adaptive threshold."""
+    forms = ("mean", "max", "adaptive")
+    before, _, letter = title.rpartition(" ")
+    titles = [" ".join(filter(None, (before, form, letter))) for form in forms]
+    columns = {f"{name}_{form}": Column(words, True, "min-max") for form, words in zip(forms, titles, strict=True)}
+    return Metric(function, columns)
+
+
+# Every metric, by the name that `measure` takes. A new one is a function and an entry here.
+METRICS = {
+    "s_measure": _one(saliency.s_measure, "S-measure", True, "min-max"),
+    "e_measure": _of_curve(saliency.e_measure, "e", "E"),
+    "f_measure": _of_curve(saliency.f_measure, "f", "F"),
+    "weighted_f": _one(saliency.weighted_f, "weighted F", True, "min-max"),
+    "mae": _one(saliency.mae, "MAE", False, "as delivered"),
+    "mae_minmax": _one(saliency.mae_minmax, "MAE (min-max)", False, "min-max"),
+    "iou": _one(saliency.iou, "IoU", True, "as delivered"),
+    "dice": _one(saliency.dice, "Dice", True, "as delivered"),
+    "boundary_iou": _one(boundary.boundary_iou, "boundary IoU", True, "as delivered"),
+    "hce": _one(saliency.hce, "HCE", False, "min-max"),
+    "context_measure": _one(saliency.context_measure, "context measure", True, "min-max"),
+    "camouflage_context_measure": Metric(
+        saliency.camouflage_context_measure,
+        {"camouflage_context_measure": Column("camouflage context measure", True, "min-max")},
+        needs_image=True,
+    ),
+    "si_f_measure": _of_curve(saliency.si_f_measure, "si_f", "size-invariant F"),
+    "si_mae": _one(saliency.si_mae, "size-invariant MAE", False, "min-max"),
 }
 
-# Names that `measure` takes, and the columns that `summarise` makes of each.
-METRICS: dict[str, tuple[str, ...]] = {
-    "s_measure": ("s_measure",),
-    "e_measure": ("e_mean", "e_max", "e_adaptive"),
-    "f_measure": ("f_mean", "f_max", "f_adaptive"),
-    "weighted_f": ("weighted_f",),
-    "mae": ("mae",),
-    "mae_minmax": ("mae_minmax",),
-    "iou": ("iou",),
-    "dice": ("dice",),
-    "boundary_iou": ("boundary_iou",),
-    "hce": ("hce",),
-    "context_measure": ("context_measure",),
-    "camouflage_context_measure": ("camouflage_context_measure",),
-    "si_f_measure": ("si_f_mean", "si_f_max", "si_f_adaptive"),
-    "si_mae": ("si_mae",),
-}
+# Figures of a whole data set, which `coco_ap` makes of all masks together.
+_AP = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "ap_small": "APs", "ap_medium": "APm", "ap_large": "APl"}
+
+COLUMNS = {name: column for metric in METRICS.values() for name, column in metric.columns.items()}
+COLUMNS |= {name: Column(title, True, "as delivered") for name, title in _AP.items()}
 
 _MASK = ("iou", "dice", "boundary_iou", "mae")
 _SALIENCY = ("s_measure", "e_measure", "f_measure", "weighted_f", "mae_minmax", *_MASK)

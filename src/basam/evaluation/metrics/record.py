@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from basam.errors import InputError
-from basam.evaluation.metrics import boundary, saliency
 from basam.evaluation.metrics.case import Case
 from basam.evaluation.metrics.catalogue import METRICS
-
-_FUNCTIONS: dict[str, Callable[[Case], dict[str, Any]]] = {
-    **{name: getattr(saliency, name) for name in METRICS if name != "boundary_iou"},
-    "boundary_iou": boundary.boundary_iou,
-}
 
 
 def measure(
@@ -45,10 +39,10 @@ def measure(
     """
     metrics = tuple(metrics)
     for name in metrics:
-        if name not in _FUNCTIONS:
+        if name not in METRICS:
             raise InputError(f"metric {name!r} is unknown: known are {', '.join(METRICS)}")
     case = Case(probabilities, truth, image, ignored)
     record: dict[str, Any] = {}
     for name in metrics:
-        record |= _FUNCTIONS[name](case)
+        record |= METRICS[name].function(case)
     return record

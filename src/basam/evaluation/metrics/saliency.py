@@ -19,7 +19,7 @@ import numpy as np
 
 from basam.errors import InputError
 from basam.evaluation.metrics.case import Case
-from basam.evaluation.metrics.summary import encode_curve
+from basam.evaluation.metrics.curves import encode_curve
 from basam.files import require
 
 Entries = dict[str, Any]

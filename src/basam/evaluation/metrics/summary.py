@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from basam.errors import InputError
 from basam.evaluation.metrics.catalogue import METRICS
+from basam.evaluation.metrics.curves import THRESHOLDS, decode_curve
 
 Record = dict[str, Any]
 
@@ -28,8 +28,8 @@ def summarise(records: Sequence[Record]) -> dict[str, float | int]:
     """
     curves = mean_curves(records)
     summary: dict[str, float | int] = {"count": len(records)}
-    for columns in METRICS.values():
-        for column in columns:
+    for metric in METRICS.values():
+        for column in metric.columns:
             curve, _, how = column.rpartition("_")
             key = column if column in records[0] else f"{curve}_curve"
             if key not in records[0]:
@@ -72,19 +72,3 @@ def _check(records: Sequence[Record]) -> None:
         if record.keys() != expected:
             differing = ", ".join(sorted(record.keys() ^ expected))
             raise InputError(f"records 0 and {index} hold different metrics ({differing}): they come from different runs")
-
-
-THRESHOLDS = 256
-
-
-def encode_curve(curve: np.ndarray) -> str:
-    """`curve` (256,) as base64 of little-endian float32."""
-    return base64.b64encode(np.asarray(curve, dtype="<f4").tobytes()).decode("ascii")
-
-
-def decode_curve(text: str) -> np.ndarray:
-    """(256,) float64 of what `encode_curve` wrote; ValueError where it is something else."""
-    curve = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4")
-    if curve.shape != (THRESHOLDS,):
-        raise InputError(f"a curve has {THRESHOLDS} thresholds, this one has {curve.size}")
-    return curve.astype(np.float64)
