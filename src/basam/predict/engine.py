@@ -144,6 +144,13 @@ class Engine:
         return self.image.encoded[view]
 
     @torch.no_grad()
+    def decode_small(self, view: View, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
+        """Low-resolution logits `(K, M, h, w)` of the view's padded frame and predicted IoU `(K, M)` of K prompts on it."""
+        features = self.features_of(view)
+        with self.looking_at(view):
+            return self.family.decode(self.model, features, prompts, multimask=multimask)
+
+    @torch.no_grad()
     def decode(
         self, view: View, prompts: PromptTensors, *, multimask: bool, return_logits: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -153,14 +160,12 @@ class Engine:
             masks `(K, M, height, width)` at the view's own size in the image, on the CPU since K of them may be large;
             predicted IoU `(K, M)` and low-resolution logits `(K, M, h, w)`, on the device.
         """
-        features = self.features_of(view)
         count = len(prompts)
         step = self.prompts_at_once(view, 3 if multimask else 1)
         # Filled piece by piece: gathering pieces in a list would hold everything twice.
         masks = scores = low_res = torch.empty(0)
         for part, some in batches(prompts, step):
-            with self.looking_at(view):
-                low, score = self.family.decode(self.model, features, some, multimask=multimask)
+            low, score = self.decode_small(view, some, multimask=multimask)
             full = view.frame.masks_out(low.float())
             values = full if return_logits else full > self.mask_threshold
             if not masks.numel():
@@ -171,7 +176,7 @@ class Engine:
         return masks, scores, low_res
 
     def prompts_at_once(self, view: View, masks_each: int) -> int:
-        """How many prompts fit `CHUNK_BYTES` with their decoder activations and upsampled logits."""
+        """How many prompts fit `CHUNK_BYTES` with their decoder activations and `masks_each` upsampled logits (0: none)."""
         (height, width), (up, across) = view.frame.original, view.frame.padded
         numbers = DECODER_NUMBERS_PER_TOKEN * view.tokens(self.attachment.geometry)
         numbers += 2 * masks_each * max(height * width, up * across)

@@ -1,0 +1,38 @@
+"""How much each pixel is of an object, from a mask's logits: the soft edge of a cut-out. numpy only."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Pixels are wholly of the object, or not at all, this many logits above and below its edge.
+EDGE = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class SoftMask:
+    """Shares of a rectangle of an image, 0 to 255; kept compressed, since nearly all of them are one or the other.
+
+    Attributes:
+        top, left: of the rectangle in pixels of the image.
+        shape: its height and width.
+        data: its shares row by row, compressed.
+    """
+
+    top: int
+    left: int
+    shape: tuple[int, int]
+    data: bytes
+
+    @classmethod
+    def of_logits(cls, logits: NDArray[np.float32], top: int = 0, left: int = 0) -> SoftMask:
+        """From logits `(h, w)` relative to the mask's threshold; what lies beyond the rectangle is outside of the object."""
+        shares = np.clip((logits + EDGE) * (255 / (2 * EDGE)) + 0.5, 0, 255).astype(np.uint8)
+        return cls(top, left, (shares.shape[0], shares.shape[1]), zlib.compress(shares.tobytes(), 1))
+
+    def shares(self) -> NDArray[np.uint8]:
+        """Of the rectangle, `shape`."""
+        return np.frombuffer(zlib.decompress(self.data), dtype=np.uint8).reshape(self.shape)
