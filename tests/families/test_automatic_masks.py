@@ -69,7 +69,11 @@ def nano(meta):
 @pytest.fixture(scope="module")
 def photos():
     """Wide ones, of the model's size and of another."""
-    return [render(seed, 320, domain).image[:side] for domain in ("crowd", "lesion", "salient") for seed, side in ((0, 240), (1, 320))]
+    return [
+        render(seed, 320, domain).image[:side]
+        for domain in ("crowd", "lesion", "salient")
+        for seed, side in ((0, 240), (1, 320))
+    ]
 
 
 def generators(meta, model, monkeypatch, **options):
@@ -77,9 +81,7 @@ def generators(meta, model, monkeypatch, **options):
     module = importlib.import_module("segment_anything.automatic_mask_generator")
     monkeypatch.setattr(module, "batched_nms", suppressed)
     theirs = meta.SamAutomaticMaskGenerator(model, **OPTIONS | options)
-    ours = basam.AutomaticMasks(
-        basam.load("nano"), **OPTIONS | options, long_side=256, square=True, mode=basam.BiasMode.off()
-    )
+    ours = basam.AutomaticMasks(basam.load("nano"), **OPTIONS | options, long_side=256, square=True, mode=basam.BiasMode.off())
     return theirs, ours
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ LINE = 1 / 400
 
 def overlay(
     image: NDArray[np.uint8],
-    masks: Sequence[NDArray[np.bool_]] | NDArray[np.bool_],
+    masks: Iterable[NDArray[np.bool_]] | NDArray[np.bool_],
     *,
     boxes: Sequence[Sequence[float]] = (),
     points: Sequence[Sequence[float]] = (),

@@ -1,5 +1,6 @@
 from basam.masks.boxes import tight_box as tight_box
 from basam.masks.cleaning import Cleaning as Cleaning
+from basam.masks.cleaning import soft_after as soft_after
 from basam.masks.cleaning import without_small_regions as without_small_regions
 from basam.masks.outlines import outlines_of as outlines_of
 from basam.masks.rle import decode_segmentation as decode_segmentation

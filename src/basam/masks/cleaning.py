@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from basam.errors import InputError
 from basam.files import require
+from basam.masks.soft import HALF, SoftMask
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Cleaning:
     """What is cleaned of a mask, in this order; nothing by default.
 
     Attributes:
-        fill_holes: holes of fewer pixels are filled; what lies open at the image's border is a hole too.
+        fill_holes: holes of fewer pixels are filled; what lies open at the image's border is no hole.
         min_area: parts of fewer pixels are left out, and so is a mask of fewer.
         largest: of what is then left, the largest part alone.
 
@@ -42,14 +43,13 @@ class Cleaning:
         if self.does_nothing or not mask.any():
             return mask
         if self.fill_holes:
-            regions, areas = regions_of(~mask)
-            mask = mask | (areas < self.fill_holes)[regions]
+            mask = filled(mask, self.fill_holes, enclosed=True)
         if self.min_area or self.largest:
             regions, areas = regions_of(mask)
-            kept = areas >= max(1, self.min_area)
+            kept = areas >= self.min_area
+            kept[0] = False
             if self.largest and kept.any():
                 kept &= np.arange(len(areas)) == np.where(kept, areas, 0).argmax()
-            kept[0] = False
             mask = kept[regions]
         return mask
 
@@ -57,10 +57,33 @@ class Cleaning:
 def without_small_regions(mask: NDArray[np.bool_], least: int) -> tuple[NDArray[np.bool_], bool]:
     """A mask without holes and islands of fewer than `least` pixels, as `SamAutomaticMaskGenerator` cleans it, and whether it
     is another one. The largest island stays, however small."""
-    cleaned = Cleaning(fill_holes=least).apply(mask)
+    cleaned = filled(mask, least, enclosed=False)
     islands = Cleaning(min_area=least).apply(cleaned)
     cleaned = islands if islands.any() else Cleaning(largest=True).apply(cleaned)
     return cleaned, not np.array_equal(cleaned, mask)
+
+
+def filled(mask: NDArray[np.bool_], least: int, *, enclosed: bool) -> NDArray[np.bool_]:
+    """A mask without holes of fewer than `least` pixels; where `enclosed` is False, what lies open at the border is a hole."""
+    regions, areas = regions_of(~mask)
+    holes = areas < least
+    if enclosed:
+        for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
+            holes[edge] = False
+    return mask | holes[regions]
+
+
+def soft_after(soft: SoftMask, mask: NDArray[np.bool_]) -> SoftMask:
+    """A soft edge that fits the cleaned mask `(H, W)` of the image: parts that are gone take their edges with them, and holes
+    that were filled are wholly of the object."""
+    top, left = soft.top, soft.left
+    shares, inside = soft.shares(), mask[top : top + soft.shape[0], left : left + soft.shape[1]]
+    regions, _ = regions_of((shares > 0) | inside)
+    stays = np.zeros(regions.max() + 1, dtype=bool)
+    stays[regions[inside]] = True
+    was = shares >= HALF
+    shares = np.where(~stays[regions] | (was & ~inside), 0, shares)
+    return SoftMask.of_shares(np.where(inside & ~was, 255, shares).astype(np.uint8), top, left)
 
 
 def regions_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

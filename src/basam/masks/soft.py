@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 # Pixels are wholly of the object, or not at all, this many logits above and below its edge.
 EDGE = 2.0
+# The share at the edge itself.
+HALF = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,11 @@ class SoftMask:
     def of_logits(cls, logits: NDArray[np.float32], top: int = 0, left: int = 0) -> SoftMask:
         """From logits `(h, w)` relative to the mask's threshold; what lies beyond the rectangle is outside of the object."""
         shares = np.clip((logits + EDGE) * (255 / (2 * EDGE)) + 0.5, 0, 255).astype(np.uint8)
+        return cls.of_shares(shares, top, left)
+
+    @classmethod
+    def of_shares(cls, shares: NDArray[np.uint8], top: int, left: int) -> SoftMask:
+        """From shares `(h, w)`, 0 to 255."""
         return cls(top, left, (shares.shape[0], shares.shape[1]), zlib.compress(shares.tobytes(), 1))
 
     def shares(self) -> NDArray[np.uint8]:

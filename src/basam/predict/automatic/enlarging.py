@@ -96,7 +96,9 @@ class Enlarging:
         An enlarged logit lies between the four around it: cells whose highest corner is above a level may be of the mask, and
         those whose lowest is are. Cells at the border, which are half as large, count whole above and not below.
         """
-        shares = [self.frame.resized[axis] / self.frame.padded[axis] * self.low_size[axis] for axis in (0, 1)]  # the rest is padding
+        shares = [
+            self.frame.resized[axis] / self.frame.padded[axis] * self.low_size[axis] for axis in (0, 1)
+        ]  # the rest is padding
         height, width = (math.ceil(share) + 1 for share in shares)
         around = F.pad(low[:, None, :height, :width], (1, 1, 1, 1), mode="replicate")
         most = (F.max_pool2d(around, 2, 1) > level + offset).sum((1, 2, 3))

@@ -186,7 +186,9 @@ class AutomaticMasks:
             shares = checked_grids(self.point_grids, self.crop_n_layers)[crop.layer]
         elif self.spacing is not None:
             if crop.layer == 0 and self.spacing > max(height, width):
-                raise InputError(f"spacing={self.spacing:g}: larger than the photo of {width} x {height} px; give a smaller one")
+                raise InputError(
+                    f"spacing={self.spacing:g}: larger than the photo of {width} x {height} px; give a smaller one"
+                )
             apart = self.spacing * fewer / 2**crop.layer
             shares = grid_of(max(1, round(width / apart)), max(1, round(height / apart)))
         else:
