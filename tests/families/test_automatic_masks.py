@@ -1,4 +1,4 @@
-"""`AutomaticMasks` beside Meta's own generator: nano's weights in a live `Sam` of Meta's package, the same photos, the same masks."""
+"""`AutomaticMasks` beside Meta's own generator: nano's weights in a live `Sam` of its package, the same photos and masks."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_grids_of_points_for_each_layer(tiny, photo):
 def test_points_lie_as_far_apart_as_was_said(tiny, photo):
     generator = basam.AutomaticMasks(tiny, None, spacing=100, crop_n_layers=1, **ALL)
     points = generator.points_of(Crop(0, 0, 320, 200))
-    assert points.tolist() == [[x, y] for y in (50, 150) for x in (320 / 6, 160, 320 * 5 / 6)]
+    assert points == pytest.approx(np.array([[x, y] for y in (50, 150) for x in (320 / 6, 160, 320 * 5 / 6)]))
     assert len(generator.points_of(Crop(0, 0, 200, 100, 1))) == 4 * 2
     generator = basam.AutomaticMasks(tiny, None, spacing=321)
     with pytest.raises(ValueError, match="spacing=321: larger than the photo of 320 x 200 px"):

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from basam.families import PromptTensors
-from basam.masks import RunMask, SoftMask
-from basam.masks.soft import EDGE
+from basam.masks import EDGE, RunMask, SoftMask
 from basam.predict.automatic.enlarging import Enlarging
 from basam.predict.automatic.grids import Crop
 from basam.predict.engine import Engine
@@ -26,7 +25,7 @@ MARGIN = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class MaskCandidate:
     """One mask of a photo.
 
     Attributes:
@@ -66,7 +65,7 @@ class Bar:
     stability: float
     offset: float
 
-    def is_reached_by(self, candidate: Candidate) -> bool:
+    def is_reached_by(self, candidate: MaskCandidate) -> bool:
         return (self.predicted_iou <= 0 or candidate.predicted_iou > self.predicted_iou) and (
             self.stability <= 0 or candidate.stability >= self.stability
         )
@@ -91,7 +90,7 @@ class Asking:
     bar: Bar
     soft: bool = False
 
-    def candidates(self, points: NDArray[np.float64], at_once: int) -> Iterator[tuple[int, list[Candidate]]]:
+    def candidates(self, points: NDArray[np.float64], at_once: int) -> Iterator[tuple[int, list[MaskCandidate]]]:
         """Points `(P, 2)` in pixels of the crop, at most `at_once` together: how many were asked, and what came of them."""
         step = max(1, min(at_once, self.engine.prompts_at_once(self.view, 0)))
         for start in range(0, len(points), step):
@@ -101,7 +100,7 @@ class Asking:
             low, scores = self.engine.decode_small(self.view, PromptTensors(coordinates, labels), multimask=True)
             yield len(some), self.best(some, low.float(), scores.float())
 
-    def best(self, points: NDArray[np.float64], low: Tensor, scores: Tensor) -> list[Candidate]:
+    def best(self, points: NDArray[np.float64], low: Tensor, scores: Tensor) -> list[MaskCandidate]:
         """Those among masks `(P, M, h, w)` with scores `(P, M)` that reach the bar."""
         enlarging = Enlarging(self.view.frame, (low.shape[-2], low.shape[-1]))
         each = low.shape[1]
@@ -118,7 +117,7 @@ class Asking:
     def level(self) -> float:
         return self.engine.mask_threshold
 
-    def decided(self, enlarging: Enlarging, low: Tensor, iou: float, point: NDArray[np.float64]) -> Candidate | None:
+    def decided(self, enlarging: Enlarging, low: Tensor, iou: float, point: NDArray[np.float64]) -> MaskCandidate | None:
         """One mask at the photo's size; None: it is empty, not stable enough, or cut by the crop."""
         offset = self.bar.offset
         rectangle = enlarging.where_above(low, self.level - (max(EDGE, offset) if self.soft else abs(offset)))
@@ -134,5 +133,5 @@ class Asking:
         runs = RunMask.of_part(inside.cpu().numpy(), top, left, *self.photo)
         x, y = float(point[0]) + self.crop.x0, float(point[1]) + self.crop.y0
         soft = SoftMask.of_logits((logits - self.level).cpu().numpy(), top, left) if self.soft else None
-        candidate = Candidate(runs, iou, stability, (x, y), self.crop, soft)
+        candidate = MaskCandidate(runs, iou, stability, (x, y), self.crop, soft)
         return None if self.crop.near_edge(candidate.corners, *self.photo) else candidate

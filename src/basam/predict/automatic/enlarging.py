@@ -18,7 +18,7 @@ from basam.predict.resize import Frame
 
 
 @dataclass(frozen=True)
-class Steps:
+class AxisSteps:
     """How one axis is enlarged.
 
     Attributes:
@@ -67,12 +67,13 @@ class Enlarging:
     frame: Frame
     low_size: tuple[int, int]
 
-    def steps(self, axis: int) -> Steps:
+    def steps(self, axis: int) -> AxisSteps:
         padded, resized, original = (size[axis] for size in (self.frame.padded, self.frame.resized, self.frame.original))
-        lengths, used = (self.low_size[axis], padded), (self.low_size[axis], resized)
+        lengths: tuple[int, ...] = (self.low_size[axis], padded)
+        used: tuple[int, ...] = (self.low_size[axis], resized)
         if self.frame.resized != self.frame.original:
             lengths, used = (*lengths, original), (*used, original)
-        return Steps(lengths, used)
+        return AxisSteps(lengths, used)
 
     def where_above(self, low: Tensor, level: float) -> tuple[int, int, int, int] | None:
         """Top, bottom, left and right edge of a rectangle of the photo that holds all logits above `level`; None: none is."""

@@ -14,7 +14,7 @@ from basam.errors import InputError, OrderError
 from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.masks import RunMask, without_small_regions
 from basam.method import BiasMode
-from basam.predict.automatic.asking import Asking, Bar, Candidate
+from basam.predict.automatic.asking import Asking, Bar, MaskCandidate
 from basam.predict.automatic.grids import Crop, crops_of, grid_of
 from basam.predict.automatic.settings import check_settings, checked_grids
 from basam.predict.automatic.suppression import best_boxes, best_masks
@@ -31,7 +31,7 @@ class Kept:
     bar: Bar
     soft: bool
     asked: tuple[Any, ...]
-    crops: list[list[Candidate]] = field(default_factory=list)
+    crops: list[list[MaskCandidate]] = field(default_factory=list)
 
 
 class AutomaticMasks:
@@ -126,7 +126,7 @@ class AutomaticMasks:
 
     def find(
         self, image: ImageLike, *, max_pixels: int | None = MAX_PIXELS, progress: Progress | None = None
-    ) -> list[Candidate]:
+    ) -> list[MaskCandidate]:
         """`generate` with masks as runs, the best first; they cost a few kilobytes each, whatever the photo's size."""
         check_settings(vars(self))
         pixels = pixels_of(image, max_pixels=max_pixels)[0]
@@ -137,7 +137,7 @@ class AutomaticMasks:
         self.kept = None
         whole, done = sum(map(len, points)), 0
         for crop, some in zip(crops, points, strict=True):
-            found: list[Candidate] = []
+            found: list[MaskCandidate] = []
             for count, candidates in self.asked_on(pixels, crop, some):
                 found += candidates
                 done += count
@@ -148,7 +148,7 @@ class AutomaticMasks:
         self.kept = kept
         return self.chosen(kept)
 
-    def find_again(self) -> list[Candidate]:
+    def find_again(self) -> list[MaskCandidate]:
         """The last photo's masks with the thresholds as they are now, at once: no point is asked again.
 
         Raises:
@@ -198,16 +198,16 @@ class AutomaticMasks:
 
     def asked_on(
         self, pixels: NDArray[np.uint8], crop: Crop, points: NDArray[np.float64]
-    ) -> Iterator[tuple[int, list[Candidate]]]:
+    ) -> Iterator[tuple[int, list[MaskCandidate]]]:
         """How many points of a crop were asked, and what came of them, piece by piece. Only the crop is encoded."""
         self.predictor.set_image(pixels[crop.y0 : crop.y1, crop.x0 : crop.x1], long_side=self.long_side, square=self.square)
         view = self.predictor.image.whole
         asking = Asking(self.predictor, view, crop, (pixels.shape[0], pixels.shape[1]), self.bar, self.soft)
         yield from asking.candidates(points, self.points_per_batch)
 
-    def chosen(self, kept: Kept) -> list[Candidate]:
+    def chosen(self, kept: Kept) -> list[MaskCandidate]:
         """Of all candidates those that reach the bar, each object once."""
-        found: list[Candidate] = []
+        found: list[MaskCandidate] = []
         for candidates in kept.crops:
             reached = [candidate for candidate in candidates if self.bar.is_reached_by(candidate)]
             found += best_of(reached, [each.predicted_iou for each in reached], self.box_nms_thresh)
@@ -219,7 +219,7 @@ class AutomaticMasks:
             found = [found[index] for index in left]
         return self.cleaned(found) if self.min_mask_region_area > 0 else found
 
-    def cleaned(self, found: list[Candidate]) -> list[Candidate]:
+    def cleaned(self, found: list[MaskCandidate]) -> list[MaskCandidate]:
         """Without small holes and islands; what then has the box of another goes, first of those that were changed."""
         cleaned, unchanged = [], []
         for candidate in found:
@@ -228,7 +228,7 @@ class AutomaticMasks:
             cleaned.append(replace(candidate, runs=RunMask.of(mask)) if changed else candidate)
         return best_of(cleaned, unchanged, max(self.box_nms_thresh, self.crop_nms_thresh))
 
-    def record(self, candidate: Candidate) -> dict[str, Any]:
+    def record(self, candidate: MaskCandidate) -> dict[str, Any]:
         """What Meta's generator tells of a mask."""
         runs, crop = candidate.runs, candidate.crop
         forms = {"binary_mask": runs.mask, "uncompressed_rle": runs.uncompressed, "coco_rle": runs.coco}
@@ -244,7 +244,7 @@ class AutomaticMasks:
         }
 
 
-def best_of(candidates: list[Candidate], scores: Sequence[float], threshold: float) -> list[Candidate]:
+def best_of(candidates: list[MaskCandidate], scores: Sequence[float], threshold: float) -> list[MaskCandidate]:
     """One of those whose boxes overlap, by scores."""
     if not candidates:
         return []

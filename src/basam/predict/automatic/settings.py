@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,7 @@ def check_settings(given: dict[str, Any]) -> None:
 def check_number(name: str, value: Any, least: float, most: float) -> None:
     if value is None:
         return
-    if not isinstance(value, Real) or isinstance(value, bool) or not least <= value <= most:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not least <= value <= most:
         ends = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
         raise InputError(f"{name}={value!r}: a number of {' and '.join(ends)} is needed")
 

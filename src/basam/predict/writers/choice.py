@@ -47,7 +47,7 @@ def check_size(kinds: Sequence[str], height: int, width: int) -> None:
     """
     if "overlay" in kinds and max(height, width) > LONGEST_JPEG:
         raise InputError(
-            f"--write overlay: a JPEG holds up to {LONGEST_JPEG} px along a side, the photo has {width} x {height}; leave it out"
+            f"--write overlay: a JPEG holds up to {LONGEST_JPEG} px along a side, the photo has {width} x {height}"
         )
 
 
@@ -76,7 +76,7 @@ def files_of(kinds: Sequence[str], stem: Path, results: ResultsOfPhoto) -> dict[
     A photo without masks has its files, too: a black mask, tables and lists of nothing.
     """
     writers: dict[str, Writer] = {}
-    whole: dict[str, Callable[[Path, ResultsOfPhoto], None]] = {
+    whole: dict[str, Callable[..., None]] = {
         "overlay": pictures.write_overlay,
         "labelme": polygons.write_labelme,
         "labels": pictures.write_labels,

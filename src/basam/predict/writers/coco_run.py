@@ -1,8 +1,8 @@
 """Masks of a whole run as one COCO file.
 
-`coco.jsonl` gets a line as soon as a photo is done, so that nothing is lost where a run is stopped; `coco.json` is made of it at
-the end. A photo that is done again replaces what it had. Ids stay: that of an image is its place among the first lines of all
-photos, that of an annotation says its image and its number there.
+`coco.jsonl` gets a line as soon as a photo is done, so that nothing is lost where a run is stopped; `coco.json` is made of
+it at the end. A photo that is done again replaces what it had. Ids stay: that of an image is its place among the
+first lines of all photos, that of an annotation says its image and its number there.
 """
 
 from __future__ import annotations
