@@ -122,14 +122,11 @@ def everything(
             max_pixels=max_pixels,
         )
         outcomes = []
-        try:
-            with json_list(as_json) as listed:
-                for outcome in run(job, photos, quiet=quiet):
-                    outcomes.append(outcome)
-                    for row in outcome.rows or [{"photo": str(outcome.photo), "error": outcome.error}]:
-                        listed.add(row)
-        finally:
-            outputs.close()
+        with outputs, json_list(as_json) as listed:
+            for outcome in run(job, photos, quiet=quiet):
+                outcomes.append(outcome)
+                for row in outcome.rows or [{"photo": str(outcome.photo), "error": outcome.error}]:
+                    listed.add(row)
     rows = [row for outcome in outcomes for row in outcome.rows]
     if rows and not as_json and not quiet:
         table = console.new_table(("photo", "size", "masks", "best IoU", "s"), texts=("photo", "size"))

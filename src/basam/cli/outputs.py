@@ -80,7 +80,14 @@ class Outputs:
 
         return {kind: [str(folder.root / name) for name in names] for kind, names in names_of(self.kinds, stem, count).items()}
 
-    def close(self) -> None:
-        """Write what is of the whole run."""
+    def told_of(self, folder: ResultFolder, stem: Path, count: int, index: int) -> dict[str, str]:
+        """Paths of the files of one of `count` masks by kind: its own, or that of all of the photo's masks."""
+        return {kind: paths[min(index, len(paths) - 1)] for kind, paths in self.paths(folder, stem, count).items()}
+
+    def __enter__(self) -> Outputs:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """What is of the whole run is written however it ends, also by Ctrl-C."""
         if self.coco is not None:
             self.coco.write()

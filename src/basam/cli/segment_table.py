@@ -37,7 +37,8 @@ def show(rows: list[dict[str, Any]], photos: int) -> None:
         )
     console.show(table)
     for row in rows:
-        console.say(row["mask"])
+        if "mask" in row:
+            console.say(row["mask"])
 
 
 class JsonList:

@@ -59,14 +59,14 @@ class ResultsOfPhoto:
     points: list[list[float]] = field(default_factory=list)
 
 
-def cleaned(found: Iterable[Found], cleaning: Cleaning) -> list[Found]:
-    """Masks without crumbs and holes; those of which nothing is left are left out."""
+def cleaned(found: Iterable[Found], cleaning: Cleaning, *, keep_empty: bool = False) -> list[Found]:
+    """Masks without crumbs and holes; those of which nothing is left are left out, unless `keep_empty`."""
     if cleaning.does_nothing:
         return list(found)
     out = []
     for each in found:
         mask = cleaning.apply(each.runs.mask())
-        if mask.any():
+        if keep_empty or mask.any():
             soft = None if each.soft is None else soft_after(each.soft, mask)
             out.append(replace(each, runs=RunMask.of(mask), soft=soft))
     return out
