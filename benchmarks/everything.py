@@ -49,6 +49,7 @@ def meta_generator(points: int) -> Any:
     import basam
     from basam.families.shared import meta_files
 
+    model = basam.load("nano")  # before: transformers asks whether torchvision is there
     modules = {name: ModuleType(name) for name in ("torchvision", "torchvision.transforms", "torchvision.ops")}
     functional, boxes = ModuleType("torchvision.transforms.functional"), ModuleType("torchvision.ops.boxes")
     vars(functional).update(
@@ -58,6 +59,8 @@ def meta_generator(points: int) -> Any:
     sys.modules.update(modules | {functional.__name__: functional, boxes.__name__: boxes})
     from segment_anything import SamAutomaticMaskGenerator, modeling
 
+    for name in (*modules, functional.__name__, boxes.__name__):
+        del sys.modules[name]
     model = basam.load("nano")
     vision, prompts, decoder = (
         model.config.vision_config,

@@ -17,7 +17,7 @@ from basam.cli.outputs import Outputs
 from basam.errors import BasamError
 from basam.families import Attachment
 from basam.files import MAX_PIXELS, Photograph, ResultFolder, key_of, read_photograph
-from basam.masks import RunMask, SoftMask
+from basam.masks import RunMask, SoftMask, reach_in
 from basam.predict import Focus, Predictor, View, auto_side
 from basam.predict.writers import Found, ResultsOfPhoto, check_size, cleaned, names_of
 
@@ -136,7 +136,7 @@ def found_in(job: SegmentJob, read: Photograph) -> list[Found]:
         soft = None
         if job.outputs.soft:
             logits = mask - job.predictor.mask_threshold
-            soft, mask = SoftMask.of_logits(logits), logits > 0
+            soft, mask = SoftMask.of_logits(logits, reach_in(*logits.shape)), logits > 0
         found.append(Found(RunMask.of(mask), float(score), index + 1, point=point, soft=soft))
     return cleaned(found, job.outputs.cleaning, keep_empty=True)
 

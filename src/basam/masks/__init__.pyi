@@ -9,3 +9,4 @@ from basam.masks.rle import is_whole as is_whole
 from basam.masks.runs import RunMask as RunMask
 from basam.masks.soft import EDGE as EDGE
 from basam.masks.soft import SoftMask as SoftMask
+from basam.masks.soft import reach_in as reach_in

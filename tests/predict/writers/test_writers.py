@@ -103,7 +103,7 @@ def test_cut_outs_hold_the_photos_pixels_and_the_mask(written, results):
 def test_the_edge_of_a_cut_out_is_as_soft_as_the_logits(results, tmp_path):
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
     logits = 20.3 - np.hypot(rows - 30, columns - 30).astype(np.float32)
-    soft = SoftMask.of_logits(logits[5:55, 8:60], 5, 8)
+    soft = SoftMask.of_logits(logits[5:55, 8:60], 2, 5, 8)
     one = Found(RunMask.of(logits > 0), 0.5, 1, soft=soft)
     files = files_of(("cutout",), results.photo, ResultsOfPhoto(results.photo, SIZE, results.pixels, [one], 1.0))
     (write,) = files.values()
@@ -112,6 +112,15 @@ def test_the_edge_of_a_cut_out_is_as_soft_as_the_logits(results, tmp_path):
     assert np.array_equal(alpha >= 128, (logits > 0)[5:55, 8:60])
     assert len(np.unique(alpha)) > 20
     assert alpha[25, 22] == 255
+
+
+def test_a_soft_edge_stays_near_the_masks_edge():
+    logits = np.full((40, 40), -0.5, dtype=np.float32)
+    logits[10:30, 10:30] = 0.5  # a model that is sure of nothing
+    shares = SoftMask.of_logits(logits, 3).shares()
+    assert (shares[:7, :7] == 0).all()
+    assert (shares[14:26, 14:26] == 255).all()
+    assert 0 < shares[8, 20] < 128 < shares[11, 20] < 255
 
 
 def test_a_photo_that_was_read_smaller(results, tmp_path):
@@ -245,7 +254,7 @@ def test_what_cannot_be_written_is_named_before_the_work():
 def test_cleaning():
     mask = RING.copy()
     mask[2:4, 2:4] = True
-    soft = SoftMask.of_logits(np.where(mask, 9.0, -9.0).astype(np.float32))
+    soft = SoftMask.of_logits(np.where(mask, 9.0, -9.0).astype(np.float32), 2)
     one = Found(RunMask.of(mask), 0.5, 1, soft=soft)
     (least,) = cleaned([one], Cleaning(min_area=5))
     assert np.array_equal(least.runs.mask(), RING)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from basam.families import PromptTensors
-from basam.masks import EDGE, RunMask, SoftMask
+from basam.masks import EDGE, RunMask, SoftMask, reach_in
 from basam.predict.automatic.enlarging import Enlarging
 from basam.predict.automatic.grids import Crop
 from basam.predict.engine import Engine
@@ -132,6 +132,8 @@ class Asking:
         top, left = rectangle[0] + self.crop.y0, rectangle[2] + self.crop.x0
         runs = RunMask.of_part(inside.cpu().numpy(), top, left, *self.photo)
         x, y = float(point[0]) + self.crop.x0, float(point[1]) + self.crop.y0
-        soft = SoftMask.of_logits((logits - self.level).cpu().numpy(), top, left) if self.soft else None
+        soft = None
+        if self.soft:
+            soft = SoftMask.of_logits((logits - self.level).cpu().numpy(), reach_in(*self.photo), top, left)
         candidate = MaskCandidate(runs, iou, stability, (x, y), self.crop, soft)
         return None if self.crop.near_edge(candidate.corners, *self.photo) else candidate
