@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basam.errors import InputError
-from basam.files import require
-from basam.masks.soft import HALF, SoftMask
+from basam.files import outline, require
+from basam.masks.soft import HALF, SoftMask, reach_in
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,12 @@ def filled(mask: NDArray[np.bool_], least: int, *, enclosed: bool) -> NDArray[np
 def soft_after(soft: SoftMask, mask: NDArray[np.bool_]) -> SoftMask:
     """A soft edge that fits the cleaned mask `(H, W)` of the image: parts that are gone take their edges with them, and holes
     that were filled are wholly of the object."""
-    top, left = soft.top, soft.left
+    top, left, reach = soft.top, soft.left, reach_in(*mask.shape)
     shares, inside = soft.shares(), mask[top : top + soft.shape[0], left : left + soft.shape[1]]
-    regions, _ = regions_of((shares > 0) | inside)
-    stays = np.zeros(regions.max() + 1, dtype=bool)
-    stays[regions[inside]] = True
     was = shares >= HALF
-    shares = np.where(~stays[regions] | (was & ~inside), 0, shares)
-    return SoftMask.of_shares(np.where(inside & ~was, 255, shares).astype(np.uint8), top, left)
+    outer, inner = outline(~inside, reach) & ~was, outline(inside, reach) & was
+    shares = np.where(outer | inner, shares, np.where(inside, 255, 0))
+    return SoftMask.of_shares(shares.astype(np.uint8), top, left)
 
 
 def regions_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

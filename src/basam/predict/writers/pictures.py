@@ -14,11 +14,13 @@ from basam.predict.writers.found import ResultsOfPhoto
 def write_overlay(path: Path, results: ResultsOfPhoto) -> None:
     """The photo with all masks tinted and outlined, and with the prompts, as JPEG.
 
-    Colours go by the masks' order; with more than one mask and no box the larger are drawn first, so that none is hidden.
+    Colours go by the masks' order, as in SVG; without boxes the larger are drawn first, so that none is hidden.
     """
-    found = results.found if results.boxes else sorted(results.found, key=lambda each: -each.runs.area)
-    masks = (each.runs.mask() for each in found)
-    write_image(path, overlay(results.pixels, masks, boxes=results.boxes, points=results.points))
+    order = list(range(len(results.found)))
+    if not results.boxes:
+        order.sort(key=lambda each: -results.found[each].runs.area)
+    masks = (results.found[index].runs.mask() for index in order)
+    write_image(path, overlay(results.pixels, masks, boxes=results.boxes, points=results.points, numbers=order))
 
 
 def write_black(path: Path, results: ResultsOfPhoto) -> None:
