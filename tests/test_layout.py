@@ -19,8 +19,8 @@ ROOT = PACKAGE.parents[1]
 # What may be imported by what comes after it, floor by floor. Two of one floor do not import each other.
 FLOORS = (
     {"exports", "errors"},
-    {"method", "files", "masks"},
-    {"positions", "scenes"},
+    {"method", "files"},
+    {"positions", "scenes", "masks"},
     {"attention"},
     {"families"},
     {"model"},

@@ -229,7 +229,7 @@ def test_a_run_killed_while_it_wrote_resumes(photos, model, tmp_path, monkeypatc
         def killed(*arguments, **options):
             raise KeyboardInterrupt
 
-        patch.setattr("basam.cli.segment_work.write_image", killed)
+        patch.setattr("basam.predict.writers.pictures.write_image", killed)
         result = run(photos[0], *rest)
     assert result.exit_code == 130
     assert "stopped; the same command resumes" in result.stderr

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as oracle
 
-from basam.data import DatasetError, SampleError, open_dataset
-from basam.data.rle import decode_segmentation, encode_mask
+from basam.data import DatasetError, SampleError, decode_segmentation, encode_mask, open_dataset
 
 TRUTH = np.zeros((8, 12), dtype=bool)
 TRUTH[2:5, 3:9] = True

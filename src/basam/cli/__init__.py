@@ -13,6 +13,7 @@ from basam.cli.calibrate import calibrate
 from basam.cli.console import DEBUG, DEBUGGING, say
 from basam.cli.download import download
 from basam.cli.evaluate import evaluate
+from basam.cli.everything import everything
 from basam.cli.info import info
 from basam.cli.scenes import scenes
 from basam.cli.segment import segment
@@ -44,6 +45,7 @@ def root(
 
 
 app.command()(segment)
+app.command()(everything)
 app.command()(evaluate)
 app.command()(info)
 app.command()(download)

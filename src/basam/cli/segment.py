@@ -12,6 +12,7 @@ import typer
 from basam.cli import console
 from basam.cli.console import one_line_errors
 from basam.cli.options import AdapterName, Device, MaxPixels, MaxSide, ModeFile, ModelName, pixels_of_text
+from basam.cli.outputs import DEFAULT_KINDS, FillHoles, Largest, MinArea, Outputs, Tolerance, Write
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
 from basam.method import BiasMode
@@ -138,6 +139,11 @@ def segment(
     mode: ModeFile = None,
     dtype: Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")] = DType.float32,
     device: Device = "auto",
+    write: Write = DEFAULT_KINDS,
+    tolerance: Tolerance = 1.0,
+    min_area: MinArea = 0,
+    fill_holes: FillHoles = 0,
+    largest: Largest = False,
     out: Annotated[Path, typer.Option(help="Folder for masks and overlays; made where absent.")] = Path("out"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again that are done already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")] = False,
@@ -168,10 +174,12 @@ def segment(
         from basam.cli.segment_table import json_list, show
         from basam.cli.segment_work import SegmentJob, run
         from basam.files import ResultFolder
+        from basam.masks import Cleaning
         from basam.model import model_fingerprint, read_mode_file
         from basam.predict import Predictor
 
         folder = ResultFolder(out)
+        outputs = Outputs.of_options(write, Cleaning(fill_holes, min_area, largest), tolerance, out)
         file = None if mode is None else read_mode_file(mode)
         given = BiasMode.off() if uncorrected else None if file is None else file.mode
         predictor = Predictor.from_pretrained(
@@ -191,6 +199,7 @@ def segment(
         job = SegmentJob(
             predictor=predictor,
             folder=folder,
+            outputs=outputs,
             points=points,
             boxes=boxes,
             long_side=side,
@@ -212,7 +221,7 @@ def segment(
             max_pixels=max_pixels,
         )
         outcomes = []
-        with json_list(as_json) as listed:
+        with outputs, json_list(as_json) as listed:
             for outcome in run(job, photos, quiet=quiet):
                 outcomes.append(outcome)
                 for row in outcome.rows or [{"photo": str(outcome.photo), "error": outcome.error}]:

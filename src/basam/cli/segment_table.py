@@ -39,7 +39,7 @@ def show(rows: list[dict[str, Any]], photos: int) -> None:
         )
     console.show(table)
     for number, row in enumerate(rows, start=1):
-        console.say(f"{number} {row['photo']} -> {row['mask']}")
+        console.say(f"{number} {row['photo']} -> {row['mask']}" if "mask" in row else f"{number} {row['photo']}")
 
 
 class JsonList:

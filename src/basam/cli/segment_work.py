@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basam.cli.console import Bars, note, reason
+from basam.cli.outputs import Outputs
 from basam.errors import BasamError
 from basam.families import Attachment
-from basam.files import MAX_PIXELS, Photograph, ResultFolder, key_of, overlay, read_photograph, write_image, write_mask
+from basam.files import MAX_PIXELS, Photograph, ResultFolder, key_of, read_photograph
+from basam.masks import RunMask, SoftMask, reach_in
 from basam.predict import Focus, Predictor, View, auto_side
+from basam.predict.writers import Found, ResultsOfPhoto, check_size, cleaned, names_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class SegmentJob:
 
     predictor: Predictor
     folder: ResultFolder
+    outputs: Outputs
     points: list[list[float]] = field(default_factory=list)
     boxes: list[list[float]] = field(default_factory=list)
     long_side: int | str | None = None
@@ -49,7 +52,7 @@ class SegmentJob:
 
     @property
     def key(self) -> str:
-        return key_of({**self.settings, "points": self.points, "boxes": self.boxes})
+        return key_of({**self.settings, **self.outputs.settings, "points": self.points, "boxes": self.boxes})
 
 
 @dataclass(frozen=True)
@@ -90,20 +93,18 @@ def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
     if before is not None:
         return Outcome(photo, before, before=True)
     with_region = bool(job.points or job.boxes) if job.focus else job.focus is None and bool(job.boxes)
-    read = read_photograph(photo, max_pixels=job.max_pixels, long_side=None if with_region else most_needed(job))
+    whole = with_region or job.outputs.soft  # cut-outs have the photo's own pixels
+    read = read_photograph(photo, max_pixels=job.max_pixels, long_side=None if whole else most_needed(job))
     for each in read.notes:
         warnings.warn(str(each), stacklevel=2)
     stem = job.folder.stem_of(photo)
-    names = [f"{stem}_mask.png"] if len(job.boxes) < 2 else [f"{stem}_mask_{index}.png" for index in range(len(job.boxes))]
-    overlay_name = f"{stem}_overlay.jpg"
-    job.folder.check_free(str(photo.resolve()), [*names, overlay_name], inputs)  # before the work rather than after it
-    masks, scores = answer(job, read)
+    names = names_of(job.outputs.kinds, stem, max(1, len(job.boxes)))
+    # Before the work rather than after it.
+    job.folder.check_free(str(photo.resolve()), [name for some in names.values() for name in some], inputs)
+    check_size(job.outputs.kinds, read.size[1], read.size[0])
+    found = found_in(job, read)
     seconds, objects = time.perf_counter() - start, job.predictor.object_scores
-    writers: dict[str, Callable[[Path], None]] = {
-        name: partial(write_mask, mask=mask) for name, mask in zip(names, masks, strict=True)
-    }
-    drawn = overlay(read.pixels, masks, boxes=job.boxes, points=job.points)
-    writers[overlay_name] = partial(write_image, image=drawn)
+    results = ResultsOfPhoto(photo, read.size[::-1], read.pixels, found, job.outputs.tolerance, job.boxes, job.points)
     rows = [
         {
             "photo": str(photo),
@@ -111,15 +112,14 @@ def one_photo(job: SegmentJob, photo: Path, inputs: set[Path]) -> Outcome:
             "height": read.size[1],
             **told_of_view(job.predictor.attachment, view),
             "seconds": round(seconds, 4),
-            "predicted_iou": float(score),
+            "predicted_iou": one.score,
             "object_score": None if objects is None else float(objects[index]),
-            "area": float(mask.mean()),
-            "mask": str(job.folder.root / name),
-            "overlay": str(job.folder.root / overlay_name),
+            "area": one.runs.area / (read.size[0] * read.size[1]),
+            **job.outputs.told_of(job.folder, stem, len(found), index),
         }
-        for index, (mask, score, name, view) in enumerate(zip(masks, scores, names, job.predictor.views, strict=True))
+        for index, (one, view) in enumerate(zip(found, job.predictor.views, strict=True))
     ]
-    job.folder.write(photo, job.key, writers, rows, inputs)
+    job.outputs.write(job.folder, job.key, results, rows, inputs)
     return Outcome(photo, rows)
 
 
@@ -128,8 +128,22 @@ def most_needed(job: SegmentJob) -> int:
     return job.long_side if isinstance(job.long_side, int) else job.predictor.max_side
 
 
-def answer(job: SegmentJob, read: Photograph) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Masks `(K, H, W)` and predicted IoU `(K,)` of the job's prompts."""
+def found_in(job: SegmentJob, read: Photograph) -> list[Found]:
+    """Masks of the job's prompts, cleaned; one of which nothing is left stays, as an empty one."""
+    masks, scores = answer(job, read)
+    point = (job.points[0][0], job.points[0][1]) if len(job.points) == 1 else None
+    found = []
+    for index, (mask, score) in enumerate(zip(masks, scores, strict=True)):
+        soft = None
+        if job.outputs.soft:
+            logits = mask - job.predictor.mask_threshold
+            soft, mask = SoftMask.of_logits(logits, reach_in(*logits.shape)), logits > 0
+        found.append(Found(RunMask.of(mask), float(score), index + 1, point=point, soft=soft))
+    return cleaned(found, job.outputs.cleaning, keep_empty=True)
+
+
+def answer(job: SegmentJob, read: Photograph) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Masks `(K, H, W)`, or their logits where soft edges are wanted, and predicted IoU `(K,)` of the job's prompts."""
     width, height = read.size
     predictor = job.predictor
     trained = predictor.attachment.geometry.image_size
@@ -146,7 +160,10 @@ def answer(job: SegmentJob, read: Photograph) -> tuple[NDArray[np.bool_], NDArra
         if job.points:
             prompt = {name: [value] if name != "box" else value for name, value in prompt.items()}
     masks, scores, _ = predictor.predict(
-        **prompt, multimask_output=job.multimask, focus=job.focus_settings if focused else False
+        **prompt,
+        multimask_output=job.multimask,
+        return_logits=job.outputs.soft,
+        focus=job.focus_settings if focused else False,
     )
     masks, scores = masks.reshape(-1, scores.shape[-1], height, width), scores.reshape(-1, scores.shape[-1])
     best = scores.argmax(axis=1)

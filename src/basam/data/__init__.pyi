@@ -22,8 +22,8 @@ from basam.data.prompt_spec import PromptSpec as PromptSpec
 from basam.data.prompting import Prompt as Prompt
 from basam.data.prompting import inscribed_centre as inscribed_centre
 from basam.data.prompting import make_prompt as make_prompt
-from basam.data.rle import decode_segmentation as decode_segmentation
-from basam.data.rle import encode_mask as encode_mask
 from basam.data.source import KINDS as KINDS
 from basam.data.source import Source as Source
 from basam.data.source import check_mask_values as check_mask_values
+from basam.masks import decode_segmentation as decode_segmentation
+from basam.masks import encode_mask as encode_mask

@@ -18,8 +18,8 @@ from basam.data.decode import check_sizes
 from basam.data.issues import DatasetError, Issue, SampleError
 from basam.data.pairs import IMAGE_SUFFIXES, is_litter, spelled
 from basam.data.photos import open_photo
-from basam.data.rle import decode_segmentation
 from basam.files import MAX_PIXELS
+from basam.masks import decode_segmentation
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from basam.data.issues import DatasetError, Issue, Issues
-from basam.data.rle import is_whole
+from basam.masks import is_whole
 
 Annotation = dict[str, Any]
 NEEDED = ("id", "image_id", "category_id", "segmentation")

@@ -6,6 +6,7 @@ from basam.files.notes import PhotoNote as PhotoNote
 from basam.files.notes import RefusedError as RefusedError
 from basam.files.optional import check_extra as check_extra
 from basam.files.optional import require as require
+from basam.files.overlays import COLOURS as COLOURS
 from basam.files.overlays import outline as outline
 from basam.files.overlays import overlay as overlay
 from basam.files.photographs import ImageLike as ImageLike
@@ -24,7 +25,9 @@ from basam.files.result_folder import ResultFolder as ResultFolder
 from basam.files.result_folder import key_of as key_of
 from basam.files.stored import StoredPicture as StoredPicture
 from basam.files.stored import black_is_zero as black_is_zero
+from basam.files.text import append_json as append_json
 from basam.files.text import read_json as read_json
+from basam.files.text import read_json_lines as read_json_lines
 from basam.files.text import write_json as write_json
 from basam.files.text import write_text as write_text
 from basam.files.writing import replacing as replacing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,11 @@ LINE = 1 / 400
 
 def overlay(
     image: NDArray[np.uint8],
-    masks: Sequence[NDArray[np.bool_]] | NDArray[np.bool_],
+    masks: Iterable[NDArray[np.bool_]] | NDArray[np.bool_],
     *,
     boxes: Sequence[Sequence[float]] = (),
     points: Sequence[Sequence[float]] = (),
+    numbers: Sequence[int] | None = None,
 ) -> NDArray[np.uint8]:
     """The photograph `(H, W, 3)` with masks `(H, W)` tinted and outlined, and with the prompts; a copy.
 
@@ -28,6 +29,7 @@ def overlay(
             and so are the prompts.
         boxes: x0, y0, x1, y1 in pixels of the masks, drawn in the colour of the mask of the same place.
         points: x, y and perhaps a label: 1 (default) is drawn as a white disc with a plus, 0 as a black one with a minus.
+        numbers: which colour each mask has, where it is not its place.
     """
     out = image.copy()
     height, width = image.shape[:2]
@@ -37,7 +39,8 @@ def overlay(
         if mask.shape != (height, width):
             scale = width / mask.shape[1]
             mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
-        tint(out, mask, COLOURS[index % len(COLOURS)], line)
+        number = index if numbers is None else numbers[index]
+        tint(out, mask, COLOURS[number % len(COLOURS)], line)
     if not len(boxes) and not len(points):
         return out
     picture = Image.fromarray(out)

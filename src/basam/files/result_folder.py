@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from basam.errors import FileError, OccupiedError
+from basam.files.text import append_json, read_json_lines
 
 RECORDS = "records.jsonl"
 
@@ -74,25 +75,13 @@ class ResultFolder:
         Raises:
             FileExistsError: the file holds something else.
         """
-        if not self.records.exists():
-            return
-        for number, text in enumerate(self.records.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue  # cut short; its photo is done again
+        for number, line in read_json_lines(self.records):
             if not isinstance(line, dict) or not isinstance(line.get("photo"), str):
                 raise OccupiedError(f"{self.records}, line {number}, is no record of a run: choose another folder")
             yield line
 
     def append(self, line: dict[str, Any]) -> None:
-        text = json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n"
-        with self.records.open("a+b") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    text = "\n" + text  # after a line that was cut short
-            file.write(text.encode())
+        append_json(self.records, line)
 
     def stem_of(self, photo: Path) -> Path:
         """Where results of a photo go, below the folder and without an ending; it depends on the photo alone.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,32 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_json(path: Path, value: Any) -> None:
-    write_text(path, [json.dumps(value, indent=2, allow_nan=False) + "\n"])
+def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
+    write_text(path, [json.dumps(value, indent=indent, allow_nan=False) + "\n"])
+
+
+def append_json(path: Path, value: Any) -> None:
+    """Add a line of JSON to a file of such lines, which is made where it is absent."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+    with path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                text = "\n" + text  # after a line that was cut short
+        file.write(text.encode())
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """The lines of such a file with their numbers; none where it is absent. One that was cut short, where a run was killed, is
+    passed over."""
+    if not path.exists():
+        return
+    for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        try:
+            value = json.loads(text)
+        except ValueError:
+            continue
+        yield number, value
 
 
 def write_text(path: Path, pieces: Iterable[str]) -> None:

@@ -1,3 +1,5 @@
+from basam.predict.automatic import AutomaticMasks as AutomaticMasks
+from basam.predict.automatic import MaskCandidate as MaskCandidate
 from basam.predict.focus import CLICK_RULES as CLICK_RULES
 from basam.predict.focus import Focus as Focus
 from basam.predict.predictor import Predictor as Predictor

@@ -159,17 +159,23 @@ class Engine:
         return self.image.encoded[view]
 
     @torch.no_grad()
+    def decode_small(self, view: View, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Of K prompts on a view: low-resolution logits `(K, M, h, w)` of its padded frame, predicted IoU `(K, M)`, and how
+        sure the model is that there is an object, `(K,)`; None where it does not say."""
+        features = self.features_of(view)
+        with self.looking_at(view):
+            return self.family.decode_scored(self.model, features, prompts, multimask=multimask)
+
+    @torch.no_grad()
     def decode(self, view: View, prompts: PromptTensors, *, multimask: bool, return_logits: bool) -> Decoded:
         """Masks of K prompts on one view, in pixels of its resized frame."""
-        features = self.features_of(view)
         count = len(prompts)
         step = self.prompts_at_once(view, 3 if multimask else 1)
         # Filled piece by piece: gathering pieces in a list would hold everything twice.
         masks = scores = low_res = objects = torch.empty(0)
         known = False
         for part, some in batches(prompts, step):
-            with self.looking_at(view):
-                low, score, present = self.family.decode_scored(self.model, features, some, multimask=multimask)
+            low, score, present = self.decode_small(view, some, multimask=multimask)
             full = view.frame.masks_out(low.float())
             values = full if return_logits else full > self.mask_threshold
             if not masks.numel():
@@ -183,7 +189,7 @@ class Engine:
         return Decoded(masks, scores, low_res, objects if known else None)
 
     def prompts_at_once(self, view: View, masks_each: int) -> int:
-        """How many prompts fit `CHUNK_BYTES` with their decoder activations and upsampled logits."""
+        """How many prompts fit `CHUNK_BYTES` with their decoder activations and `masks_each` upsampled logits (0: none)."""
         (height, width), (up, across) = view.frame.original, view.frame.padded
         numbers = DECODER_NUMBERS_PER_TOKEN * view.tokens(self.attachment.geometry)
         numbers += 2 * masks_each * max(height * width, up * across)

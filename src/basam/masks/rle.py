@@ -1,4 +1,4 @@
-"""COCO's run-length encoding and polygons, by `faster_coco_eval` (the extra `evaluate`), checked before they are drawn.
+"""COCO's segmentations as files have them, checked before they are drawn; polygons by `faster_coco_eval` (extra `evaluate`).
 
 The library takes whatever it is given: numbers that are none and runs without end cost all memory or the process.
 """
@@ -11,6 +11,7 @@ import numpy as np
 
 from basam.errors import InputError
 from basam.files import require
+from basam.masks.runs import RunMask
 
 # A polygon that leaves the image by more than so many of its long sides is a mistake.
 FARTHEST = 10
@@ -20,9 +21,7 @@ LONGEST_OUTLINE = 4e6
 
 def encode_mask(mask: np.ndarray) -> dict[str, Any]:
     """`mask` (H, W) bool as COCO's compressed RLE, plain JSON: `{"size": [H, W], "counts": "..."}`."""
-    rle = _library().encode(np.asfortranarray(mask, dtype=np.uint8))
-    counts = rle["counts"]
-    return {"size": [int(side) for side in rle["size"]], "counts": counts.decode() if isinstance(counts, bytes) else counts}
+    return RunMask.of(np.asarray(mask, dtype=bool)).coco()
 
 
 def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarray:
@@ -33,13 +32,13 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarra
     Raises:
         ValueError: it is none of these, of another size, or holds what makes no sense.
     """
-    library = _library()
     if segmentation == []:
         return np.zeros((height, width), dtype=bool)
     if isinstance(segmentation, list):
         polygons = checked_polygons(segmentation, height, width)
         if not polygons:  # all of them outside
             return np.zeros((height, width), dtype=bool)
+        library = _library()
         return library.decode(library.merge(library.frPyObjects(polygons, height, width))).astype(bool)
     if not isinstance(segmentation, dict) or "counts" not in segmentation or "size" not in segmentation:
         raise InputError(f"neither polygons nor RLE: {str(segmentation)[:60]}")
@@ -54,8 +53,7 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarra
     # Of floats: so many runs could not make a whole number overflow unseen.
     if runs.sum(dtype=np.float64) != height * width:
         raise InputError(f"RLE counts sum to {runs.sum(dtype=np.float64):.0f} and not to the image's {height * width} pixels")
-    rle = {"size": [int(side) for side in size], "counts": counts.encode() if isinstance(counts, str) else counts}
-    return library.decode(library.frPyObjects(rle, height, width) if isinstance(counts, list) else rle).astype(bool)
+    return RunMask(height, width, runs).mask()
 
 
 def is_whole(value: Any) -> bool:

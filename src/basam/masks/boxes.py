@@ -1,4 +1,4 @@
-"""What a mask says of itself; numpy only, since readers of data sets and the predictor both need it."""
+"""The box of a mask; numpy only, since readers of data sets and the predictor both need it."""
 
 from __future__ import annotations
 

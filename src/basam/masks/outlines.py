@@ -1,0 +1,44 @@
+"""Outlines of a mask as polygons along its pixels' edges, with holes, by shapely (the extra `outputs`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from basam.errors import InputError
+from basam.files import require
+from basam.masks.runs import RunMask
+
+
+def outlines_of(runs: RunMask, tolerance: float = 0.0) -> list[Any]:
+    """`shapely.Polygon`s of a mask in pixels of the image, (0, 0) being the outer corner of the first pixel; the largest first.
+
+    Args:
+        tolerance: no point of the mask's edge is farther than this many pixels from the outline; 0: the pixels' own edges.
+            Outlines never cross themselves, and holes are kept.
+
+    Raises:
+        ValueError: a tolerance below 0.
+        ImportError: shapely is missing.
+    """
+    if not tolerance >= 0:
+        raise InputError(f"tolerance={tolerance}: a number of pixels, 0 or more, is needed")
+    shapely = require("shapely", "outputs")
+    if not runs.area:
+        return []
+    starts, ends = in_columns(*runs.spans, runs.height)
+    columns, top = np.divmod(starts, runs.height)
+    shape = shapely.union_all(shapely.box(columns, top, columns + 1, top + (ends - starts)))
+    # Straight edges lose the points between their ends also where nothing else is simplified.
+    shape = shapely.simplify(shape, tolerance, preserve_topology=True)
+    return sorted(shapely.get_parts(shape), key=lambda each: -each.area)
+
+
+def in_columns(starts: np.ndarray, ends: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Runs cut where a column ends, so that each lies in one."""
+    first, last = starts // height, (ends - 1) // height
+    each = last - first + 1
+    index = np.repeat(np.arange(len(starts)), each)
+    column = first[index] + np.arange(len(index)) - np.repeat(np.cumsum(each) - each, each)
+    return np.maximum(starts[index], column * height), np.minimum(ends[index], (column + 1) * height)

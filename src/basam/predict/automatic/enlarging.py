@@ -1,0 +1,109 @@
+"""Logits of one mask at the photo's size, only where the mask may be: the rest of the photo costs nothing.
+
+The same numbers as `Frame.masks_out`, which is bilinear in one or two steps: first to the padded frame, then to the photo.
+Both are separable, so rows are done first and columns afterwards, and a rectangle of the result needs a rectangle of what
+goes in.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from basam.predict.resize import Frame
+
+
+@dataclass(frozen=True)
+class AxisSteps:
+    """How one axis is enlarged.
+
+    Attributes:
+        lengths: of each step, from the low-resolution logits to the photo, such as (64, 1024, 3000).
+        used: how much of each is taken as the next step's whole: what was padded is cut off.
+    """
+
+    lengths: tuple[int, ...]
+    used: tuple[int, ...]
+
+    def neighbours(self, step: int, first: int, last: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """For places `first` to `last` (one past) after a step: the two places before it, and the share of the second."""
+        before, after = self.used[step], self.lengths[step + 1]
+        places = torch.arange(first, last, device=device, dtype=torch.float32)
+        source = ((places + 0.5) * (before / after) - 0.5).clamp(min=0)
+        low = source.floor().long().clamp(max=before - 1)
+        return low, (low + 1).clamp(max=before - 1), source - low
+
+    def reach(self, first: int, last: int) -> tuple[int, int]:
+        """Places of the result that low-resolution places `first` to `last` (one past) have a part in."""
+        for step in range(len(self.used) - 1):
+            ratio = self.lengths[step + 1] / self.used[step]
+            first = max(0, int((first - 0.5) * ratio - 0.5))
+            last = min(self.used[step + 1], int((last + 0.5) * ratio + 1.5))
+        return first, last
+
+    def enlarge(self, values: Tensor, first: int, last: int) -> Tensor:
+        """Places `first` to `last` of the result, from `values` `(length, ...)` along the first axis."""
+        wanted = [(first, last)]
+        tables = []
+        for step in reversed(range(len(self.used) - 1)):
+            low, high, share = self.neighbours(step, *wanted[-1], values.device)
+            wanted.append((int(low[0]), int(high[-1]) + 1))
+            tables.append((low - wanted[-1][0], high - wanted[-1][0], share))
+        values = values[wanted[-1][0] : wanted[-1][1]]
+        for low, high, share in reversed(tables):
+            below = values[low]
+            values = torch.addcmul(below, share[:, None], values[high] - below)
+        return values
+
+
+@dataclass(frozen=True)
+class Enlarging:
+    """From low-resolution logits `(h, w)` to those of a photo, as `frame` says."""
+
+    frame: Frame
+    low_size: tuple[int, int]
+
+    def steps(self, axis: int) -> AxisSteps:
+        padded, resized, original = (size[axis] for size in (self.frame.padded, self.frame.resized, self.frame.original))
+        lengths: tuple[int, ...] = (self.low_size[axis], padded)
+        used: tuple[int, ...] = (self.low_size[axis], resized)
+        if self.frame.resized != self.frame.original:
+            lengths, used = (*lengths, original), (*used, original)
+        return AxisSteps(lengths, used)
+
+    def where_above(self, low: Tensor, level: float) -> tuple[int, int, int, int] | None:
+        """Top, bottom, left and right edge of a rectangle of the photo that holds all logits above `level`; None: none is."""
+        above = low > level
+        rows, columns = above.any(1).nonzero()[:, 0], above.any(0).nonzero()[:, 0]
+        if not len(rows):
+            return None
+        top, bottom = self.steps(0).reach(int(rows[0]), int(rows[-1]) + 1)
+        left, right = self.steps(1).reach(int(columns[0]), int(columns[-1]) + 1)
+        return None if bottom <= top or right <= left else (top, bottom, left, right)
+
+    def part(self, low: Tensor, rectangle: tuple[int, int, int, int]) -> Tensor:
+        """Logits `(bottom - top, right - left)` of a rectangle of the photo."""
+        top, bottom, left, right = rectangle
+        rows = self.steps(0).enlarge(low, top, bottom)
+        return self.steps(1).enlarge(rows.T.contiguous(), left, right).T
+
+    def most_stable(self, low: Tensor, level: float, offset: float) -> Tensor:
+        """The most that the stability `(N,)` of N masks `(N, h, w)` can be at the photo's size.
+
+        An enlarged logit lies between the four around it: cells whose highest corner is above a level may be of the mask, and
+        those whose lowest is are. Cells at the border, which are half as large, count whole above and not below.
+        """
+        shares = [
+            self.frame.resized[axis] / self.frame.padded[axis] * self.low_size[axis] for axis in (0, 1)
+        ]  # the rest is padding
+        height, width = (math.ceil(share) + 1 for share in shares)
+        around = F.pad(low[:, None, :height, :width], (1, 1, 1, 1), mode="replicate")
+        most = (F.max_pool2d(around, 2, 1) > level + offset).sum((1, 2, 3))
+        height, width = (max(1, math.floor(share)) for share in shares)
+        inner = low[:, None, :height, :width]
+        least = (-F.max_pool2d(-inner, (min(2, height), min(2, width)), 1) > level - offset).sum((1, 2, 3))
+        return torch.where(least > 0, most / least.clamp(min=1), torch.inf)

@@ -1,0 +1,252 @@
+"""`AutomaticMasks`: everything in a photo, with the interface of Meta's `SamAutomaticMaskGenerator`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from basam.errors import InputError, OrderError
+from basam.files import MAX_PIXELS, ImageLike, pixels_of
+from basam.masks import RunMask, without_small_regions
+from basam.method import BiasMode
+from basam.predict.automatic.asking import Asking, Bar, MaskCandidate
+from basam.predict.automatic.grids import Crop, crops_of, grid_of
+from basam.predict.automatic.settings import check_settings, checked_grids
+from basam.predict.automatic.suppression import best_boxes, best_masks
+from basam.predict.predictor import Predictor
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Kept:
+    """Candidates of the last photo, by crop, and the bar that they reached."""
+
+    size: tuple[int, int]
+    bar: Bar
+    soft: bool
+    asked: tuple[Any, ...]
+    crops: list[list[MaskCandidate]] = field(default_factory=list)
+
+
+class AutomaticMasks:
+    """Masks of everything in a photo: a grid of points is asked, and the best masks stay, each once.
+
+    Names, defaults and results are those of Meta's `SamAutomaticMaskGenerator`; below the line is what it does not have.
+
+    Args:
+        model: a SAM of a known family, attached here if it is not yet; or a `Predictor`, whose image is then replaced.
+        points_per_side: points along each side of the photo and of each crop. None: `point_grids` or `spacing` is given.
+        points_per_batch: at most so many are asked together; fewer where memory would grow beyond bounds.
+        pred_iou_thresh: masks stay whose predicted IoU is above this.
+        stability_score_thresh: masks stay whose stability is at least this: the IoU of the masks at the threshold plus and
+            minus `stability_score_offset` logits.
+        box_nms_thresh: of two masks whose boxes have a larger IoU the one with the higher predicted IoU stays.
+        crop_n_layers: the points are asked again on crops, 2**i x 2**i of them in layer i.
+        crop_nms_thresh: `box_nms_thresh` between crops: the smaller crop's mask stays.
+        crop_overlap_ratio: overlap of crops in the first layer, as a share of the photo's short side.
+        crop_n_points_downscale_factor: in layer i there are by this to the power of i fewer points along a side.
+        point_grids: points of each layer, `(P, 2)` in shares of the crop.
+        min_mask_region_area: holes and islands of fewer pixels go from each mask (the extra `outputs`).
+        output_mode: `binary_mask`, `uncompressed_rle` or `coco_rle`.
+
+        spacing: pixels of the photo between points of the whole photo, instead of points per side; in crops of layer i it is by
+            2**i denser, as points per side are.
+        mask_nms_thresh: of two masks with a larger IoU, of the masks themselves, the one with the higher predicted IoU stays.
+        containment_thresh: and of two that share more than this part of the smaller one. It drops parts of objects, too.
+        long_side: of the photo and of each crop, in pixels of the model; None: their own, up to `max_side` of the predictor.
+        square: crops are padded to a square as SAM was trained, instead of only to what the model's grid needs.
+        soft: candidates bring their soft edges.
+        mode: the correction; None: the model's own.
+
+    Raises:
+        UnsupportedModelError: `model` is of no known family.
+        ValueError: a setting that makes no sense, by its name.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | Predictor,
+        points_per_side: int | None = 32,
+        points_per_batch: int = 64,
+        pred_iou_thresh: float = 0.88,
+        stability_score_thresh: float = 0.95,
+        stability_score_offset: float = 1.0,
+        box_nms_thresh: float = 0.7,
+        crop_n_layers: int = 0,
+        crop_nms_thresh: float = 0.7,
+        crop_overlap_ratio: float = 512 / 1500,
+        crop_n_points_downscale_factor: int = 1,
+        point_grids: Sequence[Any] | None = None,
+        min_mask_region_area: int = 0,
+        output_mode: str = "binary_mask",
+        *,
+        spacing: float | None = None,
+        mask_nms_thresh: float | None = None,
+        containment_thresh: float | None = None,
+        long_side: int | None = None,
+        square: bool = False,
+        soft: bool = False,
+        mode: BiasMode | None = None,
+    ) -> None:
+        self.points_per_side, self.points_per_batch = points_per_side, points_per_batch
+        self.pred_iou_thresh, self.stability_score_thresh = pred_iou_thresh, stability_score_thresh
+        self.stability_score_offset = stability_score_offset
+        self.box_nms_thresh, self.crop_nms_thresh = box_nms_thresh, crop_nms_thresh
+        self.crop_n_layers, self.crop_overlap_ratio = crop_n_layers, crop_overlap_ratio
+        self.crop_n_points_downscale_factor = crop_n_points_downscale_factor
+        self.point_grids, self.spacing = point_grids, spacing
+        self.min_mask_region_area, self.output_mode = min_mask_region_area, output_mode
+        self.mask_nms_thresh, self.containment_thresh = mask_nms_thresh, containment_thresh
+        self.long_side, self.square, self.soft = long_side, square, soft
+        check_settings(vars(self))
+        self.predictor = model if isinstance(model, Predictor) else Predictor(model, mode)
+        self.kept: Kept | None = None
+
+    def generate(self, image: ImageLike, *, progress: Progress | None = None) -> list[dict[str, Any]]:
+        """Records of a photo's masks, as Meta's generator gives them.
+
+        Args:
+            image: what `Predictor.set_image` takes.
+            progress: called with how many points were asked, and of how many.
+
+        Returns:
+            dicts with `segmentation` (see `output_mode`), `area`, `bbox` (x, y, width, height, of the outermost pixels'
+            middles), `predicted_iou`, `point_coords`, `stability_score` and `crop_box` (x, y, width, height).
+
+        Raises:
+            ImageError, ValueError: as of `Predictor.set_image`; a spacing larger than the photo.
+        """
+        return [self.record(candidate) for candidate in self.find(image, progress=progress)]
+
+    def find(
+        self, image: ImageLike, *, max_pixels: int | None = MAX_PIXELS, progress: Progress | None = None
+    ) -> list[MaskCandidate]:
+        """`generate` with masks as runs, the best first; they cost a few kilobytes each, whatever the photo's size."""
+        check_settings(vars(self))
+        pixels = pixels_of(image, max_pixels=max_pixels)[0]
+        height, width = pixels.shape[:2]
+        crops = crops_of(height, width, self.crop_n_layers, self.crop_overlap_ratio)
+        points = [self.points_of(crop) for crop in crops]
+        kept = Kept((height, width), self.bar, self.soft, self.asked)
+        self.kept = None
+        whole, done = sum(map(len, points)), 0
+        for crop, some in zip(crops, points, strict=True):
+            found: list[MaskCandidate] = []
+            for count, candidates in self.asked_on(pixels, crop, some):
+                found += candidates
+                done += count
+                if progress is not None:
+                    progress(done, whole)
+            kept.crops.append(found)
+        self.predictor.reset_image()
+        self.kept = kept
+        return self.chosen(kept)
+
+    def find_again(self) -> list[MaskCandidate]:
+        """The last photo's masks with the thresholds as they are now, at once: no point is asked again.
+
+        Raises:
+            RuntimeError: no photo was looked at, or thresholds are lower than they were, or what is asked has changed: masks
+                that are wanted now were not kept then.
+        """
+        check_settings(vars(self))
+        if self.kept is None:
+            raise OrderError("no photo was looked at: call find or generate first")
+        if not self.bar.is_above(self.kept.bar) or self.asked != self.kept.asked or (self.soft and not self.kept.soft):
+            raise OrderError("thresholds may be raised after the photo was looked at, and nothing else be changed: call find")
+        return self.chosen(self.kept)
+
+    @property
+    def bar(self) -> Bar:
+        return Bar(self.pred_iou_thresh, self.stability_score_thresh, self.stability_score_offset)
+
+    @property
+    def asked(self) -> tuple[Any, ...]:
+        """All that decides which points are asked, and on what."""
+        return (
+            (self.points_per_side, self.spacing, id(self.point_grids), self.crop_n_layers, self.crop_overlap_ratio),
+            (self.crop_n_points_downscale_factor, self.long_side, self.square, self.predictor.mode, self.predictor.max_side),
+        )
+
+    def points_of(self, crop: Crop) -> NDArray[np.float64]:
+        """Points of a crop, `(P, 2)` as x, y in pixels of it.
+
+        Raises:
+            ValueError: the spacing is larger than the photo.
+        """
+        height, width = crop.size
+        fewer = self.crop_n_points_downscale_factor**crop.layer
+        if self.point_grids is not None:
+            shares = checked_grids(self.point_grids, self.crop_n_layers)[crop.layer]
+        elif self.spacing is not None:
+            if crop.layer == 0 and self.spacing > max(height, width):
+                raise InputError(
+                    f"spacing={self.spacing:g}: larger than the photo of {width} x {height} px; give a smaller one"
+                )
+            apart = self.spacing * fewer / 2**crop.layer
+            shares = grid_of(max(1, round(width / apart)), max(1, round(height / apart)))
+        else:
+            count = max(1, int((self.points_per_side or 1) / fewer))
+            shares = grid_of(count, count)
+        return shares * (width, height)
+
+    def asked_on(
+        self, pixels: NDArray[np.uint8], crop: Crop, points: NDArray[np.float64]
+    ) -> Iterator[tuple[int, list[MaskCandidate]]]:
+        """How many points of a crop were asked, and what came of them, piece by piece. Only the crop is encoded."""
+        self.predictor.set_image(pixels[crop.y0 : crop.y1, crop.x0 : crop.x1], long_side=self.long_side, square=self.square)
+        view = self.predictor.image.whole
+        asking = Asking(self.predictor, view, crop, (pixels.shape[0], pixels.shape[1]), self.bar, self.soft)
+        yield from asking.candidates(points, self.points_per_batch)
+
+    def chosen(self, kept: Kept) -> list[MaskCandidate]:
+        """Of all candidates those that reach the bar, each object once."""
+        found: list[MaskCandidate] = []
+        for candidates in kept.crops:
+            reached = [candidate for candidate in candidates if self.bar.is_reached_by(candidate)]
+            found += best_of(reached, [each.predicted_iou for each in reached], self.box_nms_thresh)
+        if len(kept.crops) > 1:
+            found = best_of(found, [1 / candidate.crop.area for candidate in found], self.crop_nms_thresh)
+        if self.mask_nms_thresh is not None or self.containment_thresh is not None:
+            ious = np.array([candidate.predicted_iou for candidate in found])
+            left = best_masks([each.runs for each in found], ious, self.mask_nms_thresh, self.containment_thresh)
+            found = [found[index] for index in left]
+        return self.cleaned(found) if self.min_mask_region_area > 0 else found
+
+    def cleaned(self, found: list[MaskCandidate]) -> list[MaskCandidate]:
+        """Without small holes and islands; what then has the box of another goes, first of those that were changed."""
+        cleaned, unchanged = [], []
+        for candidate in found:
+            mask, changed = without_small_regions(candidate.runs.mask(), int(np.ceil(self.min_mask_region_area)))
+            unchanged.append(float(not changed))
+            cleaned.append(replace(candidate, runs=RunMask.of(mask)) if changed else candidate)
+        return best_of(cleaned, unchanged, max(self.box_nms_thresh, self.crop_nms_thresh))
+
+    def record(self, candidate: MaskCandidate) -> dict[str, Any]:
+        """What Meta's generator tells of a mask."""
+        runs, crop = candidate.runs, candidate.crop
+        forms = {"binary_mask": runs.mask, "uncompressed_rle": runs.uncompressed, "coco_rle": runs.coco}
+        x0, y0, x1, y1 = candidate.corners.astype(int).tolist()
+        return {
+            "segmentation": forms[self.output_mode](),
+            "area": runs.area,
+            "bbox": [x0, y0, x1 - x0, y1 - y0],
+            "predicted_iou": candidate.predicted_iou,
+            "point_coords": [list(candidate.point)],
+            "stability_score": candidate.stability,
+            "crop_box": [crop.x0, crop.y0, crop.x1 - crop.x0, crop.y1 - crop.y0],
+        }
+
+
+def best_of(candidates: list[MaskCandidate], scores: Sequence[float], threshold: float) -> list[MaskCandidate]:
+    """One of those whose boxes overlap, by scores."""
+    if not candidates:
+        return []
+    boxes = np.stack([candidate.corners for candidate in candidates])
+    return [candidates[index] for index in best_boxes(boxes, np.asarray(scores), threshold)]

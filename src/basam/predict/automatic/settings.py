@@ -1,0 +1,66 @@
+"""What `AutomaticMasks` was told, checked where it is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from basam.errors import InputError
+
+OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
+# Name, least and most of a number; an end that is infinite is none.
+SHARES = ("box_nms_thresh", "crop_nms_thresh", "mask_nms_thresh", "containment_thresh")
+COUNTS = {"points_per_side": 1, "points_per_batch": 1, "crop_n_layers": 0, "crop_n_points_downscale_factor": 1}
+
+
+def check_settings(given: dict[str, Any]) -> None:
+    """Refuse settings that make no sense, by their names; None is taken where it means that a setting is not used.
+
+    Raises:
+        ValueError: naming the setting, its value and what is allowed.
+    """
+    if sum(given[name] is not None for name in ("points_per_side", "point_grids", "spacing")) != 1:
+        raise InputError("points_per_side, point_grids, spacing: give exactly one, and None for points_per_side beside another")
+    for name, least in COUNTS.items():
+        value = given[name]
+        if value is not None and not (isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least):
+            raise InputError(f"{name}={value!r}: a whole number of at least {least} is needed")
+    if given["crop_n_layers"] > 10:
+        raise InputError(f"crop_n_layers={given['crop_n_layers']}: at most 10, which are {4**10} crops in the last layer")
+    for name in SHARES:
+        check_number(name, given[name], 0.0, 1.0)
+    check_number("pred_iou_thresh", given["pred_iou_thresh"], -math.inf, 1.0)
+    check_number("stability_score_thresh", given["stability_score_thresh"], -math.inf, 1.0)
+    check_number("stability_score_offset", given["stability_score_offset"], 0.0, math.inf)
+    check_number("crop_overlap_ratio", given["crop_overlap_ratio"], 0.0, 0.99)
+    check_number("min_mask_region_area", given["min_mask_region_area"], 0.0, math.inf)
+    check_number("spacing", given["spacing"], 1.0, math.inf)
+    if given["output_mode"] not in OUTPUT_MODES:
+        raise InputError(f"output_mode={given['output_mode']!r}: allowed are {', '.join(OUTPUT_MODES)}")
+
+
+def check_number(name: str, value: Any, least: float, most: float) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not least <= value <= most:
+        ends = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
+        raise InputError(f"{name}={value!r}: a number of {' and '.join(ends)} is needed")
+
+
+def checked_grids(grids: Sequence[Any], layers: int) -> list[NDArray[np.float64]]:
+    """Points of each layer of crops, `(P, 2)` as x, y in shares of the crop.
+
+    Raises:
+        ValueError: fewer than there are layers, another shape, or a point outside 0 to 1.
+    """
+    found = [np.asarray(grid, dtype=np.float64) for grid in grids]
+    if len(found) <= layers:
+        raise InputError(f"point_grids: {len(found)} for the photo and {layers} layers of crops: give one for each")
+    for grid in found:
+        if grid.ndim != 2 or grid.shape[1] != 2 or not (grid >= 0).all() or not (grid <= 1).all():
+            raise InputError(f"point_grids: one of shape {grid.shape}; (P, 2) is needed, from 0 to 1 of the crop")
+    return found

@@ -1,0 +1,10 @@
+from basam.predict.writers.choice import KINDS as KINDS
+from basam.predict.writers.choice import TOLERANCE as TOLERANCE
+from basam.predict.writers.choice import check_kinds as check_kinds
+from basam.predict.writers.choice import check_size as check_size
+from basam.predict.writers.choice import files_of as files_of
+from basam.predict.writers.choice import names_of as names_of
+from basam.predict.writers.coco_run import CocoRun as CocoRun
+from basam.predict.writers.found import Found as Found
+from basam.predict.writers.found import ResultsOfPhoto as ResultsOfPhoto
+from basam.predict.writers.found import cleaned as cleaned

@@ -1,0 +1,72 @@
+"""What is written of a photo: its masks with all that is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from basam.masks import Cleaning, RunMask, SoftMask, soft_after
+
+# The category of what has no label.
+UNNAMED = "object"
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """One mask.
+
+    Attributes:
+        runs: at the photo's size.
+        score: predicted IoU.
+        id: of the prompt, or the mask's number in the photo; a text or a number.
+        label: what it is, where the prompt said so.
+        stability: IoU of the masks at the threshold plus and minus an offset, where it was measured.
+        point: x, y in pixels of the photo that were asked, where one was.
+        soft: its soft edge, for cut-outs.
+    """
+
+    runs: RunMask
+    score: float
+    id: str | int
+    label: str | None = None
+    stability: float | None = None
+    point: tuple[float, float] | None = None
+    soft: SoftMask | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ResultsOfPhoto:
+    """A photo and its masks, in the order that their files are numbered in.
+
+    Attributes:
+        photo: its path.
+        size: (height, width) of the masks.
+        pixels: `(h, w, 3)` uint8, perhaps read smaller.
+        tolerance: pixels by which polygons may leave the masks' edges.
+        boxes, points: prompts that overlays show.
+    """
+
+    photo: Path
+    size: tuple[int, int]
+    pixels: NDArray[np.uint8]
+    found: list[Found]
+    tolerance: float
+    boxes: list[list[float]] = field(default_factory=list)
+    points: list[list[float]] = field(default_factory=list)
+
+
+def cleaned(found: Iterable[Found], cleaning: Cleaning, *, keep_empty: bool = False) -> list[Found]:
+    """Masks without crumbs and holes; those of which nothing is left are left out, unless `keep_empty`."""
+    if cleaning.does_nothing:
+        return list(found)
+    out = []
+    for each in found:
+        mask = cleaning.apply(each.runs.mask())
+        if keep_empty or mask.any():
+            soft = None if each.soft is None else soft_after(each.soft, mask)
+            out.append(replace(each, runs=RunMask.of(mask), soft=soft))
+    return out

@@ -1,0 +1,144 @@
+"""`AutomaticMasks` beyond Meta's: settings, spacing, thresholds changed afterwards, memory and near-duplicates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import basam
+from basam.masks import RunMask
+from basam.predict.automatic.grids import Crop, crops_of, grid_of
+from basam.predict.automatic.suppression import best_boxes, best_masks
+from basam.scenes import render
+
+ALL = {"pred_iou_thresh": 0, "stability_score_thresh": 0, "box_nms_thresh": 1}
+
+
+@pytest.fixture(scope="module")
+def nano():
+    return basam.load("nano")
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return render(0, 320, "lesion").image[:200]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pred_iou_thresh": 1.5}, "pred_iou_thresh=1.5: a number of at most 1 is needed"),
+        ({"pred_iou_thresh": float("nan")}, "pred_iou_thresh=nan"),
+        ({"box_nms_thresh": -0.1}, "box_nms_thresh=-0.1: a number of at least 0 and at most 1 is needed"),
+        ({"points_per_side": 0}, "points_per_side=0: a whole number of at least 1"),
+        ({"points_per_side": None}, "points_per_side, point_grids, spacing: give exactly one"),
+        ({"spacing": 20}, "give exactly one"),
+        ({"points_per_side": None, "spacing": 0.5}, "spacing=0.5: a number of at least 1 is needed"),
+        ({"crop_n_layers": 11}, "crop_n_layers=11: at most 10"),
+        ({"output_mode": "png"}, "output_mode='png': allowed are binary_mask, uncompressed_rle, coco_rle"),
+        ({"containment_thresh": "all"}, "containment_thresh='all'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(tiny, settings, message):
+    with pytest.raises(ValueError, match=message):
+        basam.AutomaticMasks(tiny, **settings)
+
+
+def test_settings_are_checked_again_when_they_were_changed(tiny, photo):
+    generator = basam.AutomaticMasks(tiny)
+    generator.pred_iou_thresh = 3
+    with pytest.raises(ValueError, match="pred_iou_thresh=3"):
+        generator.generate(photo)
+
+
+def test_grids_of_points_for_each_layer(tiny, photo):
+    generator = basam.AutomaticMasks(tiny, None, point_grids=[np.array([[0.5, 0.5]])], crop_n_layers=1)
+    with pytest.raises(ValueError, match="point_grids: 1 for the photo and 1 layers of crops"):
+        generator.find(photo)
+    one = basam.AutomaticMasks(tiny, None, point_grids=[np.array([[0.25, 0.5]])], **ALL)
+    assert {found.point for found in one.find(photo)} == {(80.0, 100.0)}
+    wrong = basam.AutomaticMasks(tiny, None, point_grids=[np.array([[0.25, 1.5]])])
+    with pytest.raises(ValueError, match=r"point_grids: one of shape \(1, 2\)"):
+        wrong.find(photo)
+
+
+def test_points_lie_as_far_apart_as_was_said(tiny, photo):
+    generator = basam.AutomaticMasks(tiny, None, spacing=100, crop_n_layers=1, **ALL)
+    points = generator.points_of(Crop(0, 0, 320, 200))
+    assert points == pytest.approx(np.array([[x, y] for y in (50, 150) for x in (320 / 6, 160, 320 * 5 / 6)]))
+    assert len(generator.points_of(Crop(0, 0, 200, 100, 1))) == 4 * 2
+    generator = basam.AutomaticMasks(tiny, None, spacing=321)
+    with pytest.raises(ValueError, match="spacing=321: larger than the photo of 320 x 200 px"):
+        generator.find(photo)
+
+
+def test_only_crops_are_seen_and_the_photo_is_reported_in_its_own_pixels(tiny, photo):
+    sizes = []
+    generator = basam.AutomaticMasks(tiny, 2, crop_n_layers=1, **ALL)
+    encode = generator.predictor.encode_together
+    generator.predictor.encode_together = lambda views: (sizes.append(views[0].frame.original), encode(views))[1]
+    seen = []
+    found = generator.find(photo, progress=lambda done, whole: seen.append((done, whole)))
+    assert sizes[0] == (200, 320)
+    assert max(sizes[1:]) < (200, 320)
+    assert seen[-1] == (20, 20)
+    assert all(each.runs.mask().shape == (200, 320) for each in found)
+    assert not generator.predictor.is_image_set
+
+
+def test_thresholds_may_be_raised_without_asking_again(nano, photo):
+    generator = basam.AutomaticMasks(nano, 6, pred_iou_thresh=0.1, stability_score_thresh=0.1, long_side=256)
+    many = generator.find(photo)
+    generator.predictor.encode_together = None  # would raise
+    generator.pred_iou_thresh, generator.box_nms_thresh = 0.3, 0.5
+    fewer = generator.find_again()
+    assert 0 < len(fewer) < len(many)
+    alone = basam.AutomaticMasks(
+        nano, 6, pred_iou_thresh=0.3, stability_score_thresh=0.1, box_nms_thresh=0.5, long_side=256
+    ).find(photo)
+    assert [each.runs.counts.tolist() for each in fewer] == [each.runs.counts.tolist() for each in alone]
+    generator.pred_iou_thresh = 0.05
+    with pytest.raises(RuntimeError, match="thresholds may be raised after the photo was looked at"):
+        generator.find_again()
+    with pytest.raises(RuntimeError, match="no photo was looked at"):
+        basam.AutomaticMasks(nano).find_again()
+
+
+def test_near_duplicates_go_by_their_masks(nano, photo):
+    options = ALL | {"points_per_side": 6, "long_side": 256}
+    found = basam.AutomaticMasks(nano, **options, mask_nms_thresh=0.5, containment_thresh=0.8).find(photo)
+    assert 2 < len(found) < len(basam.AutomaticMasks(nano, **options).find(photo))
+    for index, one in enumerate(found):
+        for other in found[:index]:
+            shared = (one.runs.mask() & other.runs.mask()).sum()
+            assert shared <= 0.8 * min(one.runs.area, other.runs.area)
+
+
+def test_soft_edges_fit_their_masks(nano, photo):
+    found = basam.AutomaticMasks(nano, 3, long_side=256, soft=True, pred_iou_thresh=0.2, stability_score_thresh=0).find(photo)
+    assert found
+    for each in found:
+        soft, mask = each.soft, each.runs.mask()
+        part = mask[soft.top : soft.top + soft.shape[0], soft.left : soft.left + soft.shape[1]]
+        assert part.sum() == mask.sum()
+        assert np.array_equal(soft.shares() >= 128, part)
+
+
+def test_boxes_of_no_area_repeat_none():
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [3, 3, 3, 9], [3, 3, 3, 9], [0, 0, 10, 5]], dtype=np.float64)
+    assert best_boxes(boxes, np.array([0.5, 0.5, 0.9, 0.1, 0.4]), 0.5).tolist() == [2, 0, 4, 3]
+    assert best_boxes(boxes, np.array([0.5, 0.5, 0.9, 0.1, 0.4]), 0.4).tolist() == [2, 0, 3]
+
+
+def test_masks_that_lie_in_each_other():
+    big, small = np.zeros((10, 10), dtype=bool), np.zeros((10, 10), dtype=bool)
+    big[:8], small[2:5, 2:5] = True, True
+    masks, scores = [RunMask.of(big), RunMask.of(small)], np.array([0.5, 0.9])
+    assert best_masks(masks, scores, 0.5, None) == [1, 0]
+    assert best_masks(masks, scores, None, 0.9) == [1]
+
+
+def test_crops_of_a_photo_narrower_than_their_number():
+    crops = crops_of(3, 1000, 3, 512 / 1500)
+    assert all(crop.area > 0 for crop in crops)
+    assert grid_of(3, 1).tolist() == [[pytest.approx(1 / 6), 0.5], [0.5, 0.5], [pytest.approx(5 / 6), 0.5]]
