@@ -11,6 +11,7 @@ import numpy as np
 
 import basam
 from basam.errors import InputError, MissingFileError
+from basam.files import read_image, read_photograph, replacing
 from basam.web.answering import METHODS, Answering, PromptAnswer, PromptSet, prompts_of
 from basam.web.library import Library, LibraryPhoto
 from basam.web.pyramid import TILE, as_jpeg
@@ -36,7 +37,6 @@ class Desk:
             settings.model, settings.cache, settings.max_pixels, adapter=settings.adapter, device=settings.device
         )
         self.worker = Worker()
-        self.prepared: dict[tuple[str, str], Future[Any]] = {}
 
     def ask(self, work: Callable[[], Any], urgency: int, kind: str, label: str) -> Future[Any]:
         return self.worker.submit(work, urgency=urgency, kind=kind, label=label)
@@ -73,8 +73,6 @@ class Desk:
 
     def thumbnail(self, key: str) -> bytes:
         """A small JPEG, which is kept beside the session so that a folder appears at once the next time."""
-        from basam.files import read_photograph, replacing
-
         photo = self.library[key]
         place = self.settings.session / "thumbnails" / f"{photo.key}.jpg"
         if not place.exists():
@@ -131,26 +129,23 @@ class Desk:
     def answered(
         self, photo: LibraryPhoto, each: SegmentedObject, prompts: PromptSet, values: dict[str, Any]
     ) -> dict[str, Any]:
-        told: dict[str, Any] = {}
         with self.session.lock:
             state = self.session.state(photo)
-            if prompts.count:
-                answer = self.answering.answer(photo, prompts)
-                mask = answer.masks[answer.chosen]
-                each = replace(
-                    each,
-                    score=float(answer.scores[answer.chosen]),
-                    area=int(np.count_nonzero(mask)),
-                    mask=self.session.keep_mask(photo, each.key, mask, state.revision + 1),
-                )
-                told = self.told_of(answer)
+            answer = self.answering.answer(photo, prompts)
+            mask = answer.masks[answer.chosen]
+            each = replace(
+                each,
+                score=float(answer.scores[answer.chosen]),
+                area=int(np.count_nonzero(mask)),
+                mask=self.session.keep_mask(photo, each.key, mask, state.revision + 1),
+            )
             kept = [each if old.key == each.key else old for old in state.objects]
             if all(old.key != each.key for old in state.objects):
                 kept.append(each)
             if len(kept) > MOST_OBJECTS:
                 raise InputError(f"a photo holds at most {MOST_OBJECTS} objects")
             new = self.session.keep(photo, tuple(kept), state.done, values.get("revision"))
-        return {"revision": new.revision, "object": vars(each), "objects": len(kept), **told}
+        return {"revision": new.revision, "object": vars(each), "objects": len(kept), **self.told_of(answer)}
 
     def told_of(self, answer: PromptAnswer) -> dict[str, Any]:
         region = answer.view.region
@@ -199,7 +194,6 @@ class Desk:
 
     def take(self, kind: str, keys: list[str]) -> tuple[str, str, bytes]:
         """A download of the photos of `keys` that hold objects."""
-        from basam.files import read_image
 
         def taken() -> Any:
             for key in keys:

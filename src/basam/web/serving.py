@@ -35,9 +35,7 @@ def serve(settings: WebSettings, *, say: Callable[[str], None], note: Callable[[
     token = secrets.token_urlsafe(24)
     name = settings.host
     if not is_local(settings.host):
-        note(
-            f"note: {settings.host} is reached from the network, unencrypted: whoever has the address sees the photos"
-        )
+        note(f"note: {settings.host} is reached from the network, unencrypted: whoever has the address sees the photos")
         name = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
     address = f"http://{f'[{name}]' if ':' in name else name}:{port}/?token={token}"
     say(f"{len(desk.library.photos)} photos, session in {settings.session}")

@@ -39,17 +39,22 @@ const attempt = (task) => async (...words) => {
 // Prompts.
 
 async function point(x, y, label) {
-  lookAway();
   if (!label && !work.active) return fail(new Error("Click on the object first: a point that is not on it needs one that is."));
-  await work.edit((object) => ({ points: [...object.points, [x, y, label]], candidate: object.points.length || object.box ? object.candidate : null }), method);
-  return tellScore();
+  return prompt(() => work.edit((object) => ({ points: [...object.points, [x, y, label]] }), method));
+}
+
+// Runs a change by prompts without a preview beside it.
+async function prompt(change) {
+  busy += 1;
+  lookAway();
+  await change();
+  busy -= 1;
+  tellScore();
 }
 
 async function box(...corners) {
-  lookAway();
   if (work.active?.box) work.start();
-  await work.edit((object) => ({ box: corners, points: object.points, candidate: null }), method);
-  return tellScore();
+  return prompt(() => work.edit(() => ({ box: corners, candidate: null }), method));
 }
 
 async function choose(candidate) {
@@ -75,9 +80,11 @@ function tellScore() {
 
 // Hover preview: one request at a time, the newest place wins.
 
-let wanted = null, looking = false;
+let wanted = null, looking = false, hovering = false, busy = 0;
+const hoverable = () => byId("hover").checked && ready && !work.active && !busy;
 function look(x, y) {
-  if (!byId("hover").checked || !ready || work.active) return lookAway();
+  hovering = true;
+  if (!hoverable()) return lookAway();
   wanted = [x, y];
   if (!looking) follow();
 }
@@ -89,7 +96,8 @@ async function follow() {
     wanted = null;
     try {
       const answer = await api.hover(photo.id, x, y);
-      preview = hovering ? await decoded(answer.shown) : null;
+      const mask = await decoded(answer.shown);
+      preview = hovering && hoverable() ? mask : null;
     } catch {
       preview = null;
     }
@@ -99,11 +107,9 @@ async function follow() {
   looking = false;
 }
 
-let hovering = false;
-byId("viewer").addEventListener("pointerenter", () => { hovering = true; });
-byId("viewer").addEventListener("pointerleave", () => { hovering = false; });
 function lookAway() {
   wanted = null;
+  hovering = false;
   if (preview) {
     preview = null;
     draw();
@@ -267,9 +273,9 @@ const compare = attempt(async () => {
     context.drawImage(seen, 0, 0);
     drawMask(context, await decoded(answer.candidates[answer.chosen]), (x, y) => place(x, y).map((value) => value * ratio), object.colour, 0.4, 3);
     const [title, text] = info.methods[name].split(": ");
-    const use = made("button", { type: "button", textContent: `Use ${title.toLowerCase()}` });
+    const use = made("button", { type: "button", textContent: `Use ${title}` });
     use.addEventListener("click", () => { byId("comparison").close(); useMethod(name); });
-    return made("article", {}, canvas, made("h3", { textContent: `${title}, predicted IoU ${answer.scores[answer.chosen].toFixed(2)}` }), made("p", { className: "quiet", textContent: text }), use);
+    return made("article", {}, canvas, made("h3", { textContent: `${title}, predicted IoU ${answer.scores[answer.chosen].toFixed(2)}` }), made("p", { className: "quiet", textContent: `${text[0].toUpperCase()}${text.slice(1)}.` }), use);
   }));
   byId("cards").replaceChildren(...cards);
   byId("comparison").showModal();
