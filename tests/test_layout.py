@@ -27,6 +27,7 @@ FLOORS = (
     {"predict", "data"},
     {"evaluation"},
     {"tuning"},
+    {"web"},
     {"cli"},
     {"__main__"},
 )

@@ -18,6 +18,7 @@ from basam.cli.info import info
 from basam.cli.scenes import scenes
 from basam.cli.segment import segment
 from basam.cli.tune import tune
+from basam.cli.web import web
 
 __all__ = ["app", "main"]
 
@@ -53,6 +54,7 @@ app.command()(scenes)
 app.command()(calibrate)
 app.command()(tune)
 app.command()(benchmark)
+app.command()(web)
 
 
 def main() -> None:

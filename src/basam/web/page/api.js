@@ -1,0 +1,57 @@
+// Requests to the server that the page came from. What goes wrong becomes an Error with the server's own words.
+
+export class ServerError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function ask(method, path, body, raw = false) {
+  let response;
+  try {
+    response = await fetch(path, { method, body: raw || body === undefined ? body : JSON.stringify(body) });
+  } catch {
+    throw new ServerError("The server does not answer. Start basam web again; what was done is kept.", 0);
+  }
+  if (response.ok) return response;
+  const text = await response.text();
+  let message = text;
+  try {
+    message = JSON.parse(text).error;
+  } catch { /* plain text, as the guard answers */ }
+  throw new ServerError(message, response.status);
+}
+
+const json = async (...words) => (await ask(...words)).json();
+const of = (photo) => `/api/photos/${photo}`;
+
+export const overview = () => json("GET", "/api/overview");
+export const record = (photo) => json("GET", of(photo));
+export const prepare = (photo, method) => json("POST", `${of(photo)}/prepare`, { method });
+export const putObject = (photo, key, values) => json("PUT", `${of(photo)}/objects/${key}`, values);
+export const removeObject = (photo, key, revision) => json("DELETE", `${of(photo)}/objects/${key}`, { revision });
+export const compare = (photo, prompts) => json("POST", `${of(photo)}/compare`, prompts);
+export const hover = (photo, x, y) => json("POST", `${of(photo)}/hover`, { x, y });
+export const mark = (photo, done) => json("POST", `${of(photo)}/mark`, { done });
+export const cancel = () => json("POST", "/api/cancel", {});
+export const upload = (file) => json("POST", `/api/photos?name=${encodeURIComponent(file.name)}`, file, true);
+export const thumbnail = (photo) => `${of(photo)}/thumbnail`;
+export const tile = (photo, level, column, row) => `${of(photo)}/tiles/${level}/${column}/${row}`;
+
+export async function download(kind, photo) {
+  const response = await ask("GET", `/api/export?kind=${kind}${photo ? `&photo=${photo}` : ""}`);
+  const name = decodeURIComponent(response.headers.get("content-disposition").split("''")[1]);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  return name;
+}
+
+export function listen(take) {
+  const events = new EventSource("/api/events");
+  events.onmessage = (event) => take(JSON.parse(event.data));
+  return events;
+}

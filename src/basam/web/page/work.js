@@ -1,0 +1,119 @@
+// The objects of the photo at hand: what is asked of the server, in which order, and how it is undone.
+
+import * as api from "./api.js";
+import { decoded } from "./masks.js";
+
+const COLOURS = ["#e63946", "#1d78f2", "#26a65b", "#f5a623", "#8e44ad", "#00acc1"];
+
+export class Work {
+  // `changed()` is called after every change; `failed(error)` with what went wrong.
+  constructor(changed, failed) {
+    this.changed = changed;
+    this.failed = failed;
+    this.turn = Promise.resolve();
+    this.leave();
+  }
+
+  leave() {
+    Object.assign(this, { photo: null, objects: [], active: null, revision: 0, undone: [], history: [], made: 0 });
+  }
+
+  // Takes a photo's state from the server; history is that of this window.
+  async take(photo, keepHistory = false) {
+    const state = await api.record(photo.id);
+    const objects = await Promise.all(state.objects.map(async (each) => ({ ...each, mask: await decoded(each.shown) })));
+    const history = keepHistory && this.photo?.id === photo.id ? [this.history, this.undone] : [[], []];
+    const active = this.active?.key;
+    Object.assign(this, { photo, objects, revision: state.revision, history: history[0], undone: history[1] });
+    this.made = Math.max(objects.length, keepHistory ? this.made : 0);
+    this.active = objects.find((each) => each.key === active) ?? objects.at(-1) ?? null;
+    this.changed();
+  }
+
+  fresh() {
+    this.made += 1;
+    const key = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return { key, name: `Object ${this.made}`, colour: COLOURS[(this.made - 1) % COLOURS.length], points: [], box: null, candidate: null };
+  }
+
+  start() {
+    this.active = null;
+    this.changed();
+  }
+
+  get nextColour() { return this.active?.colour ?? COLOURS[this.made % COLOURS.length]; }
+
+  // Changes the active object, or a new one, by `values(object)`.
+  edit(values, method) {
+    return this.queue(async () => {
+      const object = this.active ?? this.fresh();
+      const before = this.objects.includes(object) ? prompts(object) : null;
+      const after = { ...prompts(object), method: object.method ?? method, ...values(object) };
+      await this.put(object.key, after);
+      this.history.push([object.key, before, after]);
+      this.undone = [];
+    });
+  }
+
+  remove(object) {
+    return this.queue(async () => {
+      await this.put(object.key, null);
+      this.history.push([object.key, prompts(object), null]);
+      this.undone = [];
+    });
+  }
+
+  undo() { return this.step(this.history, this.undone, 1); }
+
+  redo() { return this.step(this.undone, this.history, 2); }
+
+  step(from, to, side) {
+    return this.queue(async () => {
+      const entry = from.at(-1);
+      if (!entry) return;
+      await this.put(entry[0], entry[side]);
+      from.pop();
+      to.push(entry);
+    });
+  }
+
+  // One change after the other: each is made to the state that the one before left.
+  queue(task) {
+    const photo = this.photo;
+    this.turn = this.turn.then(async () => {
+      if (!photo || this.photo !== photo) return;
+      try {
+        await task();
+      } catch (error) {
+        if (error.status === 409) await this.take(photo, true).catch(() => {});
+        this.failed(error);
+      }
+      this.changed();
+    });
+    return this.turn;
+  }
+
+  async put(key, values) {
+    const photo = this.photo;
+    const place = this.objects.findIndex((each) => each.key === key);
+    if (values === null) {
+      const answer = await api.removeObject(photo.id, key, this.revision);
+      this.revision = answer.revision;
+      if (place >= 0) this.objects.splice(place, 1);
+      if (this.active?.key === key) this.active = this.objects.at(-1) ?? null;
+      photo.objects = answer.objects;
+      return;
+    }
+    const answer = await api.putObject(photo.id, key, { ...values, revision: this.revision });
+    const candidates = await Promise.all((answer.candidates ?? []).map(decoded));
+    const object = { ...answer.object, candidates, scores: answer.scores, chosen: answer.chosen, region: answer.region, mask: candidates[answer.chosen] ?? null };
+    if (this.photo !== photo) return;
+    this.revision = answer.revision;
+    photo.objects = answer.objects;
+    if (place >= 0) this.objects[place] = object;
+    else this.objects.push(object);
+    this.active = object;
+  }
+}
+
+export const prompts = ({ name, colour, points, box, method, candidate }) => ({ name, colour, points, box, method, candidate });

@@ -1,0 +1,132 @@
+"""Who may ask: every request shows the cookie that the token in the address bought, and comes from this page.
+
+`Host` is checked against DNS rebinding, `Origin` against other sites' requests, the cookie against other users of the machine.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import socket
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+COOKIE = "basam_web"
+# Of the one style that OpenSeadragon adds to the page itself.
+OPENSEADRAGON_STYLE = "sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE="
+POLICY = (
+    f"default-src 'none'; script-src 'self'; style-src 'self' '{OPENSEADRAGON_STYLE}'; img-src 'self' blob: data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+
+class Guard:
+    """ASGI middleware: refuses what is not of this page, and sets headers that hold the browser to it.
+
+    Args:
+        app: what answers requests that are let through.
+        token: the secret; in the address once, as a cookie afterwards.
+        host, port: where the server listens; port 0: any.
+    """
+
+    def __init__(self, app: Any, *, token: str, host: str, port: int) -> None:
+        self.app, self.token, self.host, self.port = app, token, host, port
+        # Several servers of one machine share their cookies: each has its own name.
+        self.cookie = f"{COOKIE}_{port}"
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            # No web socket is spoken; the start and end of the server are no requests.
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self.refusal(headers)
+        if refusal is None:
+            query = parse_qs(scope["query_string"].decode("latin-1"))
+            given = query.get("token", [""])[0]
+            if scope["path"] == "/" and scope["method"] == "GET" and given:
+                if self.is_token(given):
+                    return await self.welcome(send)
+                refusal = "the token in the address is not that of this server"
+            elif not self.is_token(cookies(headers.get("cookie", "")).get(self.cookie, "")):
+                refusal = "open the address that basam web printed: it holds the token"
+        if refusal is not None:
+            return await answer(
+                send, 403, f"Refused: {refusal}.\n".encode(), ((b"content-type", b"text/plain; charset=utf-8"),)
+            )
+
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *HEADERS]}
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+    def refusal(self, headers: dict[str, str]) -> str | None:
+        """Why a request is not of this page."""
+        host = headers.get("host", "")
+        if not self.is_ours(f"//{host}"):
+            return f"the host {host!r} is not this server"
+        origin = headers.get("origin")
+        if origin is not None and (origin == "null" or urlsplit(origin).netloc.lower() != host.lower()):
+            return f"a request from {origin!r}"
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
+            return "a request from another site"
+        return None
+
+    def is_ours(self, address: str) -> bool:
+        """Whether the name and port of `//host:port` are those of this server: no name that others could point at it."""
+        try:
+            parts = urlsplit(address)
+            name, port = parts.hostname or "", parts.port or 80
+        except ValueError:
+            return False
+        if self.port and port != self.port:
+            return False
+        if name in ("localhost", self.host):
+            return True
+        if is_local(self.host):
+            return is_local(name)
+        # Listening to the network: by a number, or the machine's own name.
+        return is_number(name) or name == socket.gethostname().lower()
+
+    def is_token(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), self.token.encode())
+
+    async def welcome(self, send: Any) -> None:
+        """The token becomes a cookie, and leaves the address."""
+        cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict"
+        # A page, not a redirect: a browser that came from elsewhere sends no strict cookie along with the redirect.
+        page = b'<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>basam</title>'
+        await answer(send, 200, page, ((b"content-type", b"text/html; charset=utf-8"), (b"set-cookie", cookie.encode())))
+
+
+async def answer(send: Any, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length, *HEADERS]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def cookies(text: str) -> dict[str, str]:
+    pairs = (part.strip().partition("=") for part in text.split(";"))
+    return {name: value for name, _, value in pairs}
+
+
+def is_number(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def is_local(name: str) -> bool:
+    return name == "localhost" or (is_number(name) and ipaddress.ip_address(name).is_loopback)

@@ -1,0 +1,54 @@
+"""What `basam web` was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from basam.errors import InputError
+from basam.files import MAX_PIXELS
+
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+LOCAL = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings:
+    """Of one server.
+
+    Attributes:
+        photos: photographs, and folders of them.
+        session: the folder in which prompts, masks and uploads are kept.
+        model, adapter, device: as for `basam.load`.
+        host, port: where it listens; port 0: any that is free.
+        cache: bytes of photographs, their tiles and embeddings that are kept in memory.
+        max_pixels: photographs of more are refused; None: none is.
+        max_upload: bytes of a file that the page may send.
+    """
+
+    photos: tuple[Path, ...] = ()
+    session: Path = field(default_factory=lambda: Path("basam-session"))
+    model: str = "nano"
+    adapter: str | None = None
+    device: str = "auto"
+    host: str = LOCAL
+    port: int = 7860
+    cache: int = 4 << 30
+    max_pixels: int | None = MAX_PIXELS
+    max_upload: int = 256 << 20
+
+
+def bytes_of(text: str) -> int:
+    """`4G`, `512M` or a number of bytes.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].upper() in UNITS and text else (text, "")
+    try:
+        found = int(float(number) * UNITS[unit])
+    except (ValueError, OverflowError):
+        found = 0
+    if found < 1:
+        raise InputError(f"{text!r}: a number of bytes such as 4G, 512M or 1000000 is needed")
+    return found

@@ -1,0 +1,295 @@
+"""Photos, prompts, masks and downloads over HTTP, without a browser."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import io
+import json
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import basam
+from basam.web.desk import Desk
+from basam.web.library import Library
+
+DISC = [300.5, 300.5, 1]
+RED = "#e63946"
+
+
+def put(client, photo, key="a1", **values):
+    return client.put(f"/api/photos/{photo}/objects/{key}", json={"name": "Disc", "colour": RED, **values})
+
+
+def mask_of(desk: Desk, photo: str, index: int = 0) -> np.ndarray:
+    found = desk.library[photo]
+    return desk.session.mask(found, desk.session.state(found).objects[index])
+
+
+def test_overview_names_photos_methods_and_writers(client):
+    found = client.get("/api/overview").json()
+    assert [(each["name"], each["width"], each["height"]) for each in found["photos"]] == [
+        ("first.png", 900, 600),
+        ("second.jpg", 700, 1100),
+    ]
+    assert list(found["methods"]) == ["focus", "basam", "plain"]
+    assert {"mask", "cutout", "overlay"} <= set(found["writers"])
+
+
+def test_tiles_put_together_are_the_photo(client, first, photos):
+    whole = np.asarray(Image.open(photos / "first.png")).astype(int)
+    for column, width in ((0, 512), (1, 388)):
+        answer = client.get(f"/api/photos/{first}/tiles/1/{column}/0")
+        part = np.asarray(Image.open(io.BytesIO(answer.content))).astype(int)
+        assert part.shape == (512, width, 3)
+        assert abs(part - whole[:512, column * 512 : column * 512 + width]).mean() < 12
+    assert Image.open(io.BytesIO(client.get(f"/api/photos/{first}/tiles/0/0/0").content)).size == (450, 300)
+
+
+@pytest.mark.parametrize("place", ["9/0/0", "1/2/0", "1/0/2", "x/0/0", "-1/0/0", "1/0/99999999999"])
+def test_a_tile_that_there_is_not_is_refused(client, first, place):
+    assert client.get(f"/api/photos/{first}/tiles/{place}").status_code in (400, 404)
+
+
+@pytest.mark.parametrize("method", ["focus", "basam", "plain"])
+def test_a_click_answers_as_the_predictor_does(client, desk, first, photos, method):
+    found = put(client, first, points=[DISC], method=method)
+    assert found.status_code == 200, found.text
+    mode = basam.BiasMode.off() if method == "plain" else desk.answering.base.mode
+    predictor = basam.Predictor(basam.load("nano", device="cpu"), mode)
+    predictor.set_image(photos / "first.png", long_side=desk.answering.predictor(desk.library[first], method).input_size[1])
+    masks, scores, _ = predictor.predict(np.array([DISC[:2]]), np.array([1]), focus=method == "focus")
+    best = int(scores.argmax())
+    assert found.json()["scores"] == pytest.approx(scores.tolist(), abs=1e-4)
+    assert (mask_of(desk, first) != masks[best]).mean() < 1e-4
+
+
+def test_the_shown_mask_lies_where_the_mask_is(client, desk, first):
+    answer = put(client, first, points=[DISC]).json()
+    shown = answer["candidates"][answer["chosen"]]
+    x0, y0, x1, y1 = (int(value) for value in shown["box"])
+    part = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["png"]))))
+    mask = mask_of(desk, first)
+    np.testing.assert_array_equal(part, mask[y0:y1, x0:x1])
+    assert mask.sum() == part.sum() == answer["object"]["area"]
+
+
+def test_further_clicks_refine_and_undo_gives_the_mask_before(client, desk, first):
+    put(client, first, points=[DISC])
+    before = mask_of(desk, first)
+    refined = put(client, first, points=[DISC, [340.0, 330.0, 0]]).json()
+    assert len(refined["scores"]) == 1
+    assert (mask_of(desk, first) != before).any()
+    desk.answering.photos.clear()  # as after a restart
+    put(client, first, points=[DISC])
+    np.testing.assert_array_equal(mask_of(desk, first), before)
+
+
+def test_a_candidate_can_be_chosen(client, desk, first):
+    scores = put(client, first, points=[DISC]).json()["scores"]
+    worst = int(np.argmin(scores))
+    assert put(client, first, points=[DISC], candidate=worst).json()["object"]["score"] == pytest.approx(scores[worst])
+    assert put(client, first, points=[DISC], candidate=7).status_code == 400
+
+
+def test_state_is_there_again_after_a_restart(client, desk, first, settings):
+    put(client, first, points=[DISC])
+    put(client, first, key="b2", box=[200, 200, 420, 420])
+    client.post(f"/api/photos/{first}/mark", json={"done": True})
+    again = Desk(settings)
+    again.worker.close()
+    found = again.record(first)
+    assert [each["key"] for each in found["objects"]] == ["a1", "b2"]
+    assert found["done"]
+    assert all(each["shown"] for each in found["objects"])
+
+
+def test_masks_that_nothing_names_are_removed(client, desk, first):
+    put(client, first, points=[DISC])
+    put(client, first, points=[DISC, [310.0, 310.0, 1]])
+    assert len(list(desk.session.folder.glob(f"{first}_*.png"))) == 1
+    client.request("DELETE", f"/api/photos/{first}/objects/a1", json={})
+    assert list(desk.session.folder.glob(f"{first}_*.png")) == []
+    assert client.get(f"/api/photos/{first}").json()["objects"] == []
+
+
+def test_a_change_to_an_old_state_is_refused(client, first):
+    revision = put(client, first, points=[DISC], revision=0).json()["revision"]
+    stale = put(client, first, key="b2", points=[DISC], revision=0)
+    assert stale.status_code == 409
+    assert "another window" in stale.json()["error"]
+    assert put(client, first, key="b2", points=[DISC], revision=revision).status_code == 200
+
+
+def test_a_full_disk_leaves_the_state_before(client, first, monkeypatch):
+    put(client, first, points=[DISC])
+    before = client.get(f"/api/photos/{first}").json()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("basam.web.session.write_mask", full)
+    refused = put(client, first, points=[DISC, [310.0, 310.0, 1]])
+    assert refused.status_code == 507
+    assert "disk is full" in refused.json()["error"]
+    assert client.get(f"/api/photos/{first}").json() == before
+
+
+def test_compare_and_hover_keep_nothing(client, first):
+    found = client.post(f"/api/photos/{first}/compare", json={"points": [DISC]}).json()
+    assert list(found) == ["focus", "basam", "plain"]
+    box = client.post(f"/api/photos/{first}/hover", json={"x": 300, "y": 300}).json()["shown"]["box"]
+    assert box[0] <= 300 <= box[2]
+    assert box[1] <= 300 <= box[3]
+    assert client.get(f"/api/photos/{first}").json()["objects"] == []
+
+
+def test_prepare_encodes_the_photo_and_the_next(client, desk, first):
+    assert client.post(f"/api/photos/{first}/prepare", json={"method": "focus"}).json() == {"ready": True}
+    put(client, first, points=[DISC])
+    desk.ask(lambda: None, 9, "wait", "").result(60)
+    assert len(desk.answering.photos) == 2
+
+
+def test_the_cache_keeps_within_its_bytes(client, desk):
+    desk.answering.cache = 1
+    for each in desk.library.listed():
+        client.post(f"/api/photos/{each.key}/hover", json={"x": 300, "y": 300})
+    assert len(desk.answering.photos) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("mask", {"first_1_Disc_mask.png", "first_2_Disc_mask.png"}),
+        ("cutout", {"first_1_Disc_cutout.png", "first_2_Disc_cutout.png"}),
+    ],
+)
+def test_several_files_come_as_zip(client, desk, first, kind, names):
+    put(client, first, points=[DISC])
+    put(client, first, key="b2", box=[200, 200, 420, 420])
+    answer = client.get(f"/api/export?kind={kind}&photo={first}")
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert set(archive.namelist()) == names
+    image = np.asarray(Image.open(io.BytesIO(archive.read(sorted(names)[0]))))
+    mask = mask_of(desk, first)
+    if kind == "mask":
+        np.testing.assert_array_equal(image > 0, mask)
+    else:
+        assert (image[..., 3] > 0).sum() == mask.sum()
+
+
+@pytest.mark.parametrize(("kind", "media"), [("overlay", "image/jpeg"), ("prompts", "application/json")])
+def test_one_file_comes_as_it_is(client, first, kind, media):
+    put(client, first, points=[DISC])
+    answer = client.get(f"/api/export?kind={kind}")
+    assert answer.headers["content-type"].startswith(media)
+    if kind == "prompts":
+        assert json.loads(answer.content)["objects"][0]["points"] == [DISC]
+    else:
+        assert Image.open(io.BytesIO(answer.content)).size == (900, 600)
+
+
+def test_nothing_to_take_away_is_said(client, first):
+    assert "no object" in client.get(f"/api/export?kind=mask&photo={first}").json()["error"]
+    assert client.get(f"/api/export?kind=pickle&photo={first}").status_code == 400
+
+
+def test_an_upload_is_kept_and_segmented(client, desk, photos):
+    answer = client.post("/api/photos?name=../../my%20photo.jpg", content=(photos / "second.jpg").read_bytes())
+    assert answer.status_code == 201, answer.text
+    kept = desk.library[answer.json()["id"]].path
+    assert kept.parent == (desk.settings.session / "uploads").resolve()
+    assert kept.name == "my_photo.jpg"
+    assert put(client, answer.json()["id"], points=[[233, 550, 1]]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status"),
+    [
+        ("a.png", b"no image at all", 400),
+        ("a.png", b"", 400),
+        ("a.pt", b"\x80\x04pickle", 400),
+        ("a.html", b"<script>alert(1)</script>", 400),
+        ("", b"x", 400),
+        ("a.png", b"x" * 200_001, 413),
+    ],
+)
+def test_what_is_no_photo_is_refused_and_leaves_no_file(client, desk, name, content, status):
+    answer = client.post(f"/api/photos?name={name}", content=content)
+    assert answer.status_code == status
+    assert str(desk.settings.session) not in answer.json()["error"]
+    uploads = desk.settings.session / "uploads"
+    assert not uploads.exists() or list(uploads.iterdir()) == []
+
+
+def test_an_upload_without_a_length_is_limited(client):
+    assert client.post("/api/photos?name=a.png", content=(b"x" * 50_000 for _ in range(5))).status_code == 413
+
+
+def test_a_photo_of_too_many_pixels_is_refused(client, desk, photos):
+    desk.library.max_pixels = 1000
+    answer = client.post("/api/photos?name=a.jpg", content=(photos / "second.jpg").read_bytes())
+    assert answer.status_code == 400
+    assert "770000" in answer.json()["error"] or "700 x 1100" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"points": [[-1, 5, 1]]},
+        {"points": [[5, 601, 1]]},
+        {"points": [[5, 5, 2]]},
+        {"points": [["5", 5, 1]]},
+        {"points": [[5, 5]]},
+        {"points": "5"},
+        {"box": [1, 2, 3]},
+        {"box": "x"},
+        {"points": [DISC], "method": "magic"},
+        {"points": [DISC], "colour": "red"},
+        {"points": [DISC], "candidate": "1"},
+        {},
+    ],
+)
+def test_wrong_prompts_are_named_and_change_nothing(client, first, values):
+    answer = put(client, first, **values)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+    assert client.get(f"/api/photos/{first}").json()["objects"] == []
+
+
+def test_a_link_out_of_its_folder_is_left_out(photos, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link.png").symlink_to(photos / "first.png")
+    library = Library([folder], tmp_path / "uploads", None)
+    assert library.listed() == []
+    assert "leads out" in library.left_out[0]
+
+
+def test_waiting_work_can_be_cancelled(desk):
+    gate = threading.Event()
+    running = desk.ask(gate.wait, 0, "gate", "Waiting")
+    waiting = desk.ask(lambda: 1, 2, "later", "Later")
+    assert desk.worker.cancel() in (1, 2)
+    gate.set()
+    assert waiting.cancelled()
+    assert running.cancelled() or running.result(10)
+
+
+def test_vendored_code_is_what_its_page_says():
+    folder = Path(basam.__file__).parent / "web" / "page" / "vendor"
+    digest = hashlib.sha256((folder / "openseadragon.min.js").read_bytes()).hexdigest()
+    assert digest in (folder / "README.md").read_text()
+
+
+def test_the_page_asks_nobody_else():
+    folder = Path(basam.__file__).parent / "web" / "page"
+    for path in [*folder.glob("*.js"), *folder.glob("*.css"), *folder.glob("*.html")]:
+        assert "//" not in path.read_text().replace("// ", "").replace("/// ", ""), path
