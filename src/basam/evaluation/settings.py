@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from basam.data import MaskRule, PromptSpec
+from basam.data import PromptSpec
 from basam.errors import InputError
-from basam.evaluation.metrics import METRICS, metrics_for
 from basam.method import BiasMode
 from basam.predict import Focus
 
@@ -99,6 +98,8 @@ class EvaluateSettings:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        from basam.evaluation.metrics import METRICS, metrics_for  # need numpy, which `--help` does not wait for
+
         for size in self.sizes:
             if size != NATIVE and (not isinstance(size, int) or size < 1):
                 raise InputError(f"size {size!r}: a long side in pixels or {NATIVE!r} is needed")
@@ -107,6 +108,8 @@ class EvaluateSettings:
                 if value not in allowed:
                     raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
         if self.mask_values is not None:
+            from basam.data import MaskRule  # needs numpy, which `--help` does not wait for
+
             MaskRule.parse(self.mask_values)
         if self.focus is not None and not any(method.startswith("focus") for method in self.methods):
             raise InputError(

@@ -66,7 +66,8 @@ def test_half_a_checkpoint_is_incomplete(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        (["sam_mask_decoder.iou_token.weight", "image_encoder.trunk.pos_embed"], "looks like SAM 2"),
+        (["sam_mask_decoder.iou_token.weight", "sam_prompt_encoder.a"], "looks like SAM 2 without its image encoder"),
+        (["image_encoder.trunk.pos_embed", "other.a"], "looks like the image encoder of SAM 2 alone"),
         (["conv1.weight", "layer1.0.conv1.weight"], "looks like a ResNet"),
         (["cls_token", "blocks.0.norm1.weight"], "looks like a plain ViT"),
         (["vision_encoder.pos_embed", "mask_decoder.iou_token.weight"], "without its config.json"),

@@ -16,9 +16,9 @@ from basam.families.shared.checkpoints import listed, read_state, refuse, withou
 # A part of many keys of a format that is none of ours, and what a file with it is. The first that fits is named.
 FORMATS = (
     ("mask_decoder.hf_", "SAM-HQ's own file; basam.load takes SAM-HQ in transformers' layout"),
-    ("sam_mask_decoder.", "SAM 2"),
-    ("memory_attention.", "SAM 2"),
-    ("image_encoder.trunk", "SAM 2"),
+    ("sam_mask_decoder.", "SAM 2 without its image encoder, or with parts named otherwise; give the whole file"),
+    ("memory_attention.", "the part of SAM 2 that only videos need; give the whole file"),
+    ("image_encoder.trunk", "the image encoder of SAM 2 alone; give the whole file"),
     ("lora_", "a model with LoRA adapters; merge them into its weights first"),
     ("Adapter.", "a SAM with adapter layers, which plain SAM does not have"),
 )
