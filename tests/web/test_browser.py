@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -40,7 +41,8 @@ class RunningServer:
         assert self.address, "".join(lines)
 
     def kill(self) -> None:
-        os.kill(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # a test may have killed it already
+            os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
