@@ -90,7 +90,7 @@ def test_without_the_extra_the_upper_bits_are_read_or_the_extra_is_named(tmp_pat
     assert "the upper 8 of its 16 bits were read" in str(read_photograph(path).notes[0])
     assert 'pip install -e ".[formats]"' in str(read_photograph(path).notes[0])
     path = write(tmp_path / "dark.png", RGB.astype(np.uint16) * 16, RGB_ALPHA - 4)
-    with pytest.raises(ImageError, match=r"dark\.png needs a library that is not installed: .*basam\[formats\]"):
+    with pytest.raises(ImageError, match=r'dark\.png needs a library that is not installed: .*pip install -e "\.\[formats\]"'):
         read_photograph(path)
 
 
