@@ -104,7 +104,7 @@ def test_another_package_registers_a_family_by_an_entry_point(tmp_path):
     ("text", "reason"),
     [
         ("raise RuntimeError('no licence')", "no licence"),
-        ("FAMILY = 3", "toy_sam:FAMILY is a int, not a basam.families"),
+        ("FAMILY = 3", "toy_sam:FAMILY is a int: a basam.families.Family with a name is needed"),
     ],
 )
 def test_a_broken_entry_point_is_named_and_the_others_go_on(tmp_path, text, reason):

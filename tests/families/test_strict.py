@@ -13,12 +13,16 @@ from typer.testing import CliRunner
 import basam
 from basam.cli import app
 from basam.families.registry import families
+from basam.families.sam2 import Sam2
+from basam.families.sam3_tracker import Sam3Tracker
 from basam.families.shared import shapes as shapes_module
 from basam.families.shared import transformers_files
 from basam.families.shared.transformers_files import SHARED
 from basam.model import family_of_file
 from tests.families.conftest import mobile
 from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny_sam2 import tiny_sam2
+from tests.helpers.tiny_sam3 import tiny_sam3
 
 ORACLE = Path(__file__).with_name("oracle")
 PUBLISHED = ("vitb", "mobile", "eff")  # files of Meta's SAM, MobileSAM and EfficientSAM with all their keys and shapes
@@ -187,11 +191,23 @@ def test_config_json_may_switch_tensors_off(tmp_path):
     assert refused(tmp_path)[1].startswith("missing: vision_encoder.layers.0.attn.qkv.bias, ")
 
 
+@pytest.mark.parametrize("build", [tiny_sam2, tiny_sam3])
+def test_each_tensor_of_sam_2_and_sam_3_is_required(build, tmp_path, monkeypatch):
+    build().save_pretrained(tmp_path)
+    family, state = family_of_file(tmp_path), transformers_files.folder_state(tmp_path)
+    for key in state:
+        rest = {other: value for other, value in state.items() if other != key}
+        monkeypatch.setattr(transformers_files, "folder_state", lambda path, rest=rest: rest)
+        # `transformers` writes the names of the parts of the whole SAM 3 before it.
+        end = re.escape(re.sub(r"^((tracker|detector)_model\.|tracker_neck\.)+", "", key))
+        with pytest.raises(basam.UnsupportedModelError, match=rf"missing: .*{end} \(1\)$|is SAM 3's detector"):
+            family.load(tmp_path)
+
+
 def test_every_family_is_tested_here(headers):
     of_files = {family_of_file(headers(published(name))).name for name in PUBLISHED}
-    assert of_files | {"transformers SamModel, SamVisionModel, SamHQModel, SamHQVisionModel"} == {
-        each.name for each in families()
-    }
+    folders = {"transformers SamModel, SamVisionModel, SamHQModel, SamHQVisionModel", Sam2.name, Sam3Tracker.name}
+    assert of_files | folders == {each.name for each in families()}
 
 
 def test_info_and_segment_agree(tmp_path):
