@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(BROWSER is None, reason="no browser: apt-get install chromium-headless-shell"),
 ]
-PATIENCE = 60_000  # milliseconds
+PATIENCE = 180_000  # milliseconds: a loaded machine takes a minute to import the model
 
 
 class RunningServer:
