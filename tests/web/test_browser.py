@@ -8,10 +8,13 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -62,12 +65,23 @@ def server(photos: Path, tmp_path: Path) -> Iterator[RunningServer]:
     found.kill()
 
 
+def wait_for_server(address: str) -> None:
+    """The address is printed a moment before the server takes connections."""
+    place = urlsplit(address)
+    end = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection((place.hostname, place.port), timeout=1):
+            return
+        time.sleep(0.1)
+
+
 def opened(context, address: str):
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.on("console", lambda each: page.problems.append(each.text) if each.type == "error" else None)
+    wait_for_server(address)
     page.goto(address)
     page.get_by_text("Ready", exact=True).wait_for()
     return page
