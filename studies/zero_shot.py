@@ -15,14 +15,13 @@ import os
 import shlex
 import shutil
 import statistics
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from basam.evaluation import paired
 from basam.evaluation.metrics import COLUMNS
+from studies.commands import basam
 from studies.compare_runs import read
 
 ROOT = Path(__file__).parents[1]
@@ -91,14 +90,6 @@ TABLES = (
     Table("generated-camouflage", "cod10k", SCENES, "Test", 16, (*SALIENCY, "camouflage_context_measure"),
           "**Generated** scenes of 1024 px in the layout of COD10K; no photograph is in it."),
 )  # fmt: skip
-
-
-def basam(words: list[str]) -> None:
-    """Run a command of this package; an error ends the script."""
-    print("basam", shlex.join(words), flush=True)
-    code = subprocess.run([sys.executable, "-m", "basam", *words]).returncode
-    if code not in (0, 1):  # 1: files that could not be read, which the report names
-        raise SystemExit(f"exit {code}: basam {shlex.join(words)}")
 
 
 def page(tables: list[Table]) -> str:

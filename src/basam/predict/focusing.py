@@ -37,7 +37,7 @@ from basam.predict.views import View
 # The logit of pixels outside the region: SAM's logits of clear background are about that low.
 OUTSIDE = -20.0
 # What a mask loses for each side of its region that cuts it off, in predicted IoU, when the best of several is chosen.
-# 0.2, 0.4 and 0 were tried with nano on clicks of COCO, ISIC and people: see docs/results/focus.md.
+# Chosen by trial with nano; docs/method.md says on what.
 CUT_PENALTY = 0.4
 
 
