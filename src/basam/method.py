@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 from basam.errors import InputError, InputTypeError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device
 
 Scaling = Literal["log", "none"]
 Slopes = Literal["uniform", "geometric", "learned"]
@@ -47,8 +47,10 @@ def length_scale(tokens: int, trained_tokens: int) -> float:
     return math.log(tokens) / math.log(trained_tokens)
 
 
-def head_slopes(heads: int, slope: float, kind: Literal["uniform", "geometric"] = "uniform") -> Tensor:
-    """Slopes of the bias-mode mask, one per head: `(heads,)` float64, in logits per patch.
+def head_slopes(
+    heads: int, slope: float, kind: Literal["uniform", "geometric"] = "uniform", on: device | str | None = None
+) -> Tensor:
+    """Slopes of the bias-mode mask, one per head: `(heads,)` float64 (on MPS, which has none, float32), in logits per patch.
 
     `uniform` gives every head `slope`; `geometric` gives head h (counted from 1) `slope * 2 ** (-8 h / heads)`, which
     at `slope=1` are the slopes of ALiBi.
@@ -57,20 +59,21 @@ def head_slopes(heads: int, slope: float, kind: Literal["uniform", "geometric"] 
 
     if heads < 1:
         raise InputError(f"heads={heads}: at least one head is needed")
+    dtype = torch.float32 if on is not None and torch.device(on).type == "mps" else torch.float64
     if kind == "uniform":
-        return torch.full((heads,), float(slope), dtype=torch.float64)
-    exponents = torch.arange(1, heads + 1, dtype=torch.float64) * (-8 / heads)
+        return torch.full((heads,), float(slope), dtype=dtype, device=on)
+    exponents = torch.arange(1, heads + 1, dtype=dtype, device=on) * (-8 / heads)
     return slope * torch.exp2(exponents)
 
 
-def distances(side: int) -> Tensor:
+def distances(side: int, on: device | str | None = None) -> Tensor:
     """|i - j| along one axis of the grid, `(side, side)` int64, in patches.
 
     The mask's distance is Manhattan: the sum of this along rows and along columns, which is why it is separable.
     """
     import torch
 
-    index = torch.arange(side)
+    index = torch.arange(side, device=on)
     return (index[:, None] - index[None, :]).abs()
 
 
@@ -180,8 +183,8 @@ class BiasMode:
         """The slope after strength and schedule, before it is spread over heads."""
         return self.slope * self.mask_share(tokens, trained_tokens)
 
-    def mask_slopes(self, heads: int, tokens: int, trained_tokens: int) -> Tensor | None:
-        """Slopes of every head at this number of tokens, `(heads,)` float64; None where the mask is absent.
+    def mask_slopes(self, heads: int, tokens: int, trained_tokens: int, on: device | str | None = None) -> Tensor | None:
+        """Slopes of every head at this number of tokens, as `head_slopes` gives them; None where the mask is absent.
 
         Raises:
             ValueError: slopes are `learned`; the attachment of the model has them.
@@ -189,4 +192,4 @@ class BiasMode:
         if self.slopes == "learned":
             raise InputError("slopes='learned': the attachment of a model has them, not the mode")
         slope = self.effective_slope(tokens, trained_tokens)
-        return head_slopes(heads, slope, self.slopes) if slope else None
+        return head_slopes(heads, slope, self.slopes, on) if slope else None

@@ -63,7 +63,7 @@ def relative_table(table: Tensor, length: int, whole: int, positions: Positions)
 
 def mask_table(length: int, slopes: Tensor) -> Tensor:
     """The bias-mode mask along one axis: `(heads, length, length)`, `-slope_h * |i - j|`, in the dtype of `slopes`."""
-    return -slopes[:, None, None] * distances(length).to(slopes)
+    return -slopes[:, None, None] * distances(length, slopes.device).to(slopes.dtype)
 
 
 def image_wide_coordinates(

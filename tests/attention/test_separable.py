@@ -120,7 +120,7 @@ def test_where_fused_attention_takes_no_wider_bias_none_is_given(monkeypatch):
     monkeypatch.setattr(tiled, "FUSED_BYTES", {})
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", refuse)
     monkeypatch.setattr(tiled, "fused", refuse)
-    out = separable_attention(*tensors, scale=0.35)
+    out = separable_attention(*tensors, scale=0.35, backend="tiled")
     assert (out.double() - exact).abs().max() <= 0.02
 
 
@@ -199,5 +199,5 @@ def test_shapes_that_do_not_fit_are_named(change, message):
 
 
 def test_unknown_backend():
-    with pytest.raises(ValueError, match="backend='cuda': allowed are 'auto', 'tiled', 'eager'"):
+    with pytest.raises(ValueError, match="backend='cuda': allowed are 'auto', 'triton', 'tiled', 'eager'"):
         separable_attention(*operands(1, 1, 2, 2, 2), scale=1.0, backend="cuda")

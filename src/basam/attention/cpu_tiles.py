@@ -1,4 +1,4 @@
-"""Exact attention with a separable bias in tiles of query rows: linear memory, forward and backward, any device.
+"""Exact attention with a separable bias in tiles of query rows: linear memory; forward on a CPU, backward on any device.
 
     logits[i, (r, c)] = scale * q_i . k_(r, c) + rows[i, r] + cols[i, c]
 
@@ -9,10 +9,10 @@ it beside bfloat16 and float16 operands and keeps logits and softmax in float32:
 rounded. The keys of a large grid go in blocks of whole grid rows, so that the bias stays in the cache; the log-sum-exp of every
 query and block says how the outputs of the blocks add up.
 
-Other devices' fused kernels want a mask in the dtype of q, which would round the bias. There, and in every backward pass, a
-tile is the logits of some queries against *all* keys, worked in place. The backward pass recomputes every tile instead of
-keeping it. In bfloat16 and float16, q.k is rounded there; keys are centred (subtracting their mean shifts all logits
-of a query alike, which softmax does not see) and scaled first, so that the rounding acts on small numbers.
+In float64, and in every backward pass, a tile is the logits of some queries against *all* keys, worked in place. The backward
+pass recomputes every tile instead of keeping it. In bfloat16 and float16, q.k is rounded there; keys are centred (subtracting
+their mean shifts all logits of a query alike, which softmax does not see) and scaled first, so that the rounding acts on small
+numbers.
 """
 
 from __future__ import annotations

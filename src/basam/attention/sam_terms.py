@@ -9,10 +9,14 @@ from torch import Tensor
 
 from basam.attention.cpu_tiles import working_dtype
 from basam.attention.door import separable_attention
+from basam.attention.triton_problem import triton_problem
+from basam.attention.triton_tiles import triton_relative
 from basam.positions import mask_table
 
-# Bias of the heads that are worked on at one time while no gradients are recorded. One head of a 256 x 256 grid takes 128 MB.
+# Bias of the heads that are worked on at one time while no gradients are recorded, on a CPU and elsewhere. One head of a
+# 256 x 256 grid takes 128 MB.
 BIAS_BYTES = 64 << 20
+BIAS_BYTES_ACCELERATOR = 512 << 20
 
 
 def separable_bias(q: Tensor, table_h: Tensor, table_w: Tensor, slopes: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -25,8 +29,9 @@ def separable_bias(q: Tensor, table_h: Tensor, table_w: Tensor, slopes: Tensor |
     height, width = table_h.shape[0], table_w.shape[0]
     working = working_dtype(q.dtype)
     grid = q.unflatten(2, (height, width)).to(working)
-    rows = torch.einsum("bnhwd,hkd->bnhwk", grid, table_h.to(working))
-    cols = torch.einsum("bnhwd,wkd->bnhwk", grid, table_w.to(working))
+    with torch.autocast(q.device.type, enabled=False):  # which would multiply in low precision whatever the operands
+        rows = torch.einsum("bnhwd,hkd->bnhwk", grid, table_h.to(working))
+        cols = torch.einsum("bnhwd,wkd->bnhwk", grid, table_w.to(working))
     if slopes is not None:
         slopes = slopes.to(working)
         rows = rows + mask_table(height, slopes)[:, :, None, :]
@@ -50,6 +55,9 @@ def relative_attention(
 
     As `separable_attention` with the bias of `separable_bias`; see `by_heads`.
     """
+    if made_in_kernel(q, k, v, table_h, table_w, slopes):
+        height, width = table_h.shape[0], table_w.shape[0]
+        return triton_relative(q, k, v, table_h, table_w, slopes, height, width, scale)
 
     def bias(part: slice) -> tuple[Tensor, Tensor]:
         return separable_bias(q[:, part], table_h, table_w, None if slopes is None else slopes[part])
@@ -59,11 +67,20 @@ def relative_attention(
 
 def masked_attention(q: Tensor, k: Tensor, v: Tensor, height: int, width: int, slopes: Tensor, scale: float) -> Tensor:
     """The same without relative positions: the bias-mode mask is all that is added."""
+    if made_in_kernel(q, k, v, slopes):
+        return triton_relative(q, k, v, None, None, slopes, height, width, scale)
 
     def bias(part: slice) -> tuple[Tensor, Tensor]:
         return mask_bias(q[:, part], height, width, slopes[part])
 
     return by_heads(bias, q, k, v, height + width, scale)
+
+
+def made_in_kernel(q: Tensor, *others: Tensor | None) -> bool:
+    """Whether the Triton kernels make the bias themselves: on CUDA, where nothing is differentiated."""
+    if q.device.type != "cuda" or triton_problem(q.device, q.dtype, q.shape[-1]) is not None:
+        return False
+    return not (torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (q, *others)))
 
 
 def by_heads(
@@ -77,7 +94,8 @@ def by_heads(
     step = heads
     if not torch.is_grad_enabled():
         numbers = q.shape[0] * q.shape[2] * sides  # per head
-        step = min(heads, max(1, BIAS_BYTES // (numbers * working_dtype(q.dtype).itemsize)))
+        budget = BIAS_BYTES if q.device.type == "cpu" else BIAS_BYTES_ACCELERATOR
+        step = min(heads, max(1, budget // (numbers * working_dtype(q.dtype).itemsize)))
     if step == heads:
         return separable_attention(q, k, v, *bias(slice(0, heads)), scale=scale)
     out = torch.empty_like(q)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor, device, nn
 
 from basam.attention import fast_products
 from basam.errors import InputError
@@ -131,10 +131,10 @@ class Attachment:
         """What the mask decoder's attention to the image is scaled by."""
         return self.mode.decoder_factor(self.tokens, self.geometry.trained_tokens)
 
-    def mask_slopes(self, heads: int, layer: int) -> Tensor | None:
+    def mask_slopes(self, heads: int, layer: int, on: device | None = None) -> Tensor | None:
         """Slopes `(heads,)` of a global layer, counted from 0; None where the mask is absent. Learned ones carry gradients."""
         if self.mode.slopes != "learned":
-            return self.mode.mask_slopes(heads, self.tokens, self.geometry.trained_tokens)
+            return self.mode.mask_slopes(heads, self.tokens, self.geometry.trained_tokens, on)
         share = self.mode.mask_share(self.tokens, self.geometry.trained_tokens)
         return self.learned.of_layer(layer) * share if self.learned is not None and share else None
 

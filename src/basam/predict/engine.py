@@ -26,8 +26,10 @@ from basam.predict.views import KeptImage, View
 CHUNK_BYTES = 512 << 20
 # Activations of SAM's decoder, float32 numbers per prompt and token of the grid: 2,100 to 2,400 were measured.
 DECODER_NUMBERS_PER_TOKEN = 2500
-# Views of one size that are encoded together hold at most this many tokens, four times those of SAM's trained size.
+# Views of one size that are encoded together hold at most this many tokens: four times those of SAM's trained size, sixteen
+# times on an accelerator, which a single image does not fill.
 TOKENS_AT_ONCE = 16384
+TOKENS_AT_ONCE_ACCELERATOR = 65536
 
 
 class Decoded(NamedTuple):
@@ -68,6 +70,7 @@ class Engine:
             attach(model, mode)
         self.model = model
         self.picture: KeptImage | None = None
+        self.pictures: list[KeptImage] = []  # of a batch, of which `picture` is one
         self.encode_seconds = 0.0
         self.mode = own_attachment(model).mode if mode is None else mode
 
@@ -85,7 +88,8 @@ class Engine:
         check_mode(mode, own.learned, own.geometry)
         self._attachment = own.for_predictor(mode)
         if self.picture is not None:
-            self.picture.encoded.clear()
+            for picture in (self.picture, *self.pictures):
+                picture.encoded.clear()
             self._attachment.grid = self.picture.whole.grid(own.geometry)
 
     @property
@@ -130,28 +134,38 @@ class Engine:
         finally:
             attachment.grid = self.image.whole.grid(attachment.geometry)
 
-    @torch.no_grad()
     def encode(self, views: Sequence[View]) -> None:
-        """Encode those of `views` that are not encoded yet; views of one size go through the encoder together."""
+        """Encode those of `views` of the image at hand that are not encoded yet."""
+        self.encode_of([(self.image, view) for view in views])
+
+    @torch.no_grad()
+    def encode_of(self, places: Sequence[tuple[KeptImage, View]]) -> None:
+        """Encode views of images that are not encoded yet; those of one size go through the encoder together.
+
+        Nothing waits for an accelerator: the next images are read out and copied to it while it works.
+        """
         start = time.perf_counter()
-        missing = self.image.missing(views)
+        most = TOKENS_AT_ONCE if self.device.type == "cpu" else TOKENS_AT_ONCE_ACCELERATOR
+        missing = [(image, view) for image, view in dict.fromkeys(places) if view not in image.encoded]
         while missing:
-            first = missing[0]
-            count = max(1, TOKENS_AT_ONCE // first.tokens(self.attachment.geometry))
-            alike = [view for view in missing if view.frame.padded == first.frame.padded][:count]
+            first = missing[0][1]
+            count = max(1, most // first.tokens(self.attachment.geometry))
+            alike = [place for place in missing if place[1].frame.padded == first.frame.padded][:count]
             self.encode_together(alike)
-            missing = [view for view in missing if view not in alike]
+            missing = [place for place in missing if place not in alike]
         self.encode_seconds += time.perf_counter() - start
 
-    def encode_together(self, views: Sequence[View]) -> None:
+    def encode_together(self, places: Sequence[tuple[KeptImage, View]]) -> None:
         encoder = next(self.family.encoder(self.model).parameters())
-        pixels = torch.cat([self.image.seen(view, self.family.mean, self.family.std) for view in views])
-        with self.looking_at(views[0]), naming_memory(max(views[0].frame.resized)):
+        first = places[0][1]
+        seen = [image.seen(view, self.family.mean, self.family.std, encoder.device) for image, view in places]
+        pixels = torch.cat(seen)
+        with self.looking_at(first), naming_memory(max(first.frame.resized)):
             features = self.family.encode(self.model, pixels.to(encoder.device, encoder.dtype))
-        for index, view in enumerate(views):
+        for index, (image, view) in enumerate(places):
             part = slice(index, index + 1)
-            of_view = features if len(views) == 1 else tree_map_only(Tensor, lambda each: each[part], features)  # noqa: B023
-            self.image.keep(view, of_view)
+            of_view = features if len(places) == 1 else tree_map_only(Tensor, lambda each: each[part], features)  # noqa: B023
+            image.keep(view, of_view)
 
     def features_of(self, view: View) -> Any:
         """What the family's encoder makes of a view; encoded now if it was not yet."""

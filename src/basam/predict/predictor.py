@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,25 +11,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from basam.errors import InputError
+from basam.errors import InputError, OrderError
 from basam.families import PromptTensors
-from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.method import BiasMode
 from basam.model import load, own_section
 from basam.predict.batching import Points, check_tensors
-from basam.predict.engine import Engine
 from basam.predict.focus import Focus
 from basam.predict.focusing import Focusing, stacked_low_res
+from basam.predict.images import ImageTaker
 from basam.predict.prompts import check_prompts
 from basam.predict.regions import Region
-from basam.predict.resize import Frame, Transform
-from basam.predict.sizes import MAX_SIDE, MOST_ENCODED
-from basam.predict.views import KeptImage, View
+from basam.predict.sizes import MAX_SIDE
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
 
 
-class Predictor(Engine):
+class Predictor(ImageTaker):
     """Answers any number of prompts on an image, of which each part is encoded once, when a prompt needs it.
 
     Several predictors may share a model, each with its own mode and image, also from several threads (one predictor a
@@ -54,10 +50,8 @@ class Predictor(Engine):
     """
 
     def __init__(self, model: nn.Module, mode: BiasMode | None = None, *, max_side: int = MAX_SIDE) -> None:
-        super().__init__(model, mode)
-        self.max_side = whole("max_side", max_side)
+        super().__init__(model, mode, max_side)
         self.focus = Focus.from_dict(own_section(model, "focus"))
-        self.views: list[View] = []
         self.object_scores: Tensor | None = None
 
     @classmethod
@@ -73,113 +67,6 @@ class Predictor(Engine):
     ) -> Predictor:
         """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
-
-    @property
-    def is_image_set(self) -> bool:
-        return self.picture is not None
-
-    @property
-    def image_frame(self) -> Frame:
-        """Sizes of the image at hand: its own, resized, padded."""
-        return self.image.whole.frame
-
-    @property
-    def features(self) -> Any:
-        """What the family's encoder makes of the whole image; encoded now if it was not yet."""
-        return self.features_of(self.image.whole)
-
-    @property
-    def original_size(self) -> tuple[int, int]:
-        """Height and width of the image at hand."""
-        return self.image_frame.original
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """Height and width that it was resized to."""
-        return self.image_frame.resized
-
-    @property
-    def transform(self) -> Transform:
-        """Scales coordinates for `predict_torch`, as Meta's predictor's `transform` does."""
-        return Transform(max(self.input_size), self.image_frame)
-
-    def reset_image(self) -> None:
-        """Forget the image."""
-        self.picture, self.views = None, []
-
-    reset_predictor = reset_image
-
-    def set_image(
-        self,
-        image: ImageLike,
-        image_format: str = "RGB",
-        *,
-        long_side: int | None = None,
-        square: bool = False,
-        max_pixels: int | None = MAX_PIXELS,
-    ) -> None:
-        """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
-
-        Args:
-            image: what `basam.files.read_image` takes: a path, a PIL image, an array or tensor, `(H, W, 3)` uint8.
-            image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
-            long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
-            square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just what the grid needs.
-            max_pixels: files of more are refused; None: none is.
-
-        Raises:
-            ImageError, FileNotFoundError, ValueError: it cannot be read, is of the wrong kind or smaller than a patch.
-        """
-        if image_format not in ("RGB", "BGR"):
-            raise InputError(f"image_format={image_format!r}: allowed are 'RGB' and 'BGR'")
-        pixels, (height, width) = pixels_of(image, max_pixels=max_pixels)
-        if image_format == "BGR":
-            pixels = pixels[..., ::-1]
-        geometry = self.attachment.geometry
-        if long_side is None:
-            long_side = min(max(height, width), self.max_side)
-            if long_side < max(height, width):
-                sizes = f"{width} x {height} px is reduced to a long side of {long_side} px"
-                warnings.warn(f"an image of {sizes} (max_side)", stacklevel=2)
-        long_side = whole("long_side", long_side)
-        if long_side < geometry.patch or min(height, width) < 1:
-            raise InputError(
-                f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
-            )
-        frame = Frame.of_model(geometry, height, width, long_side, square)
-        if frame.padded[0] * frame.padded[1] > MOST_ENCODED:
-            raise InputError(
-                f"a long side of {long_side} px makes {frame.padded[1]} x {frame.padded[0]} px, more than the {MOST_ENCODED} "
-                "that are encoded at once: give a smaller one, or prompts with focus"
-            )
-        # A copy: the caller's array may change before a prompt needs it.
-        self.take(KeptImage(View(frame), np.array(pixels)))
-
-    def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, int]) -> None:
-        """Take an image that was resized already, as Meta's predictor does; any size will do here.
-
-        Args:
-            transformed_image: `(1, 3, height, width)` RGB from 0 to 255, resized but neither normalised nor padded.
-            original_image_size: height and width of the image that prompts and masks belong to.
-
-        Raises:
-            ValueError: another shape, or smaller than a patch.
-        """
-        patch = self.attachment.geometry.patch
-        shape = checked_shape(transformed_image, patch)
-        size = checked_size(original_image_size)
-        multiple = self.attachment.geometry.multiple
-        padded = Frame.fit(shape[2], shape[3], max(shape[2:]), multiple, False).padded
-        frame = Frame(size, (shape[2], shape[3]), padded)
-        self.take(KeptImage(View(frame), transformed_image.clone()))
-
-    def get_image_embedding(self) -> Tensor:
-        """The embedding of the image at hand, `(1, C, H, W)` for a grid of H x W patches.
-
-        Raises:
-            RuntimeError: no image is set.
-        """
-        return self.family.embedding(self.features)
 
     def predict(
         self,
@@ -234,6 +121,46 @@ class Predictor(Engine):
             self.views = [self.image.whole] * prompts.count
         return (masks[0], scores[0], low_res[0]) if prompts.single else (masks, scores, low_res)
 
+    def predict_batch(
+        self,
+        point_coords_batch: Sequence[Any] | None = None,
+        point_labels_batch: Sequence[Any] | None = None,
+        box_batch: Sequence[Any] | None = None,
+        mask_input_batch: Sequence[Any] | None = None,
+        multimask_output: bool = True,
+        return_logits: bool = False,
+        *,
+        focus: bool | Focus = False,
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """`predict` on each image of `set_image_batch`: lists with one entry per image, of what `predict` takes and returns.
+
+        Raises:
+            RuntimeError: no batch of images is set.
+            ValueError: a list of another length than the images, or a prompt as in `predict`, with the image's number.
+        """
+        if not self.pictures:
+            raise OrderError("no batch of images is set: call set_image_batch first")
+        given = (point_coords_batch, point_labels_batch, box_batch, mask_input_batch)
+        names = ("point_coords_batch", "point_labels_batch", "box_batch", "mask_input_batch")
+        for name, values in zip(names, given, strict=True):
+            if values is not None and len(values) != len(self.pictures):
+                raise InputError(f"{name} has {len(values)} entries for {len(self.pictures)} images: give one per image")
+        if not focus:
+            self.encode_of([(picture, picture.whole) for picture in self.pictures])
+        answers = []
+        try:
+            for index, picture in enumerate(self.pictures):
+                self.take(picture)
+                coords, labels, box, mask = (None if values is None else values[index] for values in given)
+                try:
+                    answers.append(self.predict(coords, labels, box, mask, multimask_output, return_logits, focus=focus))
+                except InputError as error:
+                    raise InputError(f"image {index} of {len(self.pictures)}: {error}") from error
+        finally:
+            self.take(self.pictures[0])
+        masks, scores, low_res = (list(each) for each in zip(*answers, strict=True))
+        return masks, scores, low_res
+
     def predict_torch(
         self,
         point_coords: Points = None,
@@ -264,33 +191,3 @@ class Predictor(Engine):
         decoded = self.decode(view, prompts, multimask=multimask_output, return_logits=return_logits)
         self.object_scores = decoded.objects
         return decoded.masks, decoded.scores, decoded.low_res
-
-
-def whole(name: str, value: Any) -> int:
-    """A number of pixels that was given.
-
-    Raises:
-        ValueError: naming it, where it is no whole number above 0.
-    """
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{name}={value!r}: a whole number of pixels, at least one, is needed")
-    return int(value)
-
-
-def checked_size(size: Any) -> tuple[int, int]:
-    """Height and width as a caller of Meta's interface gives them."""
-    if not isinstance(size, Sequence) or len(size) != 2:
-        raise InputError(f"original_image_size={size!r}: height and width in pixels are needed")
-    return whole("original_image_size", size[0]), whole("original_image_size", size[1])
-
-
-def checked_shape(pixels: Any, patch: int) -> tuple[int, ...]:
-    """The shape of an image that was resized already; ValueError where it is none."""
-    if not isinstance(pixels, Tensor):
-        raise InputError(f"transformed_image is a {type(pixels).__name__}: a tensor is needed")
-    shape = tuple(pixels.shape)
-    if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) < patch or min(shape[2:]) < 1:
-        raise InputError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
-    if pixels.is_complex() or not bool(pixels.float().isfinite().all()):
-        raise InputError(f"transformed_image of {pixels.dtype} holds NaN, infinity or complex numbers")
-    return shape

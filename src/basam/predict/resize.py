@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -64,12 +65,18 @@ class Frame:
         """Boxes `(..., 4)` as x0, y0, x1, y1 from pixels of the image to pixels of the resized frame."""
         return self.points_in(boxes.reshape(*boxes.shape[:-1], 2, 2)).reshape(boxes.shape)
 
-    def image_in(self, image: NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-        """RGB `(H, W, 3)` uint8 to normalised pixels `(1, 3, padded height, padded width)` float32; padding is 0."""
+    def image_in(
+        self, image: NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...], device: torch.device | None = None
+    ) -> Tensor:
+        """RGB `(H, W, 3)` uint8 to normalised pixels `(1, 3, padded height, padded width)` float32; padding is 0.
+
+        It is resized on the CPU, and normalised on `device`: so a quarter of the bytes goes there.
+        """
         if self.resized != self.original:
             size = (self.resized[1], self.resized[0])
             image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
-        return self.normalised(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float(), mean, std)
+        pixels = moved(torch.from_numpy(np.array(image)), device or torch.device("cpu"))
+        return self.normalised(pixels.permute(2, 0, 1)[None].float(), mean, std)
 
     def normalised(self, pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
         """Pixels `(1, 3, height, width)` from 0 to 255 of the resized image, normalised and padded with 0."""
@@ -115,6 +122,23 @@ class Transform:
     def apply_boxes_torch(self, boxes: Tensor, original_size: tuple[int, int]) -> Tensor:
         """`apply_boxes` of a tensor, likewise."""
         return self.apply_boxes(floating(boxes), original_size)
+
+
+def moved(pixels: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on `device`. To a CUDA device it is copied beside what that device computes, without waiting."""
+    if device.type != "cuda":
+        return pixels.to(device)
+    copying, computing = copy_stream(device), torch.cuda.current_stream(device)
+    with torch.cuda.stream(copying):
+        there = pixels.pin_memory().to(device, non_blocking=True)
+    computing.wait_stream(copying)
+    there.record_stream(computing)
+    return there
+
+
+@cache
+def copy_stream(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)
 
 
 def floating(coords: Tensor) -> Tensor:

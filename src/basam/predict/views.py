@@ -6,11 +6,11 @@ An image is kept as it was given; a view of it is encoded when a prompt needs it
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -69,15 +69,11 @@ class KeptImage:
     pixels: NDArray[np.uint8] | Tensor
     encoded: OrderedDict[View, Any] = field(default_factory=OrderedDict)
 
-    def seen(self, view: View, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-        """Normalised, padded pixels `(1, 3, height, width)` of a view."""
+    def seen(self, view: View, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> Tensor:
+        """Normalised, padded pixels `(1, 3, height, width)` of a view, on `device`."""
         if isinstance(self.pixels, Tensor):
-            return view.frame.normalised(self.pixels.float(), mean, std)
-        return view.frame.image_in(self.pixels[view.window(*self.pixels.shape[:2])], mean, std)
-
-    def missing(self, views: Sequence[View]) -> list[View]:
-        """Those that are not encoded yet, each once."""
-        return [view for view in dict.fromkeys(views) if view not in self.encoded]
+            return view.frame.normalised(self.pixels.to(device).float(), mean, std)
+        return view.frame.image_in(self.pixels[view.window(*self.pixels.shape[:2])], mean, std, device)
 
     def keep(self, view: View, features: Any) -> None:
         self.encoded[view] = features

@@ -76,7 +76,7 @@ def test_only_crops_are_seen_and_the_photo_is_reported_in_its_own_pixels(tiny, p
     sizes = []
     generator = basam.AutomaticMasks(tiny, 2, crop_n_layers=1, **ALL)
     encode = generator.predictor.encode_together
-    generator.predictor.encode_together = lambda views: (sizes.append(views[0].frame.original), encode(views))[1]
+    generator.predictor.encode_together = lambda places: (sizes.append(places[0][1].frame.original), encode(places))[1]
     seen = []
     found = generator.find(photo, progress=lambda done, whole: seen.append((done, whole)))
     assert sizes[0] == (200, 320)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from basam.attention import masked_attention, relative_attention
 from basam.families.attachment import Replaced, ReplacedEncoder
+from basam.method import Positions
 from basam.positions import extent, relative_table, resample_absolute
 
 
@@ -33,7 +37,7 @@ class GridAttention(Replaced, nn.Module):
         """`(B, H, W, 3, heads, d)` to `(B, H, W, heads * d)`."""
         batch, height, width = qkv.shape[:3]
         q, k, v = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (B, heads, N, d)
-        slopes = self.basam.mask_slopes(q.shape[1], self.basam_layer)
+        slopes = self.basam.mask_slopes(q.shape[1], self.basam_layer, q.device)
         out = self.attend(q, k, v, height, width, self.scale * self.basam.factor, slopes)
         return merge_heads(out).view(batch, height, width, -1)
 
@@ -52,9 +56,32 @@ class GridAttention(Replaced, nn.Module):
             return q.new_zeros(height, height, q.shape[-1]), q.new_zeros(width, width, q.shape[-1])
         whole_height, whole_width = extent(height, width, self.basam.aspect)
         positions = self.basam.mode.positions
-        table_h = relative_table(self.rel_pos_h, height, whole_height, positions).to(q.dtype)
-        table_w = relative_table(self.rel_pos_w, width, whole_width, positions).to(q.dtype)
-        return table_h, table_w
+        return (
+            kept_table(self.rel_pos_h, height, whole_height, positions, q.dtype),
+            kept_table(self.rel_pos_w, width, whole_width, positions, q.dtype),
+        )
+
+
+# Tables of relative positions by their parameter: on an accelerator, making one is six small launches, two for every layer.
+TABLES = WeakTensorKeyDictionary()
+# Of the last grids: window and whole, of a few photographs.
+TABLES_KEPT = 4
+
+
+def kept_table(parameter: Tensor, length: int, whole: int, positions: Positions, dtype: torch.dtype) -> Tensor:
+    """`relative_table` in `dtype`, `(length, length, d)`; kept on accelerators where no gradient goes through it."""
+    differentiated = torch.is_grad_enabled() and parameter.requires_grad
+    if parameter.device.type in ("cpu", "meta") or differentiated or torch.compiler.is_compiling():
+        return relative_table(parameter, length, whole, positions).to(dtype)
+    # What was made in inference mode may not be used outside of it.
+    mode = torch.is_inference_mode_enabled()
+    key = (length, whole, positions, dtype, mode, parameter.data_ptr(), parameter._version)
+    tables = TABLES.setdefault(parameter, OrderedDict())
+    if key not in tables:
+        tables[key] = relative_table(parameter, length, whole, positions).to(dtype)
+        while len(tables) > TABLES_KEPT:
+            tables.popitem(last=False)
+    return tables[key]
 
 
 def merge_heads(x: Tensor) -> Tensor:

@@ -1,0 +1,77 @@
+"""How the Triton kernels cut a grid and are launched: fixed by dtype, head dimension and GPU, never tuned at run time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LaunchParameters:
+    """Of one kernel: queries a block, warps a program, stages of the software pipeline."""
+
+    block_m: int
+    warps: int
+    stages: int
+
+
+@dataclass(frozen=True)
+class KernelTable:
+    """Launch parameters of the three kernels, and keys per tile, which they share since they share the padded bias."""
+
+    block_n: int
+    forward: LaunchParameters
+    query: LaunchParameters
+    key: LaunchParameters
+
+
+# By bytes of an operand and the largest head dimension that it is for.
+WIDE = KernelTable(32, LaunchParameters(64, 4, 2), LaunchParameters(32, 4, 1), LaunchParameters(32, 4, 1))
+DEFAULT = {
+    (2, 64): KernelTable(64, LaunchParameters(64, 4, 3), LaunchParameters(64, 4, 2), LaunchParameters(64, 4, 2)),
+    (2, 128): KernelTable(64, LaunchParameters(64, 4, 2), LaunchParameters(64, 4, 2), LaunchParameters(64, 4, 1)),
+    (4, 64): WIDE,
+    (4, 128): WIDE,
+}
+# By major compute capability.
+TABLES: dict[int, dict[tuple[int, int], KernelTable]] = {}
+
+
+def launch_table(major: int, itemsize: int, head_dim: int) -> KernelTable:
+    return TABLES.get(major, DEFAULT)[itemsize, 64 if head_dim <= 64 else 128]
+
+
+def halves(head_dim: int) -> tuple[int, int]:
+    """A head dimension in two pieces that are powers of two of at least 16: 64 -> 64 + 0, 80 -> 64 + 16."""
+    largest = max(16, 1 << head_dim.bit_length() - 1)
+    rest = head_dim - largest
+    return largest, 0 if rest <= 0 else max(16, 1 << (rest - 1).bit_length())
+
+
+@dataclass(frozen=True)
+class KeyTiles:
+    """How the keys of a grid are cut into tiles of `rows` grid rows by `columns`; where `swap`, rows and columns of the grid
+    change places: a photo whose long side has 64 tokens wastes nothing whatever its short side."""
+
+    rows: int
+    columns: int
+    swap: bool
+    waste: float  # keys visited over keys there
+
+
+def key_tiles(height: int, width: int, block_n: int) -> KeyTiles:
+    """The cut that visits the fewest keys, with a fee for tiles of several rows, whose bias costs selections."""
+    best: tuple[float, KeyTiles] | None = None
+    for swap in (False, True):
+        down, across = (width, height) if swap else (height, width)
+        for rows, fee in ((1, 1.0), (2, 1.06), (4, 1.12)):
+            columns = block_n // rows
+            visited = up(down, rows) * up(across, columns) / (height * width)
+            if best is None or visited * fee < best[0]:
+                best = visited * fee, KeyTiles(rows, columns, swap, visited)
+    assert best is not None
+    return best[1]
+
+
+def up(size: int, multiple: int) -> int:
+    """The next multiple."""
+    return -(-size // multiple) * multiple
