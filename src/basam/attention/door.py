@@ -12,8 +12,8 @@ from torch import Tensor
 from basam.attention import cpu_tiles as tiled
 from basam.attention.fallbacks import fallback_attention
 from basam.attention.reference import eager_attention
+from basam.attention.triton_ops import triton_attention
 from basam.attention.triton_problem import triton_problem
-from basam.attention.triton_tiles import triton_attention
 from basam.errors import InputError
 
 Backend = Literal["auto", "triton", "tiled", "eager"]

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from basam.attention.cpu_tiles import working_dtype
 from basam.attention.door import separable_attention
+from basam.attention.triton_ops import triton_relative
 from basam.attention.triton_problem import triton_problem
-from basam.attention.triton_tiles import triton_relative
 from basam.positions import mask_table
 
 # Bias of the heads that are worked on at one time while no gradients are recorded, on a CPU and elsewhere. One head of a
@@ -55,7 +55,7 @@ def relative_attention(
 
     As `separable_attention` with the bias of `separable_bias`; see `by_heads`.
     """
-    if made_in_kernel(q, k, v, table_h, table_w, slopes):
+    if bias_in_kernel(q, k, v, table_h, table_w, slopes):
         height, width = table_h.shape[0], table_w.shape[0]
         return triton_relative(q, k, v, table_h, table_w, slopes, height, width, scale)
 
@@ -67,7 +67,7 @@ def relative_attention(
 
 def masked_attention(q: Tensor, k: Tensor, v: Tensor, height: int, width: int, slopes: Tensor, scale: float) -> Tensor:
     """The same without relative positions: the bias-mode mask is all that is added."""
-    if made_in_kernel(q, k, v, slopes):
+    if bias_in_kernel(q, k, v, slopes):
         return triton_relative(q, k, v, None, None, slopes, height, width, scale)
 
     def bias(part: slice) -> tuple[Tensor, Tensor]:
@@ -76,7 +76,7 @@ def masked_attention(q: Tensor, k: Tensor, v: Tensor, height: int, width: int, s
     return by_heads(bias, q, k, v, height + width, scale)
 
 
-def made_in_kernel(q: Tensor, *others: Tensor | None) -> bool:
+def bias_in_kernel(q: Tensor, *others: Tensor | None) -> bool:
     """Whether the Triton kernels make the bias themselves: on CUDA, where nothing is differentiated."""
     if q.device.type != "cuda" or triton_problem(q.device, q.dtype, q.shape[-1]) is not None:
         return False

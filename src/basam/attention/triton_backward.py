@@ -27,7 +27,7 @@ from basam.attention.triton_parts import (
 @triton.jit(do_not_specialize=SIZES)
 def query_gradients_kernel(
     q, k, v, down, across, out, grad, lse, delta, dq, ddown, dacross,
-    N, R, C, heads, row_step, col_step, scale,
+    N, R, C, H, W, heads, row_step, col_step, scale,
     stride_qb, stride_qh, stride_qn, stride_kb, stride_kh, stride_kn, stride_vb, stride_vh, stride_vn,
     stride_dg, stride_dr, stride_ag, stride_an, stride_ob, stride_oh, stride_on,
     stride_gb, stride_gh, stride_gn, stride_lb,
@@ -96,7 +96,7 @@ def query_gradients_kernel(
 @triton.jit(do_not_specialize=SIZES)
 def key_gradients_kernel(
     q, k, v, down, across, grad, lse, delta, dk, dv,
-    N, R, C, heads, row_step, col_step, scale,
+    N, R, C, H, W, heads, row_step, col_step, scale,
     stride_qb, stride_qh, stride_qn, stride_kb, stride_kh, stride_kn, stride_vb, stride_vh, stride_vn,
     stride_dg, stride_dr, stride_ag, stride_an, stride_ob, stride_oh, stride_on,
     stride_gb, stride_gh, stride_gn, stride_lb,

@@ -15,7 +15,7 @@ import triton.language as tl
 LOG2E = tl.constexpr(1.4426950408889634)
 # Sizes differ with every image: specialising on "divisible by 16" or "equal to 1" would compile the kernel again. Strides are
 # specialised on: loads are only wide, and pipelined, where the compiler knows that they are multiples of 16.
-SIZES = ["N", "R", "C", "heads", "row_step", "col_step", "stride_lb"]
+SIZES = ["N", "R", "C", "H", "W", "heads", "row_step", "col_step", "stride_lb"]
 
 
 @triton.jit
@@ -25,6 +25,34 @@ def program(blocks):
     The second axis of a CUDA grid ends at 65,535, which the windows of a few large images exceed; the first one does not.
     """
     return tl.program_id(0) % blocks, (tl.program_id(0) // blocks).to(tl.int64)
+
+
+@triton.jit
+def place_of(group, heads, R, C, H, W, WINDOWS: tl.constexpr):
+    """Image, head, and the top and left token of the window of a group; of an image of H x W tokens in windows of R x C."""
+    h = group % heads
+    if WINDOWS:
+        across = tl.cdiv(W, C)
+        windows = across * tl.cdiv(H, R)
+        window = (group // heads % windows).to(tl.int32)
+        return group // heads // windows, h, window // across * R, window % across * C
+    return group // heads, h, 0, 0
+
+
+@triton.jit
+def tokens_of(y, x, H, W):
+    """Token numbers of places in an image, which places are inside; those outside get the number of one at the edge."""
+    return tl.minimum(y, H - 1) * W + tl.minimum(x, W - 1), (y < H) & (x < W)
+
+
+@triton.jit
+def filled(first, second, fill, inside, HEAD: tl.constexpr, D1: tl.constexpr, D2: tl.constexpr):
+    """Both pieces of tokens, those that are not `inside` replaced by the one token at `fill`."""
+    outside = load_piece(fill, tl.zeros([1], tl.int32), 0, 0, D1, HEAD)
+    first = tl.where(inside[:, None], first, outside)
+    if D2 > 0:
+        second = tl.where(inside[:, None], second, load_piece(fill, tl.zeros([1], tl.int32), 0, D1, D2, HEAD))
+    return first, second
 
 
 @triton.jit

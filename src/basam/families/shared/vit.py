@@ -75,7 +75,8 @@ def kept_table(parameter: Tensor, length: int, whole: int, positions: Positions,
         return relative_table(parameter, length, whole, positions).to(dtype)
     # What was made in inference mode may not be used outside of it.
     mode = torch.is_inference_mode_enabled()
-    key = (length, whole, positions, dtype, mode, parameter.data_ptr(), parameter._version)
+    version = 0 if parameter.is_inference() else parameter._version  # tensors of inference mode are never changed
+    key = (length, whole, positions, dtype, mode, parameter.data_ptr(), version)
     tables = TABLES.setdefault(parameter, OrderedDict())
     if key not in tables:
         tables[key] = relative_table(parameter, length, whole, positions).to(dtype)

@@ -3,7 +3,7 @@
 What is replaced, and why:
 - patch embedding: takes any size that is a multiple of the patch, and notes the grid;
 - encoder: resamples its absolute positions to the grid;
-- attention and its layer: the corrected logits without an N x N tensor; windows are cut after the projection;
+- attention and its layer: the corrected logits without an N x N tensor; windows are cut after the projection, or by the kernel;
 - prompt encoder, its encoding and the model: dense prompts, point coordinates and the image-wide encoding follow the grid.
 """
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers.models.sam import modeling_sam as sam
 from transformers.models.sam_hq import modeling_sam_hq as sam_hq
 
+from basam.attention import bias_in_kernel, triton_windows
 from basam.families.attachment import Replaced
 from basam.families.shared import (
     AnySizeEncoding,
@@ -67,7 +68,11 @@ class CorrectedAttention(GridAttention):
         batch, height, width, _ = hidden_states.shape
         bias = self.qkv.bias
         fill = None if bias is None else bias.view(3, self.num_attention_heads, -1)
-        q, k, v = split_windows(self.project(hidden_states), window, fill)  # (B * windows, heads, window ** 2, d)
+        projected = self.project(hidden_states)
+        if bias_in_kernel(projected, fill, self.rel_pos_h if self.use_rel_pos else None):
+            tables = self.tables(projected, window, window) if self.use_rel_pos else (None, None)
+            return self.proj(triton_windows(projected, window, fill, *tables, self.scale))
+        q, k, v = split_windows(projected, window, fill)  # (B * windows, heads, window ** 2, d)
         out = self.attend(q, k, v, window, window, self.scale, None)
         return self.proj(join_windows(out, batch, height, width, window))
 

@@ -1,0 +1,91 @@
+"""The kernel that makes the separable bias of SAM's layers as the attention kernels read it; see `sam_terms.separable_bias`."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from basam.attention.triton_parts import dot_pieces, load, place_of, program, tokens_of
+
+
+@triton.jit
+def axis_bias(
+    q, table, slopes, bias, R, C, H, W, heads, groups, padded,
+    stride_qb, stride_qh, stride_qn, stride_bg, stride_b,
+    HEAD: tl.constexpr, D1: tl.constexpr, D2: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_K: tl.constexpr,
+    ROWS: tl.constexpr, KEYS_FIRST: tl.constexpr, TABLE: tl.constexpr, SLOPES: tl.constexpr, WINDOWS: tl.constexpr,
+    PRECISION: tl.constexpr, WIDEN: tl.constexpr,
+):  # fmt: skip
+    """For BLOCK_K grid rows of keys (ROWS; else grid columns) and BLOCK_Q queries that lie in one of them.
+
+    `bias` is `(groups, padded, queries)` where KEYS_FIRST, else `(groups, queries, padded)`; keys beyond the axis get -inf.
+    """
+    axis = R if ROWS else C
+    length = C if ROWS else R
+    block, group = program(axis * tl.cdiv(length, BLOCK_Q))
+    if group < groups:
+        b, h, top, left = place_of(group, heads, R, C, H, W, WINDOWS)
+        line = block % axis
+        place = block // axis * BLOCK_Q + tl.arange(0, BLOCK_Q)
+        there = place < length
+        queries = line * C + place if ROWS else place * C + line
+        keys = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
+        value = tl.zeros([BLOCK_Q, BLOCK_K], tl.float32)
+        if TABLE:
+            tokens = tl.where(there, queries, 0)
+            if WINDOWS:
+                tokens, _ = tokens_of(top + tokens // C, left + tokens % C, H, W)
+            q1, q2 = load(q + b * stride_qb + h * stride_qh, tokens, stride_qn, HEAD, D1, D2)
+            t1, t2 = load(table, line * axis + tl.minimum(keys, axis - 1), HEAD, HEAD, D1, D2)
+            value = dot_pieces(q1, q2, t1, t2, D2, PRECISION, WIDEN)
+        if SLOPES:
+            value -= tl.load(slopes + h) * tl.abs(keys - line).to(tl.float32)[None, :]
+        value = tl.where((keys < axis)[None, :], value, float("-inf"))
+        bias += group * stride_bg
+        if KEYS_FIRST:
+            at = bias + keys[:, None] * stride_b + queries[None, :]
+            tl.store(at, tl.trans(value), mask=(keys < padded)[:, None] & there[None, :])
+        else:
+            at = bias + queries[:, None] * stride_b + keys[None, :]
+            tl.store(at, value, mask=there[:, None] & (keys < padded)[None, :])
+
+
+@triton.jit(do_not_specialize=["R", "C", "H", "W", "heads", "groups", "padded_down", "padded_across"])
+def bias_kernel(
+    q, table_h, table_w, slopes, down, across,
+    R, C, H, W, heads, groups, padded_down, padded_across,
+    stride_qb, stride_qh, stride_qn, stride_dg, stride_dr, stride_ag, stride_an,
+    HEAD: tl.constexpr, D1: tl.constexpr, D2: tl.constexpr, BLOCK_Q: tl.constexpr, BLOCK_K: tl.constexpr,
+    SWAP: tl.constexpr, TABLE: tl.constexpr, SLOPES: tl.constexpr, WINDOWS: tl.constexpr,
+    PRECISION: tl.constexpr, WIDEN: tl.constexpr,
+):  # fmt: skip
+    """Down and across of all groups: the last axis of programs says which of the grid's axes, rows first.
+
+    Tables are `(R, R, d)` and `(C, C, d)`, contiguous; R and C count the grid's rows and columns before they change places.
+    """
+    if tl.program_id(2) == 0:
+        if SWAP:
+            axis_bias(
+                q, table_h, slopes, across, R, C, H, W, heads, groups, padded_across,
+                stride_qb, stride_qh, stride_qn, stride_ag, stride_an,
+                HEAD, D1, D2, BLOCK_Q, BLOCK_K, True, False, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
+            )  # fmt: skip
+        else:
+            axis_bias(
+                q, table_h, slopes, down, R, C, H, W, heads, groups, padded_down,
+                stride_qb, stride_qh, stride_qn, stride_dg, stride_dr,
+                HEAD, D1, D2, BLOCK_Q, BLOCK_K, True, True, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
+            )  # fmt: skip
+    else:
+        if SWAP:
+            axis_bias(
+                q, table_w, slopes, down, R, C, H, W, heads, groups, padded_down,
+                stride_qb, stride_qh, stride_qn, stride_dg, stride_dr,
+                HEAD, D1, D2, BLOCK_Q, BLOCK_K, False, True, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
+            )  # fmt: skip
+        else:
+            axis_bias(
+                q, table_w, slopes, across, R, C, H, W, heads, groups, padded_across,
+                stride_qb, stride_qh, stride_qn, stride_ag, stride_an,
+                HEAD, D1, D2, BLOCK_Q, BLOCK_K, False, False, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
+            )  # fmt: skip
