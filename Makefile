@@ -9,7 +9,7 @@ DEV := $(VENV)/.dev
 OLDEST := .venv-oldest
 PIP := -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: demo test test-slow test-oldest lint bench zero-shot extrapolation generalised clean
+.PHONY: demo test test-slow test-oldest lint bench bench-gpu zero-shot extrapolation generalised clean
 
 $(DEMO): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,11 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/kernel.py
 	$(BIN)/python benchmarks/encoder.py
 	$(BIN)/python benchmarks/evaluation.py
+
+# On a machine with a GPU, by its own python3: PyTorch with CUDA, Triton, transformers and pytest must be there. Nothing is installed.
+OUT ?= results
+bench-gpu:
+	PYTHONPATH=src $(PYTHON) benchmarks/gpu.py --out $(OUT)
 
 zero-shot: $(DEV)
 	$(BIN)/python -m studies.zero_shot

@@ -20,6 +20,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+        if "cuda" in item.keywords and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="PyTorch sees no CUDA GPU"))
         if "real" in item.path.parts and not DATA.is_dir():
             item.add_marker(pytest.mark.skip(reason=f"no photographs: {DATA} is absent"))
 

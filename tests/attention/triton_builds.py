@@ -16,9 +16,10 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from basam.attention.triton_backward import key_gradients_kernel, query_gradients_kernel
-from basam.attention.triton_forward import bias_kernel, forward_kernel
-from basam.attention.triton_plan import LaunchParameters, halves
-from basam.attention.triton_tiles import precision
+from basam.attention.triton_bias import bias_kernel
+from basam.attention.triton_forward import forward_kernel
+from basam.attention.triton_launch import precision
+from basam.attention.triton_plan import LaunchParameters, halves, launch_table
 
 TOOLS = os.path.join(os.path.dirname(triton.__file__), "backends", "nvidia", "bin")
 NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
@@ -28,8 +29,8 @@ KERNELS = {
     "key": key_gradients_kernel,
     "bias": bias_kernel,
 }
-OPERANDS = {"q", "k", "v", "out", "grad", "dq", "dk", "dv", "table"}
-FLOATS = {"down", "across", "ddown", "dacross", "lse", "delta", "slopes", "bias"}  # float32 whatever the operands
+OPERANDS = {"q", "k", "v", "out", "grad", "dq", "dk", "dv", "table_h", "table_w", "fill"}
+FLOATS = {"down", "across", "ddown", "dacross", "lse", "delta", "slopes"}  # float32 whatever the operands
 # Bytes of shared memory that one program may have, by compute capability.
 SHARED = {80: 166912, 86: 101376, 89: 101376, 90: 232448, 100: 232448, 120: 101376}
 
@@ -46,16 +47,28 @@ class Built:
         return sum(bool(re.search(r"\b(LDL|STL)\b", line)) for line in self.loop)
 
 
-def build(name: str, dtype: torch.dtype, head_dim: int, rows: int, columns: int, launch: LaunchParameters, sm: int) -> Built:
-    kernel = KERNELS[name]
+def build(
+    name: str,
+    sm: int,
+    dtype: torch.dtype = torch.bfloat16,
+    head_dim: int = 64,
+    rows: int = 1,
+    windows: bool = False,
+    launch: LaunchParameters | None = None,
+) -> Built:
+    """One kernel for a compute capability, with tiles of `rows` grid rows; launched as the table says, or as `launch` does."""
+    table = launch_table(sm // 10, dtype.itemsize, head_dim)
+    launch = launch or getattr(table, name, LaunchParameters(64, 4, 3))
     d1, d2 = halves(head_dim)
-    constants: dict[str, Any] = dict(HEAD=head_dim, D1=d1, D2=d2, PRECISION=precision(dtype), WIDEN=False)
+    constants: dict[str, Any] = {"HEAD": head_dim, "D1": d1, "D2": d2}
     if name == "bias":
-        constants |= dict(BLOCK_Q=64, BLOCK_K=64, ROWS=True, KEYS_FIRST=True, TABLE=True, SLOPES=True)
+        constants |= {"BLOCK_Q": 64, "BLOCK_K": 64, "SWAP": False, "TABLE": True, "SLOPES": True, "WINDOWS": windows}
     else:
-        constants |= dict(BLOCK_M=launch.block_m, TR=rows, TC=columns)
+        constants |= {"BLOCK_M": launch.block_m, "TR": rows, "TC": table.block_n // rows}
     if name == "forward":
-        constants["KEEP_LSE"] = True
+        constants |= {"KEEP_LSE": True, "WINDOWS": windows}
+    constants |= {"PRECISION": precision(dtype), "WIDEN": False}
+    kernel = KERNELS[name]
     signature, hints = {}, {}
     for index, argument in enumerate(kernel.arg_names):
         if argument in constants:
@@ -71,7 +84,7 @@ def build(name: str, dtype: torch.dtype, head_dim: int, rows: int, columns: int,
                 hints[index,] = [["tt.divisibility", 16]]
     source = ASTSource(kernel, signature, constants, hints)
     made = triton.compile(
-        source, target=GPUTarget("cuda", sm, 32), options=dict(num_warps=launch.warps, num_stages=launch.stages)
+        source, target=GPUTarget("cuda", sm, 32), options={"num_warps": launch.warps, "num_stages": launch.stages}
     )
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(made.asm["cubin"])

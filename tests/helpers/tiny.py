@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import SamConfig, SamHQConfig, SamHQModel, SamModel
+from transformers import SamConfig, SamHQConfig, SamHQModel, SamModel, SamVisionConfig, SamVisionModel
 
 VISION = {
     "hidden_size": 32,
@@ -30,7 +30,16 @@ def tiny_sam(image_size: int = 64, hq: bool = False, seed: int = 0, attn: str = 
     config_class, model_class = (SamHQConfig, SamHQModel) if hq else (SamConfig, SamModel)
     config = config_class(vision_config=VISION | sides | vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
     config._attn_implementation = attn
-    model = model_class(config).eval()
+    return drawn(model_class(config).eval(), seed)
+
+
+def tiny_encoder(image_size: int = 64, seed: int = 0) -> Any:
+    """The image encoder alone: heads of 16 channels, windows of 3 that do not fit its grid."""
+    return drawn(SamVisionModel(SamVisionConfig(**VISION, image_size=image_size)).eval(), seed)
+
+
+def drawn(model: Any, seed: int) -> Any:
+    """A model whose every parameter is drawn with a visible scale."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

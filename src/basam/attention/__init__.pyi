@@ -1,4 +1,5 @@
 from basam.attention.door import separable_attention as separable_attention
+from basam.attention.fallbacks import one_hot_attention as one_hot_attention
 from basam.attention.low_precision import fast_products as fast_products
 from basam.attention.reference import eager_attention as eager_attention
 from basam.attention.sam_terms import bias_in_kernel as bias_in_kernel

@@ -70,8 +70,8 @@ class CorrectedAttention(GridAttention):
         fill = None if bias is None else bias.view(3, self.num_attention_heads, -1)
         projected = self.project(hidden_states)
         if bias_in_kernel(projected, fill, self.rel_pos_h if self.use_rel_pos else None):
-            tables = self.tables(projected, window, window) if self.use_rel_pos else (None, None)
-            return self.proj(triton_windows(projected, window, fill, *tables, self.scale))
+            table_h, table_w = self.tables(projected, window, window) if self.use_rel_pos else (None, None)
+            return self.proj(triton_windows(projected, window, fill, table_h, table_w, self.scale))
         q, k, v = split_windows(projected, window, fill)  # (B * windows, heads, window ** 2, d)
         out = self.attend(q, k, v, window, window, self.scale, None)
         return self.proj(join_windows(out, batch, height, width, window))

@@ -1,0 +1,55 @@
+"""The Triton kernels compiled for GPUs that are not there: no spills in the loop that counts, shared memory that there is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+if os.environ.get("TRITON_INTERPRET") == "1":
+    pytest.skip("the interpreter compiles nothing", allow_module_level=True)
+# Not before: they import triton.
+from tests.attention.triton_builds import SHARED, build
+
+GPUS = (80, 86, 90, 100, 120)
+
+
+@pytest.mark.parametrize("sm", GPUS)
+@pytest.mark.parametrize(("head_dim", "rows", "windows"), [(64, 1, False), (80, 4, True)])
+def test_forward_in_16_bit_does_not_spill(sm: int, head_dim: int, rows: int, windows: bool) -> None:
+    built = build("forward", sm, head_dim=head_dim, rows=rows, windows=windows)
+    assert built.loop, "no matrix instruction was found in a loop"
+    assert built.loop_spills == 0
+    assert built.shared <= SHARED[sm]
+
+
+@pytest.mark.parametrize("sm", GPUS)
+@pytest.mark.parametrize("name", ["query", "key"])
+def test_backward_fits_shared_memory(sm: int, name: str) -> None:
+    built = build(name, sm, head_dim=80)
+    assert built.loop
+    assert built.shared <= SHARED[sm]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sm", GPUS)
+@pytest.mark.parametrize("name", ["forward", "query", "key", "bias"])
+@pytest.mark.parametrize(("dtype", "head_dim"), [(torch.float32, 128), (torch.float16, 128), (torch.bfloat16, 24)])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_every_kernel_fits_shared_memory(sm: int, name: str, dtype: torch.dtype, head_dim: int, rows: int) -> None:
+    assert build(name, sm, dtype, head_dim, rows).shared <= SHARED[sm]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_sixty_sizes_of_photographs_compile_nine_kernels(training: bool) -> None:
+    """In a process of its own: it takes the place of Triton's driver."""
+    command = [sys.executable, "-m", "tests.attention.triton_count", *(["training"] if training else [])]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    kernels = done.stdout.split()
+    assert 5 <= len(kernels) <= 9, kernels  # more than one size of tile, and not one of each for every photograph
