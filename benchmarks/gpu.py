@@ -25,6 +25,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import flex_attention
 
 import basam
-from basam.attention import one_hot_attention, separable_attention
+from basam.attention import one_hot_attention, relative_attention, separable_attention
 
 ROOT = Path(__file__).parents[1]
 # hidden size, layers, heads, global layers, hidden size of the MLP
@@ -142,8 +143,16 @@ def flex(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: flo
     return out
 
 
+def from_tables(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
+    """As encoders run it: the bias is made of the queries and tables, which here stand for nothing."""
+    height, width = rows.shape[-1], cols.shape[-1]
+    table_h, table_w = (q.new_ones(side, side, q.shape[-1]) for side in (height, width))
+    return relative_attention(q, k, v, table_h, table_w, None, scale)
+
+
 WAYS: dict[str, Callable[..., Tensor]] = {
     "basam": ours,
+    "basam, bias from tables": from_tables,
     "flash, no bias": unbiased(SDPBackend.FLASH_ATTENTION),
     "cuDNN, no bias": unbiased(SDPBackend.CUDNN_ATTENTION),
     "efficient, N x N mask": masked,
@@ -181,6 +190,8 @@ def kernels(bench: Bench) -> None:
         for grid in BACKWARD_GRIDS if backward else GRIDS:
             batch, heads, height, width, head_dim = grid
             for name, way in WAYS.items():
+                if backward and "tables" in name:
+                    continue
                 if "N x N" in name and batch * heads * (height * width) ** 2 * 2 * (6 if backward else 4) > memory:
                     continue
                 if "one-hot" in name and head_dim + height + width > 256:
@@ -267,6 +278,31 @@ def compiled(bench: Bench) -> None:
             bench.attempt("encoder", what, functools.partial(measure_encoder, run, 1024, batch), seconds=60)
 
 
+def pipeline(bench: Bench) -> None:
+    """From photographs in memory to masks at their own size, one box each: resized, copied, encoded, decoded, upsampled."""
+    from transformers import SamConfig, SamModel
+
+    with torch.device("cuda"):
+        model = SamModel(SamConfig()).eval()
+    predictor = basam.Predictor(model)
+    predictor.family.encoder(model).bfloat16()
+    random = np.random.default_rng(0)
+    photos = [random.integers(0, 256, (1365, 2048, 3), dtype=np.uint8) for _ in range(16)]
+
+    def run(count: int) -> None:
+        for start in range(0, len(photos), count):
+            some = photos[start : start + count]
+            predictor.set_image_batch(some, long_side=1024)
+            predictor.predict_batch(box_batch=[[200, 300, 900, 1000]] * len(some), multimask_output=False)
+
+    for count in (1, 8):
+        run(count)
+        start = time.perf_counter()
+        run(count)
+        seconds = time.perf_counter() - start
+        bench.note("pipeline", model="ViT-B", side=1024, batch=count, images_per_s=len(photos) / seconds)
+
+
 def measure_training(side: int) -> dict[str, Any]:
     """Full fine-tuning of the image encoder: float32 weights, bfloat16 autocast, AdamW."""
     model = basam.attach(encoder("ViT-B", 1024)).train()
@@ -309,7 +345,15 @@ def checks(bench: Bench) -> None:
     )
 
 
-PARTS = {"checks": checks, "kernels": kernels, "encoders": encoders, "training": training, "compiled": compiled, "flex": flexes}
+PARTS = {
+    "checks": checks,
+    "kernels": kernels,
+    "encoders": encoders,
+    "training": training,
+    "pipeline": pipeline,
+    "compiled": compiled,
+    "flex": flexes,
+}
 
 
 def main() -> None:

@@ -28,6 +28,12 @@ def test_forward_in_16_bit_does_not_spill(sm: int, head_dim: int, rows: int, win
     assert built.shared <= SHARED[sm]
 
 
+def test_windows_in_float32() -> None:
+    """Whose blocks of queries are larger than tiles of keys."""
+    built = build("forward", 90, torch.float32, rows=4, windows=True)
+    assert built.shared <= SHARED[90]
+
+
 @pytest.mark.parametrize("sm", GPUS)
 @pytest.mark.parametrize("name", ["query", "key"])
 def test_backward_fits_shared_memory(sm: int, name: str) -> None:

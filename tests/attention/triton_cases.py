@@ -151,8 +151,8 @@ def limit(case: Case, name: str) -> float:
 
 
 def small_tiles() -> None:
-    """Blocks of 16 queries and tiles of 16 keys, so that a few tokens make several of each."""
-    parameters = triton_plan.LaunchParameters(16, 1, 1)
+    """Blocks of 32 queries and tiles of 16 keys, so that a few tokens make several of each."""
+    parameters = triton_plan.LaunchParameters(32, 1, 1)
     table = triton_plan.KernelTable(16, parameters, parameters, parameters)
     triton_plan.DEFAULT.update(dict.fromkeys(triton_plan.DEFAULT, replace(table)))
 

@@ -25,9 +25,12 @@ def images():
 def test_each_image_is_answered_as_if_alone(predictor, images, monkeypatch) -> None:
     together = []
     encode = type(predictor.family).encode
-    monkeypatch.setattr(
-        type(predictor.family), "encode", lambda self, model, pixels: (together.append(len(pixels)), encode(self, model, pixels))[1]
-    )
+
+    def counted(self, model, pixels):
+        together.append(len(pixels))
+        return encode(self, model, pixels)
+
+    monkeypatch.setattr(type(predictor.family), "encode", counted)
     predictor.set_image_batch(images)
     assert together == []  # not before a prompt needs it
     masks, scores, low_res = predictor.predict_batch(box_batch=BOXES, return_logits=True)

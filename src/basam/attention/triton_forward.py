@@ -62,8 +62,8 @@ def forward_kernel(
     queries = tl.minimum(numbers, N - 1)  # the last block repeats the last query and does not store it
     tokens = queries
     if WINDOWS:
-        tokens, seen = tokens_of(top + queries // C, left + queries % C, H, W)
-        inside &= seen
+        tokens, in_image = tokens_of(top + queries // C, left + queries % C, H, W)
+        inside &= in_image
     q1, q2 = load(q, tokens, stride_qn, HEAD, D1, D2)
     acc1 = tl.zeros([BLOCK_M, D1], tl.float32)
     acc2 = acc1

@@ -122,13 +122,13 @@ class Call:
     def pad(self, rows: Tensor, cols: Tensor) -> tuple[Tensor, Tensor]:
         """The bias as the kernels read it: down `(groups, R, N)`, across `(groups, N, C)`, float32, -inf where no key is."""
         down, across = (cols, rows) if self.tiles.swap else (rows, cols)
+        down, across = down.flatten(0, 1).float().transpose(1, 2), across.flatten(0, 1).float()
         most_down, most_across, most_queries = self.padded()
-        low = float("-inf")
-        spare = (0, most_queries - self.tokens, 0, most_down - self.down)
-        return (
-            F.pad(down.flatten(0, 1).float().transpose(1, 2), spare, value=low).contiguous(),
-            F.pad(across.flatten(0, 1).float(), (0, most_across - self.across), value=low).contiguous(),
-        )
+        if most_down > self.down or most_queries > self.tokens:  # else one copy less
+            down = F.pad(down, (0, most_queries - self.tokens, 0, most_down - self.down), value=float("-inf"))
+        if most_across > self.across:
+            across = F.pad(across, (0, most_across - self.across), value=float("-inf"))
+        return down.contiguous(), across.contiguous()
 
     def make_bias(
         self, q: Tensor, table_h: Tensor | None, table_w: Tensor | None, slopes: Tensor | None

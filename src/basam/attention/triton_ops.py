@@ -89,6 +89,7 @@ def relative(
             call = Call(some, height, width, scale)
         bias = call.make_bias(some, table_h, table_w, None if slopes is None else slopes[part])
         call.forward(some, k[:, part], v[:, part], *bias, out[:, part])
+        del bias  # before the next part's is made
     return out
 
 
@@ -119,6 +120,7 @@ def windows(
             call = Call(q[part], window, window, scale, (height, width))
         bias = call.make_bias(q[part], table_h, table_w, None)
         call.forward(q[part], k[part], v[part], *bias, out[part], fill=fill)
+        del bias
     return out.transpose(1, 2).reshape(batch, height, width, -1)
 
 

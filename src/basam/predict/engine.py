@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, own_attachment
 from basam.predict.batching import batches
+from basam.predict.clock import DeviceClock
 from basam.predict.views import KeptImage, View
 
 # Work of one chunk of prompts: decoder activations and upsampled logits.
@@ -54,9 +54,6 @@ class Engine:
         model: a SAM of a known family; attached here if it is not yet.
         mode: the correction; None: the one that the model is attached with now, else the model's own, else `BiasMode()`.
 
-    Attributes:
-        encode_seconds: spent in the image encoder since the beginning.
-
     Raises:
         UnsupportedModelError: `model` is of no known family, or an image encoder alone.
     """
@@ -71,7 +68,7 @@ class Engine:
         self.model = model
         self.picture: KeptImage | None = None
         self.pictures: list[KeptImage] = []  # of a batch, of which `picture` is one
-        self.encode_seconds = 0.0
+        self.clock = DeviceClock()
         self.mode = own_attachment(model).mode if mode is None else mode
 
     @property
@@ -103,6 +100,11 @@ class Engine:
         if self._attachment.model_own is not own:  # detached and attached again since
             self.mode = self._attachment.mode
         return self._attachment
+
+    @property
+    def encode_seconds(self) -> float:
+        """Spent in the image encoder since the beginning."""
+        return self.clock.seconds
 
     @property
     def device(self) -> torch.device:
@@ -144,16 +146,15 @@ class Engine:
 
         Nothing waits for an accelerator: the next images are read out and copied to it while it works.
         """
-        start = time.perf_counter()
         most = TOKENS_AT_ONCE if self.device.type == "cpu" else TOKENS_AT_ONCE_ACCELERATOR
         missing = [(image, view) for image, view in dict.fromkeys(places) if view not in image.encoded]
         while missing:
             first = missing[0][1]
             count = max(1, most // first.tokens(self.attachment.geometry))
             alike = [place for place in missing if place[1].frame.padded == first.frame.padded][:count]
-            self.encode_together(alike)
+            with self.clock.running(self.device):
+                self.encode_together(alike)
             missing = [place for place in missing if place not in alike]
-        self.encode_seconds += time.perf_counter() - start
 
     def encode_together(self, places: Sequence[tuple[KeptImage, View]]) -> None:
         encoder = next(self.family.encoder(self.model).parameters())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +23,10 @@ class AnySizePositions(ReplacedEncoder):
     @property
     def pos_embed(self) -> Tensor | None:
         table = self._parameters.get("pos_embed")
-        return None if table is None else resample_absolute(table, *self.basam.grid, self.basam.aspect)
+        if table is None:
+            return None
+        grid, aspect = self.basam.grid, self.basam.aspect
+        return kept(table, (grid, aspect), lambda: resample_absolute(table, *grid, aspect))
 
 
 class GridAttention(Replaced, nn.Module):
@@ -62,27 +67,33 @@ class GridAttention(Replaced, nn.Module):
         )
 
 
-# Tables of relative positions by their parameter: on an accelerator, making one is six small launches, two for every layer.
-TABLES = WeakTensorKeyDictionary()
+# What was made of a parameter for the present grid. On an accelerator making it takes long beside the rest: a relative table is
+# six small launches, two for every layer, and bicubic resampling runs over 768 channels one by one.
+MADE = WeakTensorKeyDictionary()
 # Of the last grids: window and whole, of a few photographs.
-TABLES_KEPT = 4
+MADE_KEPT = 4
+
+
+def kept(parameter: Tensor, key: tuple[Any, ...], make: Callable[[], Tensor]) -> Tensor:
+    """What `make` makes of a parameter, which `key` says; kept on accelerators where no gradient goes through it."""
+    differentiated = torch.is_grad_enabled() and parameter.requires_grad
+    if parameter.device.type in ("cpu", "meta") or differentiated or torch.compiler.is_compiling():
+        return make()
+    version = 0 if parameter.is_inference() else parameter._version  # tensors of inference mode are never changed
+    # What was made in inference mode may not be used outside of it.
+    key = (*key, parameter.dtype, parameter.data_ptr(), version, torch.is_inference_mode_enabled())
+    made = MADE.setdefault(parameter, OrderedDict())
+    if key not in made:
+        made[key] = make()
+        while len(made) > MADE_KEPT:
+            made.popitem(last=False)
+    return made[key]
 
 
 def kept_table(parameter: Tensor, length: int, whole: int, positions: Positions, dtype: torch.dtype) -> Tensor:
-    """`relative_table` in `dtype`, `(length, length, d)`; kept on accelerators where no gradient goes through it."""
-    differentiated = torch.is_grad_enabled() and parameter.requires_grad
-    if parameter.device.type in ("cpu", "meta") or differentiated or torch.compiler.is_compiling():
-        return relative_table(parameter, length, whole, positions).to(dtype)
-    # What was made in inference mode may not be used outside of it.
-    mode = torch.is_inference_mode_enabled()
-    version = 0 if parameter.is_inference() else parameter._version  # tensors of inference mode are never changed
-    key = (length, whole, positions, dtype, mode, parameter.data_ptr(), version)
-    tables = TABLES.setdefault(parameter, OrderedDict())
-    if key not in tables:
-        tables[key] = relative_table(parameter, length, whole, positions).to(dtype)
-        while len(tables) > TABLES_KEPT:
-            tables.popitem(last=False)
-    return tables[key]
+    """`relative_table` in `dtype`, `(length, length, d)`."""
+    key = (length, whole, positions, dtype)
+    return kept(parameter, key, lambda: relative_table(parameter, length, whole, positions).to(dtype))
 
 
 def merge_heads(x: Tensor) -> Tensor:
