@@ -16,11 +16,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["basam.cli", "basam.evaluation.evaluating", "basam.tuning.fine_tuning", "tests.helpers.tiny", "accelerate"])
+CONTEXT.set_forkserver_preload(
+    ["basam.cli", "basam.evaluation.evaluating", "basam.tuning.fine_tuning", "tests.helpers.tiny", "accelerate"]
+)
 
 
 class Forked:
-    """`python -m MODULE words` in a process of its own; what it prints goes to the file `output`."""
+    """`python -m MODULE words` in a process of its own, or `python -c words`; what it prints goes to the file `output`."""
 
     def __init__(self, module: str, words: Sequence[str], output: Path, **environment: str) -> None:
         self.output = output
@@ -73,5 +75,8 @@ def run(module: str, words: list[str], output: str, environment: dict[str, str])
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     torch.set_num_threads(1)
-    sys.argv = [module, *words]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    sys.argv = [module, *words[module == "-c" :]]
+    if module == "-c":
+        exec(words[0], {"__name__": "__main__"})
+    else:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+
 def write_pairs(root: Path, count: int) -> Path:
     """Photographs of noise with a brighter rectangle, and its mask, in the layout of kind `folder`."""
     for folder in ("images", "masks"):
