@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 DEMO := $(VENV)/.demo
 DEV := $(VENV)/.dev
 OLDEST := .venv-oldest
+# Two workers of one thread each; one that has nothing left to do takes tests from the other.
+WORKERS := -n 2 --dist worksteal
 PIP := -m pip install --quiet --constraint constraints.txt --editable
 
 .PHONY: demo test test-slow test-oldest lint bench bench-gpu zero-shot extrapolation generalised clean
@@ -27,10 +29,10 @@ demo: $(DEMO)
 	$(BIN)/python -m basam.cli.demo --out out/demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 test-slow: $(DEV)
-	$(BIN)/python -m pytest --slow
+	$(BIN)/python -m pytest $(WORKERS) --slow
 
 # The oldest versions that pyproject.toml allows, of all but torch.
 test-oldest: $(DEV)
@@ -38,7 +40,7 @@ test-oldest: $(DEV)
 	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip
 	$(BIN)/python tests/helpers/oldest.py > $(OLDEST)/constraints.txt
 	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/constraints.txt --editable '.[dev]'
-	$(OLDEST)/bin/python -m pytest
+	$(OLDEST)/bin/python -m pytest $(WORKERS)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

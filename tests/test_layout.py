@@ -19,6 +19,7 @@ ROOT = PACKAGE.parents[1]
 # What may be imported by what comes after it, floor by floor. Two of one floor do not import each other.
 FLOORS = (
     {"exports", "errors"},
+    {"checks"},
     {"method", "files"},
     {"positions", "scenes", "masks"},
     {"attention"},

@@ -44,7 +44,7 @@ def test_eager_twin_by_hand():
     assert out[0, 0, 1, 0] == pytest.approx(15.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     batch=st.integers(1, 3),
     heads=st.integers(1, 3),

@@ -50,7 +50,7 @@ def test_the_centre_counts_the_border_of_the_image_as_an_edge():
 
 
 @given(masks())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_centre_is_exact(mask):
     x, y = inscribed_centre(mask)
     distance = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
@@ -58,7 +58,7 @@ def test_the_centre_is_exact(mask):
 
 
 @given(masks(), st.integers(0, 5), st.sampled_from(["random-point", "k-points:4", "k-points:2+3", "gt-point"]))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_points_lie_in_the_mask_and_negatives_outside(mask, seed, kind):
     made = prompt(kind, mask, seed)
     columns, rows = made.points.astype(int).T
@@ -70,7 +70,7 @@ def test_points_lie_in_the_mask_and_negatives_outside(mask, seed, kind):
 
 
 @given(masks(), st.integers(0, 20), st.sampled_from(["noisy-box", "noisy-box:0.9"]))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_noisy_boxes_stay_inside_and_have_an_area(mask, seed, kind):
     x0, y0, x1, y1 = prompt(kind, mask, seed).box
     assert 0 <= x0 <= x1 - 1 + 1e-9

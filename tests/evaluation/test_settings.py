@@ -20,7 +20,7 @@ from basam.method import BiasMode
         ({"methods": ("sliding",)}, "methods: 'sliding' is unknown: known are resize, plain, basam"),
         ({"metrics": ("beauty",)}, "metrics: 'beauty' is unknown"),
         ({"dtype": "int8"}, "dtype='int8': allowed are"),
-        ({"limit": 0}, "limit=0: at least one image"),
+        ({"limit": 0}, "limit=0: a whole number of at least 1"),
         ({"prompts": ()}, "at least one prompt is needed, or a detector's results"),
     ],
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.helpers.small_run import start, words, write_pairs
+from basam.cli import app
+from tests.helpers.forked import Forked, together
+from tests.helpers.small_run import words, write_pairs
 
 IMAGES = 10
 LINES = IMAGES * 5  # resize once, plain and basam at two sizes
@@ -23,9 +25,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unbroken(tmp_path_factory: pytest.TempPathFactory, root: Path, model_folder: Path) -> dict[str, bytes]:
     """Both summaries of a run in one process that measures beside nothing else."""
     out = tmp_path_factory.mktemp("unbroken") / "run"
-    process = start(words(root, model_folder, out, "--workers", "0"))
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output
+    result = CliRunner().invoke(app, words(root, model_folder, out, "--workers", "0"))
+    assert result.exit_code == 0, result.output
     assert len((out / "per_image.jsonl").read_text().splitlines()) == LINES
     return summaries(out)
 
@@ -37,14 +38,9 @@ def summaries(out: Path) -> dict[str, bytes]:
 def test_killed_and_started_again(root: Path, model_folder: Path, unbroken: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "run"
     lines = out / "per_image.jsonl"
-    process = start(words(root, model_folder, out, "--workers", "1"))
-    deadline = time.monotonic() + 60
-    while not (lines.is_file() and lines.read_bytes().count(b"\n") >= 10):
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.kill()  # SIGKILL
-    process.wait()
+    process = Forked("basam", words(root, model_folder, out, "--workers", "1"), tmp_path / "output.txt")
+    process.wait_until(lambda: lines.is_file() and lines.read_bytes().count(b"\n") >= 10)
+    process.kill()
     assert not (out / "summary.json").exists()
     written = lines.read_bytes()
     assert 10 <= written.count(b"\n") < LINES
@@ -52,9 +48,8 @@ def test_killed_and_started_again(root: Path, model_folder: Path, unbroken: dict
     last = whole[whole.rindex(b"\n", 0, -1) + 1 :]
     lines.write_bytes(whole[: -len(last)] + last[: len(last) // 2])  # the kill fell into the middle of a line
 
-    again = start(words(root, model_folder, out, "--workers", "1"))
-    output, _ = again.communicate(timeout=120)
-    assert again.returncode == 0, output
+    again = CliRunner().invoke(app, words(root, model_folder, out, "--workers", "0"))
+    assert again.exit_code == 0, again.output
     assert summaries(out) == unbroken
     kept = lines.read_bytes()
     assert kept.startswith(whole[: -len(last)])  # went on, and did not begin anew
@@ -64,12 +59,10 @@ def test_killed_and_started_again(root: Path, model_folder: Path, unbroken: dict
 
 def test_two_processes(root: Path, model_folder: Path, unbroken: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "run"
-    # On the CPU accelerate's own launcher needs MPI; the processes are accelerate's all the same.
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = start([*launch, *words(root, model_folder, out, "--workers", "0")])
-    output, _ = process.communicate(timeout=180)
-    assert process.returncode == 0, output
+    processes = together("basam", words(root, model_folder, out, "--workers", "0"), tmp_path)
+    outputs = [f"{process.end()} {process.text}" for process in processes]
+    assert all(output.startswith("0 ") for output in outputs), outputs
     assert json.loads((out / "run.json").read_text())["sessions"][0]["processes"] == 2
     assert summaries(out) == unbroken
     assert not list(out.glob("per_image.*.jsonl"))
-    assert output.count("report.html") == 1  # one process reports
+    assert "".join(outputs).count("report.html") == 1  # one process reports

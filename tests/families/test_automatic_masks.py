@@ -101,11 +101,13 @@ def matched(ours, theirs):
     return pairs
 
 
-@pytest.mark.parametrize("options", [{}, {"min_mask_region_area": 30}], ids=["plain", "cleaned"])
-def test_the_same_masks_as_metas_generator(meta, nano, photos, monkeypatch, options):
+@pytest.mark.parametrize(
+    ("options", "every", "least"), [({}, 1, 50), ({"min_mask_region_area": 30}, 3, 15)], ids=["plain", "cleaned"]
+)
+def test_the_same_masks_as_metas_generator(meta, nano, photos, monkeypatch, options, every, least):
     theirs, ours = generators(meta, nano, monkeypatch, **options)
     count = 0
-    for photo in photos:
+    for photo in photos[::every]:
         expected, found = theirs.generate(photo), ours.generate(photo)
         pairs = matched(found, expected)
         assert len(pairs) >= len(expected) - 1 - len(expected) // 50
@@ -117,7 +119,7 @@ def test_the_same_masks_as_metas_generator(meta, nano, photos, monkeypatch, opti
             assert one["stability_score"] == pytest.approx(two["stability_score"], abs=5e-3)
             assert one["crop_box"] == two["crop_box"]
             assert np.abs(np.subtract(one["bbox"], two["bbox"])).max() <= 1
-    assert count >= 50
+    assert count >= least
 
 
 def test_crops_are_metas(meta, nano, photos, monkeypatch):

@@ -1,7 +1,5 @@
 """A family takes one folder, or an entry point of another package: found, recognised, attached without a change elsewhere."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from torch import nn
 import basam
 from basam import families
 from basam.families.attachment import Replaced
+from tests.helpers.forked import Forked
 
 ONE_FOLDER = '''
 """A SAM of one global layer, for a test."""
@@ -86,18 +85,18 @@ def install(folder: Path, module: str, text: str) -> None:
     (about / "entry_points.txt").write_text(f"[basam.families]\n{module} = {module}:FAMILY\n")
 
 
-def run_with(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-    paths = os.pathsep.join([str(folder), str(Path(basam.__file__).parents[1])])
-    env = {**os.environ, "PYTHONPATH": paths}
-    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+def printed_with(folder: Path, code: str) -> list[str]:
+    """Lines that `code` prints where `folder` is one of those that Python imports from."""
+    process = Forked("-c", [f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"], folder / "output.txt")
+    assert process.end() == 0, process.text
+    return process.text.splitlines()
 
 
 def test_another_package_registers_a_family_by_an_entry_point(tmp_path):
     install(tmp_path, "toy_sam", ONE_FOLDER)
     (tmp_path / "model.toy").touch()
     code = f"import basam; print(type(basam.attach(basam.load({str(tmp_path / 'model.toy')!r}))).__module__)"
-    done = run_with(tmp_path, code)
-    assert done.stdout == "toy_sam\n", done.stderr
+    assert printed_with(tmp_path, code) == ["toy_sam"]
 
 
 @pytest.mark.parametrize(
@@ -109,10 +108,10 @@ def test_another_package_registers_a_family_by_an_entry_point(tmp_path):
 )
 def test_a_broken_entry_point_is_named_and_the_others_go_on(tmp_path, text, reason):
     install(tmp_path, "toy_sam", text)
-    done = run_with(tmp_path, "import basam; print(type(basam.load('nano')).__name__)")
-    assert done.stdout == "SamModel\n"
-    assert "the family 'toy_sam' of the package toy_sam is left out" in done.stderr
-    assert reason in done.stderr
+    lines = printed_with(tmp_path, "import basam; print(type(basam.load('nano')).__name__)")
+    assert "SamModel" in lines
+    assert "the family 'toy_sam' of the package toy_sam is left out" in "".join(lines)
+    assert reason in "".join(lines)
 
 
 def test_every_family_is_found():

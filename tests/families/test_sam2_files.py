@@ -20,12 +20,18 @@ POINTS = PromptTensors(torch.tensor([[[60.0, 70.0], [20.0, 30.0]]]), torch.tenso
 BOX = PromptTensors(boxes=torch.tensor([[10.0, 15.0, 190.0, 200.0]]))
 
 
-def metas_answer(model: nn.Module, pixels, prompts: PromptTensors, multimask: bool):
-    """Meta's SAM2ImagePredictor without its torchvision: features, then prompts (a box is two points labelled 2 and 3)."""
+def metas_features(model: nn.Module, pixels):
+    """Meta's SAM2ImagePredictor without its torchvision: the fine, the middle and the coarse feature map."""
     with torch.no_grad():
         _, features, _, shapes = model._prepare_backbone_features(model.forward_image(pixels))
         features[-1] = features[-1] + model.no_mem_embed
-        fine, middle, coarse = (f.permute(1, 2, 0).view(1, -1, *size) for f, size in zip(features, shapes, strict=True))
+        return [f.permute(1, 2, 0).view(1, -1, *size) for f, size in zip(features, shapes, strict=True)]
+
+
+def metas_answer(model: nn.Module, features, prompts: PromptTensors, multimask: bool):
+    """Its prompts: a box is two points labelled 2 and 3."""
+    fine, middle, coarse = features
+    with torch.no_grad():
         points = None if prompts.points is None else (prompts.points, prompts.labels)
         if prompts.boxes is not None:
             points = prompts.boxes.view(-1, 2, 2), torch.tensor([[2, 3]])
@@ -64,12 +70,12 @@ def test_the_file_gives_what_metas_code_gives_at_that_size(saved, meta2, size):
     family = family_of(loaded)
     pixels = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        features = family.encode(loaded, pixels)
+        features, expected = family.encode(loaded, pixels), metas_features(theirs, pixels)
         masks = PromptTensors(boxes=BOX.boxes, masks=torch.randn(1, 1, size // 4, size // 4))
         for prompts in (POINTS, BOX, masks):
             for multimask in (True, False):
                 found = family.decode_scored(loaded, features, prompts, multimask=multimask)
-                agree(found, metas_answer(theirs, pixels, prompts, multimask))
+                agree(found, metas_answer(theirs, expected, prompts, multimask))
 
 
 @pytest.mark.slow
@@ -81,7 +87,7 @@ def test_every_published_encoder_converts(meta2, tmp_path, name):
     pixels = torch.randn(1, 3, 256, 256)
     with torch.no_grad():
         found = family_of(loaded).decode_scored(loaded, family_of(loaded).encode(loaded, pixels), BOX, multimask=True)
-    agree(found, metas_answer(theirs, pixels, BOX, True))
+    agree(found, metas_answer(theirs, metas_features(theirs, pixels), BOX, True))
     summary = family_of_file(tmp_path / "file.pt").summary(tmp_path / "file.pt")
     assert summary.architecture == f"SAM 2.1 Hiera-{name}"
 

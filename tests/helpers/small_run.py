@@ -1,16 +1,11 @@
-"""A small data set on disk, and `basam evaluate` of it in a process of its own."""
+"""A small data set on disk, and the command line that evaluates a model on it."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-SOURCE = Path(__file__).parents[2] / "src"
 
 
 def write_pairs(root: Path, count: int) -> Path:
@@ -30,17 +25,7 @@ def write_pairs(root: Path, count: int) -> Path:
     return root
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-
-
 def words(root: Path, model: Path, out: Path, *more: str) -> list[str]:
-    """`basam evaluate` of everything below, as a module for python or for a launcher."""
-    command = ["-m", "basam", "evaluate", "folder", str(root), "--model", str(model), "--sizes", "64,96"]
+    """What `basam` is told for `evaluate` of everything below."""
+    command = ["evaluate", "folder", str(root), "--model", str(model), "--sizes", "64,96"]
     return [*command, "--prompts", "random-point", "--metrics", "iou,mae,f_measure", "--out", str(out), *more]
-
-
-def start(arguments: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, *arguments], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )

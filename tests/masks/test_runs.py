@@ -16,7 +16,7 @@ MASKS = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(lambda shape: ar
 
 
 @given(MASKS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_runs_are_those_of_pycocotools_and_come_back(mask):
     runs = RunMask.of(mask)
     expected = oracle.encode(np.asfortranarray(mask, dtype=np.uint8))
@@ -32,7 +32,7 @@ def test_runs_are_those_of_pycocotools_and_come_back(mask):
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_shared_pixels(height, width, data):
     one, two = (data.draw(arrays(np.bool_, (height, width))) for _ in range(2))
     assert RunMask.of(one).shared(RunMask.of(two)) == (one & two).sum()

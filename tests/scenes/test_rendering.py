@@ -97,8 +97,8 @@ def test_any_size_from_32_on(domain: str, size: int) -> None:
     ("seed", "size", "domain", "message"),
     [
         (0, 64, "cats", "unknown domain 'cats'; there are thin, salient, lesion, camouflage, crowd"),
-        (0, 31, "thin", "size is 31; a scene needs at least 32 pixels"),
-        (-1, 64, "thin", "seed is -1; seeds are whole numbers from 0 on"),
+        (0, 31, "thin", "size=31: a whole number of at least 32"),
+        (-1, 64, "thin", "seed=-1: a whole number of at least 0"),
     ],
 )
 def test_bad_arguments(seed: int, size: int, domain: str, message: str) -> None:
@@ -123,5 +123,5 @@ def test_a_mosaic_is_scenes_side_by_side() -> None:
 def test_a_mosaic_needs_whole_tiles() -> None:
     with pytest.raises(ValueError, match="tiles is 3 and size is 256; size must be a multiple"):
         mosaic(0, 256, "thin", 3)
-    with pytest.raises(ValueError, match="size is 16; a scene needs at least 32"):
+    with pytest.raises(ValueError, match="size=16: a whole number of at least 32"):
         mosaic(0, 64, "thin", 4)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from studies.pretrain.model import new_model
 from studies.pretrain.sources import Source, draw_scene, photo_source, scene_source
 from studies.pretrain.view_batches import PromptedViews
 from studies.pretrain.views import SMALLEST, draw_view, focused
+from tests.helpers.forked import Forked
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +73,10 @@ def test_of_several_processes_one_renders(tmp_path: Path) -> None:
         "sources.render_scenes = slow\n"
         "print(sources.scene_source(Path(sys.argv[1]), 3, 64, 1.0, 1).images.shape)\n"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / "fresh")]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [one.communicate() for one in both]
-    assert [one.returncode for one in both] == [0, 0], outputs
-    assert sum("renders" in out for out, _ in outputs) == 1
-    assert all("(3, 64, 64, 3)" in out for out, _ in outputs)
+    both = [Forked("-c", [program, str(tmp_path / "fresh")], tmp_path / f"output-{number}.txt") for number in range(2)]
+    assert [one.end() for one in both] == [0, 0], [one.text for one in both]
+    assert sum("renders" in one.text for one in both) == 1
+    assert all("(3, 64, 64, 3)" in one.text for one in both)
 
 
 def test_views_have_the_asked_size_and_objects_large_enough(scenes: Source) -> None:
@@ -225,24 +222,26 @@ def test_only_training_photographs_are_taken(tmp_path: Path) -> None:
         photo_source("duts", tmp_path, "DUTS-TR", 0.5, starts=("c_",))
 
 
-def run(out: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "studies.pretrain", str(out), "--scenes", "5", "--batch", "2", "--prompts", "1"]
-    return subprocess.run([*command, "--device", "cpu", "--workers", "0", *words], capture_output=True, text=True)
+def run(out: Path, *words: str) -> tuple[int | None, str]:
+    """Exit status and what is printed."""
+    command = [str(out), "--scenes", "5", "--batch", "2", "--prompts", "1", "--device", "cpu", "--workers", "0", *words]
+    process = Forked("studies.pretrain", command, out.with_name(f"{out.name}.txt"))
+    return process.end(), process.text
 
 
 def test_the_program_writes_a_model_that_loads_and_refuses_another_plan(tmp_path: Path) -> None:
-    first = run(tmp_path, "--steps", "2", "--decay", "1", "--save-every", "1", "--precision", "no")
-    assert first.returncode == 0, first.stderr
-    assert "step 2/2" in first.stderr
+    status, text = run(tmp_path, "--steps", "2", "--decay", "1", "--save-every", "1", "--precision", "no")
+    assert status == 0, text
+    assert "step 2/2" in text
     model = basam.load(tmp_path / "nano")
     assert sum(p.numel() for p in model.parameters()) < 6_000_000
     assert (tmp_path / "nano" / "model.safetensors").stat().st_size < 12_000_000
-    other = run(tmp_path, "--steps", "2", "--decay", "1", "--precision", "no", "--rate", "1e-3")
-    assert other.returncode == 2
-    assert "rate was 0.0006, now 0.001" in other.stderr
+    status, text = run(tmp_path, "--steps", "2", "--decay", "1", "--precision", "no", "--rate", "1e-3")
+    assert status == 2
+    assert "rate was 0.0006, now 0.001" in text
 
 
 def test_missing_photographs_are_named(tmp_path: Path) -> None:
-    result = run(tmp_path / "out", "--steps", "1", "--data", str(tmp_path / "nowhere"))
-    assert result.returncode == 2
-    assert "nowhere/COCO: no such folder" in result.stderr
+    status, text = run(tmp_path / "out", "--steps", "1", "--data", str(tmp_path / "nowhere"))
+    assert status == 2
+    assert "nowhere/COCO: no such folder" in text

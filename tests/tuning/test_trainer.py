@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from basam.tuning.plan import Plan
 from basam.tuning.resuming import TrainingError
 from basam.tuning.trainer import Trainer
 from tests.helpers import line
+from tests.helpers.forked import Forked
 
 SCRIPT = Path(line.__file__)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -37,9 +37,8 @@ def test_the_loss_falls(tmp_path: Path) -> None:
 
 def test_a_killed_run_goes_on_along_the_same_curve(tmp_path: Path) -> None:
     whole = curve(tmp_path / "whole")
-    command = [sys.executable, str(SCRIPT), str(tmp_path / "killed"), "12"]
-    killed = subprocess.run([*command, "6"], env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
-    assert killed.returncode == -9
+    killed = Forked(line.__name__, [str(tmp_path / "killed"), "12", "6"], tmp_path / "output.txt")
+    assert killed.end() == -9, killed.text
     assert curve(tmp_path / "killed") == whole[4:]  # from the checkpoint of step 4
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,13 @@ from typer.testing import CliRunner
 from basam.cli import app
 from basam.model import read_adapter
 from basam.tuning.resuming import CHECKPOINT
-from tests.helpers.small_run import start
+from tests.helpers.forked import Forked, together
 
 STEPS, EVERY = 12, 3
 
 
 def words(photos: Path, base: Path, out: Path) -> list[str]:
-    command = ["-m", "basam", "tune", "--data", f"folder:{photos}", "--model", str(base), "--sizes", "64-96"]
+    command = ["tune", "--data", f"folder:{photos}", "--model", str(base), "--sizes", "64-96"]
     return [*command, *f"--tune full --steps {STEPS} --batch-size 4 --validate-every {EVERY} --out {out}".split()]
 
 
@@ -42,7 +41,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, photos: Path, base: Path)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as the processes below: another number adds up in another order
     try:
-        result = CliRunner().invoke(app, words(photos, base, out)[2:])
+        result = CliRunner().invoke(app, words(photos, base, out))
     finally:
         torch.set_num_threads(threads)
     assert result.exit_code == 0, result.output
@@ -56,19 +55,13 @@ def scores(out: Path) -> list[dict[str, float]]:
 
 def test_killed_and_started_again(photos: Path, base: Path, unbroken: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = start(words(photos, base, out))
-    deadline = time.monotonic() + 60
-    while not (out / CHECKPOINT).is_file():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.kill()  # SIGKILL
-    process.wait()
+    process = Forked("basam", words(photos, base, out), tmp_path / "output.txt")
+    process.wait_until(lambda: (out / CHECKPOINT).is_file())
+    process.kill()
     assert torch.load(out / CHECKPOINT)["step"] < STEPS
 
-    again = start(words(photos, base, out))
-    output, _ = again.communicate(timeout=120)
-    assert again.returncode == 0, output
+    again = Forked("basam", words(photos, base, out), tmp_path / "output.txt")
+    assert again.end() == 0, again.text
     assert curve(out) == curve(unbroken)
     assert scores(out) == scores(unbroken)
     states = [torch.load(folder / CHECKPOINT)["weights"] for folder in (out, unbroken)]
@@ -80,16 +73,15 @@ def test_killed_and_started_again(photos: Path, base: Path, unbroken: Path, tmp_
 def test_two_processes(photos: Path, base: Path, unbroken: Path, tmp_path: Path) -> None:
     """Each with half of the batch; sums of floats in another order are all that may differ."""
     out = tmp_path / "run"
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = start([*launch, *words(photos, base, out)])
-    output, _ = process.communicate(timeout=180)
-    assert process.returncode == 0, output
+    processes = together("basam", words(photos, base, out), tmp_path)
+    outputs = [f"{process.end()} {process.text}" for process in processes]
+    assert all(output.startswith("0 ") for output in outputs), outputs
     shared, alone = curve(out), curve(unbroken)
     assert shared.keys() == alone.keys()
     assert list(shared.values()) == pytest.approx(list(alone.values()), rel=2e-3)
     assert next(iter(shared.values())) == pytest.approx(next(iter(alone.values())), rel=1e-5)
     for mine, theirs in zip(scores(out), scores(unbroken), strict=True):
         assert mine == pytest.approx(theirs, abs=5e-3)
-    assert output.count("wrote ") == 1  # one process reports
+    assert "".join(outputs).count("wrote ") == 1  # one process reports
     slopes = [read_adapter(folder / "adapter").slopes for folder in (out, unbroken)]
     assert torch.allclose(slopes[0](), slopes[1](), rtol=1e-2)

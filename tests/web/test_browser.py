@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.helpers.forked import Forked
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
 pytestmark = [
@@ -30,23 +28,17 @@ class RunningServer:
     """`basam web` on a free port."""
 
     def __init__(self, photos: Path, session: Path) -> None:
-        words = [sys.executable, "-m", "basam", "web", str(photos), "--session", str(session), "--port", "0", "--no-browser"]
-        self.process = subprocess.Popen(
-            [*words, "--device", "cpu"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert self.process.stdout is not None
-        lines = []
-        for line in self.process.stdout:
-            lines.append(line)
-            if "token=" in line:
-                break
-        self.address = next((line.strip() for line in lines if "token=" in line), "")
-        assert self.address, "".join(lines)
+        words = ["web", str(photos), "--session", str(session), "--port", "0", "--no-browser", "--device", "cpu"]
+        self.process = Forked("basam", words, session.with_name(f"output-{time.monotonic_ns()}.txt"))
+        self.process.wait_until(lambda: any("token=" in line for line in self.lines()), PATIENCE / 1000)
+        self.address = next(line.strip() for line in self.lines() if "token=" in line)
+
+    def lines(self) -> list[str]:
+        """Whole lines that it has printed."""
+        return self.process.text.splitlines(keepends=True) if self.process.text.endswith("\n") else []
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):  # a test may have killed it already
-            os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()  # a test may have done it already
 
 
 @pytest.fixture(scope="module")

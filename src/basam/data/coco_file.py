@@ -6,10 +6,12 @@ What is wrong with the file as a whole (lists, ids) is an error. What is wrong w
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from basam.checks import path_of
 from basam.data.issues import DatasetError, Issue, Issues
 from basam.masks import is_whole
 
@@ -17,7 +19,7 @@ Annotation = dict[str, Any]
 NEEDED = ("id", "image_id", "category_id", "segmentation")
 
 
-def load_annotations(path: Path) -> dict[str, Any]:
+def load_annotations(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The JSON of an `instances_*.json`, its three lists and all ids checked.
 
     Entries of `annotations` may be anything but for their ids; see `usable_annotations`.
@@ -27,6 +29,7 @@ def load_annotations(path: Path) -> dict[str, Any]:
             twice.
     """
     try:
+        path = path_of(path)
         data = json.loads(path.read_bytes())  # of bytes: with a byte order mark or without
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: cannot be read as JSON: {error}") from error

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from basam.checks import path_of
 from basam.data.issues import Issue, SampleError
 from basam.data.mask_rules import MaskRule, read_objects
 from basam.files import MAX_PIXELS
 
 
-def read_mask(path: Path, rule: MaskRule | None = None, max_pixels: int | None = MAX_PIXELS) -> tuple[np.ndarray, list[Issue]]:
+def read_mask(
+    path: str | os.PathLike[str], rule: MaskRule | None = None, max_pixels: int | None = MAX_PIXELS
+) -> tuple[np.ndarray, list[Issue]]:
     """The mask in `path`, (H, W) bool, all objects of it together, and what was odd about it.
 
     Args:
@@ -21,7 +25,7 @@ def read_mask(path: Path, rule: MaskRule | None = None, max_pixels: int | None =
     Raises:
         SampleError: the file cannot be read, its values make no sense under the rule, or the mask has no pixel.
     """
-    content = read_objects(Path(path), rule, max_pixels)
+    content = read_objects(path_of(path), rule, max_pixels)
     mask = content.instances[0].mask
     for instance in content.instances[1:]:
         mask |= instance.mask

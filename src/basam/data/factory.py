@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from basam.checks import path_of
 from basam.data.base import Dataset, Role, reported_name
 from basam.data.coco import coco_splits, read_coco
 from basam.data.issues import DatasetError, Issues
@@ -32,6 +33,7 @@ from basam.data.layouts import (
 from basam.data.mask_rules import THRESHOLD, MaskRule
 from basam.data.pairs import is_litter, pair_files, spelled
 from basam.data.source import KINDS
+from basam.errors import InputTypeError
 
 
 def open_dataset(
@@ -96,7 +98,7 @@ def splits_of(kind: str, root: str | Path) -> list[str]:
 def _checked_root(kind: str, root: str | Path) -> Path:
     if kind not in KINDS:
         raise DatasetError(f"kind {kind!r} is unknown: known are {', '.join(KINDS)}")
-    root = Path(root)
+    root = path_of(root, "root")
     if not root.is_dir():
         raise DatasetError(f"{root}: {'a file, not a folder' if root.exists() else 'no such folder'}")
     return root
@@ -125,6 +127,8 @@ def _choose(split: str | None, roles: Mapping[str, Role], unions: Sequence[str],
     single = [name for name in roles if name not in unions]
     if split is None and len(single) == 1:
         return single[0]
+    if split is not None and not isinstance(split, str):
+        raise InputTypeError(f"split={split!r}: a name is needed, such as 'train'")
     wanted = "test" if split is None else spelled(split).casefold()
     named = [name for name in roles if spelled(name).casefold() == wanted]
     in_role = [name for name, role in roles.items() if role == wanted]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -11,11 +12,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from basam.checks import path_of
 from basam.data.base import Loaded
 from basam.data.decode import check_sizes
 from basam.data.issues import Issue, Issues
 from basam.data.mask_rules import MaskRule, read_objects
 from basam.data.photos import open_photo
+from basam.errors import InputError, MissingFileError
 from basam.files import MAX_PIXELS
 
 SUFFIXES = "jpg jpeg jpe jfif mpo png apng bmp dib tif tiff webp gif avif heic heif jp2 j2k dng pbm pgm ppm pnm tga"
@@ -61,8 +64,17 @@ def spelled(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Image files directly in `folder`, by name; hidden files are none."""
+def image_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Image files directly in `folder`, by name; hidden files are none.
+
+    Raises:
+        FileNotFoundError, ValueError: there is no such folder, or it is a file.
+    """
+    folder = path_of(folder, "folder")
+    if not folder.exists():
+        raise MissingFileError(f"{folder}: no such folder")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: a file, not a folder")
     return sorted(path for path in folder.iterdir() if _is_image(path))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from basam.checks import path_of
 from basam.data.issues import DatasetError
 from basam.files import MAX_PIXELS
 
@@ -44,9 +45,9 @@ class Source:
         if kind not in KINDS or not rest or (equals and not name):
             raise DatasetError(f"data {text!r}: KIND:ROOT or KIND:ROOT:SPLIT is needed, with a kind of {', '.join(KINDS)}")
         root, colon, split = rest.rpartition(":")
-        if not colon or Path(rest).is_dir():
-            return cls(kind, Path(rest), None, name or None, max_pixels)
-        return cls(kind, Path(root), split, name or None, max_pixels)
+        if not colon or path_of(rest).is_dir():
+            return cls(kind, path_of(rest), None, name or None, max_pixels)
+        return cls(kind, path_of(root), split, name or None, max_pixels)
 
     def __str__(self) -> str:
         name, split = f"{self.name}=" if self.name else "", f":{self.split}" if self.split else ""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.checks import path_of
 from basam.data import CocoSample, Dataset, Prompt, load_annotations
 from basam.errors import InputError
 
@@ -47,7 +48,7 @@ def read_detections(path: str | Path, dataset: Dataset) -> Detections:
     Raises:
         ValueError: no COCO data set, or an entry that is not as above; the message names the entry and the value.
     """
-    path = Path(path)
+    path = path_of(path)
     if dataset.annotations is None:
         raise InputError(f"{dataset.title}: detections are prompts for COCO only, this data set is of kind {dataset.kind!r}")
     try:

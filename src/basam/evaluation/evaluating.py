@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from basam.checks import instance_of, path_of, whole_number
 from basam.data import Dataset, Issues, Sample, open_dataset
 from basam.errors import BasamError
 from basam.evaluation.detections import read_detections
@@ -71,6 +72,9 @@ def evaluate(
         NothingMeasuredError: every photograph or its mask was left out; the run folder says of each why.
         MissingExtraError: the extra `evaluate` is not installed.
     """
+    instance_of(settings, "settings", EvaluateSettings, "basam.evaluation.EvaluateSettings")
+    if workers is not None:
+        whole_number(workers, "workers", 0)
     device = str(find_device(settings.device))  # before anything is opened
     check_extra("evaluate")
     group = processes(device)
@@ -94,7 +98,7 @@ def evaluate(
     )
     settings = replace(settings, mode=predictor.attachment.mode, focus=focus_of(settings, predictor))
     workers = group.workers() if workers is None else workers
-    folder = RunFolder(Path(out))
+    folder = RunFolder(path_of(out, "out"))
     if group.is_main:
         folder.begin(describe(settings, dataset, predictor), session(command, group, workers, predictor.device))
         folder.collect()
@@ -157,7 +161,7 @@ def describe(settings: EvaluateSettings, dataset: Dataset, predictor: Predictor)
         "sha256 of names": names_fingerprint(sample.id for sample in dataset),
     }
     if settings.detections is not None:
-        data["sha256 of detections"] = file_fingerprint(Path(settings.detections))
+        data["sha256 of detections"] = file_fingerprint(path_of(settings.detections))
     return {
         "settings": settings.to_dict(),
         "data": data,

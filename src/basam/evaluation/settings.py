@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from basam.checks import path_of, whole_number
 from basam.data import PromptSpec
 from basam.errors import InputError
 from basam.method import BiasMode
@@ -118,8 +120,11 @@ class EvaluateSettings:
             )
         if self.dtype not in DTYPES:
             raise InputError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"limit={self.limit}: at least one image is needed")
+        if self.limit is not None:
+            whole_number(self.limit, "limit", 1)
+        whole_number(self.seed, "seed", 0)
+        path_of(self.root, "root")
+        object.__setattr__(self, "root", os.path.expanduser(os.fspath(self.root)))  # text, otherwise as it was given
         for name in ("sizes", "methods", "prompts"):
             values = [str(value) for value in getattr(self, name)]
             twice = sorted({value for value in values if values.count(value) > 1})

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from basam.checks import path_of
 from basam.errors import InputError
 from basam.files.limits import MAX_PIXELS
 from basam.files.modes import in_rgb
@@ -56,7 +57,7 @@ def read_photograph(
 ) -> Photograph:
     """A photograph of any kind that `docs/images.md` lists; arguments and errors as of `open_picture`."""
     stored = open_picture(path, max_pixels=max_pixels, long_side=long_side)
-    with named_errors(Path(path)):
+    with named_errors(path_of(path)):
         return photograph(stored)
 
 
@@ -161,14 +162,15 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     return found.pixels
 
 
-def write_mask(path: Path, mask: NDArray[np.bool_]) -> None:
+def write_mask(path: str | os.PathLike[str], mask: NDArray[np.bool_]) -> None:
     """A mask `(H, W)` as an 8-bit grey PNG of 0 and 255."""
     with replacing(path) as temporary:
         Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, "PNG")
 
 
-def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+def write_image(path: str | os.PathLike[str], image: NDArray[np.uint8]) -> None:
     """An RGB image, in the format of its suffix (JPEG at quality 90)."""
+    path = path_of(path)
     options: dict[str, Any] = {"quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {}
     with replacing(path) as temporary:
         Image.fromarray(image).save(temporary, **options)

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from PIL import ImageOps, UnidentifiedImageError
 
+from basam.checks import path_of
 from basam.errors import BasamError, MissingExtraError, MissingFileError
 from basam.files import tiff_pages
 from basam.files.frames import TURNED, is_scaled_up, main_frame, open_jpeg_2000, open_png, opened, orientation_of
@@ -48,7 +49,7 @@ def open_picture(
         ImageError: no picture, one that cannot be decoded, or one above `max_pixels`; the message names the path.
         FileNotFoundError: no such file.
     """
-    with reading(Path(path)) as (stream, head):
+    with reading(path_of(path)) as (stream, head):
         if head[:4] in TIFF:
             return open_tiff(stream, max_pixels)
         picture = opened(stream, head)
@@ -73,7 +74,7 @@ def open_picture(
 
 def picture_size(path: str | os.PathLike[str], *, max_pixels: int | None = MAX_PIXELS) -> tuple[int, int]:
     """Width and height of the main picture, upright, from its header: nothing is decoded. Errors as of `open_picture`."""
-    with reading(Path(path)) as (stream, head):
+    with reading(path_of(path)) as (stream, head):
         if head[:4] in TIFF:
             width, height = tiff_pages.main_page(tiff_pages.read_pages(stream))[0].upright_size
         else:

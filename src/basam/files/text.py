@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
+from basam.checks import path_of
 from basam.errors import InputError
 from basam.files.writing import replacing
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path_of(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(value, dict):
@@ -22,14 +22,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
+def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None = 2) -> None:
     write_text(path, [json.dumps(value, indent=indent, allow_nan=False) + "\n"])
 
 
-def append_json(path: Path, value: Any) -> None:
+def append_json(path: str | os.PathLike[str], value: Any) -> None:
     """Add a line of JSON to a file of such lines, which is made where it is absent."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
-    with path.open("a+b") as file:
+    with path_of(path).open("a+b") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
@@ -37,9 +37,10 @@ def append_json(path: Path, value: Any) -> None:
         file.write(text.encode())
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+def read_json_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
     """The lines of such a file with their numbers; none where it is absent. One that was cut short, where a run was killed, is
     passed over."""
+    path = path_of(path)
     if not path.exists():
         return
     for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
@@ -50,6 +51,6 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
         yield number, value
 
 
-def write_text(path: Path, pieces: Iterable[str]) -> None:
+def write_text(path: str | os.PathLike[str], pieces: Iterable[str]) -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         file.writelines(pieces)

@@ -21,7 +21,10 @@ LONGEST_OUTLINE = 4e6
 
 def encode_mask(mask: np.ndarray) -> dict[str, Any]:
     """`mask` (H, W) bool as COCO's compressed RLE, plain JSON: `{"size": [H, W], "counts": "..."}`."""
-    return RunMask.of(np.asarray(mask, dtype=bool)).coco()
+    array = np.asarray(mask)
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise InputError(f"mask of shape {array.shape} and {array.dtype}: (H, W) bool is needed")
+    return RunMask.of(array.astype(bool)).coco()
 
 
 def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarray:

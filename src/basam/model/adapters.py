@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from basam.checks import path_of
 from basam.errors import BasamError, MissingFileError
 from basam.families import LearnedSlopes
 from basam.families.shared import checkpoints
@@ -109,7 +110,7 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
         AdapterError: a file that is none of an adapter, or holds NaN or infinity, or a mode that was found for another base.
         ModeFileError: see `read_mode_file`.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "adapter")
     for file in (TENSORS, MODE):
         if not (folder / file).is_file():
             raise MissingFileError(f"adapter {folder}: {f'{file} is missing' if folder.is_dir() else 'no such folder'}")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from basam.checks import instance_of
 from basam.errors import InputError, InputTypeError, OrderError
 from basam.families import Attachment, Geometry, LearnedSlopes, Replaced, family_of
 from basam.families.shared import GridAttention, query_replacements
@@ -18,6 +19,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 def attachment_of(model: nn.Module) -> Attachment | None:
     """The attachment of `model` itself, or None where it is plain. That of a `Predictor` is `predictor.attachment`."""
+    instance_of(model, "model", nn.Module, "a torch.nn.Module, such as basam.load gives,")
     return next((module.basam_own for module in model.modules() if isinstance(module, Replaced)), None)
 
 
@@ -97,6 +99,7 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
 
 def detach(model: Model) -> Model:
     """Make `model` what it was before `attach`, to the bit; a plain model is left alone. Returns `model`."""
+    instance_of(model, "model", nn.Module, "a torch.nn.Module, such as basam.load gives,")
     for module in model.modules():
         if isinstance(module, Replaced):
             module.__class__ = module.__dict__.pop("basam_replaced")

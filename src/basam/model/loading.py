@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from basam.checks import path_of
 from basam.errors import InputError, InputTypeError, MissingFileError
 from basam.families import Family, UnsupportedModelError, agrees, families, family_of
 from basam.families.shared import is_complete, looks_like, read_shapes
@@ -37,7 +38,7 @@ def resolve(name: str | Path, *, fetch: bool = True) -> Path:
         raise InputError(f"model {str(name)!r}: a name is needed, such as 'nano'")
     if str(name) in EMBEDDED:
         return EMBEDDED[str(name)]
-    path = Path(name)
+    path = path_of(name)
     if path.exists():
         return path
     if str(name) in PUBLISHED:
@@ -165,7 +166,9 @@ def load(
         from basam.model.adapters import put_on, read_adapter
 
         # A path that does not exist goes to `read_adapter`, whose error speaks of adapters; that of `resolve` speaks of models.
-        folder = resolve(adapter) if str(adapter).count("/") == 1 and not Path(adapter).exists() else Path(adapter)
+        folder = (
+            resolve(adapter) if str(adapter).count("/") == 1 and not path_of(adapter).exists() else path_of(adapter, "adapter")
+        )
         put_on(model, read_adapter(folder), str(adapter))
     if dtype is not None:
         family_of(model).encoder(model).to(dtype)

@@ -25,6 +25,7 @@ from typing import Any
 
 from torch import nn
 
+from basam.checks import path_of
 from basam.errors import BasamError, MissingFileError
 from basam.files import replacing
 from basam.method import BiasMode
@@ -66,7 +67,7 @@ def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
         FileNotFoundError: no such file.
         ModeFileError: no JSON, no mode in it, an unknown field or a value that is not allowed.
     """
-    path = Path(path)
+    path = path_of(path)
     if not path.is_file():
         raise MissingFileError(f"{path}: {'a folder, not a mode file' if path.is_dir() else 'no such mode file'}")
     try:
@@ -114,7 +115,7 @@ def write_mode(
     Raises:
         OSError: the folder cannot be written.
     """
-    path = Path(path)
+    path = path_of(path)
     try:
         before = read_mode_file(path)
     except (MissingFileError, ModeFileError):

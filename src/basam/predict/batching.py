@@ -2,37 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from basam.errors import InputError
+from basam.errors import InputError, InputTypeError
 from basam.families import PromptTensors
 from basam.predict.prompts import ABSENT, check_labels
 
 Points = Tensor | list[Tensor] | None
 
 
-def check_tensors(points: Points, labels: Points) -> tuple[Tensor | None, Tensor | None]:
-    """Points `(K, P, 2)` and labels `(K, P)`, from tensors or from lists of K tensors with different P.
+def check_tensors(
+    points: Points, labels: Points, boxes: Tensor | None, masks: Tensor | None, mask_size: tuple[int, int], device: torch.device
+) -> PromptTensors:
+    """K prompts given as tensors, checked, on `device` and as float32, labels as int64.
+
+    Args:
+        points, labels: `(K, P, 2)` and `(K, P)`, or lists of K of `(P, 2)` and `(P,)` with different P, which are padded.
+        boxes: `(K, 4)`.
+        masks: `(K, 1, h, w)`, `mask_size` being h and w.
 
     Raises:
-        ValueError: a label that there is not, or another number of labels than of points.
+        ValueError: no prompt, another shape or number of prompts, NaN or infinity, or a label that there is not.
+        TypeError: no tensor, or one of complex or boolean numbers.
     """
-    if points is None and labels is None:
-        return None, None
-    if points is None or labels is None or len(labels) != len(points):
+    if points is None and labels is None and boxes is None and masks is None:
+        raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
+    if (points is None) != (labels is None) or (points is not None and labels is not None and len(labels) != len(points)):
         raise InputError("point_coords and point_labels: give both, with a label for every point")
-    if not isinstance(points, Tensor):
-        points = pad_sequence([one.reshape(-1, 2) for one in points], batch_first=True)
-    if not isinstance(labels, Tensor):
-        labels = pad_sequence(labels, batch_first=True, padding_value=ABSENT)
-    if labels.shape != points.shape[:-1]:
-        raise InputError(f"point_labels of shape {tuple(labels.shape)} do not fit point_coords of shape {tuple(points.shape)}")
-    check_labels(labels.cpu().float().numpy())
-    return points, labels
+    height, width = mask_size
+    coords = together("point_coords", points, ("P", 2), 0)
+    marks = together("point_labels", labels, ("P",), ABSENT)
+    if coords is not None and marks is not None:
+        if marks.shape != coords.shape[:-1]:
+            raise InputError(
+                f"point_labels of shape {tuple(marks.shape)} do not fit point_coords of shape {tuple(coords.shape)}"
+            )
+        check_labels(marks.cpu().double().numpy())
+        coords = coords.masked_fill((marks < 0).to(coords.device)[..., None], 0)  # padding may lie anywhere
+    given = {
+        "point_coords": coords,
+        "boxes": together("boxes", boxes, (4,)),
+        "mask_input": together("mask_input", masks, (1, height, width)),
+    }
+    counts = {name: len(tensor) for name, tensor in given.items() if tensor is not None}
+    if len(set(counts.values())) > 1 or 0 in counts.values():
+        found = ", ".join(f"{number} from {name}" for name, number in counts.items())
+        raise InputError(f"prompts do not pair up: {found}; give as many of each, at least one")
+    for name, tensor in given.items():
+        if tensor is not None and not bool(tensor.isfinite().all()):
+            raise InputError(f"{name} holds NaN or infinity: {tensor[~tensor.isfinite()][:3].tolist()}")
+    ready = [None if tensor is None else tensor.to(device, torch.float32) for tensor in given.values()]
+    return PromptTensors(ready[0], None if marks is None else marks.to(device, torch.int64), *ready[1:])
+
+
+def together(name: str, value: Any, each: tuple[int | str, ...], padding: float | None = None) -> Tensor | None:
+    """Prompts `(K, *each)` of one kind; a list of K tensors is padded with `padding` to one length, where there is one.
+
+    Raises:
+        ValueError: another shape than `each`, in which a letter stands for any number, or no prompt at all.
+        TypeError: no tensors of numbers.
+    """
+    if value is None:
+        return None
+    if padding is not None and isinstance(value, Sequence):
+        parts = [checked(f"{name}[{number}]", one, each) for number, one in enumerate(value)]
+        return pad_sequence(parts, batch_first=True, padding_value=padding) if parts else torch.zeros(0, *(0 for _ in each))
+    return checked(name, value, ("K", *each))
+
+
+def checked(name: str, value: Any, shape: tuple[int | str, ...]) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise InputTypeError(f"{name} is a {type(value).__name__}: a tensor is needed; predict takes arrays and lists")
+    if value.is_complex() or value.dtype == torch.bool:
+        raise InputTypeError(f"{name} of {value.dtype}: real numbers are needed")
+    fits = value.ndim == len(shape) and all(isinstance(n, str) or n == m for n, m in zip(shape, value.shape, strict=True))
+    if not fits:
+        raise InputError(
+            f"{name} of shape {tuple(value.shape)}: ({', '.join(map(str, shape))}) is needed".replace("(P)", "(P,)")
+        )
+    return value
 
 
 def batches(prompts: PromptTensors, step: int) -> Iterator[tuple[slice | Tensor, PromptTensors]]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from basam.errors import InputError, OrderError
-from basam.families import PromptTensors
 from basam.method import BiasMode
 from basam.model import load, own_section
 from basam.predict.batching import Points, check_tensors
@@ -170,7 +169,7 @@ class Predictor(ImageTaker):
         multimask_output: bool = True,
         return_logits: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """`predict` on tensors, with coordinates in pixels of the resized image (see `transform`). Only labels are checked.
+        """`predict` on tensors, with coordinates in pixels of the resized image (see `transform`).
 
         Args:
             point_coords, point_labels, boxes, mask_input: `(K, P, 2)`, `(K, P)`, `(K, 4)`, `(K, 1, h, w)`; the first two may
@@ -182,12 +181,12 @@ class Predictor(ImageTaker):
 
         Raises:
             RuntimeError: no image is set.
-            ValueError: no prompt is given, or a label that there is not.
+            ValueError: no prompt, another shape or number of prompts, NaN or infinity, or a label that there is not.
+            TypeError: no tensor, or one of complex or boolean numbers.
         """
         view = self.image.whole
-        if point_coords is None and boxes is None and mask_input is None:
-            raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
-        prompts = PromptTensors(*check_tensors(point_coords, point_labels), boxes, mask_input)
+        mask_size = self.attachment.geometry.mask_size(*view.frame.padded)
+        prompts = check_tensors(point_coords, point_labels, boxes, mask_input, mask_size, self.device)
         decoded = self.decode(view, prompts, multimask=multimask_output, return_logits=return_logits)
         self.object_scores = decoded.objects
         return decoded.masks, decoded.scores, decoded.low_res

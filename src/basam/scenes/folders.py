@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from basam.checks import whole_number
 from basam.errors import InputError
 
 SEEDS_OF_A_SPLIT = 1_000_000
@@ -111,8 +112,7 @@ def seeds_of(folders: Folders, seed: int, count: int) -> range:
     Raises:
         ValueError: the numbers are out of range.
     """
-    if count < 1:
-        raise InputError(f"count is {count}; there must be at least 1 scene")
-    if seed < 0 or seed + count > SEEDS_OF_A_SPLIT:
+    whole_number(count, "count", 1)
+    if whole_number(seed, "seed", 0) + count > SEEDS_OF_A_SPLIT:
         raise InputError(f"seed is {seed} and count is {count}; a split has the seeds 0 to {SEEDS_OF_A_SPLIT - 1}")
     return range(folders.first_seed + seed, folders.first_seed + seed + count)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from basam.checks import whole_number
 from basam.errors import InputError
 from basam.scenes import camouflage, crowd, lesion, salient, thin
 from basam.scenes.canvas import Canvas, Scene
@@ -89,7 +90,5 @@ def check(seed: int, size: int, domain: str) -> None:
     """Raise ValueError where one of the arguments of `render` is out of its range."""
     if domain not in DOMAINS:
         raise InputError(f"unknown domain {domain!r}; there are {', '.join(DOMAINS)}")
-    if size < SMALLEST:
-        raise InputError(f"size is {size}; a scene needs at least {SMALLEST} pixels a side")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; seeds are whole numbers from 0 on")
+    whole_number(size, "size", SMALLEST)
+    whole_number(seed, "seed", 0)

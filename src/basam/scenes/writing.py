@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from basam.checks import path_of, whole_number
 from basam.errors import InputError
 from basam.scenes.annotations import CATEGORIES, annotations_of
 from basam.scenes.canvas import Scene
@@ -57,9 +58,8 @@ def write_scenes(
     folders = folders_of(domain, split)
     seeds = seeds_of(folders, seed, count)
     check(seeds[0], size, domain)
-    if workers < 1:
-        raise InputError(f"workers is {workers}; there must be at least 1")
-    root = Path(out)
+    whole_number(workers, "workers", 1)
+    root = path_of(out, "out")
     marker = root / MARKER
     if not marker.is_file():
         root.mkdir(parents=True, exist_ok=True)

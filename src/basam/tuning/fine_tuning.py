@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from basam.checks import instance_of, path_of
 from basam.data import Issues, Source
 from basam.errors import FileError, InputError, naming_memory
 from basam.families import family_of
@@ -74,7 +75,8 @@ class Tuning:
         trackers: tuple[str, ...] = ("tensorboard",),
         tell: Callable[[str], None] = print,
     ) -> None:
-        self.settings, self.out, self.command, self.tell = settings, Path(out), command, tell
+        instance_of(settings, "settings", TuneSettings, "basam.tuning.TuneSettings")
+        self.settings, self.out, self.command, self.tell = settings, path_of(out, "out"), command, tell
         check_folder(self.out, "out")
         find_device(device)  # before anything is opened
         check_extra("tune")

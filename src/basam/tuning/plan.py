@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from basam.checks import real_number, whole_number
 from basam.errors import InputError
 
 
@@ -36,9 +37,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("warmup", 0), ("accumulate", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name}={getattr(self, name)}: at least {least} is needed")
-        if not (math.isfinite(self.rate) and self.rate > 0):
+            whole_number(getattr(self, name), name, least)
+        real_number(self.ema, "ema", 0, 1)
+        if not 0 < real_number(self.rate, "rate") < math.inf:
             raise InputError(f"rate={self.rate}: a learning rate above 0 is needed")
         if self.precision not in ("no", "bf16", "fp16"):
             raise InputError(f"precision={self.precision!r}: allowed are 'no', 'bf16', 'fp16'")

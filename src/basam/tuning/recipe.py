@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from basam.checks import real_number, whole_number
 from basam.data import PromptSpec, Source, check_mask_values
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
@@ -77,6 +79,11 @@ class Lora:
 
     rank: int = 8
     scale: float = 2.0
+
+    def __post_init__(self) -> None:
+        whole_number(self.rank, "rank", 1)
+        if not 0 < real_number(self.scale, "scale") < math.inf:
+            raise InputError(f"scale={self.scale}: a number above 0 is needed")
 
 
 # What people give, and what the evaluation asks for: boxes, exact and careless, and points.
@@ -153,11 +160,12 @@ class TuneSettings:
                 raise InputError(f"{name}={getattr(self, name)!r}: allowed are {', '.join(allowed)}")
         for name in ("rate", "slope_rate", "slope"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
+            if value is not None and not 0 < real_number(value, name) < math.inf:
                 raise InputError(f"{name}={value}: a number above 0 is needed")
         for name in ("steps", "batch_size", "accumulate", "validate_every", "validate_count"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: at least 1 is needed")
+            whole_number(getattr(self, name), name, 1)
+        whole_number(self.seed, "seed", 0)
+        real_number(self.ema, "ema", 0, 1)
 
     @property
     def highest_rate(self) -> float:

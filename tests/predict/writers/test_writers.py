@@ -200,7 +200,7 @@ def test_a_photo_without_objects_has_files_of_every_kind(results, tmp_path):
 
 
 @given(arrays(np.bool_, (9, 11)), st.sampled_from([0.0, 1.0, 2.5]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_outlines_are_valid_and_near_the_mask_whatever_it_is(mask, tolerance):
     polygons = outlines_of(RunMask.of(mask), tolerance)
     exact = shapely.union_all([shapely.box(x, y, x + 1, y + 1) for y, x in zip(*np.nonzero(mask), strict=True)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from basam.checks import instance_of, path_of
 from basam.data import Issues, Source
 from basam.evaluation.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
 from basam.evaluation.evaluating import evaluate
@@ -72,6 +73,8 @@ def benchmark(
     Raises:
         ValueError, OSError: as `evaluate`; adapters and data sets are opened before anything is measured.
     """
+    instance_of(settings, "settings", BenchmarkSettings, "basam.evaluation.BenchmarkSettings")
+    out = path_of(out, "out")
     find_device(settings.device)  # before anything is opened
     check_extra("evaluate")
     sources = [Source.parse(source) for source in settings.data]

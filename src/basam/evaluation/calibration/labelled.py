@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from basam.checks import whole_number
 from basam.data import Dataset, Instance, Issues, PromptSpec, Sample, SampleError, make_prompt
 from basam.errors import BasamError, InputError
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
@@ -86,8 +87,7 @@ def check_split(dataset: Dataset, test_split_allowed: bool = False) -> None:
 
 def pick_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
     """`count` of the samples drawn by `seed`, or all of them where there are fewer, in their own order."""
-    if count < 2:
-        raise InputError(f"count={count}: at least 2 photographs are needed to choose anything")
+    whole_number(count, "count", 2)  # of one photograph nothing can be chosen
     if len(samples) <= count:
         return list(samples)
     chosen = np.random.default_rng(seed).choice(len(samples), size=count, replace=False)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.checks import real_number, whole_number
 from basam.errors import InputError
 
 OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
@@ -27,8 +28,8 @@ def check_settings(given: dict[str, Any]) -> None:
         raise InputError("points_per_side, point_grids, spacing: give exactly one, and None for points_per_side beside another")
     for name, least in COUNTS.items():
         value = given[name]
-        if value is not None and not (isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least):
-            raise InputError(f"{name}={value!r}: a whole number of at least {least} is needed")
+        if value is not None:
+            whole_number(value, name, least)
     if given["crop_n_layers"] > 10:
         raise InputError(f"crop_n_layers={given['crop_n_layers']}: at most 10, which are {4**10} crops in the last layer")
     for name in SHARES:
@@ -44,11 +45,8 @@ def check_settings(given: dict[str, Any]) -> None:
 
 
 def check_number(name: str, value: Any, least: float, most: float) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not least <= value <= most:
-        ends = [f"at least {least:g}"] * (least > -math.inf) + [f"at most {most:g}"] * (most < math.inf)
-        raise InputError(f"{name}={value!r}: a number of {' and '.join(ends)} is needed")
+    if value is not None:
+        real_number(value, name, least, most)
 
 
 def checked_grids(grids: Sequence[Any], layers: int) -> list[NDArray[np.float64]]:
