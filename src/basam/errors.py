@@ -58,6 +58,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
 
 
+def reason_of(error: BaseException) -> str | None:
+    """What to say of an error with a reason outside the program; None for a bug."""
+    if isinstance(error, (BasamError, OSError)):
+        return str(error)
+    return "out of memory: a smaller size needs less, half the long side a quarter" if is_out_of_memory(error) else None
+
+
 @contextmanager
 def naming_memory(long_side: int) -> Iterator[None]:
     """Lack of memory inside is raised as `MemoryLackError`, which names `long_side` in pixels and half of it."""

@@ -229,7 +229,7 @@ def test_a_run_killed_while_it_wrote_resumes(photos, model, tmp_path, monkeypatc
         def killed(*arguments, **options):
             raise KeyboardInterrupt
 
-        patch.setattr("basam.cli.segment_work.write_image", killed)
+        patch.setattr("basam.distributed.job.write_image", killed)
         result = run(photos[0], *rest)
     assert result.exit_code == 130
     assert "stopped; the same command resumes" in result.stderr
@@ -280,17 +280,17 @@ def test_a_folder_of_something_else_is_refused(photos, model, tmp_path):
 
 
 def test_json_is_closed_when_stopped(photos, model, tmp_path, monkeypatch):
-    from basam.cli import segment_work
+    from basam.distributed import SegmentJob
 
-    answer, calls = segment_work.answer, []
+    answer, calls = SegmentJob.answer, []
 
-    def stopped_at_the_second(job, image):
+    def stopped_at_the_second(*arguments):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return answer(job, image)
+        return answer(*arguments)
 
-    monkeypatch.setattr(segment_work, "answer", stopped_at_the_second)
+    monkeypatch.setattr(SegmentJob, "answer", stopped_at_the_second)
     result = run(*photos, "--model", model, "--out", tmp_path / "o", "--json")
     assert result.exit_code == 130
     assert [row["photo"] for row in json.loads(result.stdout)] == [photos[0]]

@@ -20,7 +20,12 @@ from basam.cli.tune import tune
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="basam",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def print_version(wanted: bool) -> None:
@@ -38,7 +43,7 @@ def root(
 ) -> None:
     """Segment Anything at the image's own resolution.
 
-    Exit status: 0 all done; 1 some files could not be read, the others were done; 2 nothing could be done.
+    Exit status: 0 all done; 1 something was left out, the rest was done; 2 nothing could be done; 130 stopped by Ctrl-C.
     """
     DEBUGGING.on = debug
 
@@ -57,4 +62,4 @@ def main() -> None:
     """Entry point of the `basam` command; `--debug` may stand anywhere in its line."""
     words = sys.argv[1:]
     debugging = [word for word in words if word == "--debug"]
-    app([*debugging[:1], *(word for word in words if word != "--debug")])
+    app([*debugging[:1], *(word for word in words if word != "--debug")], prog_name="basam")

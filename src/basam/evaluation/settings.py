@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from basam.data import MaskRule, PromptSpec
+from basam.data import PromptSpec
 from basam.errors import InputError
 from basam.evaluation.metrics import METRICS, metrics_for
 from basam.method import BiasMode
@@ -107,6 +107,8 @@ class EvaluateSettings:
                 if value not in allowed:
                     raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
         if self.mask_values is not None:
+            from basam.data import MaskRule  # needs numpy, which `--help` does not wait for
+
             MaskRule.parse(self.mask_values)
         if self.dtype not in DTYPES:
             raise InputError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image
-
 from basam.files.notes import RefusedError
 
 # Where Pillow refuses a picture by default. A small file can claim any size (a decompression bomb), and fill the memory.
@@ -37,6 +35,8 @@ def without_pillows_limit() -> Iterator[None]:
 
     Nested and from several threads: the last one out puts the limit back.
     """
+    from PIL import Image  # here: the limit above is shown by `--help`, which does not wait for Pillow
+
     with _LOCK:
         if not _STATE["users"]:
             _STATE["limit"] = Image.MAX_IMAGE_PIXELS

@@ -1,0 +1,81 @@
+"""Texts of `basam segment` that are taken apart: points, boxes, sizes, and which switches go together."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from basam.cli.options import pixels_of_text
+
+if TYPE_CHECKING:
+    from basam.data import PromptRow
+
+
+class Positions(str, Enum):
+    interpolate = "interpolate"
+    extend = "extend"
+
+
+class Scaling(str, Enum):
+    log = "log"
+    none = "none"
+
+
+class DType(str, Enum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+class Method(str, Enum):
+    resize = "resize"
+    plain = "plain"
+    basam = "basam"
+
+
+def parse_numbers(option: str, text: str, counts: tuple[int, ...]) -> list[float]:
+    """`1,2,3` as numbers; an error names the option, the text and the form."""
+    forms = {"--point": "X,Y or X,Y,LABEL", "--box": "X0,Y0,X1,Y1"}
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in counts:
+        raise typer.BadParameter(f"{text!r}: {forms[option]} is needed, numbers in pixels of the photo", param_hint=option)
+    return values
+
+
+def parse_prompts(point: list[str] | None, box: list[str] | None) -> list[PromptRow]:
+    """The prompts that all photos have: the points go with one box or none, several boxes are a prompt each."""
+    points = [parse_numbers("--point", text, (2, 3)) for text in point or []]
+    boxes = [parse_numbers("--box", text, (4,)) for text in box or []]
+    if points and len(boxes) > 1:
+        raise typer.BadParameter("points go with one box or none", param_hint="--point")
+    from basam.data import PromptRow
+
+    marks = tuple((values[0], values[1], values[2] if len(values) == 3 else 1) for values in points)
+    if not boxes:
+        return [PromptRow(points=marks)] if marks else []
+    return [PromptRow(tuple(each), marks) for each in boxes]
+
+
+def parse_long_side(text: str) -> int | str | None:
+    if text in ("auto", "native"):
+        return None if text == "native" else text
+    side = pixels_of_text(text)
+    if side is None:
+        raise typer.BadParameter(f"{text!r}: 'auto', 'native' or a number of pixels is needed", param_hint="--long-side")
+    return side
+
+
+def check_mode_switches(plain: bool, switches: dict[str, Any], mode_file: Path | None) -> dict[str, Any]:
+    """The fields of a mode that were given, as `dataclasses.replace` takes them."""
+    changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
+    if plain and (changes or mode_file is not None):
+        raise typer.BadParameter(
+            "plain SAM takes no --strength, --scaling, --slope, --positions or --mode", param_hint="--plain"
+        )
+    return changes
