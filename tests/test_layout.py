@@ -26,7 +26,7 @@ FLOORS = (
     {"model"},
     {"predict", "data"},
     {"evaluation"},
-    {"tuning"},
+    {"tuning", "distributed"},
     {"web"},
     {"cli"},
     {"__main__"},

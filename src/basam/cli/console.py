@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from basam.errors import BasamError, is_out_of_memory
+from basam.errors import BasamError, reason_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -159,11 +159,7 @@ DEBUGGING = Debugging()
 
 def reason(error: BaseException) -> str | None:
     """What to print of an error with a reason outside the program; None for a bug, and for all errors with `--debug`."""
-    if DEBUGGING.on:
-        return None
-    if isinstance(error, (BasamError, OSError)):
-        return str(error)
-    return "out of memory: a smaller size needs less, half the long side a quarter" if is_out_of_memory(error) else None
+    return None if DEBUGGING.on else reason_of(error)
 
 
 @contextmanager

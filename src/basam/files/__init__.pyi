@@ -26,7 +26,10 @@ from basam.files.result_folder import key_of as key_of
 from basam.files.stored import StoredPicture as StoredPicture
 from basam.files.stored import black_is_zero as black_is_zero
 from basam.files.text import append_json as append_json
+from basam.files.text import begins_with as begins_with
+from basam.files.text import locked as locked
 from basam.files.text import read_json as read_json
+from basam.files.text import read_json_at as read_json_at
 from basam.files.text import read_json_lines as read_json_lines
 from basam.files.text import write_json as write_json
 from basam.files.text import write_text as write_text
