@@ -50,10 +50,12 @@ def photos(count: int, side: int) -> None:
         root = Path(name)
         (root / "photos").mkdir()
         paths = write_photos(root / "photos", count, side)
-        job = SegmentSettings().open(ResultFolder(root / "out"))
+        settings = SegmentSettings()
+        outputs = settings.outputs(ResultFolder(root / "out"))
+        job = settings.open(outputs)
         watch, memory = Stopwatch(), [resident()]
         start = time.perf_counter()
-        tasks = tasks_of(job.folder, paths)
+        tasks = tasks_of(outputs, paths)
         for outcome in run(job, tasks, watch=watch):
             assert outcome.error is None, outcome.error
             memory.append(resident())

@@ -26,11 +26,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 12 photographs, of two sizes."""
-    folder = tmp_path_factory.mktemp("photos")
+    return write_photos(tmp_path_factory.mktemp("photos"), 12)
+
+
+def write_photos(folder: Path, count: int) -> Path:
     generator = np.random.default_rng(0)
-    for number in range(12):
+    for number in range(count):
         size = (48, 80, 3) if number % 2 else (72, 56, 3)
-        Image.fromarray(generator.integers(0, 256, size, dtype=np.uint8)).save(folder / f"{number:02}.png")
+        Image.fromarray(generator.integers(0, 256, size, dtype=np.uint8)).save(folder / f"{number:03}.png")
     return folder
 
 
@@ -56,9 +59,9 @@ def segment():
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """All files of a result folder but the records, whose seconds differ."""
+    """All files of a result folder but those that tell how the work went: records, whose seconds differ, and lines for COCO."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != "records.jsonl"
+        if path.is_file() and path.suffix != ".jsonl"
     }

@@ -21,6 +21,7 @@ from basam.cli.many_options import (
     PhotoWords,
     Quiet,
     RayAddress,
+    RayWorkers,
     ShardText,
     Tolerance,
     Verbose,
@@ -79,6 +80,7 @@ def everything(
     overwrite: Overwrite = False,
     shard: ShardText = None,
     ray: RayAddress = None,
+    ray_workers: RayWorkers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -94,7 +96,7 @@ def everything(
         raise typer.BadParameter("takes the place of --points-per-side; give one of them", param_hint="--spacing")
     side = parse_long_side(long_side)
     check_mode_switches(plain, {}, mode)
-    check_words(photos, shard, ray, quiet, verbose)
+    check_words(photos, shard, ray, ray_workers, quiet, verbose)
     with one_line_errors(resumes=True):
         from basam.cli.many import Told, Work, do
         from basam.cli.summaries import EverythingSummary
@@ -133,6 +135,7 @@ def everything(
             points_per_batch=points_per_batch,
         )
         summary = EverythingSummary(f"--iou {iou:g} and --stability {stability:g}")
-        status = do(Work(settings, out, photos or [], [], shard=shard, ray=ray), summary, Told(as_json, quiet, verbose))
+        work = Work(settings, out, photos or [], [], shard=shard, ray=ray, ray_workers=ray_workers)
+        status = do(work, summary, Told(as_json, quiet, verbose))
     if status:
         raise typer.Exit(status)

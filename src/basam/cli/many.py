@@ -49,6 +49,7 @@ class Work:
     images_json: Path | None = None
     shard: str | None = None
     ray: str | None = None
+    ray_workers: int | None = None
     dry_run: bool = False
 
 
@@ -149,7 +150,8 @@ def outcomes(work: Work, outputs: Outputs, found: Gathered, shard: Shard, bars: 
     """What became of each photo, or would; what is of the whole run is written however it ends, also by Ctrl-C."""
     if work.ray is not None and not work.dry_run:
         with ray_running(work.ray) as gpus:
-            results = ray_segment(found.tasks, outputs.folder.root, work.settings, gpus_each=gpus, inputs=found.inputs)
+            how: dict[str, Any] = {"workers": work.ray_workers, "gpus_each": gpus, "inputs": found.inputs}
+            results = ray_segment(found.tasks, outputs.folder.root, work.settings, **how)
             yield from finishing(outputs, outcomes_of(results))
         return
     device = own_device(work.settings.device, shard)
@@ -193,13 +195,17 @@ def own_device(device: str, shard: Shard) -> str:
 @contextmanager
 def ray_running(address: str) -> Iterator[float]:
     """Ray, joined or started for the block; yields how much of a GPU each actor takes."""
+    # Ray's own news go to its log files, and none to its makers, unless the user wants otherwise.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray = require("ray", "ray")
     data = require("ray.data", "ray")
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # the bar of photos tells how far the work is
     data.DataContext.get_current().enable_progress_bars = False
     own = not ray.is_initialized()
     if own:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        local = {"include_dashboard": False} if address == "local" else {}
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
     try:
         yield 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
     finally:

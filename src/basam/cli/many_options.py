@@ -47,6 +47,10 @@ RayAddress = Annotated[
     str | None,
     typer.Option("--ray", metavar="local|ADDRESS", help="On a Ray cluster, or one started here.", show_default=False),
 ]
+RayWorkers = Annotated[
+    int | None,
+    typer.Option("--ray-workers", min=1, help="Models that work at once.", show_default="as many as the cluster has room for"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell of every photo as it is done, and every note.")]
@@ -71,11 +75,15 @@ def check_mode_switches(plain: bool, switches: dict[str, Any], mode_file: Path |
     return changes
 
 
-def check_words(photos: list[str] | None, shard: str | None, ray: str | None, quiet: bool, verbose: bool) -> None:
+def check_words(
+    photos: list[str] | None, shard: str | None, ray: str | None, workers: int | None, quiet: bool, verbose: bool
+) -> None:
     """Refuse options that do not go together."""
     if not photos:
         raise typer.BadParameter("photographs are needed: files, folders, patterns, or -", param_hint="PHOTOS")
     if ray is not None and shard is not None:
         raise typer.BadParameter("Ray hands the photos out itself: it takes no --shard", param_hint="--ray")
+    if ray is None and workers is not None:
+        raise typer.BadParameter("goes with --ray", param_hint="--ray-workers")
     if quiet and verbose:
         raise typer.BadParameter("--quiet and --verbose contradict each other", param_hint="--verbose")

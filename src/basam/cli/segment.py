@@ -21,6 +21,7 @@ from basam.cli.many_options import (
     PhotoWords,
     Quiet,
     RayAddress,
+    RayWorkers,
     ShardText,
     Tolerance,
     Verbose,
@@ -112,6 +113,7 @@ def segment(
     overwrite: Overwrite = False,
     shard: ShardText = None,
     ray: RayAddress = None,
+    ray_workers: RayWorkers = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print views, tokens, memory and about the time; write nothing.")
     ] = False,
@@ -136,11 +138,11 @@ def segment(
     if method is Method.resize and (focus or side != "auto"):
         raise typer.BadParameter("resize has the trained size: it takes no --focus and no --long-side", param_hint="--method")
     if prompts_from is None:
-        check_words(photos, shard, ray, quiet, verbose)
+        check_words(photos, shard, ray, ray_workers, quiet, verbose)
     elif prompts or len(photos or ()) > 1:
         raise typer.BadParameter("goes with no --point and no --box, and with one folder at most", param_hint="--prompts-from")
     else:
-        check_words([str(prompts_from)], shard, ray, quiet, verbose)
+        check_words([str(prompts_from)], shard, ray, ray_workers, quiet, verbose)
     if images_json is not None and prompts_from is None:
         raise typer.BadParameter("goes with --prompts-from", param_hint="--images-json")
     with one_line_errors(resumes=True):
@@ -171,7 +173,7 @@ def segment(
             focus_side=focus_side,
             multimask=multimask,
         )
-        work = Work(settings, out, photos or [], prompts, prompts_from, images_json, shard, ray, dry_run)
+        work = Work(settings, out, photos or [], prompts, prompts_from, images_json, shard, ray, ray_workers, dry_run)
         status = do(work, Forecasts() if dry_run else PromptSummary(), Told(as_json, quiet, verbose))
     if status:
         raise typer.Exit(status)

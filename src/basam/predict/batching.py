@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -61,3 +62,15 @@ def batches(prompts: PromptTensors, step: int) -> Iterator[tuple[slice | Tensor,
             elif not len(some):
                 raise InputError(f"prompt {int(rows[0])} of {len(prompts)} has neither points nor a box: give it one")
             yield rows, some
+
+
+def checked_shape(pixels: Any, patch: int) -> tuple[int, ...]:
+    """The shape of an image that was resized already; ValueError where it is none."""
+    if not isinstance(pixels, Tensor):
+        raise InputError(f"transformed_image is a {type(pixels).__name__}: a tensor is needed")
+    shape = tuple(pixels.shape)
+    if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) < patch or min(shape[2:]) < 1:
+        raise InputError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
+    if pixels.is_complex() or not bool(pixels.float().isfinite().all()):
+        raise InputError(f"transformed_image of {pixels.dtype} holds NaN, infinity or complex numbers")
+    return shape

@@ -17,7 +17,7 @@ from basam.families import PromptTensors
 from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.method import BiasMode
 from basam.model import load, own_section
-from basam.predict.batching import Points, check_tensors
+from basam.predict.batching import Points, check_tensors, checked_shape
 from basam.predict.engine import Engine
 from basam.predict.focus import Focus
 from basam.predict.focusing import Focusing, stacked_low_res
@@ -287,15 +287,3 @@ def checked_size(size: Any) -> tuple[int, int]:
     if not isinstance(size, Sequence) or len(size) != 2:
         raise InputError(f"original_image_size={size!r}: height and width in pixels are needed")
     return whole("original_image_size", size[0]), whole("original_image_size", size[1])
-
-
-def checked_shape(pixels: Any, patch: int) -> tuple[int, ...]:
-    """The shape of an image that was resized already; ValueError where it is none."""
-    if not isinstance(pixels, Tensor):
-        raise InputError(f"transformed_image is a {type(pixels).__name__}: a tensor is needed")
-    shape = tuple(pixels.shape)
-    if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) < patch or min(shape[2:]) < 1:
-        raise InputError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
-    if pixels.is_complex() or not bool(pixels.float().isfinite().all()):
-        raise InputError(f"transformed_image of {pixels.dtype} holds NaN, infinity or complex numbers")
-    return shape
