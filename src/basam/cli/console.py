@@ -112,14 +112,15 @@ class Bars:
         self.tasks: dict[str, Any] = {}
 
     def __enter__(self) -> Bars:
-        self.progress.start()
         return self
 
     def __exit__(self, *failure: object) -> None:
         self.progress.stop()
 
     def show(self, label: str, done: int, whole: int | None) -> None:
-        """Put the bar of `label` at `done` of `whole`."""
+        """Put the bar of `label` at `done` of `whole`; the first one begins to show them."""
+        if not self.tasks:
+            self.progress.start()
         if label not in self.tasks:
             self.tasks[label] = self.progress.add_task(label, total=whole)
         self.progress.update(self.tasks[label], completed=done, total=whole)
