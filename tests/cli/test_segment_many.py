@@ -144,3 +144,69 @@ def test_verbose_tells_of_every_photo(folder, model):
     lines = [line for line in result.stderr.splitlines() if line.startswith("photos/")]
     assert [line.split(":")[0] for line in lines] == ["photos/a.png", "photos/b.jpg", "photos/deep/c.png"]
     assert "photos/a.png: 100 x 70 px, 1 mask on whole (35 tokens), " in result.stderr
+
+
+def test_results_of_another_run_among_the_photos_are_no_photos(folder, model):
+    run("photos", "--model", model, "--out", "photos/first")
+    result = run("photos", "--box", "1,1,30,30", "--model", model, "--out", "photos/second", "--json")
+    assert [row["photo"] for row in rows_of(result)] == ["photos/a.png", "photos/b.jpg", "photos/deep/c.png"]
+
+
+def test_an_empty_word_is_not_the_working_directory(folder, model):
+    result = run("", "photos/a.png", "--model", model, "--out", "o", "--json")
+    assert result.exit_code == 1
+    assert "an empty name" in result.stderr
+    assert len(rows_of(result)) == 1
+
+
+def test_names_that_are_no_text_or_orders_to_a_terminal_are_printed_and_written(folder, model):
+    names = [os.fsdecode(b"photos/d\xff.png"), "photos/e\x1b[31m.png", "photos/[red]f.png"]
+    try:
+        for name in names:
+            os.link("photos/a.png", name)
+    except OSError:
+        pytest.skip("this file system takes names that are text alone")
+    result = run(*names, "--model", model, "--out", "o", "--write", "mask,csv,coco,labelme", "-v")
+    assert result.exit_code == 0, result.output
+    assert "photos/d\\udcff.png: 100 x 70 px" in result.stderr
+    assert "photos/e\\x1b[31m.png: 100 x 70 px" in result.stderr
+    assert "\x1b" not in result.output
+    assert "3 photos/[red]f.png -> o/photos/[red]f_mask.png" in result.stdout.splitlines()
+    assert len(json.loads((folder / "o" / "coco.json").read_text())["images"]) == 3
+
+
+def test_ids_and_labels_go_from_detections_to_coco(folder, model):
+    images = {"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.jpg"}]}
+    images["categories"] = [{"id": 3, "name": "cat"}, {"id": 9, "name": "dog"}]
+    boxes = [
+        {"id": 70, "image_id": 2, "category_id": 9, "bbox": [4, 5, 30, 30], "score": 0.75},
+        {"id": 71, "image_id": 1, "category_id": 3, "bbox": [5, 6, 35, 38], "score": 0.5},
+        {"id": 72, "image_id": 1, "category_id": 9, "bbox": [500, 6, 35, 38], "score": 0.5},
+        {"id": 73, "image_id": 1, "category_id": 9, "bbox": [15, 6, 35, 38], "score": 0.25},
+    ]
+    (folder / "photos" / "images.json").write_text(json.dumps(images))
+    (folder / "boxes.json").write_text(json.dumps(boxes))
+    words = ("--prompts-from", "boxes.json", "--images-json", "photos/images.json", "--model", model, "--out", "o")
+    result = run(*words, "--write", "mask,coco", "--json")
+    assert result.exit_code == 1
+    assert "boxes.json, entry 2: box (500, 6, 535, 44) lies outside" in " ".join(result.stderr.split())
+    data = json.loads((folder / "o" / "coco.json").read_text())
+    names = {each["id"]: each["name"] for each in data["categories"]}
+    assert [(each["id"], names[each["category_id"]], each["score"]) for each in data["annotations"]] == [
+        (70, "dog", 0.75),
+        (71, "cat", 0.5),
+        (73, "dog", 0.25),
+    ]
+    masks = [os.path.basename(row["mask"]) for row in rows_of(result)]
+    assert masks == ["b_mask.png", "a_mask_0.png", "a_mask_2.png"]
+
+
+def test_notes_on_many_photos_are_counted(folder, model):
+    for number in range(22):
+        Image.new("RGB", (30, 30)).save(folder / "photos" / f"{number:02}.png")
+    words = ("photos/[0-9]*.png", "--box", "5,6,40,20", "--model", model, "--out")
+    told = run(*words, "o").stderr
+    assert told.count("out of which it sticks") == 20
+    assert "note: 2 more notes on photos; --verbose prints all" in told
+    assert run(*words, "p", "-v").stderr.count("out of which it sticks") == 22
+    assert "sticks" not in run(*words, "q", "-q").stderr

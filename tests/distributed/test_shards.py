@@ -17,6 +17,7 @@ def test_all_parts_together_are_the_whole_and_about_equal(count):
 def test_of_a_launcher():
     assert Shard.of_environment({"RANK": "1", "WORLD_SIZE": "8"}) == Shard(1, 8)
     assert Shard.of_environment({}) == Shard(0, 1)
+    assert Shard.of_environment({"RANK": "", "WORLD_SIZE": ""}) == Shard(0, 1)
     assert Shard.parse("0/8") == Shard(0, 8)
 
 

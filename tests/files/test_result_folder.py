@@ -2,10 +2,11 @@
 
 import json
 import multiprocessing
+import os
 
 import pytest
 
-from basam.files import RECORDS, ResultFolder
+from basam.files import RECORDS, RecordedResults, ResultFolder
 
 
 def photo(folder, name):
@@ -86,3 +87,47 @@ def test_a_shared_folder_without_locks_is_refused(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="give every process an --out of its own"):
         ResultFolder(tmp_path, shared=True).append({"photo": "a"})
     ResultFolder(tmp_path).append({"photo": "a"})
+
+
+def test_results_of_any_run_are_known(tmp_path):
+    path = photo(tmp_path, "photos/a.png")
+    for name in ("photos/one", "photos/two"):
+        written(ResultFolder(tmp_path / name, base=tmp_path / "photos"), path)
+    photo(tmp_path, "photos/one/b.png")
+    photo(tmp_path, "photos/mine/records.jsonl").write_text('{"file": "c.png"}')
+    photo(tmp_path, "photos/mine/c.png")
+    known = RecordedResults()
+    images = [each for each in (tmp_path / "photos").rglob("*.png") if not known.holds(each)]
+    assert sorted(each.name for each in images) == ["a.png", "b.png", "c.png"]
+
+
+def test_records_that_are_no_lines_at_all_are_refused(tmp_path):
+    """Whereas the beginning of one line, of a run that was killed at its first photo, is none of anybody else."""
+    (tmp_path / RECORDS).write_text("my own notes\n")
+    with pytest.raises(FileExistsError, match="is no record of a run"):
+        ResultFolder(tmp_path)
+    for text in ("", "\n", '{"pho', '{"photo": "/a'):
+        (tmp_path / RECORDS).write_text(text)
+        written(ResultFolder(tmp_path), photo(tmp_path, "a.png"))
+        assert ResultFolder(tmp_path).finished(tmp_path / "a.png", "k")["rows"] == [{"n": 1}]
+        (tmp_path / "a_mask.png").unlink()
+
+
+def test_what_another_process_wrote_since_is_its_photos_own(tmp_path):
+    path = photo(tmp_path, "a.png")
+    early = ResultFolder(tmp_path / "o")
+    written(ResultFolder(tmp_path / "o"), path)
+    written(early, path)  # the same command twice at once: not a file of somebody else
+    with pytest.raises(FileExistsError, match="was written for"):
+        early.write(photo(tmp_path, "b.png"), "k", {"a_mask.png": lambda file: None}, [])
+
+
+def test_names_that_are_no_text_are_recorded(tmp_path):
+    path = tmp_path / os.fsdecode(b"a\xff.png")
+    try:
+        path.write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes names that are text alone")
+    written(ResultFolder(tmp_path / "o"), path)
+    assert ResultFolder(tmp_path / "o").finished(path, "k")["rows"] == [{"n": 1}]
+    assert (tmp_path / "o" / RECORDS).read_bytes().decode("utf-8")

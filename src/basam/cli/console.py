@@ -35,21 +35,27 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
+def shown(text: object) -> str:
+    """A text as it can be printed: names of files may hold what is no text, or what terminals take for an order."""
+    whole = str(text).encode("utf-8", "backslashreplace").decode()
+    return "".join(repr(each)[1:-1] if each < " " and each not in "\n\t" else each for each in whole)
+
+
 def say(*lines: object) -> None:
     """Results, one a line, whole however narrow the terminal is."""
     for line in lines:
-        console().print(str(line))
+        console().print(shown(line))
 
 
 def note(*lines: object) -> None:
     """What a user may want to know, beside the results."""
     for line in lines:
-        console(stderr=True).print(str(line), style="yellow")
+        console(stderr=True).print(shown(line), style="yellow")
 
 
 def tell(line: object) -> None:
     """How far the work is, beside the results."""
-    console(stderr=True).print(str(line))
+    console(stderr=True).print(shown(line))
 
 
 def tell_device(name: str) -> None:
@@ -62,7 +68,7 @@ def tell_device(name: str) -> None:
 
 def failure(*lines: object) -> None:
     for line in lines:
-        console(stderr=True).print(str(line), style="red")
+        console(stderr=True).print(shown(line), style="red")
 
 
 def problems(issues: Issues) -> None:

@@ -27,7 +27,7 @@ from basam.distributed import (
     tasks_of,
 )
 from basam.errors import InputError
-from basam.files import ResultFolder, require
+from basam.files import RecordedResults, ResultFolder, require
 from basam.predict.writers import Outputs
 
 
@@ -124,7 +124,7 @@ class Notes:
 
 def gather(work: Work, outputs: Outputs, shard: Shard) -> Gathered:
     """Photos and prompts; names of results are given to all photos before this shard's are taken."""
-    root, owners = outputs.folder.whole_root, outputs.folder.owners
+    root = outputs.folder.whole_root
     if work.prompts_from is not None:
         roots = [Path(word) for word in work.photos]
         if roots and not roots[0].is_dir():
@@ -132,12 +132,7 @@ def gather(work: Work, outputs: Outputs, shard: Shard) -> Gathered:
         file = read_prompts(work.prompts_from, root=roots[0] if roots else None, images_json=work.images_json)
         tasks, faults = tasks_of(outputs, list(file.prompts), file.prompts), file.faults
     else:
-
-        def is_result(path: Path) -> bool:
-            whole = path.resolve()
-            return whole.is_relative_to(root) and whole.relative_to(root).as_posix() in owners
-
-        listed = list_photos(work.photos, leave_out=is_result)
+        listed = list_photos(work.photos, leave_out=RecordedResults().holds)
         faults = [f"{word}: {reason}" for word, reason in listed.faults]
         tasks = tasks_of(outputs, listed.photos, work.prompts)
     # Results are written below the folder alone, so photos elsewhere are safe.

@@ -198,7 +198,7 @@ class EverythingSummary(Summary):
         for row in self.rows:
             best = "" if row["best_iou"] is None else f"{row['best_iou']:.2f}"
             size = f"{row['width']}x{row['height']}"
-            table.add_row(Path(row["photo"]).name, size, str(row["masks"]), best, f"{row['seconds']:.1f}")
+            table.add_row(console.shown(Path(row["photo"]).name), size, str(row["masks"]), best, f"{row['seconds']:.1f}")
         console.show(table)
 
     def notes(self) -> list[str]:

@@ -39,6 +39,8 @@ def list_photos(
     for word in words:
         found: Iterable[Path]
         try:
+            if not word:
+                raise InputError("an empty name")  # of a variable that is not set: not the working directory
             if word == STDIN:
                 found = [Path(name) for name in names_in((stdin or read_stdin)())]
                 trouble = "standard input held no names"

@@ -46,12 +46,12 @@ class Shard:
         Raises:
             ValueError: they say something else.
         """
-        count, rank = environment.get("WORLD_SIZE", "1"), environment.get("RANK", "0")
+        count, rank = environment.get("WORLD_SIZE") or "1", environment.get("RANK") or "0"
         try:
             return cls(int(rank), int(count))
         except ValueError as error:
             raise InputError(
-                f"RANK={rank!r} and WORLD_SIZE={count!r} in the environment: numbers of processes are needed"
+                f"RANK={rank!r} and WORLD_SIZE={count!r} in the environment: a number from 0, and how many processes there are"
             ) from error
 
     def __str__(self) -> str:

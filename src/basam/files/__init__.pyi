@@ -20,6 +20,7 @@ from basam.files.photographs import write_mask as write_mask
 from basam.files.pictures import ImageError as ImageError
 from basam.files.pictures import open_picture as open_picture
 from basam.files.pictures import picture_size as picture_size
+from basam.files.recorded import RecordedResults as RecordedResults
 from basam.files.result_folder import RECORDS as RECORDS
 from basam.files.result_folder import ResultFolder as ResultFolder
 from basam.files.result_folder import key_of as key_of

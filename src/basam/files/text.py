@@ -128,5 +128,6 @@ def read_json_at(path: Path, offsets: Iterable[int]) -> Iterator[Any]:
 
 
 def write_text(path: Path, pieces: Iterable[str]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    """Text in UTF-8; what is no text, as in some names of files, is escaped."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         file.writelines(pieces)

@@ -17,7 +17,7 @@ COLUMNS = (
 
 def write_csv(path: Path, results: ResultsOfPhoto) -> None:
     """Rows in the order of the masks; what is not known of one is empty. `score` is the prompt's, else the predicted IoU."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
         for index, one in enumerate(results.found):
