@@ -201,6 +201,14 @@ def test_ids_and_labels_go_from_detections_to_coco(folder, model):
     assert masks == ["b_mask.png", "a_mask_0.png", "a_mask_2.png"]
 
 
+def test_hundreds_of_masks_get_a_summary(folder, model):
+    boxes = [f"a.png,{number},{number},{number + 30},{number + 30}" for number in range(30)]
+    (folder / "p.csv").write_text("\n".join(["photo,x0,y0,x1,y1", *boxes * 3]))
+    result = run("photos", "--prompts-from", "p.csv", "--model", model, "--out", "o", "--write", "csv")
+    assert result.stdout.startswith("90 masks of 1 photos")
+    assert len(result.stdout.splitlines()) == 1
+
+
 def test_notes_on_many_photos_are_counted(folder, model):
     for number in range(22):
         Image.new("RGB", (30, 30)).save(folder / "photos" / f"{number:02}.png")

@@ -66,6 +66,15 @@ def test_csv_with_boxes_points_and_a_byte_order_mark(folder, separator):
     assert file.prompts[folder / "b.jpg"] == [PromptRow()]
 
 
+def test_csv_as_other_programs_write_it(folder):
+    """Columns in capitals, and UTF-16 with its byte order mark."""
+    (folder / "p.csv").write_bytes("Photo, X0, Y0, X1, Y1\r\na.jpg, 1, 2, 3, 4\r\n".encode("utf-16"))
+    assert read_prompts(folder / "p.csv").prompts == {folder / "a.jpg": [PromptRow((1, 2, 3, 4))]}
+    (folder / "p.csv").write_bytes("photo\nä.jpg\n".encode("cp1252"))
+    with pytest.raises(BasamError, match="save it as UTF-8"):
+        read_prompts(folder / "p.csv")
+
+
 def test_coco_detections(folder):
     images = {"images": [{"id": 3, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "cat"}]}
     names = written(folder, "instances.json", json.dumps(images))

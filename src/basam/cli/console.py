@@ -121,7 +121,8 @@ class Bars:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self.progress.stop()
+        if self.tasks:
+            self.progress.stop()
 
     def show(self, label: str, done: int, whole: int | None) -> None:
         """Put the bar of `label` at `done` of `whole`; the first one begins to show them."""

@@ -13,15 +13,17 @@ from basam.cli import console
 
 # Photos that get a line each in the table; of more there is a summary, and everything in the records.
 LINES = 20
+# And masks: one photo may have hundreds.
+ROWS = 60
 
 
 class Summary(ABC):
-    """What became of all photos: rows of the first ones for a table, sums of all; nothing grows with the number of photos but
+    """What became of all photos: rows of the first masks for a table, sums of all; nothing grows with the number of photos but
     the list of failures, up to `MOST_NAMED` of them."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        self.photos = self.before = self.failed = self.done = self.masks = 0
+        self.photos = self.before = self.failed = self.done = self.masks = self.listed = 0
         self.seconds = 0.0
         self.failures: list[str] = []
 
@@ -37,8 +39,8 @@ class Summary(ABC):
         self.done += 1
         self.masks += self.masks_of(outcome)
         self.seconds += self.seconds_of(outcome)
-        if self.done <= LINES:
-            self.rows += outcome.rows
+        self.listed += len(outcome.rows)
+        self.rows += outcome.rows[: max(0, ROWS + 1 - len(self.rows))]
 
     def masks_of(self, outcome: Any) -> int:
         return len(outcome.rows)
@@ -59,7 +61,7 @@ class Summary(ABC):
         """The table of a few photos, or one line about many."""
         if not self.done:
             return
-        if self.done > LINES:
+        if self.done > LINES or self.listed > ROWS:
             console.say(self.in_a_line())
         else:
             self.show_table()

@@ -9,6 +9,7 @@ pixels of the photo.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -57,11 +58,16 @@ def rows_of(path: Path, images_json: Path | None) -> Iterator[Row]:
 
 def text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
+        # Windows' PowerShell writes UTF-16 where its output is sent into a file.
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return data.decode("utf-16" if wide else "utf-8-sig")
     except FileNotFoundError:
         raise MissingFileError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as text: {error}") from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: cannot be read as text, save it as UTF-8: {error}") from error
 
 
 def json_of(path: Path, text: str) -> Any:
@@ -94,7 +100,8 @@ def csv_lines(path: Path, text: str) -> Iterator[Row]:
     separator = max(",;\t", key=head.count)  # programs for tables write what their country has
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     try:
-        if "photo" not in [str(name).strip() for name in reader.fieldnames or ()]:
+        reader.fieldnames = [str(name).strip().lower() for name in reader.fieldnames or ()]
+        if "photo" not in reader.fieldnames:
             raise DatasetError(f"{path}: no JSON lines, no boxes of COCO, and no CSV whose first line names a column 'photo'")
         for each in reader:
             yield f"line {reader.line_num}", of_csv(each)
@@ -106,7 +113,7 @@ def of_csv(row: dict[Any, Any]) -> Any:
     """A row of a CSV as one of JSON lines."""
     if None in row:
         return InputError(f"more values than columns: {row[None]}")
-    given = {name.strip(): value.strip() for name, value in row.items() if value is not None and value.strip()}
+    given = {name: value.strip() for name, value in row.items() if value is not None and value.strip()}
     found: dict[str, Any] = {name: value for name, value in given.items() if name not in (*BOX, *POINT, "inside")}
     if str(found.get("id", "")).isascii() and str(found.get("id", "")).isdigit():
         found["id"] = int(found["id"])

@@ -246,9 +246,10 @@ def test_a_coco_file_of_somebody_else_is_left_as_it_is(tmp_path):
     (tmp_path / "coco.json").write_text("{}")
     with pytest.raises(FileExistsError, match=r"coco\.json was not written by basam"):
         CocoRun(tmp_path)
-    (tmp_path / "coco.jsonl").write_text('{"mine": 1}\n')
-    with pytest.raises(FileExistsError, match=r"coco\.jsonl was not written by basam"):
-        CocoRun(tmp_path)
+    for text in ('{"mine": 1}\n', "my notes", '{"by": "masks of basam"}\n'):
+        (tmp_path / "coco.jsonl").write_text(text)
+        with pytest.raises(FileExistsError, match=r"coco\.jsonl was not written by basam"):
+            CocoRun(tmp_path)
 
 
 def test_what_cannot_be_written_is_named_before_the_work():

@@ -123,10 +123,12 @@ def noted_in(journals: Iterable[Path]) -> dict[str, Noted]:
     """
     found: dict[str, Noted] = {}
     for journal in journals:
-        foreign = not begins_with(journal, JOURNAL_BEGINNING)
+        foreign = OccupiedError(f"{journal} was not written by basam, and is left as it is: choose another --out")
+        if not begins_with(journal, JOURNAL_BEGINNING):
+            raise foreign
         for _, offset, line in read_json_lines(journal):
-            if foreign or not isinstance(line, dict) or not isinstance(line.get("number"), int):
-                raise OccupiedError(f"{journal} was not written by basam, and is left as it is: choose another --out")
+            if not isinstance(line, dict) or not isinstance(line.get("number"), int):
+                raise foreign
             found[line["photo"]] = Noted(line["number"], journal, offset)
     holders: dict[int, str] = {}
     doubled = [photo for photo, each in found.items() if holders.setdefault(each.number, photo) != photo]
