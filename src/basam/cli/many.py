@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +20,13 @@ from basam.distributed import (
     Shard,
     forecasts,
     outcomes_of,
+    ray_running,
     ray_segment,
     run,
     tasks_of,
 )
 from basam.errors import InputError
-from basam.files import RecordedResults, ResultFolder, require
+from basam.files import RecordedResults, ResultFolder
 from basam.predict.writers import Outputs
 
 
@@ -185,24 +184,3 @@ def own_device(device: str, shard: Shard) -> str:
     import torch
 
     return f"cuda:{number}" if torch.cuda.is_available() else device
-
-
-@contextmanager
-def ray_running(address: str) -> Iterator[float]:
-    """Ray, joined or started for the block; yields how much of a GPU each actor takes."""
-    # Ray's own news go to its log files, and none to its makers, unless the user wants otherwise.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray = require("ray", "ray")
-    data = require("ray.data", "ray")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # the bar of photos tells how far the work is
-    data.DataContext.get_current().enable_progress_bars = False
-    own = not ray.is_initialized()
-    if own:
-        local = {"include_dashboard": False} if address == "local" else {}
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
-    try:
-        yield 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
-    finally:
-        if own:
-            ray.shutdown()

@@ -6,6 +6,7 @@ from basam.distributed.job import PhotoJob as PhotoJob
 from basam.distributed.job import PhotoTask as PhotoTask
 from basam.distributed.ray_jobs import outcomes_of as outcomes_of
 from basam.distributed.ray_jobs import ray_segment as ray_segment
+from basam.distributed.ray_session import ray_running as ray_running
 from basam.distributed.running import run as run
 from basam.distributed.running import tasks_of as tasks_of
 from basam.distributed.segmenting import SegmentJob as SegmentJob

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from basam.files.result_folder import BEGINNING, RECORDS
@@ -21,9 +22,13 @@ class RecordedResults:
 
     def files_of(self, folder: Path) -> frozenset[str]:
         if folder not in self.of_folder:
-            records = folder / RECORDS
-            mine = records.is_file() and begins_with(records, BEGINNING)
-            lines = (line.value for line in read_json_lines(records)) if mine else iter(())
-            found = (line.get("files", ()) for line in lines if isinstance(line, dict))
-            self.of_folder[folder] = frozenset(name for names in found for name in names)
+            self.of_folder[folder] = frozenset(names_in(folder / RECORDS))
         return self.of_folder[folder]
+
+
+def names_in(records: Path) -> Iterator[str]:
+    """The files that a run recorded, if it is one."""
+    if records.is_file() and begins_with(records, BEGINNING):
+        for _, _, line in read_json_lines(records):
+            if isinstance(line, dict):
+                yield from line.get("files", ())
