@@ -114,3 +114,14 @@ def test_two_workers_of_ray_are_one_run(photos, model, whole, tmp_path, segment)
     assert sorted(json.loads(told), key=lambda row: row["photo"]) == sorted(rows, key=lambda row: row["photo"])
     # What was done on Ray is done, also for a run without.
     assert "12 of 12 photos were done already" in run("segment", *words[: words.index("--ray")]).stderr
+
+
+def test_a_model_that_ray_cannot_load_is_one_line(photos, tmp_path, segment):
+    pytest.importorskip("ray", reason='Ray is absent: pip install -e ".[ray]"')
+    process = segment(photos, "--model", tmp_path / "absent", "--out", tmp_path / "out", "--ray", "local", "--ray-workers", "1")
+    told, errors = process.communicate(timeout=200)
+    assert process.returncode == 2, errors
+    assert not told
+    (line,) = [line for line in errors.splitlines() if line.startswith("error:")]
+    assert f"model '{tmp_path / 'absent'}'" in line
+    assert "Traceback" not in errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import numpy as np
 
 from basam.data import PromptRow
 from basam.distributed.job import Outcome, PhotoTask
-from basam.distributed.running import run
+from basam.distributed.running import EXPECTED, run
 from basam.distributed.settings import PhotoSettings, SegmentSettings
+from basam.errors import InputError, WorkerError, reason_of
 from basam.files import ResultFolder, require
 
 # Photos that an actor takes at once: few enough that all actors end together, enough that handing out costs nothing.
@@ -46,7 +48,7 @@ def ray_segment(
 
     Returns:
         a `ray.data.Dataset` with a row for each photo: `photo`, `rows` (JSON, as in `records.jsonl`), `error` (empty: none),
-        `faults` and `notes` (JSON), `before`. It is lazy: iterating over it does the work.
+        `faults` and `notes` (JSON), `before`, `stopped` (why no photo can be done). Lazy: iterating over it does the work.
 
     Raises:
         ImportError: Ray is not installed.
@@ -77,15 +79,33 @@ class RaySegmenter:
     """An actor: the model, loaded once, and the folder of results."""
 
     def __init__(self, out: str, settings: PhotoSettings, inputs: Collection[str]) -> None:
-        self.job = settings.open(settings.outputs(ResultFolder(Path(out), shared=True)))
-        self.inputs = inputs
+        self.inputs, self.stopped = inputs, ""
+        # What is wrong with all photos is told in a word, by `__call__`: Ray would try the model again and show its own traces.
+        with self.stopping():
+            self.job = settings.open(settings.outputs(ResultFolder(Path(out), shared=True)))
+
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """What goes wrong in the block for a reason outside the program ends the work."""
+        try:
+            yield
+        except EXPECTED as error:
+            reason = reason_of(error)
+            if reason is None:
+                raise
+            self.stopped = reason
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         count = len(batch["photo"])
-        columns = {name: batch.get(name, np.full(count, "")) for name in ("photo", "prompts", "stem", "number")}
-        tasks = [self.task(*map(str, values)) for values in zip(*columns.values(), strict=True)]
-        outcomes = list(run(self.job, tasks, inputs=self.inputs))
+        outcomes: list[Outcome] = []
+        if not self.stopped:
+            columns = {name: batch.get(name, np.full(count, "")) for name in ("photo", "prompts", "stem", "number")}
+            tasks = [self.task(*map(str, values)) for values in zip(*columns.values(), strict=True)]
+            with self.stopping():
+                outcomes += run(self.job, tasks, inputs=self.inputs)
+        outcomes += [Outcome(Path(str(photo)), error=self.stopped) for photo in batch["photo"][len(outcomes) :]]
         return {
+            "stopped": [self.stopped] * count,
             "photo": [str(each.photo) for each in outcomes],
             "rows": [json.dumps(each.rows) for each in outcomes],
             "error": [each.error or "" for each in outcomes],
@@ -119,7 +139,25 @@ def prompt_of(values: dict[str, Any]) -> PromptRow:
 
 
 def outcomes_of(results: Any) -> Iterator[Outcome]:
-    """What became of each photo, as it comes from the actors, in no order."""
-    for row in results.iter_rows():
+    """What became of each photo, as it comes from the actors, in no order.
+
+    Raises:
+        ValueError: what no photo can be done for, such as a model that cannot be loaded.
+        RuntimeError: an actor was lost.
+    """
+    errors = require("ray.exceptions", "ray")
+    rows = iter(results.iter_rows())
+    while True:
+        try:
+            row = next(rows, None)
+        except errors.RayTaskError:
+            raise  # a bug
+        except errors.RayError as error:
+            first = str(error).strip().partition("\n")[0]
+            raise WorkerError(f"a worker of Ray was lost: {first}; the same command resumes") from error
+        if row is None:
+            return
+        if row["stopped"]:
+            raise InputError(row["stopped"])
         faults, notes = tuple(json.loads(row["faults"])), tuple(json.loads(row["notes"]))
         yield Outcome(Path(row["photo"]), json.loads(row["rows"]), row["error"] or None, faults, notes, bool(row["before"]))
