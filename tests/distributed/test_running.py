@@ -70,6 +70,16 @@ def test_work_that_ends_early_does_not_wait_for_room(begin, monkeypatch):
     assert threading.active_count() == before
 
 
+def test_a_photo_is_not_done_where_the_file_of_all_was_removed(begin, tmp_path):
+    list(run(*begin(kinds=("mask", "coco"))))
+    assert all(outcome.before for outcome in run(*begin(kinds=("mask", "coco"))))
+    (tmp_path / "out" / "coco.jsonl").unlink()
+    job, tasks = begin(kinds=("mask", "coco"))
+    assert not any(outcome.before for outcome in run(job, tasks))
+    job.outputs.finish()
+    assert len(json.loads((tmp_path / "out" / "coco.json").read_text())["images"]) == 12
+
+
 def test_a_photo_that_fails_is_recorded_and_the_others_are_done(begin, photos, tmp_path):
     job, tasks = begin()
     broken = tmp_path / "broken.png"

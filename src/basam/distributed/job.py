@@ -98,7 +98,9 @@ class PhotoJob(ABC):
 
     def finished(self, task: PhotoTask) -> Outcome | None:
         """What an earlier run with the same prompts and settings made of the photo."""
-        line = None if self.overwrite else self.folder.finished(task.photo, self.key(task))
+        if self.overwrite or not self.outputs.has(task.photo):
+            return None
+        line = self.folder.finished(task.photo, self.key(task))
         return None if line is None else Outcome(task.photo, line["rows"], faults=tuple(line["left_out"]), before=True)
 
     @abstractmethod

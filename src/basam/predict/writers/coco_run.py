@@ -56,6 +56,7 @@ class CocoRun:
             raise OccupiedError(f"{self.file} was not written by basam, and is left as it is: choose another --out")
         self.numbers = {photo: each.number for photo, each in noted_in([self.journal]).items()}
         self.taken = set(self.numbers.values())
+        self.noted = set(self.numbers)
 
     def number(self, photos: Sequence[Path]) -> list[int]:
         """Numbers of the images of a run. Every process of a run asks for all of its photos, in the same order.
@@ -86,6 +87,7 @@ class CocoRun:
         line = {"by": MADE_BY, "photo": photo, "number": number, "height": height, "width": width}
         line["annotations"] = [annotation_of(one) for one in results.found]
         append_json(self.journal, line, shared=self.shared)
+        self.noted.add(photo)
 
     def write(self) -> None:
         """Make `coco.json` of all photos that were noted in this folder, by whatever process."""

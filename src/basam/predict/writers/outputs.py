@@ -51,6 +51,10 @@ class Outputs:
         """Numbers of the photos of a run in the file of all of them; see `CocoRun.number`."""
         return [None] * len(photos) if self.coco is None else list(self.coco.number(photos))
 
+    def has(self, photo: Path) -> bool:
+        """Whether what is of all photos holds this one, as far as that is wanted: its file may have been removed since."""
+        return self.coco is None or str(photo.resolve()) in self.coco.noted
+
     def names(self, stem: str, count: int) -> list[str]:
         """Files of a photo with so many masks, below the folder."""
         return [name for some in names_of(self.kinds, stem, count).values() for name in some]
