@@ -67,7 +67,9 @@ def test_csv_with_boxes_points_and_a_byte_order_mark(folder, separator):
 
 
 def test_csv_as_other_programs_write_it(folder):
-    """Columns in capitals, and UTF-16 with its byte order mark."""
+    """Columns in capitals, UTF-16 with its byte order mark, and a comma for the decimal point between semicolons."""
+    path = written(folder, "p.csv", "photo;x0;y0;x1;y1;score\na.jpg;1,5;2;3;4;0,25\n")
+    assert read_prompts(path).prompts == {folder / "a.jpg": [PromptRow((1.5, 2, 3, 4), score=0.25)]}
     (folder / "p.csv").write_bytes("Photo, X0, Y0, X1, Y1\r\na.jpg, 1, 2, 3, 4\r\n".encode("utf-16"))
     assert read_prompts(folder / "p.csv").prompts == {folder / "a.jpg": [PromptRow((1, 2, 3, 4))]}
     (folder / "p.csv").write_bytes("photo\nä.jpg\n".encode("cp1252"))

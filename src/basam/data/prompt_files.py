@@ -104,13 +104,17 @@ def csv_lines(path: Path, text: str) -> Iterator[Row]:
         if "photo" not in reader.fieldnames:
             raise DatasetError(f"{path}: no JSON lines, no boxes of COCO, and no CSV whose first line names a column 'photo'")
         for each in reader:
-            yield f"line {reader.line_num}", of_csv(each)
+            yield f"line {reader.line_num}", of_csv(each, "," if separator == ";" else ".")
     except csv.Error as error:
         raise DatasetError(f"{path}: cannot be read as CSV: line {reader.line_num}: {error}") from error
 
 
-def of_csv(row: dict[Any, Any]) -> Any:
-    """A row of a CSV as one of JSON lines."""
+def of_csv(row: dict[Any, Any], point: str) -> Any:
+    """A row of a CSV as one of JSON lines; `point`: what may stand for the decimal point."""
+
+    def number(text: str) -> float:
+        return float(text.replace(point, "."))
+
     if None in row:
         return InputError(f"more values than columns: {row[None]}")
     given = {name: value.strip() for name, value in row.items() if value is not None and value.strip()}
@@ -119,15 +123,15 @@ def of_csv(row: dict[Any, Any]) -> Any:
         found["id"] = int(found["id"])
     try:
         if "score" in found:
-            found["score"] = float(found["score"])
+            found["score"] = number(found["score"])
         for columns, name in ((BOX, "box"), (POINT, "points")):
             missing = [column for column in columns if column not in given]
             if len(missing) == len(columns):
                 continue
             if missing:
                 return InputError(f"no value for {', '.join(missing)}")
-            numbers = [float(given[column]) for column in columns]
-            found[name] = numbers if name == "box" else [[*numbers, float(given.get("inside", "1"))]]
+            numbers = [number(given[column]) for column in columns]
+            found[name] = numbers if name == "box" else [[*numbers, number(given.get("inside", "1"))]]
     except ValueError as error:
         return InputError(f"{str(error).partition(': ')[2]}: a number is needed")
     return found
