@@ -98,7 +98,7 @@ class Summary(ABC):
 class PromptSummary(Summary):
     """Of photos with prompts: a row for each mask."""
 
-    columns: tuple[str, ...] = ("size", "region", "tokens", "x trained", "lambda", "slope", "s", "IoU")
+    columns: tuple[str, ...] = ("size", "region", "tokens", "ratio", "lambda", "slope", "s", "IoU")
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class PromptSummary(Summary):
 class Forecasts(PromptSummary):
     """What a run would do. A photo that is done already costs nothing."""
 
-    columns = ("size", "region", "tokens", "x trained", "lambda", "memory", "about s")
+    columns = ("size", "region", "tokens", "ratio", "lambda", "memory", "about s")
 
     def __init__(self) -> None:
         super().__init__()
