@@ -27,7 +27,7 @@ FLOORS = (
     {"model"},
     {"predict", "data"},
     {"evaluation"},
-    {"tuning"},
+    {"tuning", "distributed"},
     {"web"},
     {"cli"},
     {"__main__"},

@@ -37,6 +37,10 @@ class FileError(BasamError, OSError):
     """A file or folder that cannot be written."""
 
 
+class FullDiskError(FileError):
+    """There is no room left for a file; a run of many photos stops, since no other one could be written either."""
+
+
 class OccupiedError(BasamError, FileExistsError):
     """A folder that holds something else; nothing in it was changed."""
 
@@ -56,6 +60,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     # torch's words on Linux and macOS, and on Windows.
     words = ("can't allocate memory", "not enough memory")
     return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
+
+
+def reason_of(error: BaseException) -> str | None:
+    """What to say of an error with a reason outside the program; None for a bug."""
+    if isinstance(error, (BasamError, OSError)):
+        return str(error)
+    return "out of memory: a smaller size needs less, half the long side a quarter" if is_out_of_memory(error) else None
 
 
 @contextmanager

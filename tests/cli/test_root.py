@@ -35,6 +35,21 @@ def test_help_imports_nothing_heavy():
     assert "HEAVY []" in result.stdout
 
 
+def test_help_has_a_short_name_for_every_command():
+    for words in ([], ["segment"], ["tune"]):
+        result = CliRunner().invoke(app, [*words, "-h"])
+        assert result.exit_code == 0, result.output
+        assert result.output == CliRunner().invoke(app, [*words, "--help"]).output
+
+
+def test_shells_complete_commands_and_options():
+    """What the script that `--install-completion` puts into a shell asks for."""
+    assert "--install-completion" in CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    for words, count, found in (("basam seg", "1", "segment"), ("basam segment --prompts", "2", "--prompts-from")):
+        result = python("-m", "basam", _BASAM_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
+        assert found in result.stdout.split(), (result.stdout, result.stderr)
+
+
 def test_version_and_module():
     result = python("-m", "basam", "--version")
     assert result.stdout == f"basam {basam.__version__}\n"

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 def lower_bounds(text: str) -> list[str]:
     """`name==X.Y.*` of every `"name>=X.Y"` in the dependencies and extras but torch, each once."""
-    found = dict(re.findall(r'"([a-z0-9-]+)>=([0-9.]+)"', text))
+    found = dict(re.findall(r'"([a-z0-9-]+)(?:\[[a-z]+\])?>=([0-9.]+)"', text))
     return [f"{name}=={version}.*" for name, version in found.items() if name != "torch"]
 
 

@@ -15,6 +15,7 @@ from basam.cli.download import download
 from basam.cli.evaluate import evaluate
 from basam.cli.everything import everything
 from basam.cli.info import info
+from basam.cli.merge import merge
 from basam.cli.scenes import scenes
 from basam.cli.segment import segment
 from basam.cli.tune import tune
@@ -22,7 +23,12 @@ from basam.cli.web import web
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(name="basam", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="basam",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def print_version(wanted: bool) -> None:
@@ -40,13 +46,14 @@ def root(
 ) -> None:
     """Segment Anything at the image's own resolution.
 
-    Exit status: 0 all done; 1 some files could not be read, the others were done; 2 nothing could be done.
+    Exit status: 0 all done; 1 something was left out, the rest was done; 2 nothing could be done; 130 stopped by Ctrl-C.
     """
     DEBUGGING.on = debug
 
 
 app.command()(segment)
 app.command()(everything)
+app.command()(merge)
 app.command()(evaluate)
 app.command()(info)
 app.command()(download)
@@ -61,4 +68,4 @@ def main() -> None:
     """Entry point of the `basam` command; `--debug` may stand anywhere in its line."""
     words = sys.argv[1:]
     debugging = [word for word in words if word == "--debug"]
-    app([*debugging[:1], *(word for word in words if word != "--debug")])
+    app([*debugging[:1], *(word for word in words if word != "--debug")], prog_name="basam")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from basam.errors import BasamError, is_out_of_memory
+from basam.errors import BasamError, reason_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,21 +35,27 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
+def shown(text: object) -> str:
+    """A text as it can be printed: names of files may hold what is no text, or what terminals take for an order."""
+    whole = str(text).encode("utf-8", "backslashreplace").decode()
+    return "".join(repr(each)[1:-1] if each < " " and each not in "\n\t" else each for each in whole)
+
+
 def say(*lines: object) -> None:
     """Results, one a line, whole however narrow the terminal is."""
     for line in lines:
-        console().print(str(line))
+        console().print(shown(line))
 
 
 def note(*lines: object) -> None:
     """What a user may want to know, beside the results."""
     for line in lines:
-        console(stderr=True).print(str(line), style="yellow")
+        console(stderr=True).print(shown(line), style="yellow")
 
 
 def tell(line: object) -> None:
     """How far the work is, beside the results."""
-    console(stderr=True).print(str(line))
+    console(stderr=True).print(shown(line))
 
 
 def tell_device(name: str) -> None:
@@ -62,7 +68,7 @@ def tell_device(name: str) -> None:
 
 def failure(*lines: object) -> None:
     for line in lines:
-        console(stderr=True).print(str(line), style="red")
+        console(stderr=True).print(shown(line), style="red")
 
 
 def problems(issues: Issues) -> None:
@@ -112,14 +118,16 @@ class Bars:
         self.tasks: dict[str, Any] = {}
 
     def __enter__(self) -> Bars:
-        self.progress.start()
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self.progress.stop()
+        if self.tasks:
+            self.progress.stop()
 
     def show(self, label: str, done: int, whole: int | None) -> None:
-        """Put the bar of `label` at `done` of `whole`."""
+        """Put the bar of `label` at `done` of `whole`; the first one begins to show them."""
+        if not self.tasks:
+            self.progress.start()
         if label not in self.tasks:
             self.tasks[label] = self.progress.add_task(label, total=whole)
         self.progress.update(self.tasks[label], completed=done, total=whole)
@@ -159,11 +167,7 @@ DEBUGGING = Debugging()
 
 def reason(error: BaseException) -> str | None:
     """What to print of an error with a reason outside the program; None for a bug, and for all errors with `--debug`."""
-    if DEBUGGING.on:
-        return None
-    if isinstance(error, (BasamError, OSError)):
-        return str(error)
-    return "out of memory: a smaller size needs less, half the long side a quarter" if is_out_of_memory(error) else None
+    return None if DEBUGGING.on else reason_of(error)
 
 
 @contextmanager

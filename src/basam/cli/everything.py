@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from basam.cli import console
 from basam.cli.console import one_line_errors
-from basam.cli.options import AdapterName, Device, MaxPixels, MaxSide, ModeFile, ModelName
-from basam.cli.outputs import DEFAULT_KINDS, FillHoles, Largest, MinArea, Outputs, Tolerance, Write
-from basam.cli.segment import DType, check_mode_switches, named, parse_long_side
+from basam.cli.many_options import (
+    DEFAULT_KINDS,
+    AsJson,
+    DType,
+    EncoderType,
+    FillHoles,
+    Largest,
+    MinArea,
+    Out,
+    Overwrite,
+    PhotoWords,
+    Quiet,
+    RayAddress,
+    RayWorkers,
+    ShardText,
+    Tolerance,
+    Verbose,
+    Write,
+    check_mode_switches,
+    check_words,
+    parse_long_side,
+)
+from basam.cli.options import AdapterName, Device, MaxPixels, MaxSide, ModeFile, ModelName, split_names
 from basam.files import MAX_PIXELS
-from basam.method import BiasMode
 from basam.predict import MAX_SIDE
 
 
 def everything(
-    photos: Annotated[list[Path], typer.Argument(help="Photographs.", show_default=False)],
+    photos: PhotoWords = None,
     model: ModelName = "nano",
     adapter: AdapterName = None,
     points_per_side: Annotated[int | None, typer.Option(min=1, help="Points along each side.", show_default="32")] = None,
@@ -52,17 +69,21 @@ def everything(
     max_pixels: MaxPixels = MAX_PIXELS,
     plain: Annotated[bool, typer.Option("--plain", help="Uncorrected.")] = False,
     mode: ModeFile = None,
-    dtype: Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")] = DType.float32,
+    dtype: EncoderType = DType.float32,
     device: Device = "auto",
     write: Write = DEFAULT_KINDS,
     tolerance: Tolerance = 1.0,
     min_area: MinArea = 0,
     fill_holes: FillHoles = 0,
     largest: Largest = False,
-    out: Annotated[Path, typer.Option(help="Folder for the files; made where absent.")] = Path("out"),
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again that are done already.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")] = False,
+    out: Out = Path("out"),
+    overwrite: Overwrite = False,
+    shard: ShardText = None,
+    ray: RayAddress = None,
+    ray_workers: RayWorkers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Find everything in photographs: a grid of points is asked, and the best masks stay, each once.
 
@@ -75,22 +96,14 @@ def everything(
         raise typer.BadParameter("takes the place of --points-per-side; give one of them", param_hint="--spacing")
     side = parse_long_side(long_side)
     check_mode_switches(plain, {}, mode)
+    check_words(photos, shard, ray, ray_workers, quiet, verbose)
     with one_line_errors(resumes=True):
-        import torch
-
-        from basam.cli.everything_work import EverythingJob, run
-        from basam.cli.segment_table import json_list
-        from basam.files import ResultFolder
+        from basam.cli.many import Told, Work, do
+        from basam.cli.summaries import EverythingSummary
+        from basam.distributed import EverythingSettings
         from basam.masks import Cleaning
-        from basam.model import model_fingerprint, read_mode_file
-        from basam.predict import AutomaticMasks, Predictor
+        from basam.predict.writers import check_kinds
 
-        folder = ResultFolder(out)
-        outputs = Outputs.of_options(write, Cleaning(fill_holes, min_area, largest), tolerance, out)
-        given = BiasMode.off() if plain else None if mode is None else read_mode_file(mode).mode
-        predictor = Predictor.from_pretrained(
-            model, given, adapter=adapter, dtype=getattr(torch, dtype.value), device=device, max_side=max_side
-        )
         asked: dict[str, Any] = {
             "points_per_side": None if spacing is not None else points_per_side or 32,
             "spacing": spacing,
@@ -104,46 +117,25 @@ def everything(
             "crop_nms_thresh": crop_nms,
             "crop_overlap_ratio": crop_overlap,
         }
-        job = EverythingJob(
-            generator=AutomaticMasks(predictor, points_per_batch=points_per_batch, soft=outputs.soft, **asked),
-            folder=folder,
-            outputs=outputs,
+        settings = EverythingSettings(
+            model=model,
+            adapter=adapter,
+            device=device,
+            dtype=dtype.value,
+            uncorrected=plain,
+            mode_file=mode,
             long_side=side,
-            settings={
-                **asked,
-                **outputs.settings,
-                "model": model_fingerprint(predictor.model),
-                "mode": asdict(predictor.mode),
-                "long side": side,
-                "max side": max_side,
-                "dtype": dtype.value,
-            },
-            overwrite=overwrite,
+            max_side=max_side,
             max_pixels=max_pixels,
+            kinds=check_kinds(split_names("--write", write)),
+            cleaning=Cleaning(fill_holes, min_area, largest),
+            tolerance=tolerance,
+            overwrite=overwrite,
+            asked=asked,
+            points_per_batch=points_per_batch,
         )
-        outcomes = []
-        with outputs, json_list(as_json) as listed:
-            for outcome in run(job, photos, quiet=quiet):
-                outcomes.append(outcome)
-                for row in outcome.rows or [{"photo": str(outcome.photo), "error": outcome.error}]:
-                    listed.add(row)
-    rows = [row for outcome in outcomes for row in outcome.rows]
-    if rows and not as_json and not quiet:
-        table = console.new_table(("photo", "size", "masks", "best IoU", "s"), texts=("photo", "size"))
-        for row in rows:
-            best = "" if row["best_iou"] is None else f"{row['best_iou']:.2f}"
-            size = f"{row['width']}x{row['height']}"
-            table.add_row(Path(row["photo"]).name, size, str(row["masks"]), best, f"{row['seconds']:.1f}")
-        console.show(table)
-    for row in rows if not quiet else ():
-        if not row["masks"]:
-            console.note(
-                f"note: {row['photo']}: no mask reaches --iou {iou:g} and --stability {stability:g}; its files are empty"
-            )
-    before = sum(outcome.before for outcome in outcomes)
-    if before and not quiet:
-        console.note(f"note: {before} of {len(photos)} photos were done already in the same way; --overwrite repeats them")
-    failures = [outcome for outcome in outcomes if outcome.error is not None]
-    console.failure(*(f"failed: {named(outcome.photo, outcome.error)}" for outcome in failures))
-    if failures:
-        raise typer.Exit(console.SOME_FAILED if rows else console.NOTHING_DONE)
+        summary = EverythingSummary(f"--iou {iou:g} and --stability {stability:g}")
+        work = Work(settings, out, photos or [], [], shard=shard, ray=ray, ray_workers=ray_workers)
+        status = do(work, summary, Told(as_json, quiet, verbose))
+    if status:
+        raise typer.Exit(status)

@@ -20,13 +20,17 @@ from basam.files.photographs import write_mask as write_mask
 from basam.files.pictures import ImageError as ImageError
 from basam.files.pictures import open_picture as open_picture
 from basam.files.pictures import picture_size as picture_size
+from basam.files.recorded import RecordedResults as RecordedResults
 from basam.files.result_folder import RECORDS as RECORDS
 from basam.files.result_folder import ResultFolder as ResultFolder
 from basam.files.result_folder import key_of as key_of
 from basam.files.stored import StoredPicture as StoredPicture
 from basam.files.stored import black_is_zero as black_is_zero
 from basam.files.text import append_json as append_json
+from basam.files.text import begins_with as begins_with
+from basam.files.text import locked as locked
 from basam.files.text import read_json as read_json
+from basam.files.text import read_json_at as read_json_at
 from basam.files.text import read_json_lines as read_json_lines
 from basam.files.text import write_json as write_json
 from basam.files.text import write_text as write_text

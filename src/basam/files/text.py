@@ -1,15 +1,28 @@
-"""JSON and text files, written whole or not at all."""
+"""JSON and text files, written whole or not at all, and files that lines are appended to."""
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 from basam.checks import path_of
-from basam.errors import InputError
-from basam.files.writing import replacing
+from basam.errors import FileError, InputError
+from basam.files.writing import naming_full_disk, replacing
+
+_ONE_THREAD = threading.RLock()
+
+
+class JsonLine(NamedTuple):
+    """A line of a file of JSON lines: its number from 1, where in the file it begins, what it says."""
+
+    number: int
+    offset: int
+    value: Any
 
 
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -26,31 +39,97 @@ def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None =
     write_text(path, [json.dumps(value, indent=indent, allow_nan=False) + "\n"])
 
 
-def append_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Add a line of JSON to a file of such lines, which is made where it is absent."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
-    with path_of(path).open("a+b") as file:
-        if file.tell():
+def json_line(value: Any) -> bytes:
+    """One line; names of files that are no text, which Python spells with lone surrogates, are escaped."""
+    try:
+        return (json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except UnicodeEncodeError:
+        return (json.dumps(value, allow_nan=False) + "\n").encode()
+
+
+def append_json(path: str | os.PathLike[str], value: Any, *, shared: bool = False) -> int:
+    """Add a line of JSON to a file of such lines, which is made where it is absent; whole, also where several processes do.
+
+    Args:
+        shared: other processes do: a file system without locks is then refused.
+
+    Returns:
+        where the line begins.
+    """
+    path, data = path_of(path), json_line(value)
+    with path.open("a+b") as file, locked(file, path, needed=shared), naming_full_disk(path):
+        end = file.seek(0, os.SEEK_END)
+        if end:
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
-                text = "\n" + text  # after a line that was cut short
-        file.write(text.encode())
+                file.write(b"\n")  # after a line that was cut short
+                end += 1
+        file.write(data)
+        file.flush()
+    return end
 
 
-def read_json_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any]]:
-    """The lines of such a file with their numbers; none where it is absent. One that was cut short, where a run was killed, is
-    passed over."""
+@contextmanager
+def locked(file: BinaryIO, path: Path, *, needed: bool = False) -> Iterator[None]:
+    """While no other thread or process is in such a block about the same file; closing the file ends it as well.
+
+    Args:
+        needed: a file system without locks is refused; otherwise only the threads of this process wait for each other.
+
+    Raises:
+        OSError: there are no locks.
+    """
+    with _ONE_THREAD:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except (ImportError, OSError) as error:
+            if needed:
+                raise FileError(f"{path} cannot be locked ({error}): give every process an --out of its own") from error
+        yield
+
+
+def read_json_lines(path: str | os.PathLike[str], begin: int = 0) -> Iterator[JsonLine]:
+    """The lines of such a file, one after the other; none where it is absent. One that was cut short, where a run was killed,
+    is passed over.
+
+    Args:
+        begin: where the first of them begins in the file; numbers count from there.
+    """
     path = path_of(path)
     if not path.exists():
         return
-    for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        try:
-            value = json.loads(text)
-        except ValueError:
-            continue
-        yield number, value
+    offset = begin
+    with path.open("rb") as file:
+        file.seek(begin)
+        for number, text in enumerate(file, start=1):
+            here, offset = offset, offset + len(text)
+            try:
+                value = json.loads(text)
+            except ValueError:
+                continue
+            yield JsonLine(number, here, value)
+
+
+def begins_with(path: Path, start: bytes) -> bool:
+    """Whether a file begins so, as far as it goes: one that was cut short does; so does one that is absent."""
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        first = file.read(4 * len(start)).lstrip(b"\n").split(b"\n")[0]
+    return start.startswith(first[: len(start)])
+
+
+def read_json_at(path: Path, offsets: Iterable[int]) -> Iterator[Any]:
+    """The lines of such a file that begin at `offsets`."""
+    with path.open("rb") as file:
+        for offset in offsets:
+            file.seek(offset)
+            yield json.loads(file.readline())
 
 
 def write_text(path: str | os.PathLike[str], pieces: Iterable[str]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    """Text in UTF-8; what is no text, as in some names of files, is escaped."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         file.writelines(pieces)

@@ -84,10 +84,8 @@ class Focusing:
         if region is not None:
             found = self.ask(prompts, dict.fromkeys(order, self.view(region)))
             return [found[index] for index in order]
-        boxes = dict(self.boxes(prompts))
-        shared = share_regions(boxes.values(), self.focus.context, self.least, self.height, self.width)
-        regions = dict(zip(boxes, shared, strict=True))
-        clicks = [index for index in order if index not in boxes]
+        regions = self.regions_of_boxes(prompts)
+        clicks = [index for index in order if index not in regions]
         if self.focus.click == "scales":
             found = {index: self.best_of_scales(prompts, index) for index in clicks}
         else:
@@ -95,6 +93,12 @@ class Focusing:
             regions |= self.regions_of_clicks(prompts, clicks)
         found |= self.ask(prompts, {index: self.view(each) for index, each in regions.items()})
         return [found[index] for index in order]
+
+    def regions_of_boxes(self, prompts: CheckedPrompts) -> dict[int, Region]:
+        """The region of each prompt that says by itself where its object is."""
+        boxes = dict(self.boxes(prompts))
+        shared = share_regions(boxes.values(), self.focus.context, self.least, self.height, self.width)
+        return dict(zip(boxes, shared, strict=True))
 
     def boxes(self, prompts: CheckedPrompts) -> Iterable[tuple[int, NDArray[np.float64]]]:
         """Index and box of the prompts that say by themselves where their object is; positive points lie inside."""
@@ -149,11 +153,16 @@ class Focusing:
     def mask_size(self, view: View) -> tuple[int, int]:
         return self.geometry.mask_size(*view.frame.padded)
 
+    @property
+    def is_small(self) -> bool:
+        """Whether the whole image is no larger than a region."""
+        return self.coarse.region is None and max(self.height, self.width) <= self.side
+
     def regions_of_clicks(self, prompts: CheckedPrompts, indices: Sequence[int]) -> dict[int, Region]:
         """The region of each click: around its coarse mask of the whole image, or around the click itself."""
         if not indices:
             return {}
-        if self.coarse.region is None and max(self.height, self.width) <= self.side:
+        if self.is_small:
             return {index: Region(0, 0, max(self.height, self.width)) for index in indices}
         coarse = self.ask(prompts, dict.fromkeys(indices, self.coarse), multimask=False)
         found = {}
@@ -176,15 +185,19 @@ class Focusing:
 
     def best_of_scales(self, prompts: CheckedPrompts, index: int) -> Answer:
         """The answer with the best predicted IoU of squares of several sizes around a click; cut masks count less."""
+        views = self.scales(prompts, index)
+        self.engine.encode(views)
+        answers = [self.ask(prompts, {index: view})[index] for view in views]
+        return max(answers, key=self.worth)
+
+    def scales(self, prompts: CheckedPrompts, index: int) -> list[View]:
+        """Squares of several sizes around a click."""
         points = self.positive(prompts, index)
         points = points if len(points) else self.counting(prompts, index)
         low, high = points.min(0), points.max(0)
         least = max(self.least, 1.25 * float((high - low).max()))
         x, y = (low + high) / 2
-        views = [self.view(each) for each in regions_around_click(float(x), float(y), least, self.height, self.width)]
-        self.engine.encode(views)
-        answers = [self.ask(prompts, {index: view})[index] for view in views]
-        return max(answers, key=self.worth)
+        return [self.view(each) for each in regions_around_click(float(x), float(y), least, self.height, self.width)]
 
     def worth(self, answer: Answer) -> float:
         region = answer.view.region

@@ -95,12 +95,18 @@ class ImageTaker(Engine):
         pixels, (height, width) = pixels_of(image, max_pixels=max_pixels)
         if image_format == "BGR":
             pixels = pixels[..., ::-1]
+        frame = self.frame_of(height, width, long_side, square)
+        # A copy: the caller's array may change before a prompt needs it.
+        return KeptImage(View(frame), np.array(pixels))
+
+    def frame_of(self, height: int, width: int, long_side: int | None, square: bool) -> Frame:
+        """Sizes of an image of height x width px as `set_image` would take it; raises what it would."""
         geometry = self.attachment.geometry
         if long_side is None:
             long_side = min(max(height, width), self.max_side)
             if long_side < max(height, width):
                 sizes = f"{width} x {height} px is reduced to a long side of {long_side} px"
-                warnings.warn(f"an image of {sizes} (max_side)", stacklevel=2)
+                warnings.warn(f"an image of {sizes} (max_side)", stacklevel=4)
         long_side = whole("long_side", long_side)
         if long_side < geometry.patch or min(height, width) < 1:
             raise InputError(
@@ -112,8 +118,7 @@ class ImageTaker(Engine):
                 f"a long side of {long_side} px makes {frame.padded[1]} x {frame.padded[0]} px, more than the {MOST_ENCODED} "
                 "that are encoded at once: give a smaller one, or prompts with focus"
             )
-        # A copy: the caller's array may change before a prompt needs it.
-        return KeptImage(View(frame), np.array(pixels))
+        return frame
 
     def set_image_batch(
         self,

@@ -21,7 +21,18 @@ from pycocotools.coco import COCO
 
 from basam.files import ResultFolder
 from basam.masks import Cleaning, RunMask, SoftMask, outlines_of
-from basam.predict.writers import KINDS, CocoRun, Found, ResultsOfPhoto, check_kinds, check_size, cleaned, files_of, names_of
+from basam.predict.writers import (
+    KINDS,
+    CocoRun,
+    Found,
+    ResultsOfPhoto,
+    check_kinds,
+    check_size,
+    cleaned,
+    files_of,
+    merge_coco,
+    names_of,
+)
 
 SIZE = (60, 80)
 
@@ -235,9 +246,10 @@ def test_a_coco_file_of_somebody_else_is_left_as_it_is(tmp_path):
     (tmp_path / "coco.json").write_text("{}")
     with pytest.raises(FileExistsError, match=r"coco\.json was not written by basam"):
         CocoRun(tmp_path)
-    (tmp_path / "coco.jsonl").write_text('{"mine": 1}\n')
-    with pytest.raises(FileExistsError, match=r"coco\.jsonl was not written by basam"):
-        CocoRun(tmp_path)
+    for text in ('{"mine": 1}\n', "my notes", '{"by": "masks of basam"}\n'):
+        (tmp_path / "coco.jsonl").write_text(text)
+        with pytest.raises(FileExistsError, match=r"coco\.jsonl was not written by basam"):
+            CocoRun(tmp_path)
 
 
 def test_what_cannot_be_written_is_named_before_the_work():
@@ -266,3 +278,106 @@ def test_cleaning():
     assert cleaned([one], Cleaning()) == [one]
     with pytest.raises(ValueError, match="min_area=-1: a number of pixels"):
         Cleaning(min_area=-1)
+
+
+def test_ids_labels_and_scores_of_prompts_go_into_files(results, tmp_path):
+    """An id that is a whole number is the annotation's, where no other prompt of the run has it."""
+    given = {"id": [7, 7, "x", 3, 1_000_005, None], "score": [0.9, None, None, None, None, None]}
+    found = [
+        Found(
+            RunMask.of(SMALL),
+            0.5,
+            place + 1 if identity is None else identity,
+            "cat",
+            named=identity is not None,
+            prompt_score=score,
+        )
+        for place, (identity, score) in enumerate(zip(given["id"], given["score"], strict=True))
+    ]
+    photo = ResultsOfPhoto(results.photo, SIZE, results.pixels, found, 0.0)
+    run = CocoRun(tmp_path)
+    run.add(photo)
+    run.write()
+    annotations = json.loads((tmp_path / "coco.json").read_text())["annotations"]
+    made = 1_000_000
+    assert [each["id"] for each in annotations] == [made + 1, made + 2, made + 3, 3, made + 5, made + 6]
+    assert [each["prompt_id"] for each in annotations] == [7, 7, "x", 3, 1_000_005, 6]
+    assert [(each["score"], each["predicted_iou"]) for each in annotations[:2]] == [(0.9, 0.5), (0.5, 0.5)]
+    assert len(COCO(str(tmp_path / "coco.json")).anns) == 6
+    folder = ResultFolder(tmp_path / "out")
+    folder.write(results.photo, "key", files_of(("csv", "labelme"), "a", photo), [])
+    rows = list(csv.DictReader((tmp_path / "out" / "a_objects.csv").open()))
+    assert [(row["id"], row["label"], row["score"], row["predicted_iou"]) for row in rows[:2]] == [
+        ("7", "cat", "0.9", "0.5"),
+        ("7", "cat", "0.5", "0.5"),
+    ]
+    shapes = json.loads((tmp_path / "out" / "a_labelme.json").read_text())["shapes"]
+    assert (shapes[0]["label"], shapes[0]["description"]) == ("cat", "id 7, score 0.9000, predicted IoU 0.5000")
+
+
+def test_files_are_numbered_by_the_places_of_the_prompts_that_were_answered(results):
+    some = ResultsOfPhoto(results.photo, SIZE, results.pixels, results.found[:2], 0.0, places=[0, 3], asked=5)
+    assert list(files_of(("mask", "csv"), "a", some)) == ["a_mask_0.png", "a_mask_3.png", "a_objects.csv"]
+
+
+def photos_in(folder, *names):
+    for name in names:
+        (folder / name).write_bytes(b"x")
+    return [folder / name for name in names]
+
+
+def test_numbers_of_images_do_not_depend_on_who_does_them_when(results, tmp_path):
+    photos = photos_in(tmp_path, *(f"{number:02}.png" for number in range(12)))
+    of = {photo: ResultsOfPhoto(photo, SIZE, results.pixels, results.found[:1], 0.0) for photo in photos}
+
+    def done(folder, order, shards=1):
+        folder.mkdir()
+        for shard in range(shards):
+            run = CocoRun(folder)  # begun when the others have done something already
+            numbers = dict(zip(photos, run.number(photos), strict=True))
+            for photo in order[shard::shards]:
+                run.add(of[photo], numbers[photo])
+        run.write()
+        return (folder / "coco.json").read_bytes()
+
+    once = done(tmp_path / "once", photos)
+    assert [image["id"] for image in json.loads(once)["images"]] == list(range(1, 13))
+    assert done(tmp_path / "back", photos[::-1]) == once
+    assert done(tmp_path / "shards", photos, 3) == once
+
+
+def test_a_later_list_leaves_the_numbers_that_there_are(results, tmp_path):
+    early = photos_in(tmp_path, "b.png", "d.png")
+    run = CocoRun(tmp_path)
+    for photo, number in zip(early, run.number(early), strict=True):
+        run.add(ResultsOfPhoto(photo, SIZE, results.pixels, [], 0.0), number)
+    late = [*photos_in(tmp_path, "a.png"), early[0], *photos_in(tmp_path, "c.png"), early[1], *photos_in(tmp_path, "e.png")]
+    first = CocoRun(tmp_path)
+    numbers = first.number(late)
+    assert numbers == [11, 1, 3, 2, 5]  # a.png would have b.png's
+    first.add(ResultsOfPhoto(late[4], SIZE, results.pixels, [], 0.0), numbers[4])
+    assert CocoRun(tmp_path).number(late) == numbers  # another process of the run, that begins later
+
+
+def test_folders_merge_and_the_last_one_counts(results, tmp_path):
+    photos = photos_in(tmp_path, "a.png", "b.png", "c.png")
+    for name, mine in (("one", photos[:2]), ("two", photos[1:])):
+        (tmp_path / name).mkdir()
+        run = CocoRun(tmp_path / name)
+        for photo in mine:
+            run.add(ResultsOfPhoto(photo, SIZE, results.pixels, results.found[: 1 if name == "one" else 2], 0.0))
+    target = tmp_path / "coco.json"
+    assert merge_coco([tmp_path / "one", tmp_path / "two"], target) == 3
+    data = json.loads(target.read_text())
+    names = {image["id"]: image["file_name"].rsplit("/", 1)[-1] for image in data["images"]}
+    assert len(names) == 3
+    masks = [names[each["image_id"]] for each in data["annotations"]]
+    assert {name: masks.count(name) for name in names.values()} == {"a.png": 1, "b.png": 2, "c.png": 2}
+    assert len({each["id"] for each in data["annotations"]}) == 5
+    merge_coco([tmp_path / "one"], target)  # its own file
+    assert len(json.loads(target.read_text())["images"]) == 2
+    with pytest.raises(FileNotFoundError, match=r"coco\.jsonl: no such file; --write coco makes it"):
+        merge_coco([tmp_path / "three"], target)
+    target.write_text('{"info": "mine"}')
+    with pytest.raises(FileExistsError, match="was not written by basam"):
+        merge_coco([tmp_path / "one"], target)

@@ -5,6 +5,8 @@ from basam.predict.writers.choice import check_size as check_size
 from basam.predict.writers.choice import files_of as files_of
 from basam.predict.writers.choice import names_of as names_of
 from basam.predict.writers.coco_run import CocoRun as CocoRun
+from basam.predict.writers.coco_run import merge_coco as merge_coco
 from basam.predict.writers.found import Found as Found
 from basam.predict.writers.found import ResultsOfPhoto as ResultsOfPhoto
 from basam.predict.writers.found import cleaned as cleaned
+from basam.predict.writers.outputs import Outputs as Outputs

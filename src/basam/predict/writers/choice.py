@@ -51,12 +51,16 @@ def check_size(kinds: Sequence[str], height: int, width: int) -> None:
         )
 
 
-def names_of(kinds: Sequence[str], stem: Path, count: int) -> dict[str, list[str]]:
+def names_of(kinds: Sequence[str], stem: str | Path, count: int, places: Sequence[int] | None = None) -> dict[str, list[str]]:
     """Names of a photo's files by kind, below the folder of results; with one mask, or none, there is one file of it.
 
     `coco` is no file of a photo, see `CocoRun`.
+
+    Args:
+        count: of masks; with `places`, of those that were wanted.
+        places: of the masks that there are among those.
     """
-    numbers = [""] if count < 2 else [f"_{index}" for index in range(count)]
+    numbers = [""] if count < 2 else [f"_{index}" for index in (range(count) if places is None else places)]
     endings = {
         "mask": [f"_mask{number}.png" for number in numbers],
         "overlay": ["_overlay.jpg"],
@@ -70,7 +74,7 @@ def names_of(kinds: Sequence[str], stem: Path, count: int) -> dict[str, list[str
     return {kind: [f"{stem}{ending}" for ending in endings[kind]] for kind in kinds if kind != "coco"}
 
 
-def files_of(kinds: Sequence[str], stem: Path, results: ResultsOfPhoto) -> dict[str, Writer]:
+def files_of(kinds: Sequence[str], stem: str | Path, results: ResultsOfPhoto) -> dict[str, Writer]:
     """What writes each file of a photo, by its name below the folder of results, as `ResultFolder.write` takes it.
 
     A photo without masks has its files, too: a black mask, tables and lists of nothing.
@@ -84,7 +88,8 @@ def files_of(kinds: Sequence[str], stem: Path, results: ResultsOfPhoto) -> dict[
         "svg": polygons.write_svg,
         "csv": tables.write_csv,
     }
-    for kind, names in names_of(kinds, stem, len(results.found)).items():
+    count = len(results.found) if results.asked is None else results.asked
+    for kind, names in names_of(kinds, stem, count, results.places).items():
         if kind in whole:
             writers[names[0]] = partial(whole[kind], results=results)
             continue

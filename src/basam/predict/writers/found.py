@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,21 +21,28 @@ class Found:
 
     Attributes:
         runs: at the photo's size.
-        score: predicted IoU.
-        id: of the prompt, or the mask's number in the photo; a text or a number.
-        label: what it is, where the prompt said so.
+        predicted_iou: what the model says of it.
+        id: of the prompt, or the mask's number in the photo; a text or a number. `named`: it is the prompt's own.
+        label, prompt_score: what it is and how sure of that its prompt was, where the prompt said so.
         stability: IoU of the masks at the threshold plus and minus an offset, where it was measured.
         point: x, y in pixels of the photo that were asked, where one was.
         soft: its soft edge, for cut-outs.
     """
 
     runs: RunMask
-    score: float
+    predicted_iou: float
     id: str | int
     label: str | None = None
     stability: float | None = None
     point: tuple[float, float] | None = None
     soft: SoftMask | None = None
+    named: bool = False
+    prompt_score: float | None = None
+
+    @property
+    def score(self) -> float:
+        """The prompt's, such as a detector's, where it has one, else the predicted IoU."""
+        return self.predicted_iou if self.prompt_score is None else self.prompt_score
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +55,8 @@ class ResultsOfPhoto:
         pixels: `(h, w, 3)` uint8, perhaps read smaller.
         tolerance: pixels by which polygons may leave the masks' edges.
         boxes, points: prompts that overlays show.
+        places: of the masks among the prompts that were asked, which their files are numbered by; None: all were answered.
+        asked: number of prompts; None: as many as masks.
     """
 
     photo: Path
@@ -55,8 +64,10 @@ class ResultsOfPhoto:
     pixels: NDArray[np.uint8]
     found: list[Found]
     tolerance: float
-    boxes: list[list[float]] = field(default_factory=list)
-    points: list[list[float]] = field(default_factory=list)
+    boxes: Sequence[Sequence[float]] = ()
+    points: Sequence[Sequence[float]] = ()
+    places: Sequence[int] | None = None
+    asked: int | None = None
 
 
 def cleaned(found: Iterable[Found], cleaning: Cleaning, *, keep_empty: bool = False) -> list[Found]:

@@ -33,7 +33,13 @@ def write_geojson(path: Path, results: ResultsOfPhoto) -> None:
         {
             "type": "Feature",
             "id": index + 1,
-            "properties": {"id": one.id, "label": one.label, "score": one.score, "area": one.runs.area},
+            "properties": {
+                "id": one.id,
+                "label": one.label,
+                "score": one.score,
+                "predicted_iou": one.predicted_iou,
+                "area": one.runs.area,
+            },
             "geometry": {
                 "type": "MultiPolygon",
                 "coordinates": [rings_of(polygon) for polygon in outlines_of(one.runs, results.tolerance)],
@@ -80,7 +86,7 @@ def write_labelme(path: Path, results: ResultsOfPhoto) -> None:
 
 
 def shapes_of(one: Found, index: int, tolerance: float) -> list[dict[str, Any]]:
-    about = f"id {one.id}, score {one.score:.4f}"
+    about = f"id {one.id}, score {one.score:.4f}, predicted IoU {one.predicted_iou:.4f}"
     common = {"label": one.label or UNNAMED, "group_id": index + 1, "description": about, "flags": {}}
     polygons = outlines_of(one.runs, tolerance)
     if not any(polygon.interiors for polygon in polygons):

@@ -9,12 +9,15 @@ from basam.files import replacing
 from basam.predict.writers.found import Found, ResultsOfPhoto
 
 # x1 and y1 are one past the last pixel; area is in pixels of the photo.
-COLUMNS = ("photo", "number", "id", "label", "score", "stability", "area", "x0", "y0", "x1", "y1", "point_x", "point_y")
+COLUMNS = (
+    *("photo", "number", "id", "label", "score", "predicted_iou", "stability", "area"),
+    *("x0", "y0", "x1", "y1", "point_x", "point_y"),
+)
 
 
 def write_csv(path: Path, results: ResultsOfPhoto) -> None:
-    """Rows in the order of the masks; what is not known of one is empty."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    """Rows in the order of the masks; what is not known of one is empty. `score` is the prompt's, else the predicted IoU."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
         for index, one in enumerate(results.found):
@@ -24,4 +27,5 @@ def write_csv(path: Path, results: ResultsOfPhoto) -> None:
 def row_of(one: Found) -> list[object]:
     stability = "" if one.stability is None else round(one.stability, 6)
     point = ("", "") if one.point is None else one.point
-    return [one.id, one.label or "", round(one.score, 6), stability, one.runs.area, *one.runs.box, *point]
+    scores = round(one.score, 6), round(one.predicted_iou, 6), stability
+    return [one.id, one.label or "", *scores, one.runs.area, *one.runs.box, *point]

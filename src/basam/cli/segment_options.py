@@ -1,0 +1,60 @@
+"""Texts of `basam segment` that are taken apart: points and boxes."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from basam.data import PromptRow
+
+
+class Positions(str, Enum):
+    interpolate = "interpolate"
+    extend = "extend"
+
+
+class Aspect(str, Enum):
+    axes = "axes"
+    square = "square"
+
+
+class Scaling(str, Enum):
+    log = "log"
+    none = "none"
+
+
+class Method(str, Enum):
+    resize = "resize"
+    plain = "plain"
+    basam = "basam"
+
+
+def parse_numbers(option: str, text: str, counts: tuple[int, ...]) -> list[float]:
+    """`1,2,3` as numbers; an error names the option, the text and the form."""
+    forms = {"--point": "X,Y or X,Y,LABEL", "--box": "X0,Y0,X1,Y1"}
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) not in counts:
+        raise typer.BadParameter(f"{text!r}: {forms[option]} is needed, numbers in pixels of the photo", param_hint=option)
+    return values
+
+
+def parse_prompts(point: list[str] | None, box: list[str] | None) -> list[PromptRow]:
+    """The prompts that all photos have: the points go with one box or none, several boxes are a prompt each."""
+    points = [parse_numbers("--point", text, (2, 3)) for text in point or []]
+    boxes = [parse_numbers("--box", text, (4,)) for text in box or []]
+    if points and len(boxes) > 1:
+        raise typer.BadParameter("points go with one box or none", param_hint="--point")
+    if not points and not boxes:
+        return []
+    from basam.data import PromptRow
+
+    marks = tuple((values[0], values[1], values[2] if len(values) == 3 else 1) for values in points)
+    if not boxes:
+        return [PromptRow(points=marks)]
+    return [PromptRow((each[0], each[1], each[2], each[3]), marks) for each in boxes]

@@ -1,0 +1,258 @@
+"""What `segment` and `everything` print: a table that fits 80 columns and paths that can be copied, or one JSON list."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from basam.cli import console
+
+# Photos that get a line each in the table; of more there is a summary, and everything in the records.
+LINES = 20
+# And masks: one photo may have hundreds.
+ROWS = 60
+
+
+class Summary(ABC):
+    """What became of all photos: rows of the first masks for a table, sums of all; nothing grows with the number of photos but
+    the list of failures, up to `MOST_NAMED` of them."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.photos = self.before = self.failed = self.done = self.masks = self.listed = 0
+        self.seconds = 0.0
+        self.failures: list[str] = []
+
+    def add(self, outcome: Any) -> None:
+        """Count an `Outcome` or a `PhotoForecast`."""
+        self.photos += 1
+        self.before += outcome.before
+        if outcome.error is not None:
+            self.left_out(named(outcome.photo, outcome.error))
+            return
+        for fault in outcome.faults:
+            self.left_out(fault if str(outcome.photo) in fault else f"{outcome.photo}: {fault}")
+        self.done += 1
+        self.masks += self.masks_of(outcome)
+        self.seconds += self.seconds_of(outcome)
+        self.listed += len(outcome.rows)
+        self.rows += outcome.rows[: max(0, ROWS + 1 - len(self.rows))]
+
+    def masks_of(self, outcome: Any) -> int:
+        return len(outcome.rows)
+
+    def seconds_of(self, outcome: Any) -> float:
+        return float(outcome.rows[0]["seconds"])
+
+    def left_out(self, line: str) -> None:
+        """A photo or a prompt that could not be done, by its name and the reason."""
+        self.failed += 1
+        if self.failed <= console.MOST_NAMED:
+            self.failures.append(f"failed: {line}")
+            return
+        del self.failures[console.MOST_NAMED :]
+        self.failures.append(f"failed: {self.failed - console.MOST_NAMED} more")
+
+    def show(self) -> None:
+        """The table of a few photos, or one line about many."""
+        if not self.done:
+            return
+        if self.done > LINES or self.listed > ROWS:
+            console.say(self.in_a_line())
+        else:
+            self.show_table()
+
+    def in_a_line(self) -> str:
+        return f"{self.masks} masks of {self.done} photos, {self.seconds:.1f} s"
+
+    @abstractmethod
+    def show_table(self) -> None:
+        """Rows of the first photos."""
+
+    def line_of(self, outcome: Any) -> str:
+        """What was done with one photo."""
+        if outcome.error is not None:
+            return f"{outcome.photo}: left out"
+        first = outcome.rows[0]
+        masks = self.masks_of(outcome)
+        count = "1 mask" if masks == 1 else f"{masks} masks"
+        when = ", done already" if outcome.before else f", {in_seconds(self.seconds_of(outcome))} s"
+        return f"{outcome.photo}: {first['width']} x {first['height']} px, {count}{self.seen(outcome)}{when}"
+
+    def seen(self, outcome: Any) -> str:
+        """What the masks of a photo were found on, for a line."""
+        return ""
+
+    def notes(self) -> list[str]:
+        """What a user may want to know of the whole work."""
+        if not self.before:
+            return []
+        done = f"{self.before} of {self.photos} photos were done already in the same way"
+        return [f"note: {done}; --overwrite repeats them"]
+
+
+class PromptSummary(Summary):
+    """Of photos with prompts: a row for each mask."""
+
+    columns: tuple[str, ...] = ("size", "region", "tokens", "ratio", "lambda", "slope", "s", "IoU")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens = 0
+
+    def add(self, outcome: Any) -> None:
+        super().add(outcome)
+        self.tokens += sum(row["tokens"] for row in outcome.rows)
+
+    def in_a_line(self) -> str:
+        mean = self.tokens / self.masks
+        return f"{self.masks} masks of {self.done} photos, {mean:.0f} tokens each on average, {self.seconds:.1f} s"
+
+    def show_table(self) -> None:
+        scored = any(row.get("object_score") is not None for row in self.rows)
+        table = console.new_table(("", *self.columns, *(["object"] if scored else [])), texts=("size", "region"))
+        for number, row in enumerate(self.rows, start=1):
+            table.add_row(str(number), *self.cells(row), *([f"{row['object_score']:.2f}"] if scored else []))
+        console.show(table)
+        self.show_below()
+
+    def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
+        slope = "learned" if row["slope"] is None else f"{row['slope']:.3f}"
+        return *cells_of_view(row), slope, f"{row['seconds']:.1f}", f"{row['predicted_iou']:.2f}"
+
+    def show_below(self) -> None:
+        for number, row in enumerate(self.rows, start=1):
+            console.say(f"{number} {row['photo']} -> {row['mask']}" if "mask" in row else f"{number} {row['photo']}")
+
+    def seen(self, outcome: Any) -> str:
+        views = dict.fromkeys(f"{in_words(row['region'])} ({row['tokens']} tokens)" for row in outcome.rows)
+        return " on " + (", ".join(views) if len(views) <= 3 else f"{len(views)} regions")
+
+
+class Forecasts(PromptSummary):
+    """What a run would do. A photo that is done already costs nothing."""
+
+    columns = ("size", "region", "tokens", "ratio", "lambda", "memory", "about s")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = 0
+
+    def add(self, outcome: Any) -> None:
+        super().add(outcome)
+        self.memory = max(self.memory, outcome.memory)
+
+    def seconds_of(self, outcome: Any) -> float:
+        return float(outcome.seconds)
+
+    def in_a_line(self) -> str:
+        mean = self.tokens / self.masks
+        return f"{self.masks} masks of {self.done} photos, {mean:.0f} tokens each on average"
+
+    def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
+        if "memory" not in row:
+            return *cells_of_view(row), "", "done"
+        return *cells_of_view(row), in_bytes(row["memory"]), in_seconds(row["seconds"])
+
+    def show(self) -> None:
+        super().show()
+        if self.done:
+            console.say(
+                f"encoding takes about {in_seconds(self.seconds)} s in all, at most about {in_bytes(self.memory)} of memory"
+            )
+
+    def show_below(self) -> None:
+        for number, row in enumerate(self.rows, start=1):
+            console.say(f"{number} {row['photo']}")
+
+    def notes(self) -> list[str]:
+        return []
+
+
+class EverythingSummary(Summary):
+    """Of photos in which everything was looked for: a row for each photo.
+
+    Args:
+        bar: what masks had to reach, in words.
+    """
+
+    def __init__(self, bar: str) -> None:
+        super().__init__()
+        self.bar, self.empty = bar, 0
+        self.without: list[str] = []
+
+    def add(self, outcome: Any) -> None:
+        super().add(outcome)
+        for row in outcome.rows:
+            if not row["masks"]:
+                self.empty += 1
+                self.without += [row["photo"]] if self.empty <= console.MOST_NAMED else []
+
+    def masks_of(self, outcome: Any) -> int:
+        return sum(row["masks"] for row in outcome.rows)
+
+    def show_table(self) -> None:
+        table = console.new_table(("photo", "size", "masks", "best IoU", "s"), texts=("photo", "size"))
+        for row in self.rows:
+            best = "" if row["best_iou"] is None else f"{row['best_iou']:.2f}"
+            size = f"{row['width']}x{row['height']}"
+            table.add_row(console.shown(Path(row["photo"]).name), size, str(row["masks"]), best, f"{row['seconds']:.1f}")
+        console.show(table)
+
+    def notes(self) -> list[str]:
+        lines = [f"note: {photo}: no mask reaches {self.bar}; its files are empty" for photo in self.without]
+        more = self.empty - len(self.without)
+        return [*lines, *([f"note: {more} more photos without a mask"] if more else []), *super().notes()]
+
+
+def cells_of_view(row: dict[str, Any]) -> tuple[str, ...]:
+    """Size, region, tokens, their ratio to the trained ones, lambda."""
+    size, ratio = f"{row['width']}x{row['height']}", f"{row['tokens_ratio']:.2f}"
+    return size, in_words(row["region"]), str(row["tokens"]), ratio, f"{row['lambda']:.3f}"
+
+
+def in_words(region: Sequence[int] | str | None) -> str:
+    if region is None or isinstance(region, str):
+        return region or "whole"
+    return f"{region[2]}x{region[2]}+{region[0]}+{region[1]}"
+
+
+def in_bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def in_seconds(seconds: float) -> str:
+    return f"{seconds:.2f}" if seconds < 1 else f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
+
+
+def named(photo: Any, error: str) -> str:
+    """An error with the photo's name, once."""
+    return error if error.startswith(str(photo)) else f"{photo}: {error}"
+
+
+class JsonList:
+    """One JSON list on standard output, a row a line, each there as soon as it is known; `shown` False prints nothing."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+        self.count = 0
+
+    def add(self, row: dict[str, Any]) -> None:
+        if self.shown:
+            print("[\n" if self.count == 0 else ",\n", json.dumps(row, allow_nan=False), sep="", end="", flush=True)
+            self.count += 1
+
+
+@contextmanager
+def json_list(shown: bool) -> Iterator[JsonList]:
+    """The list is closed however the block ends, also by Ctrl-C."""
+    rows = JsonList(shown)
+    try:
+        yield rows
+    finally:
+        if shown:
+            print("[]" if rows.count == 0 else "\n]", flush=True)

@@ -1,0 +1,101 @@
+"""Photographs as they are named on a command line: files, folders, patterns, and names from standard input."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from basam.data.pairs import IMAGE_SUFFIXES, is_litter
+from basam.errors import InputError
+
+STDIN = "-"
+
+
+class Listed(NamedTuple):
+    """Photos, each once, and what could not be used of the words that named them: the word and why."""
+
+    photos: list[Path]
+    faults: list[tuple[str, str]]
+
+
+def list_photos(
+    words: Iterable[str], *, leave_out: Callable[[Path], bool] = lambda path: False, stdin: Callable[[], str] | None = None
+) -> Listed:
+    """The photos that `words` name.
+
+    A file is taken as it is; of a folder all images below it, by name, but for hidden ones; `**` in a pattern stands for any
+    folders; `-` for names on standard input, one a line or, as `find -print0` writes them, each with a zero byte after it.
+
+    Args:
+        leave_out: whether a file found in a folder or by a pattern is none of the photos, such as a result.
+        stdin: reads the names for `-`.
+    """
+    photos: dict[Path, Path] = {}  # by resolved path: a photo that is named twice is one
+    faults: list[tuple[str, str]] = []
+    for word in words:
+        found: Iterable[Path]
+        try:
+            if not word:
+                raise InputError("an empty name")  # of a variable that is not set: not the working directory
+            if word == STDIN:
+                found = [Path(name) for name in names_in((stdin or read_stdin)())]
+                trouble = "standard input held no names"
+            elif Path(word).is_dir():
+                found = (path for path in below(Path(word), faults) if not leave_out(path))
+                trouble = "no image in the folder"
+            elif not Path(word).exists() and glob.has_magic(word):
+                found = (path for path in matches_of(word) if not leave_out(path))
+                trouble = "no file matches the pattern"
+            else:
+                found, trouble = [Path(word)], ""
+            known, path = len(faults), None
+            for path in found:
+                photos.setdefault(path.resolve(), path)
+            if path is None and len(faults) == known:
+                faults.append((word, trouble))
+        except (OSError, ValueError) as error:  # too long, or with a zero byte
+            faults.append((word, getattr(error, "strerror", None) or str(error)))
+    return Listed(list(photos.values()), faults)
+
+
+def below(folder: Path, faults: list[tuple[str, str]]) -> Iterator[Path]:
+    """Images in a folder and in those below it, by name; a link to a folder is not followed. Folders that cannot be read are
+    added to `faults`."""
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        faults.append((str(folder), error.strerror or str(error)))
+        return
+    for path in entries:
+        if is_litter(path.name):
+            continue
+        if path.is_dir():
+            if not path.is_symlink():
+                yield from below(path, faults)
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            yield path
+
+
+def matches_of(pattern: str) -> Iterator[Path]:
+    """Files that a pattern matches, by name, but for what systems leave in folders."""
+    given = next(index for index, part in enumerate(Path(pattern).parts) if glob.has_magic(part))
+    for match in sorted(glob.glob(pattern, recursive=True)):
+        path = Path(match)
+        if path.is_file() and not any(map(is_litter, path.parts[given:])):
+            yield path
+
+
+def names_in(text: str) -> list[str]:
+    """Names, one a line or each followed by a zero byte."""
+    parts = text.split("\0") if "\0" in text else (line.removesuffix("\r") for line in text.split("\n"))
+    return [part for part in parts if part.strip()]
+
+
+def read_stdin() -> str:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InputError("- reads names from standard input, which is a terminal: find DIR -name '*.jpg' | basam segment -")
+    return os.fsdecode(sys.stdin.buffer.read())

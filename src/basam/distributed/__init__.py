@@ -1,0 +1,8 @@
+"""Many photographs: what is done with each, reading and writing beside the work, shards of a list, and a Ray cluster.
+
+Names: `__init__.pyi`.
+"""
+
+from basam.exports import exports
+
+__getattr__, __dir__, __all__ = exports(__name__)

@@ -1,0 +1,17 @@
+from basam.distributed.finding import EverythingJob as EverythingJob
+from basam.distributed.foreseen_photos import PhotoForecast as PhotoForecast
+from basam.distributed.foreseen_photos import forecasts as forecasts
+from basam.distributed.job import Outcome as Outcome
+from basam.distributed.job import PhotoJob as PhotoJob
+from basam.distributed.job import PhotoTask as PhotoTask
+from basam.distributed.ray_jobs import outcomes_of as outcomes_of
+from basam.distributed.ray_jobs import ray_segment as ray_segment
+from basam.distributed.ray_session import ray_running as ray_running
+from basam.distributed.running import run as run
+from basam.distributed.running import tasks_of as tasks_of
+from basam.distributed.segmenting import SegmentJob as SegmentJob
+from basam.distributed.settings import EverythingSettings as EverythingSettings
+from basam.distributed.settings import PhotoSettings as PhotoSettings
+from basam.distributed.settings import SegmentSettings as SegmentSettings
+from basam.distributed.shards import Shard as Shard
+from basam.distributed.stopwatch import Stopwatch as Stopwatch

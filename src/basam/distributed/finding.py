@@ -1,0 +1,52 @@
+"""Photographs without prompts: masks of everything in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from basam.distributed.job import Answered, PhotoJob, PhotoTask
+from basam.files import Photograph, read_photograph
+from basam.predict import AutomaticMasks
+from basam.predict.writers import Found, cleaned
+
+
+def untold(photo: str, done: int, whole: int) -> None:
+    """Nobody wants to know how far a photo is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EverythingJob(PhotoJob):
+    """Masks of everything.
+
+    Attributes:
+        generator: asks the points, and keeps the best masks.
+        progress: called with the photo's name, points that were asked, and of how many.
+    """
+
+    generator: AutomaticMasks
+    progress: Callable[[str, int, int], None] = untold
+
+    def read(self, task: PhotoTask) -> Photograph:
+        return read_photograph(task.photo, max_pixels=self.max_pixels)
+
+    def masks_wanted(self, task: PhotoTask) -> int:
+        return 2  # of masks that are numbered, the first ones
+
+    def find(self, task: PhotoTask, read: Photograph) -> Answered:
+        width, height = read.size
+        side = self.automatic_side(height, width) if self.long_side == "auto" else self.long_side
+        self.generator.long_side = min(side, self.predictor.max_side) if isinstance(side, int) else None
+        name = task.photo.name
+        candidates = self.generator.find(read, progress=lambda done, whole: self.progress(name, done, whole))
+        found = (
+            Found(each.runs, each.predicted_iou, number, None, each.stability, each.point, each.soft)
+            for number, each in enumerate(candidates, start=1)
+        )
+        return Answered(cleaned(found, self.outputs.cleaning))
+
+    def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
+        best = max((each.predicted_iou for each in answered.found), default=None)
+        count = len(answered.found)
+        return [{**about, "masks": count, "best_iou": best, "files": self.outputs.paths(task.stem, count)}]

@@ -1,0 +1,60 @@
+"""Ray joined, or started on this machine, for the length of a block."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from basam.errors import InputError
+from basam.files import require
+
+LOCAL = "local"
+# Seconds in which a cluster must answer: Ray itself tries for minutes.
+PATIENCE = 5
+
+
+@contextmanager
+def ray_running(address: str) -> Iterator[float]:
+    """Ray for the block; yields how much of a GPU each worker takes. One that runs already stays.
+
+    Args:
+        address: `local` to start it here, or where a cluster is: `host:port`, `ray://host:port`, or `auto` on a node of it.
+
+    Raises:
+        ImportError: Ray is not installed.
+        ValueError: no cluster answers at `address`.
+    """
+    # Ray's own news go to its log files, and none to its makers, unless the user wants otherwise.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray = require("ray", "ray")
+    data = require("ray.data", "ray")
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    data.DataContext.get_current().enable_progress_bars = False
+    own = not ray.is_initialized()
+    if own:
+        check_answer(address)
+        local = {"include_dashboard": False} if address == LOCAL else {}
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
+        except (ConnectionError, ValueError) as error:
+            raise InputError(f"--ray {address}: no cluster is found ({error}); --ray local starts one here") from error
+    try:
+        yield 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def check_answer(address: str) -> None:
+    """Raises ValueError where nothing listens at a `host:port`."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"--ray {address}: nothing answers there ({error}); --ray local starts a cluster here") from error
