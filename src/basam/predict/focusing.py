@@ -28,7 +28,7 @@ from basam.predict.regions import (
     Region,
     region_around,
     region_at,
-    regions_around_click,
+    regions_of_points,
     share_regions,
     sides_cut,
 )
@@ -178,10 +178,7 @@ class Focusing:
         """The answer with the best predicted IoU of squares of several sizes around a click; cut masks count less."""
         points = self.positive(prompts, index)
         points = points if len(points) else self.counting(prompts, index)
-        low, high = points.min(0), points.max(0)
-        least = max(self.least, 1.25 * float((high - low).max()))
-        x, y = (low + high) / 2
-        views = [self.view(each) for each in regions_around_click(float(x), float(y), least, self.height, self.width)]
+        views = [self.view(each) for each in regions_of_points(points, self.least, self.height, self.width)]
         self.engine.encode(views)
         answers = [self.ask(prompts, {index: view})[index] for view in views]
         return max(answers, key=self.worth)
