@@ -101,11 +101,15 @@ def test_a_mirrored_click_stays_on_its_pixel() -> None:
     assert np.argwhere(part.mirrored().mask).tolist() == [[y, x]]
 
 
-def test_a_click_with_a_first_look_is_trained_around_its_object() -> None:
-    sides = {cut(picture_of(300, 400, (200, 100, 240, 120)), POINT, seed).image.width for seed in range(20)}
-    assert len(sides) > 5
-    assert min(sides) >= 80 / CONTEXT_JITTER
-    assert max(sides) <= 80 * CONTEXT_JITTER + 1
+@pytest.mark.parametrize("rule", ["coarse", "zoom"])
+def test_a_click_with_a_first_look_is_trained_on_that_and_around_its_object(rule: str) -> None:
+    picture = picture_of(300, 400, (200, 100, 240, 120))
+    sides = [cut(picture, POINT, seed, Focus(click=rule)).image.width for seed in range(60)]
+    assert 15 < sides.count(400) < 45
+    around = [side for side in sides if side != 400]
+    assert len(set(around)) > 10
+    assert min(around) >= 80 / CONTEXT_JITTER
+    assert max(around) <= 80 * CONTEXT_JITTER + 1
 
 
 def test_a_point_outside_of_the_region_is_left_out() -> None:
@@ -185,7 +189,7 @@ def test_a_run_with_focus_is_measured_with_focus_and_its_adapter_says_so(tuning,
     assert again(predictor.focus) == pytest.approx(outcome.scores.best.mean, abs=1e-3)
     assert again(None) != pytest.approx(outcome.scores.best.mean, abs=1e-3)
     found = json.loads((outcome.adapter / "mode.json").read_text())
-    assert found["focus"] == {"context": 3, "side": None, "click": "scales"}
+    assert found["focus"] == {"context": 3, "side": None, "click": "scales", "margin": 0.05, "cut": 0.4}
     assert (found["found"]["trained on"], found["found"]["sizes"]) == ("regions of prompts", "64")
     card = (outcome.adapter / "README.md").read_text()
     assert "Regions of 64 px, 6 steps of 2 photographs" in card

@@ -17,10 +17,11 @@ from basam.families import PromptTensors
 from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.method import BiasMode
 from basam.model import load, own_section
+from basam.predict.answers import stacked_low_res, whole_masks
 from basam.predict.batching import Points, check_tensors
 from basam.predict.engine import Engine
 from basam.predict.focus import Focus
-from basam.predict.focusing import Focusing, stacked_low_res
+from basam.predict.focusing import Focusing
 from basam.predict.prompts import check_prompts
 from basam.predict.regions import Region
 from basam.predict.resize import Frame, Transform
@@ -220,7 +221,7 @@ class Predictor(Engine):
             focusing = Focusing(self, settings, multimask_output, return_logits)
             answers = focusing.answer(prompts, focus if isinstance(focus, Region) else None)
             self.views = [answer.view for answer in answers]
-            masks, low_res = focusing.whole_masks(answers), stacked_low_res(answers)
+            masks, low_res = whole_masks(answers, *frame.original), stacked_low_res(answers)
             scores = np.stack([answer.scores for answer in answers])
             present = [answer.present for answer in answers if answer.present is not None]
             self.object_scores = torch.stack(present) if present else None

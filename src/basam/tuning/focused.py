@@ -1,9 +1,10 @@
 """Regions to train on: the squares that predicting will look at, with jitter, and prompts in their pixels.
 
-A box, and a click whose rule is `coarse`, are trained on the square around the object: its context is drawn around that of
-predicting, and it is moved as far as a square that several prompts share may be. A click whose rule is `scales` is trained on
-one of the squares that predicting tries: what a square cuts off counts against the IoU that its answer should predict, so
-that the predicted IoU learns to tell which square is the right one.
+A box is trained on the square around it: its context is drawn around that of predicting, and it is moved as far as a square
+that several prompts share may be. So is a click with a first look (rules `coarse` and `zoom`), around the truth of its object,
+or on the whole photograph, which is that first look. A click whose rule is `scales` is trained on one of the squares that
+predicting tries: what a square cuts off counts against the IoU that its answer should predict, so that the predicted IoU learns
+to tell which square is the right one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from basam.tuning.photo_cache import Picture
 CONTEXT_JITTER = 1.5
 # How much of the margin beside the object a square may be moved by: as much as where prompts share one.
 SHIFT = 0.5
+# How many clicks are trained on their first look.
+FIRST_LOOKS = 0.5
 # Photographs are kept at this many times the region's side: then the smallest square around a click has pixels of its own.
 DETAIL = round(1 / min(CLICK_SHARES))
 
@@ -96,6 +99,8 @@ class RegionDraws:
             assert prompt.labels is not None
             tried = regions_of_points(prompt.points[prompt.labels == 1], least, height, width)
             return tried[generator.integers(len(tried))]
+        if prompt.box is None and generator.random() < FIRST_LOOKS:
+            return Region(0, 0, max(height, width))
         # A first look finds the object more or less: its truth stands for what it finds.
         box = tight_box(mask) if prompt.box is None else prompt.box
         factor = math.exp(generator.uniform(-math.log(CONTEXT_JITTER), math.log(CONTEXT_JITTER)))
