@@ -279,7 +279,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, default=Path("docs/results"))
     parser.add_argument("--model", default="nano")
     parser.add_argument("--way", choices=["decoder", "lora", "full"], default="full")
-    parser.add_argument("--steps", type=int, default=100, help="of a specialist; the generalist takes three times as many")
+    parser.add_argument("--steps", type=int, default=60, help="of a specialist; the generalist takes three times as many")
     parser.add_argument("--validate", type=int, default=6, help="photographs of each set to validate on")
     parser.add_argument("--limit", type=int, default=16, help="test images of each set")
     parser.add_argument("--scenes", type=int, default=16, help="generated test images; four times as many to train on")
