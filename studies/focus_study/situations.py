@@ -1,4 +1,4 @@
-"""What people do with a photograph: one prompt, many prompts, none; on photographs and on pictures with a large field of view."""
+"""What people do with a photograph: one prompt, many, none; on photographs and on pictures with a large field of view."""
 
 from __future__ import annotations
 

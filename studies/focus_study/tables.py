@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from basam.evaluation import paired
 from studies.focus_study.measuring import Line, ways_of
 from studies.focus_study.situations import SITUATIONS, Situation
-from studies.focus_study.ways import WAYS
+from studies.focus_study.ways import OF_BOXES, WAYS
 
 FIRST = "whole, its own size, plain"  # what differences on mosaics are taken to
 PHOTOS = tuple(one for one in SITUATIONS if one.source is not None)
@@ -72,6 +72,19 @@ def is_best(cells: dict[str, Cell], way: str) -> bool:
         return True
     difference, interval = paired(cells[way].iou, best.iou)
     return interval is not None and difference <= interval
+
+
+def second_pass(cells: dict[tuple[str, str], Cell]) -> list[str]:
+    """What a second look with the first mask changes, by situation with boxes."""
+    lines = ["| | first | second | difference | 95 % |", "|---|---|---|---|---|"]
+    for one in measured(SITUATIONS, cells):
+        for way in OF_BOXES:
+            if (one.name, way) in cells:
+                first, second = cells[one.name, "focus"], cells[one.name, way]
+                difference, interval = paired(first.iou, second.iou)
+                assert interval is not None, "of several images"
+                lines.append(f"| {one.title} | {first.mean:.3f} | {second.mean:.3f} | {difference:+.3f} | ±{interval:.3f} |")
+    return lines
 
 
 def mosaic_tables(cells: dict[tuple[str, str], Cell]) -> list[str]:

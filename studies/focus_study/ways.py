@@ -61,6 +61,14 @@ def focused_coarse(predictor: basam.Predictor, task: Task) -> Iterator[np.ndarra
     return focused(predictor, task, click="coarse")
 
 
+def focused_twice(predictor: basam.Predictor, task: Task) -> Iterator[np.ndarray]:
+    """`focused`, then once more on the same region with its own mask as prompt beside the first one."""
+    predictor.set_image(task.image, long_side=predictor.attachment.geometry.image_size)
+    for prompt in task.prompts:
+        _, _, low_res = predictor.predict(**prompt, multimask_output=False, focus=True)
+        yield predictor.predict(**prompt, mask_input=low_res, multimask_output=False, focus=True)[0][0]
+
+
 def tiles_of(height: int, width: int, side: int) -> list[Region]:
     """Squares of `side` px that cover an image, evenly spaced, that overlap by OVERLAP of it at least."""
 
@@ -122,6 +130,7 @@ WAYS: dict[str, Way] = {
     "overlapping tiles of the trained size": tiled,
     "focus": focused,
 }
+OF_BOXES: dict[str, Way] = {"focus, then with its own mask": focused_twice}
 # Beside those of all situations: on mosaics the correction at full strength, and other rules for clicks.
 ON_MOSAICS: dict[str, Way] = {"whole, its own size, published correction": native_published}
 OF_CLICKS: dict[str, Way] = {"focus, rule coarse": focused_coarse, "focus, rule scales": focused_scales}
