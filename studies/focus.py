@@ -6,7 +6,7 @@
     python -m studies.focus --only choose         # choose nano's rule again, into runs/focus/mode.json
 
 Runs resume where they were stopped. Photographs are looked for in ../shared/data, generated scenes are made. The row without a
-prompt needs the adapter that `python -m studies.generalised` tunes, and is left out without it.
+prompt needs the adapter that `python -m studies.generalised_focus` tunes, and is left out without it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from studies.focus_study.set_tables import section, sizes_of_whole, verdicts
 from studies.focus_study.sets import MAKE_SCENES, PARTS, RUNS, SCENES, SETS, Set
 from studies.focus_study.situations import SITUATIONS
 from studies.focus_study.tables import cells_of, decision_table, mosaic_tables, second_pass
+from studies.generalised_focus import FOCUS_RUNS
 
 ROOT = Path(__file__).parents[1]
 PAGE = Path("docs/results/focus.md")
 LINES = RUNS / "decision.jsonl"
-ADAPTER = Path("runs/generalised/generalist/adapter")
+ADAPTER = FOCUS_RUNS / "generalist" / "adapter"
 OWN_MODE = Path(package.__file__).parent / "model" / "nano" / "mode.json"
 
 # Written by a person who has read the tables.
@@ -115,9 +116,9 @@ def page(done: list[Set]) -> str:
         "",
         "## What the rule was chosen on",
         "",
-        "`basam calibrate --focus` on training photographs and on generated scenes to train on; no other figure of this page is "
-        "of one of these. Mean IoU of each data set (photographs in brackets), the mean of these means, and its difference to "
-        "the whole photo at the trained size with one standard error:",
+        "`basam calibrate --focus` on training photographs and on generated scenes to train on; no other figure of this page "
+        "is of one of these. Mean IoU of each data set (photographs in brackets), the mean of these means, and its difference "
+        "to the whole photo at the trained size with one standard error:",
         "",
         *choosing.table(OWN_MODE),
         "",

@@ -16,34 +16,16 @@ import re
 import shlex
 import shutil
 import statistics
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from basam.evaluation import paired
 from studies.commands import basam
 from studies.compare_runs import read
+from studies.generalised_focus import FOCUS_RUNS, PROMPTS, Set, section, sets_with
 
 ROOT = Path(__file__).parents[1]
-DATA = Path("../shared/data")
-PROMPTS = ("gt-box", "gt-point")
 GENERALIST = "generalist"
-FOCUSED = "-focus"  # after the name of an adapter that was tuned on regions
-
-
-@dataclass(frozen=True)
-class Set:
-    """One of the four data sets."""
-
-    name: str
-    kind: str
-    root: Path
-    test: str
-
-    @property
-    def named(self) -> str:
-        """`NAME=` in front of data that is no published data set, although it has the layout of one."""
-        return f"{self.root.name}=" if self.root.name.startswith("standin-") else ""
 
 
 class Study:
@@ -53,12 +35,7 @@ class Study:
         self.options = options
         self.runs: Path = options.runs
         self.scenes = self.runs / "generated-COD10K"
-        self.sets = (
-            Set("thin", "dis5k", DATA / "standin-DIS5K", "DIS-TE"),
-            Set("salient", "duts", DATA / "standin-DUTS", "DUTS-TE"),
-            Set("lesions", "isic2017", DATA / "ISIC2017", "test"),
-            Set("camouflage", "cod10k", self.scenes, "Test"),
-        )
+        self.sets = sets_with(self.scenes)
         self.trained = summary_of(options.model)["trained long side"]
         self.train_sizes = f"{self.trained}-{2 * self.trained}"
         self.sizes = (2 * self.trained, 4 * self.trained)  # trained at, and not
@@ -71,30 +48,23 @@ class Study:
 
     def tune_command(self, name: str, sets: tuple[Set, ...], way: str, steps: int) -> list[str]:
         data = [word for one in sets for word in ("--data", f"{one.named}{one.kind}:{one.root}")]
-        seen = ["--focus"] if name.endswith(FOCUSED) else ["--sizes", self.train_sizes]
         return [
-            *("tune", *data, "--model", self.options.model, "--tune", way, *seen),
+            *("tune", *data, "--model", self.options.model, "--tune", way, "--sizes", self.train_sizes),
             *("--steps", str(steps), "--batch-size", "4", "--validate-every", str(max(1, self.options.steps // 2))),
             *("--validate-count", str(self.options.validate), "--seed", "0", "--out", str(self.runs / name)),
         ]
 
     def tunings(self) -> dict[str, list[str]]:
-        """By the name of the adapter: four specialists, one generalist and the other ways on one data set, all on whole
-        photographs; then the generalist and all ways on that data set once more, on regions."""
-        steps, way, lesions = self.options.steps, self.options.way, self.sets[2]
+        """By the name of the adapter: four specialists, one generalist, and the other ways on one data set."""
+        steps, way = self.options.steps, self.options.way
         found = {one.name: self.tune_command(one.name, (one,), way, steps) for one in self.sets}
         found[GENERALIST] = self.tune_command(GENERALIST, self.sets, way, 3 * steps)
-        ways = {self.of_way(other): other for other in ("bias", "decoder", "lora", "full")}
-        found |= {name: self.tune_command(name, (lesions,), other, steps) for name, other in ways.items() if name not in found}
-        found[GENERALIST + FOCUSED] = self.tune_command(GENERALIST + FOCUSED, self.sets, way, 3 * steps)
-        for name, other in ways.items():
-            found[name + FOCUSED] = self.tune_command(name + FOCUSED, (lesions,), other, steps)
+        lesions = self.sets[2]
+        for other in ("bias", "decoder", "lora", "full"):
+            if other != way:
+                name = f"{lesions.name}-{other}"
+                found[name] = self.tune_command(name, (lesions,), other, steps)
         return found
-
-    def of_way(self, way: str) -> str:
-        """The adapter of a way of tuning on lesions."""
-        name = self.sets[2].name
-        return name if way == self.options.way else f"{name}-{way}"
 
     def benchmark_command(self) -> list[str]:
         data = [word for one in self.sets for word in ("--data", f"{one.named}{one.kind}:{one.root}:{one.test}")]
@@ -104,14 +74,13 @@ class Study:
             adapters += ["--adapter", f"{name}={self.runs / name / 'adapter'}" + (f"@{kinds[0]}" if kinds else "")]
         return [
             *("benchmark", *data, "--model", self.options.model, *adapters),
-            *("--sizes", ",".join(map(str, self.sizes)), "--focus", "--prompts", ",".join(PROMPTS)),
+            *("--sizes", ",".join(map(str, self.sizes)), "--prompts", ",".join(PROMPTS)),
             *("--limit", str(self.options.limit), "--seed", "0", "--out", str(self.runs / "benchmark")),
         ]
 
     def measured(self, candidate: str, one: Set, method: str, size: int) -> dict[str, float]:
-        """IoU of every image, the mean of both prompts; with `method` focus `size` is that of regions."""
-        folder = f"{one.kind}-focus" if method == "focus" else one.kind
-        cells = read(f"{self.runs / 'benchmark' / 'runs' / candidate / folder}:{method}")
+        """IoU of every image, the mean of both prompts."""
+        cells = read(f"{self.runs / 'benchmark' / 'runs' / candidate / one.kind}:{method}")
         of_prompt = [cells[str(size), prompt] for prompt in PROMPTS]
         return {sample: statistics.fmean(cell[sample] for cell in of_prompt) for sample in of_prompt[0]}
 
@@ -166,33 +135,6 @@ def verdicts(study: Study) -> list[str]:
     ]
 
 
-def asked_with_focus(study: Study) -> list[str]:
-    """One row for each pair of adapters of the same data and way, of which the second was tuned on regions."""
-    at, side = study.sizes[0], study.trained
-    pairs = [(f"{one.name}, generalist", one, GENERALIST) for one in study.sets]
-    pairs += [(f"lesions, {way}", study.sets[2], study.of_way(way)) for way in ("bias", "decoder", "lora", "full")]
-    lines = [
-        f"| data, adapter | base, whole {at} px | base, focus | tuned whole, whole {at} px | tuned whole, focus "
-        "| **tuned and asked with focus** | minus tuned whole, whole | 95 % | minus base, focus | 95 % |",
-        "|" + "---|" * 10,
-    ]
-    for title, one, name in pairs:
-        cells = [
-            study.measured("zero-shot", one, "basam", at),
-            study.measured("zero-shot", one, "focus", side),
-            study.measured(name, one, "basam", at),
-            study.measured(name, one, "focus", side),
-            study.measured(name + FOCUSED, one, "focus", side),
-        ]
-        row = [title, *(f"{statistics.fmean(cell.values()):.3f}" for cell in cells)]
-        for other in (cells[2], cells[1]):
-            difference, interval = paired(other, cells[-1])
-            assert interval is not None, "of several images"
-            row += [f"{difference:+.3f}", f"±{interval:.3f}"]
-        lines.append(f"| {' | '.join(row)} |")
-    return lines
-
-
 def page(study: Study) -> str:
     out = study.runs / "benchmark"
     table = (out / "benchmark.md").read_text(encoding="utf-8")
@@ -213,7 +155,7 @@ def page(study: Study) -> str:
     ways = [
         (name, study.sets[2], size, ("zero-shot", "plain"), (name, "basam"))
         for name in study.tunings()
-        if name.split("-")[0] == study.sets[2].name and not name.endswith(FOCUSED)
+        if name.split("-")[0] == study.sets[2].name
         for size in study.sizes
     ]
     name = "nano" if study.options.model == "nano" else Path(study.options.model).name
@@ -227,8 +169,7 @@ def page(study: Study) -> str:
             "where it was never trained. The figures are those of a small model on few photographs; the procedure is that for "
             "any SAM ([fine-tuning](../fine-tuning.md)).",
             "",
-            f"`make generalised` makes this page. Made {made['started'][:10]} on 2 cores of an AMD EPYC, one thread a "
-            "process, with other work beside it (so minutes are rough), no GPU, seed 0, "
+            f"`make generalised` makes this page. Made {made['started'][:10]} on 2 cores of an Intel Xeon, no GPU, seed 0, "
             f"torch {made['versions']['torch']}. Trained with `--tune {study.options.way}`, {study.options.steps} steps a "
             f"specialist and {3 * study.options.steps} for the generalist, of 4 photographs each; no photograph of a test "
             f"split was trained or chosen on. At most {study.options.limit} test images a set, evenly spaced. DIS5K and DUTS "
@@ -237,14 +178,6 @@ def page(study: Study) -> str:
             "## Against the aims",
             "",
             *verdicts(study),
-            "## Tuned and asked with focus",
-            "",
-            f"`basam tune --focus` trains on the regions around prompts, of {study.trained} px, with jittered context; "
-            "`basam benchmark --focus` asks on regions too. IoU, the mean of both prompts, and paired differences of the last "
-            "column with half of their 95 % interval over images:",
-            "",
-            *asked_with_focus(study),
-            "",
             "## The table",
             "",
             "*zero-shot* is the base as it is. *uncorrected* leaves out factor, mask and slopes; *corrected* is nano's own "
@@ -263,6 +196,7 @@ def page(study: Study) -> str:
             *comparison(study, "Zero-shot (plain SAM) to generalist, corrected", zero),
             *comparison(study, "Uncorrected to corrected", correction),
             *comparison(study, "Zero-shot (plain SAM) to the four ways, on lesions", ways),
+            *section(study.options.focus_runs),
             "## Commands",
             "",
             "```bash",
@@ -276,10 +210,11 @@ def page(study: Study) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("runs/generalised"))
+    parser.add_argument("--focus-runs", type=Path, default=FOCUS_RUNS, help="of studies.generalised_focus")
     parser.add_argument("--docs", type=Path, default=Path("docs/results"))
     parser.add_argument("--model", default="nano")
     parser.add_argument("--way", choices=["decoder", "lora", "full"], default="full")
-    parser.add_argument("--steps", type=int, default=60, help="of a specialist; the generalist takes three times as many")
+    parser.add_argument("--steps", type=int, default=150, help="of a specialist; the generalist takes three times as many")
     parser.add_argument("--validate", type=int, default=6, help="photographs of each set to validate on")
     parser.add_argument("--limit", type=int, default=16, help="test images of each set")
     parser.add_argument("--scenes", type=int, default=16, help="generated test images; four times as many to train on")
