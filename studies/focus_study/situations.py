@@ -15,7 +15,6 @@ from studies.length_study.pictures import SMALLEST_AREA, generated, sample_id
 DATA = Path("../shared/data")
 COCO = ("coco", "COCO", "val2017")
 DUTS = ("duts", "standin-DUTS", "DUTS-TE")
-LESIONS = ("isic2017", "ISIC2017", "test")
 MOST = 12  # prompts on one photograph
 LARGE = 1500  # pixels, the long side of a large photograph
 
@@ -97,13 +96,13 @@ def size_of(sample: Sample) -> tuple[int, int]:
 
 
 SITUATIONS = (
-    Situation("box", "one box, a photo of 640 px", "gt-box", 1, 24, COCO),
-    Situation("click", "one click, a photo of 640 px", "gt-point", 1, 24, COCO),
-    Situation("box-large", "one box, a photo of 1500 px and more", "gt-box", 1, 6, LESIONS, large=True),
-    Situation("many", f"up to {MOST} boxes, a photo of 640 px", "gt-box", MOST, 16, COCO),
-    Situation("none", "no prompt (salient object, tuned)", "none", 1, 16, DUTS),
-    Situation("box-2", "box, 2 x 2 scenes, 512 px", "gt-box", 6, 40, tiles=2),
-    Situation("box-4", "box, 4 x 4 scenes, 1024 px", "gt-box", 6, 30, tiles=4),
-    Situation("click-2", "click, 2 x 2 scenes, 512 px", "gt-point", 6, 40, tiles=2),
-    Situation("click-4", "click, 4 x 4 scenes, 1024 px", "gt-point", 6, 30, tiles=4),
+    Situation("box", "one box, a photo of 640 px", "gt-box", 1, 16, COCO),
+    Situation("click", "one click, a photo of 640 px", "gt-point", 1, 16, COCO),
+    Situation("box-large", f"one box, a photo of {LARGE} px and more", "gt-box", 1, 4, DUTS, large=True),
+    Situation("many", f"up to {MOST} boxes, a photo of 640 px", "gt-box", MOST, 10, COCO),
+    Situation("none", "no prompt (salient object, tuned)", "none", 1, 12, DUTS),
+    Situation("box-2", "box, 2 x 2 scenes, 512 px", "gt-box", 6, 30, tiles=2),
+    Situation("box-4", "box, 4 x 4 scenes, 1024 px", "gt-box", 6, 20, tiles=4),
+    Situation("click-2", "click, 2 x 2 scenes, 512 px", "gt-point", 6, 30, tiles=2),
+    Situation("click-4", "click, 4 x 4 scenes, 1024 px", "gt-point", 6, 20, tiles=4),
 )
