@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -135,6 +136,8 @@ class Engine:
         """Encode those of `views` that are not encoded yet; views of one size go through the encoder together."""
         start = time.perf_counter()
         missing = self.image.missing(views)
+        if self.image.note and self.image.whole in missing:
+            warnings.warn(self.image.note, stacklevel=2)
         while missing:
             first = missing[0]
             count = max(1, TOKENS_AT_ONCE // first.tokens(self.attachment.geometry))

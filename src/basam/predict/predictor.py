@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,8 +40,8 @@ class Predictor(Engine):
         model: a SAM of a known family; attached here if it is not yet.
         mode: the correction of this predictor, whatever other predictors of the model have. None: the one that the model is
             attached with now, else the model's own, else `BiasMode()`; see `basam.attach`.
-        max_side: longest side in pixels that an image keeps when no `long_side` is given; larger ones are reduced,
-            with a warning. Time of global attention grows with the fourth power of the side.
+        max_side: longest side in pixels that an image keeps when no `long_side` is given; the whole of a larger one is reduced,
+            with a warning once it is encoded. Time of global attention grows with the fourth power of the side.
 
     Attributes:
         focus: how regions are chosen where `predict` is called with `focus=True`: as the model's own mode file says, else
@@ -136,12 +135,11 @@ class Predictor(Engine):
         pixels, (height, width) = pixels_of(image, max_pixels=max_pixels)
         if image_format == "BGR":
             pixels = pixels[..., ::-1]
-        geometry = self.attachment.geometry
+        geometry, note = self.attachment.geometry, ""
         if long_side is None:
             long_side = min(max(height, width), self.max_side)
             if long_side < max(height, width):
-                sizes = f"{width} x {height} px is reduced to a long side of {long_side} px"
-                warnings.warn(f"an image of {sizes} (max_side)", stacklevel=2)
+                note = f"an image of {width} x {height} px is reduced to a long side of {long_side} px (max_side)"
         long_side = whole("long_side", long_side)
         if long_side < geometry.patch or min(height, width) < 1:
             raise InputError(
@@ -154,7 +152,7 @@ class Predictor(Engine):
                 "that are encoded at once: give a smaller one, or prompts with focus"
             )
         # A copy: the caller's array may change before a prompt needs it.
-        self.take(KeptImage(View(frame), np.array(pixels)))
+        self.take(KeptImage(View(frame), np.array(pixels), note))
 
     def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, int]) -> None:
         """Take an image that was resized already, as Meta's predictor does; any size will do here.
