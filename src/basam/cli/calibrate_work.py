@@ -68,7 +68,14 @@ class CalibrationJob:
         console.show(report.table(result.candidates, result.chosen, self.sizes, "mean IoU"))
         return not result.issues.broken
 
-    def focus_with_masks(self, sources: Sequence[Source], count: int, test_split: bool, mask_values: str | None = None) -> bool:
+    def focus_with_masks(
+        self,
+        sources: Sequence[Source],
+        count: int,
+        test_split: bool,
+        mask_values: str | None = None,
+        larger: bool = False,
+    ) -> bool:
         """Choose how regions are found on data sets that count alike, print and write; False where a file was broken.
 
         The mode of the file is kept where it has one; else it is the model's own.
@@ -80,7 +87,13 @@ class CalibrationJob:
             if self.out.is_file():
                 predictor.mode = read_mode_file(self.out).mode
             result = calibrate_focus(
-                predictor, datasets, count=count, seed=self.seed, test_split_allowed=test_split, progress=bars.show
+                predictor,
+                datasets,
+                count=count,
+                seed=self.seed,
+                larger=larger,
+                test_split_allowed=test_split,
+                progress=bars.show,
             )
         found: dict[str, Any] = {"how": "mean IoU with gt-box and gt-point", "data": list(result.photos), "model": self.model}
         found |= {
