@@ -29,7 +29,7 @@ def commands() -> list[list[str]]:
         f"generated-camouflage=cod10k:{GENERATED['camouflage']}:Train",
         f"generated-lesions=isic2017:{GENERATED['lesion']}:train",
     ]
-    words = ["calibrate", "coco", str(DATA / "COCO"), "--split", "train2017", "--model", "nano", "--focus"]
+    words = ["calibrate", "coco", str(DATA / "COCO"), "--split", "train2017", "--model", "nano", "--focus", "--larger"]
     words += [word for each in also for word in ("--also", each)]
     return [*scenes, [*words, "--count", str(COUNT), "--seed", "0", "--device", "cpu", "--out", str(OUT)]]
 

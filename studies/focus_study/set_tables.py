@@ -83,7 +83,7 @@ def section(data: Set) -> list[str]:
     for prompt, title in PROMPTS.items():
         rows = BOX_ROWS if prompt == "gt-box" else ROWS
         lines += ["", f"{title}:", "", *table(data, rows, cells, prompt)]
-    if data.run("native").is_dir():
+    if (data.run("native") / "summary.json").is_file():
         native = read(data.run("native"))
         kept = set(next(iter(native.values())).iou)
         both = {key: only(cell, kept) for key, cell in {**cells, **native}.items()}

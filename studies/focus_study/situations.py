@@ -98,11 +98,11 @@ def size_of(sample: Sample) -> tuple[int, int]:
 SITUATIONS = (
     Situation("box", "one box, a photo of 640 px", "gt-box", 1, 16, COCO),
     Situation("click", "one click, a photo of 640 px", "gt-point", 1, 16, COCO),
-    Situation("box-large", f"one box, a photo of {LARGE} px and more", "gt-box", 1, 4, DUTS, large=True),
-    Situation("many", f"up to {MOST} boxes, a photo of 640 px", "gt-box", MOST, 10, COCO),
-    Situation("none", "no prompt (salient object, tuned)", "none", 1, 12, DUTS),
-    Situation("box-2", "box, 2 x 2 scenes, 512 px", "gt-box", 6, 30, tiles=2),
-    Situation("box-4", "box, 4 x 4 scenes, 1024 px", "gt-box", 6, 20, tiles=4),
-    Situation("click-2", "click, 2 x 2 scenes, 512 px", "gt-point", 6, 30, tiles=2),
-    Situation("click-4", "click, 4 x 4 scenes, 1024 px", "gt-point", 6, 20, tiles=4),
+    Situation("box-large", f"one box, a photo of {LARGE} px and more", "gt-box", 1, 3, DUTS, large=True),
+    Situation("many", f"up to {MOST} boxes, a photo of 640 px", "gt-box", MOST, 6, COCO),
+    Situation("none", "no prompt (salient object, tuned)", "none", 1, 10, DUTS),
+    Situation("box-2", "box, 2 x 2 scenes, 512 px", "gt-box", 6, 15, tiles=2),
+    Situation("box-4", "box, 4 x 4 scenes, 1024 px", "gt-box", 6, 10, tiles=4),
+    Situation("click-2", "click, 2 x 2 scenes, 512 px", "gt-point", 6, 15, tiles=2),
+    Situation("click-4", "click, 4 x 4 scenes, 1024 px", "gt-point", 6, 10, tiles=4),
 )
