@@ -37,31 +37,34 @@ OWN_MODE = Path(package.__file__).parent / "model" / "nano" / "mode.json"
 
 # Written by a person who has read the tables.
 SHORT = (
-    "So `basam segment` encodes regions by default for boxes, on photos larger than trained: no set is worse beyond its interval, "
-    "and small objects gain most. For clicks it does so with `--focus`: with the rule `zoom` and a margin of 0.1, chosen on "
-    "training photographs, no set is worse either. The rule before it (squares of seven sizes without a margin, chosen by trial on "
-    "these very sets) gained more on COCO (+0.085) and lost 0.101 on generated camouflage and 0.041 on the stand-in for DUTS.\n\n"
-    "A box on a photo of 4288 x 2848 px (`python benchmarks/focus.py --photo ... --box ...`, a lesion of ISIC 2017, processor time "
-    "on the same machine under load): `set_image` 0.28 s and `predict` 0.33 s with one thread, together 1.6 to 2.6 s with two, which "
-    "wait for each other there; `basam segment` with its mask and overlay 2.7 s, start-up apart (one thread)."
+    "So `basam segment` encodes regions by default for boxes, on photos larger than trained: no set is worse beyond "
+    "its interval, and small objects gain most. For clicks it does so with `--focus`: with the rule `zoom` and a "
+    "margin of 0.1, chosen on training photographs, no set is worse either. The rule before it (squares of seven "
+    "sizes without a margin, chosen by trial on these very sets) gained more on COCO (+0.085) and lost 0.101 on "
+    "generated camouflage and 0.041 on the stand-in for DUTS.\n\n"
+    "A box on a photo of 4288 x 2848 px (`python benchmarks/focus.py --photo ... --box ...`, a lesion of ISIC 2017, "
+    "processor time on the same machine under load): `set_image` 0.28 s and `predict` 0.33 s with one thread, "
+    "together 1.6 to 2.6 s with two, which wait for each other there; `basam segment` with its mask and overlay 2.7 "
+    "s, start-up apart (one thread)."
 )
 DECISION = (
-    "Columns are there as far as they were measured, and on few images, so most differences lie within their intervals: on photos "
-    "of 640 px a region costs no more than the whole photo at the trained size, and a quarter of the photo at its own size."
+    "Columns are there as far as they were measured, and on few images, so most differences lie within their "
+    "intervals: on photos of 640 px a region costs about as much as the whole photo at the trained size, and a "
+    "quarter of the photo at its own size."
 )
 SECOND = "Nothing that these images can tell from nothing: it is not the default."
 MOSAICS = ""
 AUTO = (
-    "Twice the trained side is even with the trained side on the mean of the sets, better on COCO and on the stand-in for DUTS, and "
-    "four times is worse and costs six times as much: `auto` stays at four times the tokens. For `nano` the trained side is as good "
-    "where one object fills the photo."
+    "Twice the trained side is even with the trained side on the mean of the sets: better beyond its interval for "
+    "clicks on COCO and boxes on the stand-in for DUTS, not better for lesions. Four times is worse and costs six "
+    "times as much as twice: `auto` stays at four times the tokens."
 )
 CHOICE = (
-    "The context is 2 by this table. 384 px is better than the trained side by 0.006, costs 2.25 times as many tokens, and would no "
-    "longer answer a photo of the trained size as the whole photo is answered, so regions keep the trained side (`--focus-side 384` "
-    "has the other). Rules for clicks were measured at 384 px, since the search goes on from the best side, and are used at the "
-    "trained side. Of them `zoom` with a margin of 0.1 is within 0.002 of the best, and looks at most four times instead of seven: it "
-    "was taken by hand from this table."
+    "The context is 2 by this table. 384 px is better than the trained side by 0.006, costs 2.25 times as many "
+    "tokens, and would no longer answer a photo of the trained size as the whole photo is answered, so regions keep "
+    "the trained side (`--focus-side 384` has the other). Rules for clicks were measured at 384 px, since the search "
+    "goes on from the best side, and are used at the trained side. Of them `zoom` with a margin of 0.1 is within "
+    "0.002 of the best, and looks at most four times instead of seven: it was taken by hand from this table."
 )
 
 

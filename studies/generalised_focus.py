@@ -105,6 +105,8 @@ def table(runs: Path) -> list[str]:
         "|" + "---|" * 10,
     ]
     for title, one, name in rows:
+        if not all((runs / "benchmark" / "runs" / each / one.kind).is_dir() for each in (name, name + FOCUSED)):
+            continue  # of a run that goes on
         cells = [measured(runs, "zero-shot", one.kind, focus) for focus in (False, True)]
         cells += [measured(runs, name, one.kind, focus) for focus in (False, True)]
         cells.append(measured(runs, name + FOCUSED, one.kind, True))
