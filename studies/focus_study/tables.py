@@ -94,7 +94,7 @@ def mosaic_tables(cells: dict[tuple[str, str], Cell]) -> list[str]:
         lines += ["", f"{one.title}, {len(first.iou)} pictures, up to {one.most} objects each:", ""]
         lines += ["| encoded | IoU | minus its own size, plain | 95 % | seconds | peak, GB |", "|" + "---|" * 6]
         for way in ways_of(one):
-            if (one.name, way) not in cells:
+            if (one.name, way) not in cells or cells[one.name, way].iou.keys() != first.iou.keys():
                 continue  # of a run that goes on
             cell = cells[one.name, way]
             difference, interval = paired(first.iou, cell.iou)
