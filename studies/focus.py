@@ -42,10 +42,10 @@ SHORT = (
     "margin of 0.1, chosen on training photographs, no set is worse either. The rule before it (squares of seven "
     "sizes without a margin, chosen by trial on these very sets) gained more on COCO (+0.085) and lost 0.101 on "
     "generated camouflage and 0.041 on the stand-in for DUTS.\n\n"
-    "A box on a photo of 4288 x 2848 px (`python benchmarks/focus.py --photo ... --box ...`, a lesion of ISIC 2017, "
-    "processor time on the same machine under load): `set_image` 0.28 s and `predict` 0.33 s with one thread, "
-    "together 1.6 to 2.6 s with two, which wait for each other there; `basam segment` with its mask and overlay 2.7 "
-    "s, start-up apart (one thread)."
+    "A box on a photo of 4288 x 2848 px, a lesion of ISIC 2017 (`python benchmarks/focus.py --repeats 1 --photo ... "
+    "--box ...`), in seconds of processor time on both cores: `set_image` 0.32 and `predict` 0.45, together 0.76; "
+    "`basam segment` with its mask and overlay 1.57, start-up apart. Where other work holds the cores, threads wait "
+    "for each other, and `predict` was seen to take up to 2.4."
 )
 DECISION = (
     "Columns are there as far as they were measured, and on few images. One prompt: focus is even with the best or "
