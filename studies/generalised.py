@@ -16,34 +16,16 @@ import re
 import shlex
 import shutil
 import statistics
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from basam.evaluation import paired
+from studies.commands import basam
 from studies.compare_runs import read
+from studies.generalised_focus import FOCUS_RUNS, PROMPTS, Set, section, sets_with
 
 ROOT = Path(__file__).parents[1]
-DATA = Path("../shared/data")
-PROMPTS = ("gt-box", "gt-point")
 GENERALIST = "generalist"
-
-
-@dataclass(frozen=True)
-class Set:
-    """One of the four data sets."""
-
-    name: str
-    kind: str
-    root: Path
-    test: str
-
-    @property
-    def named(self) -> str:
-        """`NAME=` in front of data that is no published data set, although it has the layout of one."""
-        return f"{self.root.name}=" if self.root.name.startswith("standin-") else ""
 
 
 class Study:
@@ -53,12 +35,7 @@ class Study:
         self.options = options
         self.runs: Path = options.runs
         self.scenes = self.runs / "generated-COD10K"
-        self.sets = (
-            Set("thin", "dis5k", DATA / "standin-DIS5K", "DIS-TE"),
-            Set("salient", "duts", DATA / "standin-DUTS", "DUTS-TE"),
-            Set("lesions", "isic2017", DATA / "ISIC2017", "test"),
-            Set("camouflage", "cod10k", self.scenes, "Test"),
-        )
+        self.sets = sets_with(self.scenes)
         self.trained = summary_of(options.model)["trained long side"]
         self.train_sizes = f"{self.trained}-{2 * self.trained}"
         self.sizes = (2 * self.trained, 4 * self.trained)  # trained at, and not
@@ -113,14 +90,6 @@ def summary_of(model: str) -> dict[str, Any]:
 
     path = resolve(model)
     return family_of_file(path).summary(path).to_dict()
-
-
-def basam(words: list[str]) -> None:
-    """Run a command of this package; an error ends the script."""
-    print("basam", shlex.join(words), flush=True)
-    code = subprocess.run([sys.executable, "-m", "basam", *words]).returncode
-    if code not in (0, 1):  # 1: files that could not be read, which are named
-        raise SystemExit(f"exit {code}: basam {shlex.join(words)}")
 
 
 def comparison(study: Study, title: str, pairs: list[tuple[str, Set, int, tuple[str, str], tuple[str, str]]]) -> list[str]:
@@ -227,6 +196,7 @@ def page(study: Study) -> str:
             *comparison(study, "Zero-shot (plain SAM) to generalist, corrected", zero),
             *comparison(study, "Uncorrected to corrected", correction),
             *comparison(study, "Zero-shot (plain SAM) to the four ways, on lesions", ways),
+            *section(study.options.focus_runs),
             "## Commands",
             "",
             "```bash",
@@ -240,6 +210,7 @@ def page(study: Study) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, default=Path("runs/generalised"))
+    parser.add_argument("--focus-runs", type=Path, default=FOCUS_RUNS, help="of studies.generalised_focus")
     parser.add_argument("--docs", type=Path, default=Path("docs/results"))
     parser.add_argument("--model", default="nano")
     parser.add_argument("--way", choices=["decoder", "lora", "full"], default="full")

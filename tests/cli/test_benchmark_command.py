@@ -66,6 +66,30 @@ def test_one_table(given: dict[str, Path], tmp_path: Path) -> None:
     assert "IoU, prompt gt-box, size 96" in result.output
 
 
+def test_rows_asked_with_focus(given: dict[str, Path], tmp_path: Path) -> None:
+    adapters = ["--adapter", f"thin={given['adapter']}@folder"]
+    options = ["--model", given["base"], "--sizes", "96", "--prompts", "gt-box,gt-point", "--focus", "--out", tmp_path]
+    result = call("--data", f"folder:{given['folder']}", *adapters, *options)
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / "benchmark.json").read_text())["rows"]
+    found = {(row["candidate"], row["method"], row["size"], row["prompt"]): row["iou"] for row in rows}
+    expected = {("zero-shot", "plain", 96), ("zero-shot", "basam", 96), ("zero-shot", "focus", 64)}
+    expected |= {("thin", "basam", 96), ("thin", "focus", 64)}
+    assert {key[:3] for key in found} == expected
+    assert len(found) == 2 * len(expected)
+    page = (tmp_path / "benchmark.md").read_text()
+    regions = page.split("### Prompt gt-box, regions of 64 px")[1].split("###")[0]
+    assert f"| thin, asked with focus | {found['thin', 'focus', 64, 'gt-box']:.3f} |" in regions
+    assert "corrected" not in regions
+    assert "asked with focus" not in page.split("### Prompt gt-box, 96 px")[1].split("###")[0]
+    # As `basam evaluate --methods focus` measures it.
+    alone = ["evaluate", "folder", given["folder"], "--model", given["base"], "--methods", "focus", "--prompts", "gt-box"]
+    alone += ["--metrics", "iou", "--workers", "0", "--out", tmp_path / "alone"]
+    assert CliRunner().invoke(app, list(map(str, alone))).exit_code == 0
+    (row,) = json.loads((tmp_path / "alone" / "summary.json").read_text())["rows"]
+    assert row["iou"] == found["zero-shot", "focus", 64, "gt-box"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -52,6 +52,18 @@ def test_what_is_typed_arrives(root: Path, model: Path, tmp_path: Path) -> None:
     assert type(basam.load(tmp_path / "merged")).__name__ == "SamModel"
 
 
+def test_regions_are_trained_on(root: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ["--focus", "--tune", "bias", "--steps", 1, "--batch-size", 2]
+    result = call("--data", f"folder:{root}", "--model", model, *options, "--out", out)
+    assert result.exit_code == 0, result.output
+    found = json.loads((out / "adapter" / "mode.json").read_text())
+    assert (found["found"]["trained on"], found["found"]["sizes"]) == ("regions of prompts", "64")
+    again = call("--data", f"folder:{root}", "--model", model, *options[1:], "--out", out)
+    assert again.exit_code == 2
+    assert "focus was {'context': 2.0" in " ".join(again.output.split())
+
+
 def test_the_adapter_is_segmented_and_evaluated_with(root: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     options = ["--tune", "bias", "--sizes", 64, "--steps", 1, "--batch-size", 2, "--slope", 3]

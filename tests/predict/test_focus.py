@@ -237,6 +237,39 @@ def test_a_mask_that_its_square_cuts_off_counts_less(predictor, monkeypatch):
     predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=Focus(click="scales"))
     # The square of 134 px is cut at its four sides, each of which costs 0.4; the whole photo is not.
     assert predictor.views[0].region is None
+    # Without that cost it is the best.
+    FixedMasks(predictor, monkeypatch, slice(0, 16), slice(0, 16), scores=[0.2, 0.2, 0.3, 0.9, 0.4, 0.3, 0.2])
+    predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=Focus(click="scales", cut=0))
+    assert predictor.views[0].region.side == 134
+
+
+@pytest.mark.parametrize(("margin", "region"), [(0.05, Region(212, 89, 34)), (0.15, None)])
+def test_a_click_that_zooms_takes_a_region_only_where_it_is_better(predictor, monkeypatch, margin, region):
+    # The whole photo, then squares around the mask found before: x 200 to 250 and y 100 to 150, so 100 px from (175, 75) on;
+    # there x 225 to 237 with the click at 220 and y 100 to 112, so 34 px; and once more.
+    fixed = FixedMasks(predictor, monkeypatch, slice(4, 6), slice(8, 10), scores=[0.7, 0.6, 0.8, 0.7])
+    predictor.set_image(photo(300, 400))
+    click = {"point_coords": [[220, 110]], "point_labels": [1]}
+    _, scores, _ = predictor.predict(**click, focus=Focus(click="zoom", margin=margin))
+    assert len(fixed.asked) == 4
+    assert predictor.views[0].region == region
+    assert scores.max() == pytest.approx(0.8 if region else 0.7)
+
+
+def test_a_zoom_ends_where_it_finds_the_same_again(predictor, monkeypatch):
+    fixed = FixedMasks(predictor, monkeypatch, slice(0, 12), slice(0, 12))
+    predictor.set_image(photo(300, 400))
+    predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=Focus(click="zoom"))
+    assert len(fixed.asked) == 1
+    assert predictor.views[0].region is None
+
+
+def test_a_zoom_with_an_empty_first_mask_looks_around_the_click(predictor, monkeypatch):
+    fixed = FixedMasks(predictor, monkeypatch, slice(0, 0), slice(0, 0), scores=[0.1, 0.9])
+    predictor.set_image(photo(300, 400))
+    predictor.predict(point_coords=[[220, 110]], point_labels=[1], focus=Focus(click="zoom"))
+    assert len(fixed.asked) == 2
+    assert predictor.views[0].region == Region(220 - SIDE // 2, 110 - SIDE // 2, SIDE)
 
 
 def test_a_new_mode_encodes_again(predictor):
@@ -255,7 +288,7 @@ def test_focus_needs_the_photo(predictor):
 
 
 def test_a_model_may_bring_its_own_focus(tmp_path):
-    assert basam.Predictor.from_pretrained("nano").focus == Focus(click="scales")
+    assert basam.Predictor.from_pretrained("nano").focus == Focus(click="zoom", margin=0.1)
     assert basam.Predictor(tiny_sam()).focus == Focus()
     folder = tmp_path / "mine"
     tiny_sam().save_pretrained(folder)

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -179,12 +180,15 @@ def test_long_side_resizes_up_and_down(predictor):
         assert predictor.predict(box=[10, 5, 60, 50])[0].shape == (3, 70, 100)
 
 
-def test_max_side_warns_and_caps(tiny):
+def test_max_side_warns_and_caps_the_whole_once_it_is_encoded(tiny):
     predictor = basam.Predictor(tiny, max_side=80)
-    with pytest.warns(UserWarning, match="100 x 70 px is reduced to a long side of 80 px"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         predictor.set_image(photo(70, 100))
+        predictor.predict(box=[10, 5, 30, 30], focus=True)  # nothing of it is reduced
     assert predictor.attachment.grid == (4, 5)
-    assert predictor.predict(box=[10, 5, 60, 50])[0].shape == (3, 70, 100)
+    with pytest.warns(UserWarning, match="100 x 70 px is reduced to a long side of 80 px"):
+        assert predictor.predict(box=[10, 5, 60, 50])[0].shape == (3, 70, 100)
 
 
 def test_bgr_and_paths(tiny, tmp_path):

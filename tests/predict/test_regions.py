@@ -17,7 +17,9 @@ from basam.predict.regions import region_around, region_at, regions_around_click
         ("context", "2", "focus context='2': a number of at least 1 is needed"),
         ("side", 0, "focus side=0: whole pixels, or None for the trained long side, are needed"),
         ("side", 256.0, "focus side=256.0: whole pixels"),
-        ("click", "near", "focus click='near': allowed are coarse, scales"),
+        ("margin", -0.1, "focus margin=-0.1: a number of at least 0 is needed"),
+        ("cut", True, "focus cut=True: a number of at least 0 is needed"),
+        ("click", "near", "focus click='near': allowed are coarse, zoom, scales"),
     ],
 )
 def test_settings_name_what_is_wrong(field, value, message):
@@ -27,10 +29,10 @@ def test_settings_name_what_is_wrong(field, value, message):
 
 
 def test_settings_travel_through_json():
-    focus = Focus(context=3, side=384, click="scales")
+    focus = Focus(context=3, side=384, click="scales", margin=0.1, cut=0.2)
     assert Focus.from_dict(focus.to_dict()) == focus
     assert Focus.from_dict({"context": 3}) == Focus(context=3)
-    with pytest.raises(ValueError, match="focus has no 'contxt': its fields are context, side, click"):
+    with pytest.raises(ValueError, match="focus has no 'contxt': its fields are context, side, click, margin, cut"):
         Focus.from_dict({"contxt": 3})
 
 

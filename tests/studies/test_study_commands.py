@@ -6,7 +6,9 @@ from importlib import import_module
 import pytest
 
 
-@pytest.mark.parametrize("study", ["calibration", "compare_runs", "extrapolation", "generalised", "nano", "zero_shot"])
+@pytest.mark.parametrize(
+    "study", ["calibration", "compare_runs", "extrapolation", "focus", "generalised", "generalised_focus", "nano", "zero_shot"]
+)
 def test_a_study_says_how_it_is_run(study, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [study, "--help"])
     with pytest.raises(SystemExit) as ended:

@@ -40,6 +40,9 @@ def benchmark(
     model: ModelName = BenchmarkSettings.model,
     sizes: LongSides = join(BenchmarkSettings.sizes),
     prompts: Annotated[str, typer.Option(help="As for basam evaluate.")] = join(BenchmarkSettings.prompts),
+    focus: Annotated[
+        bool, typer.Option("--focus", help="Also ask everything on the regions of prompts, at their trained size.")
+    ] = BenchmarkSettings.focus,
     mode: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The correction of the base.", show_default="the model's own")
     ] = None,
@@ -70,6 +73,7 @@ def benchmark(
             model=model,
             sizes=long_sides,
             prompts=tuple(PromptSpec.parse(name) for name in names),
+            focus=focus,
             mask_values=mask_values,
             limit=limit,
             seed=seed,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from basam.cli import console
 from basam.cli.console import Bars
-from basam.data import image_files, open_dataset
+from basam.data import Source, image_files
 from basam.errors import FileError, InputError, MissingFileError
 from basam.evaluation.calibration import calibrate_focus, labelled, plot_calibration, unlabelled
 from basam.evaluation.calibration import findings as report
 from basam.files import MAX_PIXELS, check_extra, require
 from basam.model import device_name, find_device, model_fingerprint, read_mode_file, write_mode
-from basam.predict import Focus, Predictor
+from basam.predict import Predictor
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,10 @@ class CalibrationJob:
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise FileError(f"--out {self.out}: the folder {folder} is missing or cannot be written")
 
-    def with_masks(
-        self, kind: str, root: Path, split: str, count: int, test_split: bool, mask_values: str | None = None
-    ) -> bool:
+    def with_masks(self, source: Source, count: int, test_split: bool, mask_values: str | None = None) -> bool:
         """Calibrate on a data set, print and write; False where a file of it was broken."""
         check_extra("evaluate")
-        dataset = open_dataset(kind, root, split, mask_values=mask_values).limited_to(self.max_pixels)
+        dataset = source.open(mask_values=mask_values)
         labelled.check_split(dataset, test_split)
         with Bars() as bars:
             predictor = self.predictor()
@@ -69,23 +69,35 @@ class CalibrationJob:
         return not result.issues.broken
 
     def focus_with_masks(
-        self, kind: str, root: Path, split: str, count: int, test_split: bool, mask_values: str | None = None
+        self,
+        sources: Sequence[Source],
+        count: int,
+        test_split: bool,
+        mask_values: str | None = None,
+        larger: bool = False,
     ) -> bool:
-        """Choose how regions are found on a data set, print and write; False where a file of it was broken.
+        """Choose how regions are found on data sets that count alike, print and write; False where a file was broken.
 
         The mode of the file is kept where it has one; else it is the model's own.
         """
         check_extra("evaluate")
-        dataset = open_dataset(kind, root, split, mask_values=mask_values).limited_to(self.max_pixels)
+        datasets = [source.open(source.split or "train", mask_values) for source in sources]
         with Bars() as bars:
             predictor = Predictor.from_pretrained(self.model, device=self.device)
             if self.out.is_file():
                 predictor.mode = read_mode_file(self.out).mode
             result = calibrate_focus(
-                predictor, dataset, count=count, seed=self.seed, test_split_allowed=test_split, progress=bars.show
+                predictor,
+                datasets,
+                count=count,
+                seed=self.seed,
+                larger=larger,
+                test_split_allowed=test_split,
+                progress=bars.show,
             )
-        found = {"how": "mean IoU with gt-box and gt-point", "data": dataset.title, "model": self.model, "seed": self.seed}
+        found: dict[str, Any] = {"how": "mean IoU with gt-box and gt-point", "data": list(result.photos), "model": self.model}
         found |= {
+            "seed": self.seed,
             "device": device_name(find_device(self.device)),
             "photos": result.photos,
             "candidates": result.found(),
@@ -100,11 +112,11 @@ class CalibrationJob:
             others={"focus": result.chosen.to_dict()},
         )
         console.problems(result.issues)
-        table = console.new_table(("candidate", "mean IoU", "minus whole", "error", ""), texts=("candidate",))
+        table = console.new_table(("candidate", *result.photos, "mean IoU", "minus whole", "error", ""), texts=("candidate",))
         for each, row in zip(result.candidates, result.found(), strict=True):
-            chosen = "chosen" if each.focus in (result.chosen, replace(result.chosen, click=Focus.click)) else ""
-            numbers = (f"{row['mean']:.4f}", f"{row['minus_whole']:+.4f}", f"{row['standard_error']:.4f}")
-            table.add_row(row["focus"], *numbers, chosen)
+            numbers = [f"{value:.4f}" for value in (*row["by_data"].values(), row["mean"])]
+            numbers += [f"{row['minus_whole']:+.4f}", f"{row['standard_error']:.4f}"]
+            table.add_row(row["focus"], *numbers, "chosen" if result.is_chosen(each) else "")
         console.show(table)
         return not result.issues.broken
 

@@ -26,12 +26,15 @@ def tune(
     mask_values: MaskValues = TuneSettings.mask_values,
     model: ModelName = TuneSettings.model,
     way: Annotated[str, typer.Option("--tune", help="What is trained: bias, decoder, lora or full.")] = TuneSettings.way,
+    focus: Annotated[
+        bool, typer.Option("--focus", help="Train on the regions around prompts, as they are asked with focus.")
+    ] = TuneSettings.focus,
     sizes: Annotated[
         str | None,
         typer.Option(
             metavar="LOW-HIGH|N|native",
-            help="Long sides in pixels, one drawn for each step.",
-            show_default="trained size to twice that",
+            help="Long sides in pixels, one drawn for each step; of regions with --focus.",
+            show_default="trained size to twice that; the trained size with --focus",
         ),
     ] = TuneSettings.sizes,
     max_side: MaxSide = TuneSettings.max_side,
@@ -100,6 +103,7 @@ def tune(
             mask_values=mask_values,
             model=model,
             way=way,
+            focus=focus,
             sizes=sizes,
             max_side=max_side,
             max_pixels=max_pixels,

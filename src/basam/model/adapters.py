@@ -1,7 +1,7 @@
 """An adapter: what tuning changed of a model, in a folder of its own; the base weights stay as they are.
 
     adapter.safetensors   slopes, replaced weights, LoRA pairs; its header names the base and the hash of its weights
-    mode.json             the correction that it was tuned with; its fingerprint is that of the base
+    mode.json             the correction and the focus that it was tuned with; its fingerprint is that of the base
     README.md             the model card
 
 Tensors: `slopes.log` `(global layers, heads)`, `weight.KEY` with a key of the base's state dict, `lora.MODULE.A` `(rank, in)`
@@ -59,6 +59,7 @@ class Adapter:
     mode: the correction; slopes: those of `BiasMode(slopes="learned")`.
     weights: entries of the base's state dict that take the place of its own.
     lora: by the name of the module whose weight they are added to; lora_scale: of all of them.
+    sections: of the mode file, beside the mode, such as `focus`.
     """
 
     base: str
@@ -68,6 +69,7 @@ class Adapter:
     weights: dict[str, Tensor] = field(default_factory=dict)
     lora: dict[str, LoraPair] = field(default_factory=dict)
     lora_scale: float = 1.0
+    sections: dict[str, Any] = field(default_factory=dict)
 
     @property
     def parameters(self) -> int:
@@ -89,7 +91,7 @@ def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, An
     Raises:
         OSError: the folder cannot be written.
     """
-    write_mode(folder / MODE, adapter.mode, found, fingerprint=adapter.base_sha256)
+    write_mode(folder / MODE, adapter.mode, found, fingerprint=adapter.base_sha256, others=adapter.sections)
     with replacing(folder / CARD) as temporary:
         temporary.write_text(card, encoding="utf-8")
     header = {
@@ -172,7 +174,7 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
             f"{folder / MODE} is for weights {content.fingerprint[:12]}, and the adapter's base has {base_sha256[:12]}: "
             "put back the file that basam tune wrote"
         )
-    return Adapter(header["base"], base_sha256, content.mode, slopes, weights, lora, scale)
+    return Adapter(header["base"], base_sha256, content.mode, slopes, weights, lora, scale, content.others)
 
 
 def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:
@@ -201,7 +203,7 @@ def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:
             found = f"of {tuple(state[key].shape)}" if key in state else "not there"
             raise AdapterError(f"adapter {name} holds {key} of {shape}; in this model it is {found}")
     attach(model, adapter.mode, adapter.slopes)
-    set_own_mode(model, adapter.mode)  # what lies beside the base was found for weights before tuning
+    set_own_mode(model, adapter.mode, adapter.sections)  # what lies beside the base was found for weights before tuning
     with torch.no_grad():
         for key, tensor in adapter.weights.items():
             state[key].copy_(tensor)

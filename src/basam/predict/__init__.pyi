@@ -8,7 +8,11 @@ from basam.predict.foreseeing import encoding_cost as encoding_cost
 from basam.predict.foreseeing import foresee as foresee
 from basam.predict.predictor import Predictor as Predictor
 from basam.predict.prompts import check_prompts as check_prompts
+from basam.predict.regions import CLICK_SHARES as CLICK_SHARES
+from basam.predict.regions import MOST_ENLARGED as MOST_ENLARGED
 from basam.predict.regions import Region as Region
+from basam.predict.regions import region_around as region_around
+from basam.predict.regions import regions_of_points as regions_of_points
 from basam.predict.resize import Frame as Frame
 from basam.predict.sizes import MAX_SIDE as MAX_SIDE
 from basam.predict.sizes import auto_side as auto_side

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -148,6 +149,9 @@ class Engine:
         """
         most = TOKENS_AT_ONCE if self.device.type == "cpu" else TOKENS_AT_ONCE_ACCELERATOR
         missing = [(image, view) for image, view in dict.fromkeys(places) if view not in image.encoded]
+        for image, view in missing:
+            if image.note and view == image.whole:
+                warnings.warn(image.note, stacklevel=2)
         while missing:
             first = missing[0][1]
             count = max(1, most // first.tokens(self.attachment.geometry))

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from basam.errors import InputError
 from basam.families import PromptTensors
 from basam.masks import tight_box
+from basam.predict.answers import OUTSIDE, Answer
 from basam.predict.engine import Engine
 from basam.predict.focus import Focus
 from basam.predict.prompts import IGNORED, CheckedPrompts
@@ -28,28 +27,13 @@ from basam.predict.regions import (
     Region,
     region_around,
     region_at,
-    regions_around_click,
+    regions_of_points,
     share_regions,
-    sides_cut,
 )
 from basam.predict.views import View
 
-# The logit of pixels outside the region: SAM's logits of clear background are about that low.
-OUTSIDE = -20.0
-# What a mask loses for each side of its region that cuts it off, in predicted IoU, when the best of several is chosen.
-# Chosen by trial with nano; docs/method.md says on what.
-CUT_PENALTY = 0.4
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """Of one prompt: its view, masks `(M, h, w)` at the view's size, predicted IoU `(M,)`, low-resolution logits."""
-
-    view: View
-    masks: NDArray[Any]
-    scores: NDArray[np.float32]
-    low_res: NDArray[np.float32]
-    present: torch.Tensor | None = None  # how sure the model is that there is an object
+# How often a click is looked at under the rule `zoom`, the whole photo included.
+LOOKS = 4
 
 
 class Focusing:
@@ -86,8 +70,9 @@ class Focusing:
             return [found[index] for index in order]
         regions = self.regions_of_boxes(prompts)
         clicks = [index for index in order if index not in regions]
-        if self.focus.click == "scales":
-            found = {index: self.best_of_scales(prompts, index) for index in clicks}
+        choose = {"scales": self.best_of_scales, "zoom": self.best_of_zooms}.get(self.focus.click)
+        if choose is not None:
+            found = {index: choose(prompts, index) for index in clicks}
         else:
             found = {}
             regions |= self.regions_of_clicks(prompts, clicks)
@@ -121,11 +106,11 @@ class Focusing:
             return np.zeros((0, 2))
         return prompts.points[index][prompts.labels[index] == 1]
 
-    @staticmethod
-    def counting(prompts: CheckedPrompts, index: int) -> NDArray[np.float64]:
-        """The points of a prompt that lie somewhere: padding does not."""
-        if prompts.points is None or prompts.labels is None:
-            return np.zeros((0, 2))
+    def meant(self, prompts: CheckedPrompts, index: int) -> NDArray[np.float64]:
+        """The points around which the object of a click lies: the positive ones, else all but padding."""
+        points = self.positive(prompts, index)
+        if len(points) or prompts.points is None or prompts.labels is None:
+            return points
         return prompts.points[index][prompts.labels[index] >= 0]
 
     def box_of_low_res(self, logits: NDArray[np.float32]) -> NDArray[np.float64] | None:
@@ -170,7 +155,7 @@ class Focusing:
             box = self.box_of_low_res(coarse[index].low_res[0])
             points = self.positive(prompts, index)
             if box is None or not len(points):
-                found[index] = self.around_points(points if len(points) else self.counting(prompts, index))
+                found[index] = self.around_points(self.meant(prompts, index))
             else:
                 box = self.with_points(box, prompts, index)
                 found[index] = region_around(box, self.focus.context, self.least, self.height, self.width)
@@ -184,27 +169,34 @@ class Focusing:
         return region_at(float(x), float(y), side, self.height, self.width)
 
     def best_of_scales(self, prompts: CheckedPrompts, index: int) -> Answer:
-        """The answer with the best predicted IoU of squares of several sizes around a click; cut masks count less."""
+        """The best answer on squares of several sizes around a click."""
         views = self.scales(prompts, index)
         self.engine.encode(views)
-        answers = [self.ask(prompts, {index: view})[index] for view in views]
-        return max(answers, key=self.worth)
+        return self.best([self.ask(prompts, {index: view})[index] for view in views])
 
     def scales(self, prompts: CheckedPrompts, index: int) -> list[View]:
         """Squares of several sizes around a click."""
-        points = self.positive(prompts, index)
-        points = points if len(points) else self.counting(prompts, index)
-        low, high = points.min(0), points.max(0)
-        least = max(self.least, 1.25 * float((high - low).max()))
-        x, y = (low + high) / 2
-        return [self.view(each) for each in regions_around_click(float(x), float(y), least, self.height, self.width)]
+        points = self.meant(prompts, index)
+        return [self.view(each) for each in regions_of_points(points, self.least, self.height, self.width)]
 
-    def worth(self, answer: Answer) -> float:
-        region = answer.view.region
-        best = int(answer.scores.argmax())
-        mask = answer.masks[best] > 0 if self.return_logits else answer.masks[best]
-        cut = 0 if region is None else sides_cut(mask, region, self.height, self.width)
-        return float(answer.scores[best]) - CUT_PENALTY * cut
+    def best_of_zooms(self, prompts: CheckedPrompts, index: int) -> Answer:
+        """The best answer of looking at the whole photo, then at the region of the mask found there, and so on."""
+        view, answers = self.coarse, list[Answer]()
+        while view not in [answer.view for answer in answers] and len(answers) < LOOKS:
+            answers.append(self.ask(prompts, {index: view})[index])
+            view = self.view(self.around_answer(answers[-1], prompts, index))
+        return self.best(answers)
+
+    def around_answer(self, answer: Answer, prompts: CheckedPrompts, index: int) -> Region:
+        """The region of the mask that was answered; a window around the click where it is empty."""
+        mask = answer.best_mask
+        if not mask.any():
+            return self.around_points(self.meant(prompts, index))
+        box = self.with_points(tight_box(mask) + np.tile(answer.view.shift, 2), prompts, index)
+        return region_around(box, self.focus.context, self.least, self.height, self.width)
+
+    def best(self, answers: Sequence[Answer]) -> Answer:
+        return max(answers, key=lambda each: each.worth(self.focus, self.height, self.width))
 
     def ask(self, prompts: CheckedPrompts, views: dict[int, View], multimask: bool | None = None) -> dict[int, Answer]:
         """Answers of prompts on the views that they were given, by index; those alike are decoded together."""
@@ -223,7 +215,7 @@ class Focusing:
             for place, index in enumerate(indices):
                 masks, scores, low_res = (each[place].cpu().numpy() for each in decoded[:3])
                 present = None if decoded.objects is None else decoded.objects[place]
-                found[index] = Answer(view, masks, scores, low_res, present)
+                found[index] = Answer(view, masks, scores, low_res, self.return_logits, present)
         return found
 
     def seen_points(self, prompts: CheckedPrompts, index: int, view: View) -> NDArray[np.int64]:
@@ -263,22 +255,3 @@ class Focusing:
         up, across = (padded - resized for padded, resized in zip(view.frame.padded, view.frame.resized, strict=True))
         part = F.pad(part, (0, across, 0, up), value=OUTSIDE)
         return F.interpolate(part, (height, width), mode="bilinear", antialias=True)[0].numpy()
-
-    def whole_masks(self, answers: Sequence[Answer]) -> NDArray[Any]:
-        """Masks `(K, M, H, W)` at the image's size: False, or the logit `OUTSIDE`, beyond each region."""
-        first = answers[0].masks
-        fill = OUTSIDE if self.return_logits else False
-        masks = np.full((len(answers), len(first), self.height, self.width), fill, dtype=first.dtype)
-        for index, answer in enumerate(answers):
-            rows, columns = answer.view.window(self.height, self.width)
-            masks[index][:, rows, columns] = answer.masks
-        return masks
-
-
-def stacked_low_res(answers: Sequence[Answer]) -> NDArray[np.float32]:
-    """Low-resolution logits `(K, M, h, w)`; where regions differ in size, smaller ones are filled up with `OUTSIDE`."""
-    shapes = np.array([answer.low_res.shape for answer in answers])
-    stacked = np.full((len(answers), *shapes.max(0)), OUTSIDE, dtype=np.float32)
-    for index, answer in enumerate(answers):
-        stacked[index][tuple(slice(0, length) for length in answer.low_res.shape)] = answer.low_res
-    return stacked

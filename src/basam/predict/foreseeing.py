@@ -83,9 +83,7 @@ def foresee(
         elif focusing.is_small:
             found.append(Foreseen(focusing.coarse, (focusing.coarse,)))
         else:
-            points = focusing.positive(prompts, index)
-            points = points if len(points) else focusing.counting(prompts, index)
-            view = focusing.view(focusing.around_points(points))
+            view = focusing.view(focusing.around_points(focusing.meant(prompts, index)))
             found.append(Foreseen(view, (focusing.coarse, view), certain=False))
     return found
 

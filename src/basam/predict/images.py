@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,17 +95,17 @@ class ImageTaker(Engine):
         if image_format == "BGR":
             pixels = pixels[..., ::-1]
         frame = self.frame_of(height, width, long_side, square)
+        note = ""
+        if long_side is None and self.max_side < max(height, width):
+            note = f"an image of {width} x {height} px is reduced to a long side of {self.max_side} px (max_side)"
         # A copy: the caller's array may change before a prompt needs it.
-        return KeptImage(View(frame), np.array(pixels))
+        return KeptImage(View(frame), np.array(pixels), note)
 
     def frame_of(self, height: int, width: int, long_side: int | None, square: bool) -> Frame:
         """Sizes of an image of height x width px as `set_image` would take it; raises what it would."""
         geometry = self.attachment.geometry
         if long_side is None:
             long_side = min(max(height, width), self.max_side)
-            if long_side < max(height, width):
-                sizes = f"{width} x {height} px is reduced to a long side of {long_side} px"
-                warnings.warn(f"an image of {sizes} (max_side)", stacklevel=4)
         long_side = whole("long_side", long_side)
         if long_side < geometry.patch or min(height, width) < 1:
             raise InputError(

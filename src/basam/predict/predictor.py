@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from basam.errors import InputError, OrderError
 from basam.method import BiasMode
 from basam.model import load, own_section
+from basam.predict.answers import stacked_low_res, whole_masks
 from basam.predict.batching import Points, check_tensors
 from basam.predict.focus import Focus
-from basam.predict.focusing import Focusing, stacked_low_res
+from basam.predict.focusing import Focusing
 from basam.predict.images import ImageTaker
 from basam.predict.prompts import check_prompts
 from basam.predict.regions import Region
@@ -35,8 +36,8 @@ class Predictor(ImageTaker):
         model: a SAM of a known family; attached here if it is not yet.
         mode: the correction of this predictor, whatever other predictors of the model have. None: the one that the model is
             attached with now, else the model's own, else `BiasMode()`; see `basam.attach`.
-        max_side: longest side in pixels that an image keeps when no `long_side` is given; larger ones are reduced,
-            with a warning. Time of global attention grows with the fourth power of the side.
+        max_side: longest side in pixels that an image keeps when no `long_side` is given; the whole of a larger one is reduced,
+            with a warning once it is encoded. Time of global attention grows with the fourth power of the side.
 
     Attributes:
         focus: how regions are chosen where `predict` is called with `focus=True`: as the model's own mode file says, else
@@ -106,7 +107,7 @@ class Predictor(ImageTaker):
             focusing = Focusing(self, settings, multimask_output, return_logits)
             answers = focusing.answer(prompts, focus if isinstance(focus, Region) else None)
             self.views = [answer.view for answer in answers]
-            masks, low_res = focusing.whole_masks(answers), stacked_low_res(answers)
+            masks, low_res = whole_masks(answers, *frame.original), stacked_low_res(answers)
             scores = np.stack([answer.scores for answer in answers])
             present = [answer.present for answer in answers if answer.present is not None]
             self.object_scores = torch.stack(present) if present else None

@@ -99,6 +99,13 @@ def within(ratio: float) -> bool:
     return 1 / ALIKE <= ratio <= ALIKE
 
 
+def regions_of_points(points: NDArray[np.float64], least: float, height: int, width: int) -> list[Region]:
+    """Squares of several sizes for points `(P, 2)` that mean one object, the largest first; each holds all of them."""
+    low, high = points.min(0), points.max(0)
+    x, y = (low + high) / 2
+    return regions_around_click(float(x), float(y), max(least, 1.25 * float((high - low).max())), height, width)
+
+
 def regions_around_click(x: float, y: float, least: float, height: int, width: int) -> list[Region]:
     """Squares of `CLICK_SHARES` of the long side around a point, each once, the largest first."""
     sides = (max(share * max(height, width), least) for share in CLICK_SHARES)

@@ -63,10 +63,15 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class KeptImage:
-    """The image at hand: RGB `(H, W, 3)` uint8, or the resized tensor that Meta's interface takes, `(1, 3, h, w)`."""
+    """The image at hand: RGB `(H, W, 3)` uint8, or the resized tensor that Meta's interface takes, `(1, 3, h, w)`.
+
+    Attributes:
+        note: what is to be said once the whole of it is encoded; empty: nothing.
+    """
 
     whole: View
     pixels: NDArray[np.uint8] | Tensor
+    note: str = ""
     encoded: OrderedDict[View, Any] = field(default_factory=OrderedDict)
 
     def seen(self, view: View, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> Tensor:

@@ -6,6 +6,7 @@ A batch is a dict of B photographs with one object and one prompt each:
 - `targets` `(B, h, w)` share of the object in each pixel of the decoder's masks, 0 to 1
 - `valid` `(B, h, w)` share of the photograph in it; 0 where it is padding
 - `counted` `(B, h, w)` share of it that is not ignored; absent where all photographs count as a whole
+- `beyond` `(B,)` how much of the object is outside of its region, as a multiple of what is inside; absent without regions
 - `points` `(B, P, 2)` x, y in pixels of `pixels` with `labels` `(B, P)`, or `boxes` `(B, 4)`
 - `multimask` whether the three masks for ambiguous prompts are decoded, instead of the single one
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,10 +27,11 @@ from torch import Tensor
 from basam.data import Issues, Prompt, PromptSpec, SampleError, make_prompt
 from basam.errors import InputError
 from basam.families import Family, Geometry
-from basam.predict import Frame
+from basam.predict import Focus, Frame
 from basam.tuning.augment import Augment, cropped
 from basam.tuning.buckets import Buckets, Item, items_of
-from basam.tuning.photo_cache import Pictures, half_covered, shrink
+from basam.tuning.focused import DETAIL, RegionDraws, resized
+from basam.tuning.photo_cache import Picture, Pictures, half_covered, shrink
 from basam.tuning.recipe import MIX, Sizes
 from basam.tuning.sources import Portion
 
@@ -42,10 +44,22 @@ class Draw:
     """What a step does with each of its photographs, known without decoding one: so every process knows all of it."""
 
     items: list[Item]
-    shares: list[float]  # of both sides that its crop keeps
-    frames: list[Frame]
     spec: PromptSpec
     multimask: bool
+    side: int  # long side, of regions where these are trained on
+    shares: list[float]  # of both sides that its crop keeps
+    frames: list[Frame]  # none for regions, which depend on the object
+
+
+class Example(NamedTuple):
+    """One photograph of a batch, every tensor with a batch of one in front."""
+
+    pixels: Tensor
+    target: Tensor
+    valid: Tensor
+    counted: Tensor | None
+    prompt: Prompt
+    beyond: float
 
 
 class TuningBatches:
@@ -58,6 +72,8 @@ class TuningBatches:
         sizes: long sides to train at; one for all photographs of a step, unless they keep their own.
         mix: kinds of prompts; one is drawn for each step.
         sampling: see `items_of`.
+        focus: train on the regions of prompts, as this says; then `sizes` are those of regions, not `native`. None: on whole
+            photographs.
 
     Attributes:
         issues: what was wrong with the data so far.
@@ -78,6 +94,7 @@ class TuningBatches:
         mix: Sequence[PromptSpec] = MIX,
         sampling: str = "balanced",
         augment: Augment | None = None,
+        focus: Focus | None = None,
     ) -> None:
         if batch_size < 1:
             raise InputError(f"batch_size={batch_size}: at least one photograph per step is needed")
@@ -91,8 +108,10 @@ class TuningBatches:
         self.issues = Issues()
         self.items = items_of(portions, sampling, self.issues, geometry.patch if sizes.native else 1)
         self.buckets = Buckets(self.items, sizes.native)
+        self.regions = None if focus is None else RegionDraws(focus, geometry)
         # Enough for the smallest crop at the largest size, whose own sides may be reduced a little.
-        self.pictures = Pictures(None if sizes.native else round(sizes.high / self.augment.crop) + 1)
+        most = round(sizes.high / self.augment.crop) + 1 if focus is None else DETAIL * sizes.high
+        self.pictures = Pictures(None if sizes.native else most)
 
     def draw(self, step: int) -> Draw:
         """What step number `step` is made of."""
@@ -105,6 +124,8 @@ class TuningBatches:
         # Multiples that need no padding, as long as there are any in the range: padding teaches nothing.
         low = min(-(-self.sizes.low // multiple), high // multiple)
         long_side = min(high, max(multiple * int(generator.integers(low, high // multiple + 1)), self.sizes.low))
+        if self.regions is not None:
+            return Draw(items, spec, multimask, long_side, [], [])
         shares = [self.augment.share(generator) for _ in items]
         frames = []
         for item, share in zip(items, shares, strict=True):
@@ -113,7 +134,7 @@ class TuningBatches:
             frames.append(Frame.of_model(self.geometry, height, width, target))
         padded = max(frame.padded[0] for frame in frames), max(frame.padded[1] for frame in frames)
         frames = [Frame(frame.resized, frame.resized, padded) for frame in frames]
-        return Draw(items, shares, frames, spec, multimask)
+        return Draw(items, spec, multimask, long_side, shares, frames)
 
     def describe(self, step: int) -> str:
         """The photographs of a step and their kind of prompt."""
@@ -134,48 +155,59 @@ class TuningBatches:
         made = [self.example(draw, step, number) for number in range(part * size, (part + 1) * size)]
         # Worker processes have their own copy of this object: what they find travels with the batch.
         issues = [*list(self.issues)[known[0] :], *list(self.pictures.issues)[known[1] :]]
-        pixels, targets, valid, counted, prompts = zip(*made, strict=True)
+        pixels, targets, valid, counted, prompts, beyond = zip(*made, strict=True)
         stacked = {"pixels": torch.cat(pixels), "targets": torch.cat(targets), "valid": torch.cat(valid)}
         if any(shares is not None for shares in counted):
             whole = torch.ones_like(valid[0])
             stacked["counted"] = torch.cat([whole if shares is None else shares for shares in counted])
+        if self.regions is not None:
+            stacked["beyond"] = torch.tensor(beyond, dtype=torch.float32)
         return {**stacked, **together(prompts), "multimask": draw.multimask, "issues": issues}
 
-    def example(self, draw: Draw, step: int, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Prompt]:
-        """Pixels, target, valid and counted share (with a batch of one) and prompt of one photograph of a step."""
+    def example(self, draw: Draw, step: int, number: int) -> Example:
+        """One photograph of a step."""
         generator = np.random.default_rng([self.seed, step, 1, number])
-        item, frame, share = draw.items[number], draw.frames[number], draw.shares[number]
-        for attempt in range(REPLACEMENTS + 1):
-            try:
-                picture = self.pictures.read(item.sample)
-                break
-            except SampleError as error:
-                self.issues.extend(error.issues)
-                if attempt == REPLACEMENTS:
-                    raise InputError(
-                        f"{attempt + 1} photographs drawn after another cannot be used, the last: {error}"
-                    ) from error
-                warnings.warn(f"{error}: another photograph takes its place", stacklevel=2)
-                # Another photograph in the frame of this one: all other processes know that frame already.
-                item = self.items[generator.integers(len(self.items))]
-        mask = picture.masks[generator.integers(len(picture.masks))]
-        image, mask, ignored = self.augment.place(picture.image, mask, share, generator, picture.ignored)
+        item, picture = self.read(draw.items[number], generator)
+        mask, cut = picture.masks[generator.integers(len(picture.masks))], None
+        if self.regions is None:
+            frame = draw.frames[number]
+            image, mask, ignored = self.augment.place(picture.image, mask, draw.shares[number], generator, picture.ignored)
+        else:
+            cut = self.regions.cut(picture, mask, draw.spec, draw.side, generator, item.sample.id)
+            cut = cut.mirrored() if generator.random() < self.augment.flip else cut
+            image, mask, ignored, frame = cut.image, cut.mask, cut.ignored, self.in_square(cut.frame, draw.side)
         size = frame.resized[1], frame.resized[0]
         image = self.augment.recolour(image.resize(size, Image.Resampling.BILINEAR), generator)
         pixels = frame.image_in(np.asarray(image), self.family.mean, self.family.std)
         mask = shrink(mask, size)
         # An object of less than half a pixel keeps one all the same, also where that is ignored.
         ignored = None if ignored is None else half_covered(ignored, size) & ~mask
-        prompt = make_prompt(
-            draw.spec,
-            mask,
-            seed=int(generator.integers(2**31)),
-            sample_id=item.sample.id,
-            instance_id=str(number),
-            ignored=ignored,
-        )
+        if cut is None:
+            seed = int(generator.integers(2**31))
+            prompt = make_prompt(draw.spec, mask, seed=seed, sample_id=item.sample.id, instance_id=str(number), ignored=ignored)
+        else:
+            prompt = resized(cut.prompt, cut.frame)
         counted = None if ignored is None or not ignored.any() else 1 - self.to_mask(ignored, frame)
-        return pixels, self.to_mask(mask, frame), self.to_mask(np.ones_like(mask), frame), counted, prompt
+        valid = self.to_mask(np.ones_like(mask), frame)
+        return Example(pixels, self.to_mask(mask, frame), valid, counted, prompt, 0.0 if cut is None else cut.beyond)
+
+    def read(self, item: Item, generator: np.random.Generator) -> tuple[Item, Picture]:
+        """A photograph, or another one where it cannot be used, in its frame: all other processes know that already."""
+        tried = 1
+        while True:
+            try:
+                return item, self.pictures.read(item.sample)
+            except SampleError as error:
+                self.issues.extend(error.issues)
+                if tried > REPLACEMENTS:
+                    raise InputError(f"{tried} photographs drawn after another cannot be used, the last: {error}") from error
+                warnings.warn(f"{error}: another photograph takes its place", stacklevel=2)
+                item, tried = self.items[generator.integers(len(self.items))], tried + 1
+
+    def in_square(self, frame: Frame, side: int) -> Frame:
+        """A region's frame for its resized image, padded to the square that all regions of a step have."""
+        square = -(-side // self.geometry.multiple) * self.geometry.multiple
+        return Frame(frame.resized, frame.resized, (square, square))
 
     def to_mask(self, mask: np.ndarray, frame: Frame) -> Tensor:
         """`(1, h, w)`: the share of `mask`, of the resized image, in every pixel of the decoder's masks."""

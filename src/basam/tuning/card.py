@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 import basam
-from basam.families import Geometry
 from basam.model import Adapter
 from basam.tuning.recipe import TuneSettings
 from basam.tuning.sources import Portion
@@ -21,9 +20,7 @@ TRAINED = {
 }
 
 
-def provenance(
-    settings: TuneSettings, portions: Sequence[Portion], scores: Scores, geometry: Geometry, device: str
-) -> dict[str, Any]:
+def provenance(settings: TuneSettings, portions: Sequence[Portion], scores: Scores, sizes: str, device: str) -> dict[str, Any]:
     """Plain JSON for `mode.json`: how the adapter came about."""
     first, best, last = scores.scores[0], scores.best, scores.scores[-1]
     return {
@@ -39,7 +36,8 @@ def provenance(
             for one in portions
         ],
         **({} if settings.mask_values is None else {"mask values": settings.mask_values}),
-        "sizes": str(settings.sizes_for(geometry.image_size)),
+        "trained on": "regions of prompts" if settings.focus else "whole photographs",
+        "sizes": sizes,
         "steps": settings.steps,
         "schedule": settings.schedule,
         "done": last.step,
@@ -92,7 +90,8 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
         *data,
         *([f"- values of masks: {found['mask values']}"] if "mask values" in found else []),
         "",
-        f"Long sides of {found['sizes']} px, {found['steps']} steps of {settings.batch_size} photographs (step {found['kept']} "
+        f"{'Regions' if settings.focus else 'Long sides'} of {found['sizes']} px, {found['steps']} steps of "
+        f"{settings.batch_size} photographs (step {found['kept']} "
         f"is kept), seed {found['seed']}, {found['seconds'] / 60:.1f} minutes on {found['device']}, "
         f"basam {found['basam']}, {found['date']}.",
         "",
@@ -102,7 +101,8 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
         "",
         "## Validation",
         "",
-        "Mean IoU on photographs that were not trained on, prompts being a box and a point of the ground truth. The step with "
+        "Mean IoU on photographs that were not trained on, prompts being a box and a point of the ground truth"
+        f"{', asked with focus' if settings.focus else ''}. The step with "
         "the highest mean was kept, so these figures are somewhat high; nothing was chosen on a test split. The last "
         "column is half the width of the 95 % interval over photographs.",
         "",

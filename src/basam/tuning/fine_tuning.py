@@ -17,8 +17,8 @@ from basam.errors import FileError, InputError, naming_memory
 from basam.families import family_of
 from basam.families.shared import quiet
 from basam.files import check_extra, require
-from basam.model import device_name, find_device, load, model_fingerprint, read_adapter, write_adapter
-from basam.predict import Predictor
+from basam.model import device_name, find_device, load, model_fingerprint, own_section, read_adapter, write_adapter
+from basam.predict import Focus, Predictor
 from basam.tuning.accounting import ParameterGroup, parts_of
 from basam.tuning.augment import Augment
 from basam.tuning.batches import TuningBatches
@@ -92,14 +92,16 @@ class Tuning:
         if settings.checkpointing:
             keep_little(model)
         self.geometry = family_of(model).geometry(model)
-        self.sizes = settings.sizes_for(self.geometry.image_size)
+        self.focus = Focus.from_dict(own_section(model, "focus"))  # of predicting
+        self.sizes = settings.sizes_for(self.geometry.image_size, self.focus.side)
         self.batches = self.make_batches(model)
         self.trainer = Trainer(
             Tuned(model, settings.loss, settings.slope_rate / settings.highest_rate),
             self.batches,
             self.plan(),
             self.out,
-            settings=settings.to_dict() | {"base_sha256": self.base_sha256},
+            settings=settings.to_dict()
+            | {"base_sha256": self.base_sha256, "focus": self.focus.to_dict() if settings.focus else None},
             device=device,
             workers=workers,
             trackers=trackers,
@@ -125,6 +127,7 @@ class Tuning:
             mix=settings.prompts,
             sampling=settings.sampling,
             augment=Augment() if settings.augment else Augment.none(),
+            focus=self.focus if settings.focus else None,
         )
 
     def plan(self) -> Plan:
@@ -161,6 +164,7 @@ class Tuning:
             settings.validate_sizes or ends,
             count=settings.validate_count,
             seed=settings.seed,
+            focus=self.focus if settings.focus else None,
             rank=accelerator.process_index,
             processes=accelerator.num_processes,
         )
@@ -217,9 +221,12 @@ class Tuning:
         folder = self.out / ADAPTER
         is_best = score is self.scores.best
         model = self.predictor.model
-        adapter = adapter_of(model, self.settings.model, self.base_sha256) if is_best else read_adapter(folder)
+        if is_best:
+            adapter = adapter_of(model, self.settings.model, self.base_sha256, {"focus": self.focus.to_dict()})
+        else:
+            adapter = read_adapter(folder)
         device = device_name(self.trainer.accelerator.device)
-        found = provenance(self.settings, self.portions, self.scores, self.geometry, device)
+        found = provenance(self.settings, self.portions, self.scores, str(self.sizes), device)
         write_adapter(folder, adapter, card(adapter, self.settings, found, self.command), found)
         by_data = ", ".join(f"{title} {score.figure(title)}" for title in score.by_data)
         self.tell(f"step {score.step}: IoU {score.mean:.4f} ({by_data}){', kept' if is_best else ''}")
@@ -272,6 +279,6 @@ def merge(settings: TuneSettings, adapter: Path, out: Path) -> None:
         model.save_pretrained(out)
     merged = load(out)
     rest = read_adapter(adapter)
-    slopes = type(rest)(str(out), model_fingerprint(merged), rest.mode, rest.slopes)
+    slopes = type(rest)(str(out), model_fingerprint(merged), rest.mode, rest.slopes, sections=rest.sections)
     text = f"# Slopes of the checkpoint beside this folder\n\nSee the model card of the adapter that was merged: `{adapter}`.\n"
     write_adapter(out / ADAPTER, slopes, text, {"merged": str(adapter)})

@@ -54,15 +54,20 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def intersection_over_union(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+def intersection_over_union(
+    logits: Tensor, target: Tensor, weight: Tensor | None = None, beyond: Tensor | None = None
+) -> Tensor:
     """IoU of `logits > 0` and `target >= 0.5`, `(..., h, w)` to `(...)`; 1 where both are empty.
 
-    Only pixels count of which, by `weight`, at least half does.
+    Only pixels count of which, by `weight`, at least half does. `beyond` `(...)` is what the truth has outside of all pixels,
+    as a multiple of what it has in them: no mask reaches it.
     """
     predicted, truth = logits > 0, target >= 0.5
     if weight is not None:
         predicted, truth = predicted & (weight >= 0.5), truth & (weight >= 0.5)
-    union = (predicted | truth).sum((-2, -1))
+    union: Tensor = (predicted | truth).sum((-2, -1))
+    if beyond is not None:
+        union = union + beyond * truth.sum((-2, -1))
     return torch.where(union > 0, (predicted & truth).sum((-2, -1)) / union.clamp(min=1), 1.0)
 
 
@@ -83,6 +88,7 @@ def prompt_losses(
     weights: LossWeights,
     pixels: Tensor | None = None,
     counted: Tensor | None = None,
+    beyond: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Loss and IoU of K prompts, each answered with M masks, of which the one with the least mask loss is trained.
 
@@ -91,6 +97,7 @@ def prompt_losses(
         target: `(K, h, w)` in 0..1.
         pixels: `(K, h, w)`: how much each pixel counts in the cross entropy. None: all alike.
         counted: `(K, h, w)`: how much of each pixel counts at all, 0 where the truth is unknown. None: all of all.
+        beyond: `(K,)`: how much of the object is outside of the pixels, as a multiple of what is inside; it counts in the IoU.
 
     Returns:
         losses `(K,)`, and IoU `(K,)` of the trained masks.
@@ -104,7 +111,8 @@ def prompt_losses(
         each = None if pixels is None else pixels[:, None]
         each = each if known is None else known if each is None else each * known
         masks = masks + weights.bce * bce_loss(logits, truth, each)
-    reached = intersection_over_union(logits, truth, known)
+    outside = None if beyond is None else beyond[:, None].expand(logits.shape[:2])
+    reached = intersection_over_union(logits, truth, known, outside)
     best = masks.detach().argmin(1, keepdim=True)
     iou_error = (predicted_iou - reached).square().mean(1)
     return masks.gather(1, best)[:, 0] + weights.iou * iou_error, reached.gather(1, best)[:, 0]

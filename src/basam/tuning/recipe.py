@@ -99,7 +99,9 @@ class TuneSettings:
         mask_values: for data of kind `folder`, what values of masks mean: `nonzero`, `threshold`, `label=K` or `instances`.
             None: an object against nothing; values that look like labels are refused.
         model: what `basam.load` takes; way: one of `WAYS`.
-        sizes: `LOW-HIGH`, a long side in pixels or `native`. None: from the trained long side to twice that.
+        focus: train on the regions around the prompts, as the model's own mode file chooses them, instead of whole photographs.
+        sizes: `LOW-HIGH`, a long side in pixels or `native`. None: from the trained long side to twice that. With `focus` those
+            of regions, not `native`. None: the region's side when predicting, usually the trained one.
         max_side: largest long side of `native`; max_pixels: larger photographs are left out. None: none is.
         steps, batch_size: optimiser steps, and photographs in each (of all processes and parts together).
         rate: highest learning rate. None: that of `RATES`. slope_rate: that of the slopes.
@@ -122,6 +124,7 @@ class TuneSettings:
     mask_values: str | None = None
     model: str = "nano"
     way: str = "decoder"
+    focus: bool = False
     sizes: str | None = None
     max_side: int = 4096
     max_pixels: int | None = MAX_PIXELS
@@ -149,7 +152,9 @@ class TuneSettings:
     def __post_init__(self) -> None:
         check_mask_values(self.mask_values, [Source.parse(source) for source in (*self.data, *self.validation)])
         if self.sizes is not None:
-            Sizes.parse(self.sizes, self.max_side)
+            sizes = Sizes.parse(self.sizes, self.max_side)
+            if self.focus and sizes.native:
+                raise InputError("sizes native with focus: regions have no size of their own; give numbers of pixels")
         for name, allowed in (
             ("way", WAYS),
             ("sampling", SAMPLING),
@@ -171,9 +176,13 @@ class TuneSettings:
     def highest_rate(self) -> float:
         return RATES[self.way] if self.rate is None else self.rate
 
-    def sizes_for(self, trained_side: int) -> Sizes:
-        """Long sides to train at, for a model that was trained at `trained_side` pixels."""
-        return Sizes.parse(self.sizes or f"{trained_side}-{2 * trained_side}", self.max_side)
+    def sizes_for(self, trained_side: int, region_side: int | None = None) -> Sizes:
+        """Long sides to train at, for a model that was trained at `trained_side` pixels, or sides of regions with `focus`.
+
+        `region_side` is that of predicting; None: the trained one.
+        """
+        usual = str(region_side or trained_side) if self.focus else f"{trained_side}-{2 * trained_side}"
+        return Sizes.parse(self.sizes or usual, self.max_side)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON and checkpoints: plain values only."""

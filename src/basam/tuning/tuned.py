@@ -65,7 +65,9 @@ class Tuned(nn.Module):
                 # Of a pixel that is ignored in part, the share of the object in what counts.
                 targets = (targets / counted.clamp(min=1e-6)).clamp(max=1)
             pixel_weight = valid * (1 + self.loss.boundary * edges(targets, counted))
-            losses, reached = prompt_losses(logits, predicted.float(), targets, weights, pixel_weight, counted)
+            losses, reached = prompt_losses(
+                logits, predicted.float(), targets, weights, pixel_weight, counted, batch.get("beyond")
+            )
         return {"loss": losses.mean(), "iou": reached.mean()}
 
 

@@ -15,7 +15,7 @@ from basam.errors import InputError
 from basam.evaluation import chosen, half_width
 from basam.evaluation.calibration import measure_photo
 from basam.files import read_json, write_json
-from basam.predict import Predictor
+from basam.predict import Focus, Predictor
 from basam.tuning.sources import Portion
 
 PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
@@ -77,8 +77,9 @@ class Validator:
     Args:
         predictor: on the model that is trained.
         portions: with photographs to validate on.
-        sizes: long sides in pixels; None: the photographs' own.
+        sizes: long sides in pixels, of regions with `focus`; None: the photographs' own.
         count: photographs of each data set at most, evenly spaced.
+        focus: how regions are chosen that prompts are asked on. None: on the whole photographs.
         rank, processes: this process measures every `processes`-th of them.
     """
 
@@ -90,10 +91,11 @@ class Validator:
         *,
         count: int,
         seed: int,
+        focus: Focus | None = None,
         rank: int = 0,
         processes: int = 1,
     ) -> None:
-        self.predictor, self.sizes, self.seed = predictor, tuple(sizes), seed
+        self.predictor, self.sizes, self.seed, self.focus = predictor, tuple(sizes), seed, focus
         self.rank, self.processes = rank, processes
         self.samples = {portion.title: chosen(portion.val, count) for portion in portions if portion.val}
         self.present = {portion.title: len(portion.val) for portion in portions if portion.val}
@@ -112,11 +114,11 @@ class Validator:
         for index, samples in enumerate(self.samples.values()):
             for sample in samples[self.rank :: self.processes]:
                 try:
-                    found = measure_photo(self.predictor, sample, [mode], self.sizes, PROMPTS, self.seed, issues)[mode]
+                    measured = measure_photo(self.predictor, sample, [mode], self.sizes, PROMPTS, self.seed, issues, self.focus)
                 except SampleError as error:
                     issues.extend(error.issues)
                     continue
-                value = statistics.fmean(found)
+                value = statistics.fmean(measured[mode])
                 sums[index] += torch.tensor([value, value**2, 1.0], dtype=torch.float64)
         self.predictor.reset_image()
         if not len(self.issues):

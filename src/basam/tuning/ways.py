@@ -105,8 +105,8 @@ def slopes_of(model: nn.Module) -> LearnedSlopes:
     return attachment.learned
 
 
-def adapter_of(model: nn.Module, base: str, base_sha256: str) -> Adapter:
-    """What was trained of a prepared model, as an adapter of `base`."""
+def adapter_of(model: nn.Module, base: str, base_sha256: str, sections: dict[str, Any] | None = None) -> Adapter:
+    """What was trained of a prepared model, as an adapter of `base`; `sections`: those of its mode file beside the mode."""
     attachment = attachment_of(model)
     assert attachment is not None
     pairs, scale = {}, 1.0
@@ -118,7 +118,8 @@ def adapter_of(model: nn.Module, base: str, base_sha256: str) -> Adapter:
         for name, parameter in model.named_parameters()
         if parameter.requires_grad and ".lora_" not in name
     }
-    return Adapter(base, base_sha256, attachment.mode, deepcopy(slopes_of(model)).cpu(), weights, pairs, scale)
+    slopes = deepcopy(slopes_of(model)).cpu()
+    return Adapter(base, base_sha256, attachment.mode, slopes, weights, pairs, scale, sections or {})
 
 
 def copy_of(tensor: Tensor) -> Tensor:

@@ -17,7 +17,11 @@ from basam.evaluation.plots import interval, new_figure, save_figure, widen
 
 # Columns that metrics make beside these are left to the runs' own tables.
 SHOWN = ("iou", "boundary_iou", "dice", "weighted_f", "s_measure", "f_max", "mae")
-STYLES = {"plain": {"linestyle": "--", "marker": "o", "markerfacecolor": "white"}, "basam": {"linestyle": "-", "marker": "^"}}
+STYLES = {
+    "plain": {"linestyle": "--", "marker": "o", "markerfacecolor": "white"},
+    "basam": {"linestyle": "-", "marker": "^"},
+    "focus": {"linestyle": "none", "marker": "s"},
+}
 # Of the base, of specialists together, then of one candidate after the other.
 COLOURS = ("#6c757d", "#d1495b", "#00798c", "#edae49", "#3d348b", "#66a182", "#f2727f", "#2e4057", "#b56576", "#7f4f24")
 
@@ -41,6 +45,8 @@ def grid(result: Benchmark, prompt: str, size: int | str) -> list[list[str]]:
     lines = []
     for candidate, method in result.places():
         where = {"candidate": candidate, "method": method, "prompt": prompt, "size": size}
+        if result.row(**where) is None:
+            continue
         values = [result.figure(metric, kind=kind, **where) for kind, metric in columns_of(result)]
         lines.append([name_of(candidate, method), *("-" if value is None else f"{value:.3f}" for value in values)])
     return lines
@@ -60,12 +66,18 @@ def markdown(result: Benchmark) -> str:
     parts = []
     for prompt, size in settings_of(result):
         rows = [heads(result), ["---"] * (1 + len(columns_of(result))), *grid(result, prompt, size)]
-        parts += [f"### Prompt {prompt}, {size}{' px' if isinstance(size, int) else ''}", "", *map(line, rows), ""]
+        parts += [f"### Prompt {prompt}, {in_pixels(result, prompt, size)}", "", *map(line, rows), ""]
     if result.paired:
         parts += ["### Paired differences", "", *map(line, differences(result)), ""]
     if result.tuned:
         parts += ["### Adapters", "", *map(line, adapters(result)), ""]
     return "\n".join(parts)
+
+
+def in_pixels(result: Benchmark, prompt: str, size: int | str) -> str:
+    """What has this size: whole photographs, or regions where nothing else was measured at it."""
+    methods = {row["method"] for row in result.rows if (row["prompt"], row["size"]) == (prompt, size)}
+    return f"{'regions of ' if methods == {'focus'} else ''}{size}{' px' if isinstance(size, int) else ''}"
 
 
 def differences(result: Benchmark) -> list[list[str]]:
@@ -106,7 +118,9 @@ def line(cells: list[str]) -> str:
 
 def table(result: Benchmark, prompt: str, size: int | str) -> Table:
     """The IoU of every data set, for a terminal."""
-    out = Table(title=f"IoU, prompt {prompt}, size {size}", box=None, header_style="bold", pad_edge=False)
+    out = Table(
+        title=f"IoU, prompt {prompt}, size {in_pixels(result, prompt, size)}", box=None, header_style="bold", pad_edge=False
+    )
     shown = [index for index, (_, metric) in enumerate(columns_of(result)) if metric == "iou"]
     for number, title in enumerate(["", *result.titles.values()]):
         out.add_column(title, justify="left" if number == 0 else "right")
@@ -147,7 +161,7 @@ def plot(result: Benchmark, prompt: str, path: Path) -> Path:
                 places = np.arange(len(sizes)) + min(0.05, 0.5 / len(result.places())) * place
                 look = {"color": colours[candidate], "label": label, "capsize": 2, "elinewidth": 1, **STYLES[method]}
                 axis.errorbar(places, numbers, yerr=bars, **look)
-        axis.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+        axis.set_xticks(range(len(sizes)), [in_pixels(result, prompt, size).removesuffix(" px") for size in sizes])
         axis.set_xlabel("long side, pixels")
         axis.set_title(result.titles[kind], fontsize=9, parse_math=False)
         axis.grid(alpha=0.3)

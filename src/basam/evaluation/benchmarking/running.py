@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from basam.checks import instance_of, path_of
 from basam.data import Issues, Source
 from basam.evaluation.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
 from basam.evaluation.evaluating import evaluate
-from basam.evaluation.settings import EvaluateSettings
+from basam.evaluation.settings import NATIVE, EvaluateSettings
 from basam.files import MAX_PIXELS, check_extra, write_json
 from basam.model import TENSORS, device_name, find_device, read_adapter, resolve
 
@@ -23,6 +23,7 @@ METRICS = {
     "cod10k": ("iou", "s_measure", "weighted_f"),
 }
 USUAL = ("iou", "dice")
+FOCUSED = "-focus"  # after the kind of data, in the name of a run's folder
 
 
 @dataclass(frozen=True)
@@ -87,38 +88,47 @@ def benchmark(
         for source in sources:
             if candidate.kinds and source.kind not in candidate.kinds:
                 continue
-            run = EvaluateSettings(
-                kind=source.kind,
-                root=str(source.root),
-                split=source.split,
-                name=source.name,
-                mask_values=settings.mask_values if source.kind == "folder" else None,
-                model=settings.model,
-                adapter=candidate.adapter,
-                sizes=settings.sizes,
-                methods=candidate.methods,
-                mode=settings.mode if candidate.adapter is None else None,
-                prompts=settings.prompts,
-                metrics=METRICS.get(source.kind, USUAL),
-                seed=settings.seed,
-                limit=settings.limit,
-                dtype=settings.dtype,
-                device=settings.device,
-            )
-            label = f"{candidate.name} on {titles[source.kind]}"
-            show = None if progress is None else lambda done, whole, label=label: progress(label, done, whole)
-            folder = out / "runs" / candidate.name / source.kind
-            outcome = evaluate(run, folder, workers=workers, max_pixels=max_pixels, command=command, progress=show)
-            assert outcome.summary is not None, "one process is needed"
-            rows += [{"candidate": candidate.name, "kind": source.kind, **row} for row in outcome.summary["rows"]]
-            about = {"candidate": candidate.name, "data": titles[source.kind]}
-            paired += [{**about, **entry} for entry in outcome.summary["paired"]]
-            if candidate.adapter is None and outcome.issues is not None:
-                issues.extend(outcome.issues)
+            for name, run in runs_of(settings, candidate, source).items():
+                label = f"{candidate.name} on {titles[source.kind]}"
+                show = None if progress is None else lambda done, whole, label=label: progress(label, done, whole)
+                folder = out / "runs" / candidate.name / name
+                outcome = evaluate(run, folder, workers=workers, max_pixels=max_pixels, command=command, progress=show)
+                assert outcome.summary is not None, "one process is needed"
+                rows += [{"candidate": candidate.name, "kind": source.kind, **row} for row in outcome.summary["rows"]]
+                about = {"candidate": candidate.name, "data": titles[source.kind]}
+                paired += [{**about, **entry} for entry in outcome.summary["paired"]]
+                if candidate.adapter is None and name == source.kind and outcome.issues is not None:
+                    issues.extend(outcome.issues)
     result = Benchmark(titles, rows, paired, tuned, issues)
     device = device_name(find_device(settings.device))
     write_json(out / "benchmark.json", {"titles": titles, "device": device, "tuned": tuned, "rows": rows, "paired": paired})
     return result
+
+
+def runs_of(settings: BenchmarkSettings, candidate: BenchmarkEntry, source: Source) -> dict[str, EvaluateSettings]:
+    """What is evaluated of one entry on one data set, by the name of its folder: whole photographs, and regions if wanted."""
+    whole = EvaluateSettings(
+        kind=source.kind,
+        root=str(source.root),
+        split=source.split,
+        name=source.name,
+        mask_values=settings.mask_values if source.kind == "folder" else None,
+        model=settings.model,
+        adapter=candidate.adapter,
+        sizes=settings.sizes,
+        methods=candidate.methods,
+        mode=settings.mode if candidate.adapter is None else None,
+        prompts=settings.prompts,
+        metrics=METRICS.get(source.kind, USUAL),
+        seed=settings.seed,
+        limit=settings.limit,
+        dtype=settings.dtype,
+        device=settings.device,
+    )
+    if not settings.focus:
+        return {source.kind: whole}
+    # Without a number of pixels regions have the trained side.
+    return {source.kind: whole, f"{source.kind}{FOCUSED}": replace(whole, sizes=(NATIVE,), methods=("focus",))}
 
 
 def describe(candidate: BenchmarkEntry) -> dict[str, Any]:

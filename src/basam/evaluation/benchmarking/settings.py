@@ -11,12 +11,12 @@ from basam.method import BiasMode
 ZERO_SHOT = "zero-shot"
 
 
-METHODS = {"plain": "uncorrected", "basam": "corrected"}
+METHODS = {"plain": "uncorrected", "basam": "corrected", "focus": "asked with focus"}
 
 
 @dataclass(frozen=True)
 class BenchmarkEntry:
-    """Rows of the table: an adapter (None: the base as it is) with and without the correction.
+    """Rows of the table: an adapter (None: the base as it is) with and without the correction, on whole photographs.
 
     With `kinds` it is a specialist: measured on data of these kinds only, and as it was tuned, with the correction.
     """
@@ -27,7 +27,7 @@ class BenchmarkEntry:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return ("basam",) if self.kinds else tuple(METHODS)
+        return ("basam",) if self.kinds else ("plain", "basam")
 
     @classmethod
     def parse(cls, text: str) -> BenchmarkEntry:
@@ -51,6 +51,7 @@ class BenchmarkSettings:
         data: `kind:ROOT[:split]`; without a split, the one that results are reported on.
         entries: beside the base.
         sizes, prompts, limit, seed, dtype, device: as `evaluation.settings.EvaluateSettings` has them.
+        focus: also ask every entry on the regions of prompts, at their trained size.
         mask_values: likewise, for data of kind `folder`.
         mode: the correction of the base; adapters have their own.
     """
@@ -63,6 +64,7 @@ class BenchmarkSettings:
     limit: int | None = None
     seed: int = 0
     mode: BiasMode | None = None
+    focus: bool = False
     mask_values: str | None = None
     dtype: str = "float32"
     device: str = "auto"

@@ -166,8 +166,11 @@ def measure_photo(
     prompts: Sequence[PromptSpec],
     seed: int,
     issues: Issues,
+    focus: Focus | None = None,
 ) -> dict[BiasMode, tuple[float, ...]]:
     """Mean IoU of one photograph for every mode and size (None: its own); it is read once.
+
+    With `focus` prompts are answered on their regions, and sizes are those of these.
 
     Raises:
         SampleError: it cannot be read, or is to be taken at its own size and is smaller than a patch.
@@ -191,7 +194,8 @@ def measure_photo(
         means = []
         for size in sizes:
             predictor.set_image(image, long_side=size)
-            means.append(statistics.fmean(ious(predictor, arguments, loaded.ignored)))
+            regions = False if focus is None else replace(focus, side=size)
+            means.append(statistics.fmean(ious(predictor, arguments, loaded.ignored, regions)))
         result[mode] = tuple(means)
     return result
 
