@@ -4,7 +4,7 @@
     python benchmarks/training.py --sizes 1024 --ways full
 
 A step is forward, backward and AdamW, of one image with one box. Peak memory is the process's own maximum resident size,
-libraries and weights included. `again` says whether layers are computed anew in the backward pass (gradient checkpointing of
+libraries and weights included. `again` says whether layers are computed again in the backward pass (activation checkpointing of
 transformers, for both). sdpa is given a model configured for the size; at 2048 px it is not run: the bias of one global
 layer takes 12.9 GB there in float32, and the backward pass needs it more than once.
 

@@ -69,8 +69,6 @@ def test_what_is_padded_teaches_nothing(each_model):
     target[:, 4:20, 5:25] = 1
     valid[..., 28:] = 0
     batch = {"pixels": torch.randn(2, 3, *size), "boxes": BOXES, "multimask": False}
-    outside = target.clone()
-    outside[..., 28:] = 0
     with torch.no_grad():
         before = module({**batch, "targets": target, "valid": valid})["loss"]
         hook = module.model.mask_decoder.register_forward_hook(lambda m, args, out: (spoiled(out[0]), *out[1:]))
