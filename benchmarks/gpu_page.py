@@ -31,7 +31,7 @@ def cell(row: Row | None, key: str, form: str) -> str:
 def kernels(rows: list[Row], part: str) -> str:
     """A line per grid, a column per way: TFLOP/s."""
     found = {(tuple(row["grid"]), row["way"]): row for row in rows if row["part"] == part}
-    grids, ways = (list(dict.fromkeys(key[index] for key in found)) for index in (0, 1))
+    grids, ways = list(dict.fromkeys(grid for grid, _ in found)), list(dict.fromkeys(way for _, way in found))
     lines = []
     for grid in grids:
         batch, heads, height, width, head_dim = grid
@@ -55,14 +55,14 @@ def encoders(rows: list[Row]) -> str:
 
 def failures(rows: list[Row]) -> list[str]:
     failed = [row for row in rows if row.get("failed", "no time left") != "no time left"]
-    return [f"Failed: {row['way']} on {row.get('grid', row.get('side'))}: {row['failed'].split(':')[0]}." for row in failed]
+    return [f"- Failed: {row['way']} on {row.get('grid', row.get('side'))}: {row['failed'].split(':')[0]}." for row in failed]
 
 
 def section(rows: list[Row]) -> str:
     machine = next(row for row in rows if row["part"] == "machine")
     lines = [
         f"{machine['date']}, {machine['gpu']}, torch {machine['torch']}, triton {machine['triton']}, transformers "
-        f"{machine['transformers']}, bfloat16, random weights and inputs, medians (`make bench-gpu`, then `benchmarks/gpu_page.py`).",
+        f"{machine['transformers']}, bfloat16, random weights and inputs, medians (`make bench-gpu`, then the command above):",
         "",
     ]
     lines += [f"Tests on the GPU: {row['summary'].strip('= ')}." for row in rows if row["part"] == "checks"]
@@ -70,14 +70,14 @@ def section(rows: list[Row]) -> str:
         lines += ["", kernels(rows, part)]
     lines += ["", encoders(rows), ""]
     lines += [
-        f"Full fine-tuning of the image encoder of {row['model']} at {row['side']} px, batch {row['batch']} (float32 weights, bfloat16 "
-        f"autocast, AdamW): {row['steps_per_s']:.1f} steps/s, {row['peak_gb']:.1f} GB."
+        f"- Full fine-tuning of the image encoder of {row['model']} at {row['side']} px, batch {row['batch']} (float32 weights, "
+        f"bfloat16 autocast, AdamW): {row['steps_per_s']:.1f} steps/s, {row['peak_gb']:.1f} GB."
         for row in rows
         if row["part"] == "training"
     ]
     lines += [
-        f"From photographs of 2048 x 1365 px in memory to masks of that size, {row['model']} at {row['side']} px, batch {row['batch']}: "
-        f"{row['images_per_s']:.1f} images/s."
+        f"- From photographs of 2048 x 1365 px in memory to masks of that size, {row['model']} at {row['side']} px, "
+        f"batch {row['batch']}: {row['images_per_s']:.1f} images/s."
         for row in rows
         if row["part"] == "pipeline"
     ]
