@@ -70,8 +70,8 @@ def section(rows: list[Row]) -> str:
         lines += ["", kernels(rows, part)]
     lines += ["", encoders(rows), ""]
     lines += [
-        f"- Full fine-tuning of the image encoder of {row['model']} at {row['side']} px, batch {row['batch']} (float32 weights, "
-        f"bfloat16 autocast, AdamW): {row['steps_per_s']:.1f} steps/s, {row['peak_gb']:.1f} GB."
+        f"- Full fine-tuning of the image encoder of {row['model']} at {row['side']} px, batch {row['batch']} (float32 "
+        f"weights, bfloat16 autocast, AdamW): {row['steps_per_s']:.1f} steps/s, {row['peak_gb']:.1f} GB."
         for row in rows
         if row["part"] == "training"
     ]
