@@ -31,8 +31,11 @@ def outlines_of(runs: RunMask, tolerance: float = 0.0) -> list[Any]:
     columns, top = np.divmod(starts, runs.height)
     shape = shapely.union_all(shapely.box(columns, top, columns + 1, top + (ends - starts)))
     # Straight edges lose the points between their ends also where nothing else is simplified.
-    shape = shapely.simplify(shape, tolerance, preserve_topology=True)
-    return sorted(shapely.get_parts(shape), key=lambda each: -each.area)
+    parts = shapely.get_parts(shapely.simplify(shape, 0.0, preserve_topology=True))
+    simple = shapely.get_parts(shapely.simplify(shape, tolerance, preserve_topology=True))
+    # What keeps the topology may move a part of a few pixels farther than the tolerance: it stays as it is.
+    moved = shapely.hausdorff_distance(shapely.boundary(parts), shapely.boundary(simple))
+    return sorted(np.where(moved <= tolerance, simple, parts), key=lambda each: -each.area)
 
 
 def in_columns(starts: np.ndarray, ends: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:

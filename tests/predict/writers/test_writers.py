@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import shapely
 import tifffile
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -210,7 +210,15 @@ def test_a_photo_without_objects_has_files_of_every_kind(results, tmp_path):
     assert len(files["_objects.csv"].read_text().splitlines()) == 1
 
 
+def corner_and_three() -> np.ndarray:
+    """Simplified as a whole, the three lie more than a pixel away from themselves."""
+    mask = np.zeros((9, 11), bool)
+    mask[0, 0] = mask[5, 2] = mask[5, 3] = mask[6, 3] = True
+    return mask
+
+
 @given(arrays(np.bool_, (9, 11)), st.sampled_from([0.0, 1.0, 2.5]))
+@example(corner_and_three(), 1.0)
 @settings(max_examples=150)
 def test_outlines_are_valid_and_near_the_mask_whatever_it_is(mask, tolerance):
     polygons = outlines_of(RunMask.of(mask), tolerance)
