@@ -47,6 +47,8 @@ def test_json_lines(folder):
 def test_names_are_relative_to_the_file_or_to_a_folder(folder, tmp_path_factory):
     path = written(tmp_path_factory.mktemp("elsewhere"), "p.jsonl", '{"photo": "a.jpg"}')
     assert list(read_prompts(path, root=folder).prompts) == [folder / "a.jpg"]
+    beside = written(folder, "beside.jsonl", '{"photo": "a.jpg"}')
+    assert list(read_prompts(beside, root=path.parent).prompts) == [folder / "a.jpg"]
     with pytest.raises(BasamError, match=r"no row of it can be used; the first: .*line 1: photo .*elsewhere.*a\.jpg: no such"):
         read_prompts(path)
 

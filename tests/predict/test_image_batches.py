@@ -90,3 +90,12 @@ def test_errors_name_image_and_list(predictor, images) -> None:
     predictor.set_image(images[0])
     with pytest.raises(RuntimeError, match="no batch of images is set"):
         predictor.predict_batch(box_batch=BOXES)
+
+
+def test_shares_of_the_image_as_sam2_takes_them(predictor, images) -> None:
+    predictor.set_image_batch(images)
+    pixels = predictor.predict_batch(box_batch=BOXES, return_logits=True)[2]
+    shares = [np.asarray(box) / np.tile([width, height], 2) for box, (height, width) in zip(BOXES, SIZES, strict=True)]
+    found = predictor.predict_batch(None, None, shares, None, True, True, False)[2]
+    for one, other in zip(found, pixels, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)

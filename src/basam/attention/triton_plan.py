@@ -32,7 +32,7 @@ DEFAULT = {
     (4, 64): WIDE,
     (4, 128): WIDE,
 }
-# By major compute capability. Hopper's were the fastest of ten on an H200 for head dimensions 64 and 80.
+# By major compute capability. Hopper's were the fastest of several tried on an H200 for head dimensions 64 and 80.
 HOPPER = {
     **DEFAULT,
     (2, 64): KernelTable(64, LaunchParameters(64, 4, 3), LaunchParameters(64, 4, 2), LaunchParameters(64, 4, 3)),

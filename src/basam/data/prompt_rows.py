@@ -56,14 +56,15 @@ def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | No
     A row that cannot be used, or whose photo is not there, is named, and the others count.
 
     Args:
-        root: the folder that names of photos are relative to. None: that of the file (`images_json`, where that is given).
+        root: a folder that names of photos may be relative to, before that of the file (`images_json`, where that is given).
         images_json: for COCO detections: the file whose list `images` names the photos.
 
     Raises:
         FileNotFoundError: a file is not there.
         ValueError: it is of none of the kinds, no row can be used, or `images_json` is missing or not wanted.
     """
-    photos = Photos((images_json or path).parent if root is None else root)
+    own = (images_json or path).parent
+    photos = Photos([own] if root is None else [root, own])
     prompts: dict[Path, list[PromptRow]] = {}
     faults = []
     for where, entry in rows_of(path, images_json):
@@ -81,10 +82,10 @@ def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | No
 
 
 class Photos:
-    """Photos by the names that a file of prompts has for them, relative to `root`."""
+    """Photos by the names that a file of prompts has for them, relative to the first of `roots` that has them."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, roots: list[Path]) -> None:
+        self.roots = roots
         self.of_name: dict[str, Path | None] = {}
         self.of_file: dict[Path, Path] = {}  # one path of each file, however it is named
 
@@ -97,11 +98,12 @@ class Photos:
         if name not in self.of_name:
             forms = (name, name.replace("\\", "/"))
             spellings = (*forms, *(unicodedata.normalize(form, each) for form in ("NFC", "NFD") for each in forms))
-            found = next((self.root / each for each in spellings if is_file(self.root / each)), None)
+            places = (root / each for root in self.roots for each in spellings)
+            found = next((place for place in places if is_file(place)), None)
             self.of_name[name] = None if found is None else self.of_file.setdefault(found.resolve(), found)
         photo = self.of_name[name]
         if photo is None:
-            raise InputError(f"photo {self.root / name}: no such file")
+            raise InputError(f"photo {self.roots[0] / name}: no such file")
         return photo
 
 

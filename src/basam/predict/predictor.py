@@ -129,10 +129,13 @@ class Predictor(ImageTaker):
         mask_input_batch: Sequence[Any] | None = None,
         multimask_output: bool = True,
         return_logits: bool = False,
+        normalize_coords: bool = True,
         *,
         focus: bool | Focus = False,
     ) -> tuple[list[Any], list[Any], list[Any]]:
         """`predict` on each image of `set_image_batch`: lists with one entry per image, of what `predict` takes and returns.
+
+        Without `normalize_coords`, SAM 2's name for it, points and boxes are in shares of the image, 0 to 1, not in pixels.
 
         Raises:
             RuntimeError: no batch of images is set.
@@ -152,6 +155,8 @@ class Predictor(ImageTaker):
             for index, picture in enumerate(self.pictures):
                 self.take(picture)
                 coords, labels, box, mask = (None if values is None else values[index] for values in given)
+                if not normalize_coords:
+                    coords, box = (None if each is None else in_pixels(each, *self.original_size) for each in (coords, box))
                 try:
                     answers.append(self.predict(coords, labels, box, mask, multimask_output, return_logits, focus=focus))
                 except InputError as error:
@@ -191,3 +196,9 @@ class Predictor(ImageTaker):
         decoded = self.decode(view, prompts, multimask=multimask_output, return_logits=return_logits)
         self.object_scores = decoded.objects
         return decoded.masks, decoded.scores, decoded.low_res
+
+
+def in_pixels(shares: Any, height: int, width: int) -> NDArray[np.float64]:
+    """Points `(..., 2)` or boxes `(..., 4)` in shares of an image's sides, in pixels."""
+    values = np.asarray(shares, dtype=np.float64)
+    return values * np.resize([width, height], values.shape[-1:])
