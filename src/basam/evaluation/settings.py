@@ -10,7 +10,7 @@ from basam.checks import path_of, whole_number
 from basam.data import PromptSpec
 from basam.errors import InputError
 from basam.method import BiasMode
-from basam.predict import Focus
+from basam.predict import DTYPES, Focus
 
 METHODS = {
     "resize": "plain SAM on the photo at the trained long side, padded to a square as in training (SAM 2, 3: squashed to it)",
@@ -21,7 +21,6 @@ METHODS = {
 }
 # What is run where nobody says: the baselines and the correction.
 USUAL_METHODS = ("resize", "plain", "basam")
-DTYPES = ("float32", "bfloat16", "float16")
 NATIVE = "native"
 
 

@@ -15,8 +15,8 @@ from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.masks import RunMask, without_small_regions
 from basam.method import BiasMode
 from basam.predict.automatic.asking import Asking, Bar, MaskCandidate
-from basam.predict.automatic.grids import Crop, crops_of, grid_of
-from basam.predict.automatic.settings import check_settings, checked_grids
+from basam.predict.automatic.grids import Crop, checked_grids, crops_of, grid_of
+from basam.predict.automatic.settings import POINTS_PER_BATCH, AutomaticSettings, check_settings
 from basam.predict.automatic.suppression import best_boxes, best_masks
 from basam.predict.predictor import Predictor
 
@@ -72,23 +72,23 @@ class AutomaticMasks:
     def __init__(
         self,
         model: nn.Module | Predictor,
-        points_per_side: int | None = 32,
-        points_per_batch: int = 64,
-        pred_iou_thresh: float = 0.88,
-        stability_score_thresh: float = 0.95,
-        stability_score_offset: float = 1.0,
-        box_nms_thresh: float = 0.7,
-        crop_n_layers: int = 0,
-        crop_nms_thresh: float = 0.7,
-        crop_overlap_ratio: float = 512 / 1500,
+        points_per_side: int | None = AutomaticSettings.points_per_side,
+        points_per_batch: int = POINTS_PER_BATCH,
+        pred_iou_thresh: float = AutomaticSettings.pred_iou_thresh,
+        stability_score_thresh: float = AutomaticSettings.stability_score_thresh,
+        stability_score_offset: float = AutomaticSettings.stability_score_offset,
+        box_nms_thresh: float = AutomaticSettings.box_nms_thresh,
+        crop_n_layers: int = AutomaticSettings.crop_n_layers,
+        crop_nms_thresh: float = AutomaticSettings.crop_nms_thresh,
+        crop_overlap_ratio: float = AutomaticSettings.crop_overlap_ratio,
         crop_n_points_downscale_factor: int = 1,
         point_grids: Sequence[Any] | None = None,
         min_mask_region_area: int = 0,
         output_mode: str = "binary_mask",
         *,
-        spacing: float | None = None,
-        mask_nms_thresh: float | None = None,
-        containment_thresh: float | None = None,
+        spacing: float | None = AutomaticSettings.spacing,
+        mask_nms_thresh: float | None = AutomaticSettings.mask_nms_thresh,
+        containment_thresh: float | None = AutomaticSettings.containment_thresh,
         long_side: int | None = None,
         square: bool = False,
         soft: bool = False,

@@ -10,10 +10,8 @@ from basam.errors import InputError
 from basam.files import require, write_mask
 from basam.predict.writers import pictures, polygons, tables
 from basam.predict.writers.found import ResultsOfPhoto
+from basam.predict.writers.kinds import KINDS
 
-KINDS = ("mask", "overlay", "cutout", "coco", "labelme", "labels", "geojson", "svg", "csv")
-# Pixels by which polygons may leave the masks' edges, where nobody says otherwise.
-TOLERANCE = 1.0
 # Of a JPEG's side: Pillow's, a little less than the format's.
 LONGEST_JPEG = 65_500
 # Objects that 16 bits tell apart beside what is none.

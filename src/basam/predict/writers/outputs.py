@@ -9,9 +9,10 @@ from typing import Any
 
 from basam.files import ResultFolder
 from basam.masks import Cleaning
-from basam.predict.writers.choice import TOLERANCE, files_of, names_of
+from basam.predict.writers.choice import files_of, names_of
 from basam.predict.writers.coco_run import CocoRun
 from basam.predict.writers.found import ResultsOfPhoto
+from basam.predict.writers.kinds import TOLERANCE, USUAL_KINDS
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Outputs:
     """
 
     folder: ResultFolder
-    kinds: tuple[str, ...] = ("mask", "overlay")
+    kinds: tuple[str, ...] = USUAL_KINDS
     cleaning: Cleaning = field(default_factory=Cleaning)
     tolerance: float = TOLERANCE
     coco: CocoRun | None = None
