@@ -16,7 +16,7 @@ from basam.model.adapters import Adapter, AdapterError, LoraPair, read_adapter, 
 from basam.model.attaching import attachment_of
 from basam.model.fingerprint import model_fingerprint
 from basam.model.mode_files import write_mode
-from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny import tiny_folder, tiny_sam
 
 MODE = basam.BiasMode(slopes="learned", schedule="constant", strength=0.5)
 QKV = "vision_encoder.layers.1.attn.qkv"
@@ -24,9 +24,7 @@ QKV = "vision_encoder.layers.1.attn.qkv"
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base")
-    tiny_sam().save_pretrained(folder)
-    return folder
+    return tiny_folder(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture

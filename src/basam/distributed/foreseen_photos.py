@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 from basam.data import PromptRow
-from basam.distributed.job import PhotoTask
+from basam.distributed.job import Outcome, PhotoTask
 from basam.distributed.segmenting import SegmentJob, arguments, kinds, sound, told_of_view
 from basam.errors import BasamError, InputError, reason_of
 from basam.files import picture_size
@@ -17,23 +15,15 @@ from basam.predict import EncodingCost, Foreseen, encoding_cost, foresee
 
 
 @dataclass(frozen=True)
-class PhotoForecast:
-    """Of one photo: a row for each prompt, or why it would be left out.
+class PhotoForecast(Outcome):
+    """The outcome that is to be expected of one photo: a row for each prompt, or why it would be left out.
 
     Attributes:
         seconds: about what encoding takes, of all views of the photo; memory: bytes at its peak.
-        faults: prompts that would be left out; notes: what a user may want to know.
-        before: done in an earlier run.
     """
 
-    photo: Path
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    error: str | None = None
-    faults: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     seconds: float = 0.0
     memory: int = 0
-    before: bool = False
 
 
 def forecasts(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bool = False) -> Iterator[PhotoForecast]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
-from basam.families.base import ModelSummary, count_parameters
+from basam.families.base import ModelSummary, count_parameters, is_instance
 from basam.families.mobile_sam.tinyvit import TinyViT, TinyViTConfig, tinyvit_config
 from basam.families.shared import Shapes, checkpoints, holds, layout, meta_files, read_shapes, transformers_files
 from basam.families.transformers_sam import TransformersSam
@@ -77,9 +76,7 @@ class MobileSam(TransformersSam):
     model_types = ("mobile_sam",)
 
     def matches(self, model: nn.Module) -> bool:
-        # Without its module there is no instance of the class, and importing it takes seconds.
-        ours = sys.modules.get("basam.families.mobile_sam.modules")
-        return ours is not None and isinstance(model, ours.MobileSamModel)
+        return is_instance(model, "basam.families.mobile_sam.modules", "MobileSamModel")
 
     def geometry(self, model: Any) -> Geometry:
         sizes = model.config.sizes()
@@ -91,9 +88,7 @@ class MobileSam(TransformersSam):
         return replacements(model)
 
     def recognises(self, path: Path) -> bool:
-        if path.is_dir():
-            return (transformers_files.read_config(path) or {}).get("model_type") == "mobile_sam"
-        return holds(path, PARTS)
+        return super().recognises(path) if path.is_dir() else holds(path, PARTS)
 
     def load(self, path: Path) -> nn.Module:
         from basam.families.mobile_sam.modules import MobileSamConfig, MobileSamModel

@@ -78,11 +78,6 @@ def read_config(path: Path) -> dict[str, Any] | None:
     return config
 
 
-def recognises(path: Path) -> bool:
-    config = read_config(path) if path.is_dir() else None
-    return config is not None and config.get("model_type") in CLASSES
-
-
 def read_sizes(path: Path) -> dict[str, dict[str, Any]]:
     """Sizes in the config.json of a folder, with the defaults of `transformers` for what it leaves out.
 
