@@ -1,4 +1,4 @@
-"""The part of docs/results/generalised.md about focus: tuned on whole photographs and on regions, asked with focus or not.
+"""The part of docs/results/generalised.md about focus: tuned on whole photographs and on regions, measured with focus or not.
 
     python -m studies.generalised_focus            # tune, measure, put the section into the page
     python -m studies.generalised_focus --page     # put the section into the page from what has been run
@@ -101,7 +101,7 @@ def table(runs: Path) -> list[str]:
     rows += [(f"lesions, {way}", sets[2], f"lesions-{way}") for way in WAYS]
     lines = [
         "| data, adapter | base, whole | base, focus | tuned whole, whole | tuned whole, focus "
-        "| **tuned and asked with focus** | minus tuned whole, whole | 95 % | minus base, focus | 95 % |",
+        "| **tuned and measured with focus** | minus tuned whole, whole | 95 % | minus base, focus | 95 % |",
         "|" + "---|" * 10,
     ]
     for title, one, name in rows:
@@ -128,10 +128,10 @@ def section(runs: Path) -> list[str]:
     commands = [*scene_commands(runs), *tunings(runs).values(), benchmark_command(runs)]
     return [
         BEGIN,
-        "## Tuned and asked with focus",
+        "## Tuned and measured with focus",
         "",
-        f"`basam tune --focus` trains on the regions around prompts, of {TRAINED} px, with jittered context; asked with focus, "
-        f"a prompt is answered on its region of {TRAINED} px. *Whole*: tuned at {TRAINED}-{2 * TRAINED} px, asked at "
+        f"`basam tune --focus` trains on the regions around prompts, of {TRAINED} px, with jittered context; with focus, "
+        f"a prompt is answered on its region of {TRAINED} px. *Whole*: tuned at {TRAINED}-{2 * TRAINED} px, measured at "
         f"{2 * TRAINED} px, corrected. IoU, the mean of a box and a click; paired differences of the last column with half of "
         "their 95 % interval over images.",
         "",

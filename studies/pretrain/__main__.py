@@ -15,7 +15,7 @@ def main(
     steps: Annotated[int, typer.Option(min=1, help="Steps in all; more of them extend a run.")] = 8000,
     decay: Annotated[int, typer.Option(min=0, help="Last steps, over which the learning rate falls.")] = 1500,
     batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 16,
-    prompts: Annotated[int, typer.Option(min=1, help="Objects asked for a picture.")] = 4,
+    prompts: Annotated[int, typer.Option(min=1, help="Objects that are prompted for in a picture.")] = 4,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 6e-4,
     warmup: Annotated[int, typer.Option(min=0, help="First steps, over which it rises.")] = 200,
     scenes: Annotated[int, typer.Option(min=1, help="Generated scenes.")] = 10_000,

@@ -1,4 +1,4 @@
-"""Adapters: what was changed comes back to the bit, and what does not fit is told before anything is changed."""
+"""Adapters: what was changed comes back to the bit, and what does not fit is reported before anything is changed."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_an_adapter_by_its_hub_name(base, adapter, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert torch.equal(attachment_of(basam.load(base, adapter="me/lesions")).learned.log, adapter.slopes.log)
     assert asked == ["me/lesions"]
-    basam.load(base, adapter="./snapshot")  # what is there is never asked for
+    basam.load(base, adapter="./snapshot")  # what is there is not looked for on the hub
     assert asked == ["me/lesions"]
 
 

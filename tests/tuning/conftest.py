@@ -41,6 +41,6 @@ def tuning(quick: Any, tmp_path: Path) -> Any:
     """A run in `tmp_path/NAME`."""
 
     def make(name: str = "run", **changes: Any) -> Tuning:
-        return Tuning(quick(**changes), tmp_path / name, trackers=(), tell=lambda text: None)
+        return Tuning(quick(**changes), tmp_path / name, trackers=(), report=lambda text: None)
 
     return make

@@ -92,7 +92,7 @@ def test_a_falling_rate_cannot_be_extended_and_the_way_out_is_named(tmp_path):
     curve(tmp_path, steps=4)
     with pytest.raises(TrainingError, match=r"was to have 4 steps, over which its .*: the 4 steps done .* --schedule constant"):
         line.trainer(tmp_path, steps=5)
-    with pytest.raises(TrainingError, match=r"has 4 steps, 3 are asked for: give at least 4"):
+    with pytest.raises(TrainingError, match=r"has 4 steps, more than the 3 of this run: give at least 4"):
         line.trainer(tmp_path, steps=3)
 
 

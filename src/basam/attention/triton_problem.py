@@ -12,7 +12,7 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 LEAST_HEAD, MOST_HEAD = 16, 128
 
 
-# A constant of the compiled graph: what it asks of the driver cannot be traced.
+# A constant of the compiled graph: a call to the driver cannot be traced.
 @torch.compiler.assume_constant_result
 def triton_problem(device: torch.device, dtype: torch.dtype, head_dim: int) -> str | None:
     """What keeps the kernels from such operands; None: nothing does."""

@@ -76,7 +76,7 @@ def do(work: Work, summary: Summary) -> int:
             notes.show(f"{outcome.photo}: {note}" for note in outcome.notes)
             summary.add(outcome)
             if options.verbose:
-                console.tell(summary.line_of(outcome))
+                console.report(summary.line_of(outcome))
             for row in outcome.rows or [{"photo": str(outcome.photo), "error": outcome.error}]:
                 listed.add(row)
             if several:
@@ -93,7 +93,7 @@ def do(work: Work, summary: Summary) -> int:
 
 
 class Notes:
-    """Notes on photos, the first ones in full, of more only their number: of thousands of photos nobody would read them."""
+    """Notes on photos: the first ones in full, of the others only their number."""
 
     def __init__(self, options: PhotoOptions) -> None:
         self.options, self.count = options, 0
@@ -139,7 +139,7 @@ def outcomes(work: Work, outputs: Outputs, found: Gathered, shard: Shard, bars: 
         return
     device = own_device(work.settings.device, shard)
     if not work.options.quiet:
-        console.tell_device(device)
+        console.report_device(device)
     job = replace(work.settings, device=device).open(outputs)
     for note in job.notes if not work.options.quiet else ():
         console.note(f"note: {note}")

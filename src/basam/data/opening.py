@@ -77,7 +77,7 @@ def _seek_largest(image: Image.Image, path: Path) -> None:
 
 
 def _facts(image: Image.Image) -> dict[str, Any]:
-    """What `Stored` tells beside the image; some of it is gone once the image is loaded or turned."""
+    """What `Stored` says beside the image; some of it is gone once the image is loaded or turned."""
     tiles = getattr(image, "tile", ())
     arguments = tiles[0][3] if tiles else ""
     raw_mode = arguments[0] if isinstance(arguments, tuple) and arguments else arguments

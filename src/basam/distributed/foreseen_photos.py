@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from basam.data import PromptRow
 from basam.distributed.job import Outcome, PhotoTask
-from basam.distributed.segmenting import SegmentJob, arguments, kinds, sound, told_of_view
+from basam.distributed.segmenting import SegmentJob, arguments, kinds, row_of_view, sound
 from basam.errors import BasamError, InputError, reason_of
 from basam.files import picture_size
 from basam.predict import EncodingCost, Foreseen, encoding_cost, foresee
@@ -56,21 +56,21 @@ def of_photo(job: SegmentJob, task: PhotoTask, cost: EncodingCost) -> PhotoForec
         raise InputError(faults[0])
     found: dict[int, Foreseen] = {}
     for alike in kinds(prompts, places):
-        rows = [prompts[place] for place in alike]
-        focus = job.focus_of(rows[0], height, width)
-        prompt, side = arguments(rows, height, width), job.side(focus, height, width)
+        some = [prompts[place] for place in alike]
+        focus = job.focus_of(some[0], height, width)
+        prompt, side = arguments(some, height, width), job.side(focus, height, width)
         views = foresee(job.predictor, height, width, prompt, focus, long_side=side, square=job.square)
         found |= dict(zip(alike, views, strict=True))
     encoded = list(dict.fromkeys(view for each in found.values() for view in each.encoded))
     tokens = [view.tokens(job.predictor.attachment.geometry) for view in encoded]
     seconds, memory = cost.seconds(tokens), cost.memory(max(tokens), height * width, len(places))
-    told = [
+    rows = [
         {
             "photo": str(task.photo),
-            **prompts[place].told(),
+            **prompts[place].to_dict(),
             "width": width,
             "height": height,
-            **told_of_view(job.predictor.attachment, found[place].view),
+            **row_of_view(job.predictor.attachment, found[place].view),
             # A first pass over the photo finds the region of a click: where it will be is not known before.
             **({} if found[place].certain else {"region": "by a first pass"}),
             "seconds": seconds,
@@ -78,4 +78,4 @@ def of_photo(job: SegmentJob, task: PhotoTask, cost: EncodingCost) -> PhotoForec
         }
         for place in places
     ]
-    return PhotoForecast(task.photo, told, faults=faults, seconds=seconds, memory=memory)
+    return PhotoForecast(task.photo, rows, faults=faults, seconds=seconds, memory=memory)

@@ -19,14 +19,14 @@ METHODS = {
     "focus": "the region that each prompt is about, at this size, with the correction",
     "focus-plain": "the region that each prompt is about, at this size, plain SAM",
 }
-# What is run where nobody says: the baselines and the correction.
+# What is run by default: the baselines and the correction.
 USUAL_METHODS = ("resize", "plain", "basam")
 NATIVE = "native"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way of encoding an image. `size` is a long side in pixels, of the image or of a region; or `native`, its own."""
+    """How an image is encoded. `size` is a long side in pixels, of the image or of a region; or `native`, its own."""
 
     size: int | str
     method: str

@@ -125,7 +125,7 @@ class Family(ABC):
     def summary(self, path: Path) -> ModelSummary:
         """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model.
 
-        It refuses what `load` refuses, as far as names and shapes of tensors tell.
+        It refuses what `load` refuses, as far as names and shapes of tensors say.
         """
         raise UnsupportedModelError(f"{path}: the family {self.name!r} recognises it and has no `summary` of it")
 

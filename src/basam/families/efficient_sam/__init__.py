@@ -23,7 +23,7 @@ PARTS = {
     "prompt_encoder.": r"invalid_points\.|bbox_\w+_embeddings\.|point_embeddings\.weight",
     "mask_decoder.": "",
 }
-HEAD_WIDTH = 64  # of the published models; no tensor tells it
+HEAD_WIDTH = 64  # of the published models; no tensor says it
 NAMES = {192: "EfficientSAM-Ti", 384: "EfficientSAM-S"}
 
 
@@ -31,7 +31,7 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
     """Fields of `EfficientSamConfig`, from the tensors.
 
     Raises:
-        UnsupportedModelError: a tensor that tells one is missing or has no such shape.
+        UnsupportedModelError: a tensor that one follows from is missing or has no such shape.
     """
     encoder, decoder = "image_encoder.", "mask_decoder."
     width, _, patch, _ = shapes.sizes(f"{encoder}patch_embed.proj.weight", 4)

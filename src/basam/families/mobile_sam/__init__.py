@@ -19,7 +19,7 @@ from basam.families.transformers_sam import TransformersSam
 
 PARTS = {"image_encoder.": r"layers\.", **meta_files.PROMPTS_AND_MASKS}
 STAGES = 4  # of every TinyViT; the first is convolutional
-IMAGE_SIZE = 1024  # no tensor of a TinyViT tells it
+IMAGE_SIZE = 1024  # no tensor of a TinyViT says it
 ENCODER = "image_encoder."
 ENCODER_RULES = ((r"^image_encoder\.", "vision_encoder."),)
 
@@ -28,7 +28,7 @@ def tinyvit_sizes(shapes: Shapes) -> dict[str, Any]:
     """Fields of `TinyViTConfig`, from the tensors.
 
     Raises:
-        UnsupportedModelError: a tensor that tells one is missing or has no such shape.
+        UnsupportedModelError: a tensor that one follows from is missing or has no such shape.
     """
     stages = range(STAGES)
     biases = [shapes.sizes(f"{ENCODER}layers.{stage}.blocks.0.attn.attention_biases", 2) for stage in stages[1:]]

@@ -78,8 +78,8 @@ def config_of(shapes: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, An
         f"{name} ({hiera['hidden_size']} x {sum(hiera['blocks_per_stage'])})" for name, hiera in sizes.PUBLISHED.items()
     )
     raise UnsupportedModelError(
-        f"{path}: a Hiera of {width} channels and {blocks} blocks, whose heads and windows no tensor tells; known are {known}. "
-        "Save it in transformers' layout, whose config.json tells them"
+        f"{path}: a Hiera of {width} channels and {blocks} blocks, whose heads and windows no tensor has; known are {known}. "
+        "Save it in transformers' layout, whose config.json has them"
     )
 
 

@@ -52,7 +52,7 @@ class Shapes(dict[str, tuple[int, ...]]):
         return key if key in self.added else self.prefix + key
 
     def sizes(self, key: str, dimensions: int) -> tuple[int, ...]:
-        """The shape of a tensor from which sizes of the model are told.
+        """The shape of a tensor that sizes of the model follow from.
 
         Raises:
             UnsupportedModelError: it is missing, or has no such shape.
@@ -104,7 +104,7 @@ def looks_like(keys: Iterable[str]) -> str:
 
 
 def read_shapes(path: Path) -> Shapes:
-    """Shapes of all tensors of a checkpoint file. Kept while the file stays as it is: every family asks."""
+    """Shapes of all tensors of a checkpoint file. Kept while the file stays as it is: every family reads them."""
     return Shapes(path, stored_shapes(path))
 
 

@@ -161,7 +161,7 @@ def summary(path: Path) -> ModelSummary:
     """The summary of a folder that `recognises` accepted.
 
     Raises:
-        UnsupportedModelError, ValueError: as `load` does for what config.json and the headers of the weights tell.
+        UnsupportedModelError, ValueError: as `load` does for what config.json and the headers of the weights say.
     """
     kind, vision = (read_config(path) or {})["model_type"], read_sizes(path)["vision_config"]
     shapes = folder_shapes(path, expected_tensors(path))

@@ -86,7 +86,7 @@ def files_of(kinds: Sequence[str], stem: str | Path, results: ResultsOfPhoto) ->
         "svg": polygons.write_svg,
         "csv": tables.write_csv,
     }
-    count = len(results.found) if results.asked is None else results.asked
+    count = len(results.found) if results.prompts is None else results.prompts
     for kind, names in names_of(kinds, stem, count, results.places).items():
         if kind in whole:
             writers[names[0]] = partial(whole[kind], results=results)
