@@ -1,4 +1,4 @@
-"""The GPU path, measured in one go on a machine that has a GPU: checks first, then kernels, encoders and training.
+"""The GPU path, measured in one run on a machine that has a GPU: checks first, then kernels, encoders and training.
 
     make bench-gpu OUT=results                                     # a few minutes, at most nine; makes no environment
     python benchmarks/gpu.py --out results --only encoders         # one part of it

@@ -106,7 +106,7 @@ def table(runs: Path) -> list[str]:
     ]
     for title, one, name in rows:
         if not all((runs / "benchmark" / "runs" / each / one.kind).is_dir() for each in (name, name + FOCUSED)):
-            continue  # of a run that goes on
+            continue  # of a run that is not done
         cells = [measured(runs, "zero-shot", one.kind, focus) for focus in (False, True)]
         cells += [measured(runs, name, one.kind, focus) for focus in (False, True)]
         cells.append(measured(runs, name + FOCUSED, one.kind, True))
@@ -137,8 +137,8 @@ def section(runs: Path) -> list[str]:
         "",
         f"Made by `python -m studies.generalised_focus` on {made['started'][:10]}, 2 cores of an AMD EPYC with other work "
         f"beside it, no GPU, seed 0, torch {made['versions']['torch']}: {3 * STEPS} steps for the generalist and {STEPS} for "
-        f"each way on lesions, of 4 photographs each, {LIMIT} test images a set, evenly spaced. These are fewer steps than in "
-        "the tables above, so figures of the two parts do not compare.",
+        f"each way on lesions, of 4 photographs each, {LIMIT} test images per set, evenly spaced. These are fewer steps than "
+        "in the tables above, so figures of the two parts do not compare.",
         "",
         *table(runs),
         "",

@@ -1,4 +1,4 @@
-"""Pretraining: what batches hold, that they depend on nothing but their number, and a run that goes on."""
+"""Pretraining: what batches hold, that they depend on nothing but their number, and a run that resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tune` from data to adapter: all four ways, going on after an interruption, and what stops a run."""
+"""`tune` from data to adapter: all four ways, resuming after an interruption, and what stops a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop: learns, goes on where it was killed, is the same on several processes, and says what went wrong."""
+"""The loop: learns, resumes where it was killed, is the same on several processes, and says what went wrong."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def tile_bytes(device: torch.device) -> int:
 def tiles(groups: int, tokens: int, item_bytes: int, budget: int, min_rows: int) -> Iterator[tuple[slice, slice]]:
     """Slices over (batch x heads, queries) whose N columns fit `budget` bytes: whole heads where several fit, else rows of one.
 
-    Never fewer than about `min_rows` rows, whatever their bytes.
+    At least about `min_rows` rows, even where they take more.
     """
     row = tokens * item_bytes
     if tokens * row <= budget:
@@ -103,7 +103,7 @@ class Tiles:
         queries, keys = self.q[group, part], self.k[group].transpose(1, 2)
         if self.low:
             low = matmul(queries, keys, self.low_buffer[:size].view(shape))
-            # One dtype an operation: adding bfloat16 to float32 would go through a copy of its own.
+            # One dtype per operation: adding bfloat16 to float32 would go through a copy of its own.
             logits.copy_(low)
             by_key.add_(rows).add_(cols)
             torch.softmax(logits, -1, out=logits)

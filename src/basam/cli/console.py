@@ -42,7 +42,7 @@ def shown(text: object) -> str:
 
 
 def say(*lines: object) -> None:
-    """Results, one a line, whole however narrow the terminal is."""
+    """Results, one per line, whole however narrow the terminal is."""
     for line in lines:
         console().print(shown(line))
 

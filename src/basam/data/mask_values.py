@@ -26,7 +26,7 @@ GREYISH, LOSSY_OR_NOT = 8, ("WEBP", "JPEG2000")
 
 @dataclass(frozen=True, eq=False)
 class MaskValues:
-    """One number a pixel.
+    """One number per pixel.
 
     Attributes:
         values: `(H, W)` how bright or opaque a pixel is: whole numbers, or floats.

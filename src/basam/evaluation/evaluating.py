@@ -1,4 +1,4 @@
-"""`evaluate`: a data set, a model and a run folder -> lines, summary, plots and report. Goes on where it was stopped."""
+"""`evaluate`: a data set, a model and a run folder -> lines, summary, plots and report. Resumes where it was stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tune`: data, a base and a folder -> an adapter. Goes on where it was stopped."""
+"""`tune`: data, a base and a folder -> an adapter. Resumes where it was stopped."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from basam.families.base import UnsupportedModelError
 from basam.families.sam2 import sizes
 from basam.families.shared import holds, layout, meta_files
 
-# Beginnings of keys of every file with an image encoder and a mask decoder, and how they go on.
+# Beginnings of keys of every file with an image encoder and a mask decoder, and how they continue.
 PARTS = {"image_encoder.trunk.": r"blocks\.|patch_embed\.|pos_embed", "sam_mask_decoder.": ""}
 STEM = "image_encoder.trunk.patch_embed.proj.weight"
 # What names of tensors begin with that only videos need.

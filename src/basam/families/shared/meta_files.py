@@ -25,7 +25,7 @@ Value = TypeVar("Value")
 
 DECODER_HEADS, POINT_KINDS, IOU_LAYERS = 8, 4, 3
 
-# How the keys of Meta's prompt encoder and mask decoder go on, see `shapes.holds`.
+# How the keys of Meta's prompt encoder and mask decoder continue, see `shapes.holds`.
 PROMPTS_AND_MASKS = {"prompt_encoder.": r"point_embeddings\.\d|mask_downscaling\.|no", "mask_decoder.": ""}
 PARTS = {"image_encoder.": r"blocks\.", **PROMPTS_AND_MASKS}
 

@@ -131,8 +131,8 @@ def holds(path: Path, parts: Mapping[str, str]) -> bool:
     """Whether `path` is a checkpoint file of a family; a file that cannot be read is of none.
 
     Args:
-        parts: beginnings of keys, and what most of the keys with that beginning go on with, as a regular expression: a tensor
-            that is missing or too many makes no other format of a file.
+        parts: beginnings of keys, and what most of the keys with that beginning continue with, as a regular expression: a
+            tensor that is missing or too many makes no other format of a file.
     """
     if not path.is_file():
         return False
@@ -144,6 +144,6 @@ def holds(path: Path, parts: Mapping[str, str]) -> bool:
 
 
 def goes_on(keys: Iterable[str], prefix: str, rest: str) -> bool:
-    """Whether most of the keys with this beginning, and at least one, go on as `rest` says."""
+    """Whether most of the keys with this beginning, and at least one, continue as `rest` says."""
     fits = [re.match(rest, key[len(prefix) :]) is not None for key in keys if key.startswith(prefix)]
     return 2 * sum(fits) > len(fits)

@@ -96,12 +96,12 @@ class TransformersSam(Family):
     def decode_each(
         self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool
     ) -> tuple[Tensor, Tensor]:
-        # Upstream's prompts are (images, prompts an image, ...), so one call does.
+        # Upstream's prompts are (images, prompts per image, ...), so one call does.
         return masks_and_iou(run_decoder(model, features, prompts, 1, multimask))
 
 
 def run_decoder(model: Any, features: dict[str, Any], prompts: PromptTensors, along: int, multimask: bool) -> Any:
-    """Upstream's output for K prompts that lie along the dimension of images (1) or of prompts an image (0)."""
+    """Upstream's output for K prompts that lie along the dimension of images (1) or of prompts per image (0)."""
     points, labels, boxes = (
         None if given is None else given.unsqueeze(along) for given in (prompts.points, prompts.labels, prompts.boxes)
     )
