@@ -71,7 +71,7 @@ CHOICE = (
     "The context is 2 by this table. 384 px is better than the trained side by 0.006, costs 2.25 times as many "
     "tokens, and would no longer answer a photo of the trained size as the whole photo is answered, so regions keep "
     "the trained side (`--focus-side 384` has the other). Rules for clicks were measured at 384 px, since the search "
-    "goes on from the best side, and are used at the trained side. Of them `zoom` with a margin of 0.1 is within "
+    "continues from the best side, and are used at the trained side. Of them `zoom` with a margin of 0.1 is within "
     "0.002 of the best, and looks at most four times instead of seven: it was taken by hand from this table."
 )
 
@@ -120,7 +120,7 @@ def page(done: list[Set]) -> str:
         f"Made by `python -m studies.focus` on {made['started'][:10]}, 2 cores of an AMD EPYC with other work beside it (so "
         f"seconds are rough), no GPU, seed 0, torch {made['versions']['torch']}, weights `{model['sha256'][:12]}`. One mask a "
         "prompt. *Smallest third*: of the objects, by their share of the photo. Differences are paired by image, with half "
-        "of their 95 % interval. *Encoding*: median seconds an image in the encoder, for all of its prompts together.",
+        "of their 95 % interval. *Encoding*: median seconds per image in the encoder, for all of its prompts together.",
         "",
         "## In short",
         "",

@@ -1,4 +1,4 @@
-"""The part of docs/results/generalised.md about focus: tuned on whole photographs and on regions, asked with focus or not.
+"""The part of docs/results/generalised.md about focus: tuned on whole photographs and on regions, measured with focus or not.
 
     python -m studies.generalised_focus            # tune, measure, put the section into the page
     python -m studies.generalised_focus --page     # put the section into the page from what has been run
@@ -101,12 +101,12 @@ def table(runs: Path) -> list[str]:
     rows += [(f"lesions, {way}", sets[2], f"lesions-{way}") for way in WAYS]
     lines = [
         "| data, adapter | base, whole | base, focus | tuned whole, whole | tuned whole, focus "
-        "| **tuned and asked with focus** | minus tuned whole, whole | 95 % | minus base, focus | 95 % |",
+        "| **tuned and measured with focus** | minus tuned whole, whole | 95 % | minus base, focus | 95 % |",
         "|" + "---|" * 10,
     ]
     for title, one, name in rows:
         if not all((runs / "benchmark" / "runs" / each / one.kind).is_dir() for each in (name, name + FOCUSED)):
-            continue  # of a run that goes on
+            continue  # of a run that is not done
         cells = [measured(runs, "zero-shot", one.kind, focus) for focus in (False, True)]
         cells += [measured(runs, name, one.kind, focus) for focus in (False, True)]
         cells.append(measured(runs, name + FOCUSED, one.kind, True))
@@ -128,17 +128,17 @@ def section(runs: Path) -> list[str]:
     commands = [*scene_commands(runs), *tunings(runs).values(), benchmark_command(runs)]
     return [
         BEGIN,
-        "## Tuned and asked with focus",
+        "## Tuned and measured with focus",
         "",
-        f"`basam tune --focus` trains on the regions around prompts, of {TRAINED} px, with jittered context; asked with focus, "
-        f"a prompt is answered on its region of {TRAINED} px. *Whole*: tuned at {TRAINED}-{2 * TRAINED} px, asked at "
+        f"`basam tune --focus` trains on the regions around prompts, of {TRAINED} px, with jittered context; with focus, "
+        f"a prompt is answered on its region of {TRAINED} px. *Whole*: tuned at {TRAINED}-{2 * TRAINED} px, measured at "
         f"{2 * TRAINED} px, corrected. IoU, the mean of a box and a click; paired differences of the last column with half of "
         "their 95 % interval over images.",
         "",
         f"Made by `python -m studies.generalised_focus` on {made['started'][:10]}, 2 cores of an AMD EPYC with other work "
         f"beside it, no GPU, seed 0, torch {made['versions']['torch']}: {3 * STEPS} steps for the generalist and {STEPS} for "
-        f"each way on lesions, of 4 photographs each, {LIMIT} test images a set, evenly spaced. These are fewer steps than in "
-        "the tables above, so figures of the two parts do not compare.",
+        f"each way on lesions, of 4 photographs each, {LIMIT} test images per set, evenly spaced. These are fewer steps than "
+        "in the tables above, so figures of the two parts do not compare.",
         "",
         *table(runs),
         "",

@@ -10,21 +10,13 @@ from typer.testing import CliRunner
 from basam import BiasMode
 from basam.cli import app
 from basam.model import read_mode, write_mode
+from tests.helpers.small_run import write_pairs
 
 
 @pytest.fixture
 def root(tmp_path):
-    generator = np.random.default_rng(0)
     for split in ("train", "test"):
-        for folder in ("images", "masks"):
-            (tmp_path / split / folder).mkdir(parents=True)
-        for number in range(2):
-            Image.fromarray(generator.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(
-                tmp_path / split / "images" / f"{number}.png"
-            )
-            mask = np.zeros((64, 64), dtype=np.uint8)
-            mask[10:30, 12:40] = 255
-            Image.fromarray(mask).save(tmp_path / split / "masks" / f"{number}.png")
+        write_pairs(tmp_path / split, 2)
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""`basam info`: nothing is downloaded unless asked for, and its figures are those of a run."""
+"""`basam info`: nothing is downloaded without --download, and its figures are those of a run."""
 
 import json
 import shutil
@@ -55,12 +55,12 @@ def test_a_model_in_the_cache_of_the_hub_is_read_from_it(no_network):
 
 def test_it_is_downloaded_where_that_is_asked_for(no_network, monkeypatch):
     def fetch(url, target, sha256, progress):
-        raise downloads.DownloadError(f"{url}: was asked for")
+        raise downloads.DownloadError(f"{url}: was requested")
 
     monkeypatch.setattr(downloads, "fetch", fetch)
     result = run("mobile_sam", "--download")
     assert result.exit_code == 2
-    assert "was asked for" in result.stderr
+    assert "was requested" in result.stderr
 
 
 def test_parameters_are_those_of_the_live_model():

@@ -32,7 +32,7 @@ def triton_problem(device: torch.device, dtype: torch.dtype, head_dim: int) -> s
     return None
 
 
-# A constant of the compiled graph: what it asks of the driver cannot be traced. This is what
+# A constant of the compiled graph: a call to the driver cannot be traced. This is what
 # torch.compiler.assume_constant_result sets; calling it would import the compiler, a second or more of every start.
 # Where the name is unknown the graph is cut here.
 triton_problem._dynamo_marked_constant = True  # type: ignore[attr-defined]

@@ -36,13 +36,13 @@ def console(stderr: bool = False) -> Console:
 
 
 def shown(text: object) -> str:
-    """A text as it can be printed: names of files may hold what is no text, or what terminals take for an order."""
+    """A text as it can be printed: names of files may hold what is no text, or what terminals take for a command."""
     whole = str(text).encode("utf-8", "backslashreplace").decode()
     return "".join(repr(each)[1:-1] if each < " " and each not in "\n\t" else each for each in whole)
 
 
 def say(*lines: object) -> None:
-    """Results, one a line, whole however narrow the terminal is."""
+    """Results, one per line, whole however narrow the terminal is."""
     for line in lines:
         console().print(shown(line))
 
@@ -53,17 +53,17 @@ def note(*lines: object) -> None:
         console(stderr=True).print(shown(line), style="yellow")
 
 
-def tell(line: object) -> None:
+def report(line: object) -> None:
     """How far the work is, beside the results."""
     console(stderr=True).print(shown(line))
 
 
-def tell_device(name: str) -> None:
+def report_device(name: str) -> None:
     """The device that `name` means, before the work; said by the main one of several processes."""
     from basam.model import device_name, find_device
 
     if os.environ.get("RANK", "0") == "0":
-        tell(f"device: {device_name(find_device(name))}")
+        report(f"device: {device_name(find_device(name))}")
 
 
 def failure(*lines: object) -> None:

@@ -28,7 +28,7 @@ class Summary(ABC):
         self.failures: list[str] = []
 
     def add(self, outcome: Any) -> None:
-        """Count an `Outcome` or a `PhotoForecast`."""
+        """Count a photo."""
         self.photos += 1
         self.before += outcome.before
         if outcome.error is not None:

@@ -41,7 +41,7 @@ class RunMask:
         steps = np.diff(columns, axis=1)
         starts = _places(steps == 1, top, left, height)
         ends = _places(steps == -1, top, left, height)
-        # A run that reaches the bottom goes on at the top of the next column.
+        # A run that reaches the bottom continues at the top of the next column.
         joined = ends[:-1] == starts[1:]
         starts, ends = starts[np.append(True, ~joined)[: len(starts)]], ends[np.append(~joined, True)[: len(ends)]]
         edges = np.concatenate([[0], np.stack([starts, ends], axis=1).ravel(), [height * width]])
