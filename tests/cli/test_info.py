@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import basam
 from basam.cli import app
 from basam.families import family_of
-from basam.model import downloads
+from basam.model import downloads, model_info, own_mode
 from tests.helpers.tiny import tiny_sam
 
 
@@ -53,7 +53,7 @@ def test_a_model_in_the_cache_of_the_hub_is_read_from_it(no_network):
     assert "`basam download someone/sam`" in result.stderr
 
 
-def test_it_is_downloaded_where_that_is_asked_for(no_network, monkeypatch):
+def test_download_downloads_it(no_network, monkeypatch):
     def fetch(url, target, sha256, progress):
         raise downloads.DownloadError(f"{url}: was requested")
 
@@ -61,6 +61,14 @@ def test_it_is_downloaded_where_that_is_asked_for(no_network, monkeypatch):
     result = run("mobile_sam", "--download")
     assert result.exit_code == 2
     assert "was requested" in result.stderr
+
+
+def test_what_is_printed_is_public(tmp_path):
+    found = model_info("nano")
+    assert json.loads(run("nano", "--json").stdout) == json.loads(json.dumps(found.to_dict()))
+    assert found.mode.mode == own_mode(basam.load("nano"))
+    with pytest.raises(FileNotFoundError, match="absent"):
+        model_info(tmp_path / "absent")
 
 
 def test_parameters_are_those_of_the_live_model():

@@ -5,6 +5,7 @@ Texts are printed as they are: file names and messages may hold brackets, which 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -153,6 +154,30 @@ def columns(unit: str) -> list[ProgressColumn]:
         *middle,
         progress.TimeRemainingColumn(),
     ]
+
+
+class JsonList:
+    """One JSON list on standard output, a row a line, each there as soon as it is known; `shown` False prints nothing."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+        self.count = 0
+
+    def add(self, row: dict[str, Any]) -> None:
+        if self.shown:
+            print("[\n" if self.count == 0 else ",\n", json.dumps(row, allow_nan=False), sep="", end="", flush=True)
+            self.count += 1
+
+
+@contextmanager
+def json_list(shown: bool) -> Iterator[JsonList]:
+    """The list is closed however the block ends, also by Ctrl-C."""
+    rows = JsonList(shown)
+    try:
+        yield rows
+    finally:
+        if shown:
+            print("[]" if rows.count == 0 else "\n]", flush=True)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 
 from basam.cli import console
 from basam.cli.many_options import PhotoOptions
-from basam.cli.summaries import Summary, json_list
+from basam.cli.summaries import Summary
 from basam.data import PromptRow, list_photos, read_prompts
 from basam.distributed import (
     EverythingJob,
@@ -71,7 +71,7 @@ def do(work: Work, summary: Summary) -> int:
         summary.left_out(fault)
     notes = Notes(options)
     several = len(found.tasks) > 1 and not options.quiet
-    with json_list(options.as_json) as listed, console.Bars(shown=not options.quiet) as bars:
+    with console.json_list(options.as_json) as listed, console.Bars(shown=not options.quiet) as bars:
         for done, outcome in enumerate(outcomes(work, outputs, found, shard, bars), start=1):
             notes.show(f"{outcome.photo}: {note}" for note in outcome.notes)
             summary.add(outcome)
