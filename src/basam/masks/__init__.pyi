@@ -10,6 +10,7 @@ from basam.masks.placing import united as united
 from basam.masks.rle import decode_segmentation as decode_segmentation
 from basam.masks.rle import encode_mask as encode_mask
 from basam.masks.rle import is_whole as is_whole
+from basam.masks.rle import runs_of_coco as runs_of_coco
 from basam.masks.runs import RunMask as RunMask
 from basam.masks.soft import EDGE as EDGE
 from basam.masks.soft import SoftMask as SoftMask

@@ -10,3 +10,5 @@ from basam.predict.writers.found import Found as Found
 from basam.predict.writers.found import ResultsOfPhoto as ResultsOfPhoto
 from basam.predict.writers.found import cleaned as cleaned
 from basam.predict.writers.outputs import Outputs as Outputs
+from basam.predict.writers.tables import COLUMNS as COLUMNS
+from basam.predict.writers.tables import row_of as row_of
