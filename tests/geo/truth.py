@@ -15,9 +15,9 @@ from basam.masks import RunMask
 PLACE = Affine(0.5, 0, 500_000, 0, -0.5, 5_800_000)
 
 
-def drawn(side, seed=0):
-    """Numbers of objects `(side, side)` uint32, 0 outside of them: small ones everywhere, pairs that touch, and large ones whose
-    parts windows see: a river, a ring, a comb, a spiral."""
+def drawn(side, seed=0, cell=100):
+    """Numbers of objects `(side, side)` int32, 0 outside of them: small ones in cells of so many pixels, pairs that touch, and
+    large ones of which windows see parts: a river, a ring, a comb, a spiral."""
     rng = np.random.default_rng(seed)
     labels = np.zeros((side, side), dtype=np.int32)
     count = 0
@@ -27,12 +27,11 @@ def drawn(side, seed=0):
         count += 1
         return count
 
-    cell = 100
     for y in range(0, side - cell + 1, cell):
         for x in range(0, side - cell + 1, cell):
             kind = rng.integers(4)
-            left, top = x + int(rng.integers(2, 20)), y + int(rng.integers(2, 20))
-            across, down = (int(each) for each in rng.integers(8, 70, 2))
+            left, top = x + int(rng.integers(1, cell // 5)), y + int(rng.integers(1, cell // 5))
+            across, down = (int(each) for each in rng.integers(cell // 12, cell * 3 // 4, 2))
             if kind == 0:
                 cv2.ellipse(labels, (left + across // 2, top + down // 2), (across // 2, down // 2), 0, 0, 360, number(), -1)
             elif kind == 1:  # two that touch along an edge
@@ -78,11 +77,14 @@ def written(path, labels, **more):
     """The scene of a map of objects' numbers."""
     height, width = labels.shape
     options = {"driver": "GTiff", "count": 3, "dtype": "uint8", "crs": "EPSG:32633", "transform": PLACE, "tiled": True}
-    options |= {"compress": "deflate", "zlevel": 1, "photometric": "RGB"} | more
+    options |= {"compress": "packbits", "photometric": "RGB"} | more
     with rasterio.open(path, "w", height=height, width=width, **options) as file:
         for y in range(0, height, 1024):
             rows = labels[y : y + 1024]
-            file.write(np.stack([rows >> 16 & 255, rows >> 8 & 255, rows & 255]).astype(np.uint8), window=((y, y + len(rows)), (0, width)))
+            file.write(
+                np.stack([rows >> 16 & 255, rows >> 8 & 255, rows & 255]).astype(np.uint8),
+                window=((y, y + len(rows)), (0, width)),
+            )
     return path
 
 
@@ -92,8 +94,6 @@ def answers(pixels, *, spoil=False, seen=None):
     numbers = pixels.astype(np.int32)
     labels = numbers[..., 0] << 16 | numbers[..., 1] << 8 | numbers[..., 2]
     height, width = labels.shape
-    values, labels = np.unique(labels, return_inverse=True)
-    labels = labels.reshape(height, width).astype(np.int32) + (values[0] != 0)
     found = []
     for number, (rows, columns) in boxes_of(labels).items():
         inside = (labels[rows, columns] == number).astype(np.uint8)

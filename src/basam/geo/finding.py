@@ -91,9 +91,7 @@ class SceneObjects(Sequence[Found]):
         return found[np.argsort(-self.areas[found], kind="stable")]
 
 
-def look_at_windows(
-    scene: Scene, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None
-) -> None:
+def look_at_windows(scene: Scene, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None) -> None:
     """Have every window of a scene that is not in `store` yet looked at by `find`, which gets RGB `(h, w, 3)` and returns masks
     in pixels of it. Pixels without data belong to no mask.
 

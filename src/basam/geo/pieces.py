@@ -1,13 +1,13 @@
 """What each window of a scene showed, kept in a file: memory holds where it is, and the runs of a few windows at most.
 
-The file is of JSON lines, the first of which says of what it is; a window is a line. So a run that was stopped goes on where it
-was, as long as scene and settings are the same.
+The file is of JSON lines, the first of which says of what it is; a piece is a line, and a window that is done one that says
+where its pieces are. So a run that was stopped goes on where it was, as long as scene and settings are the same.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +18,8 @@ from basam.geo.windows import SceneWindow, Windows
 from basam.masks import RunMask, placed, runs_of_coco
 
 BEGINNING = b'{"by": "windows of basam"'
-# Windows whose pieces are held in memory.
-HELD = 12
+# Windows whose pieces are held in memory, beside a row of them.
+HELD = 4
 
 
 class Sides(NamedTuple):
@@ -74,7 +74,7 @@ class PieceStore:
 
     def __init__(self, path: Path, windows: Windows, about: dict[str, Any]) -> None:
         self.path, self.windows = path, windows
-        self.offsets: dict[int, int] = {}
+        self.offsets: dict[int, list[int]] = {}
         self.held: OrderedDict[int, list[Piece]] = OrderedDict()
         head = {"by": "windows of basam", "about": about}
         if not begins_with(path, BEGINNING):
@@ -85,7 +85,7 @@ class PieceStore:
             write_text(path, [])
             append_json(path, head)
             return
-        self.offsets = {line.value["window"]: line.offset for line in lines if "window" in line.value}
+        self.offsets = {line.value["window"]: line.value["pieces"] for line in lines if "pieces" in line.value}
 
     @property
     def done(self) -> frozenset[int]:
@@ -94,40 +94,40 @@ class PieceStore:
 
     def add(self, window: SceneWindow, found: Sequence[Any]) -> None:
         """Keep what a window showed: `MaskCandidate`s in its own pixels."""
-        pieces = [
-            {
-                "segmentation": each.runs.coco(),
-                "predicted_iou": float(each.predicted_iou),
-                "stability": float(each.stability),
-                "point": [float(each.point[0]) + window.x0, float(each.point[1]) + window.y0],
-            }
-            for each in found
-            if each.runs.area
-        ]
-        self.offsets[window.number] = append_json(self.path, {"window": window.number, "pieces": pieces})
+        offsets = []
+        for each in found:
+            if each.runs.area:
+                told = {
+                    "segmentation": each.runs.coco(),
+                    "predicted_iou": float(each.predicted_iou),
+                    "stability": float(each.stability),
+                    "point": [float(each.point[0]) + window.x0, float(each.point[1]) + window.y0],
+                }
+                offsets.append(append_json(self.path, told))
+        append_json(self.path, {"window": window.number, "pieces": offsets})
+        self.offsets[window.number] = offsets
 
     def of_window(self, number: int) -> list[Piece]:
         """The pieces of a window."""
         if number not in self.held:
-            line = next(read_json_at(self.path, [self.offsets[number]]))
-            self.held[number] = [self.piece(self.windows[number], each) for each in line["pieces"]]
-            if len(self.held) > HELD:
+            window, lines = self.windows[number], read_json_at(self.path, self.offsets[number])
+            self.held[number] = [self.piece(window, told) for told in lines]
+            if len(self.held) > len(self.windows.columns) + HELD:
                 self.held.popitem(last=False)
         self.held.move_to_end(number)
         return self.held[number]
 
-    def piece(self, window: SceneWindow, told: dict[str, Any]) -> Piece:
-        runs = placed(
-            runs_of_coco(told["segmentation"]), window.y0, window.x0, self.windows.height, self.windows.width
-        )
-        cut = Sides(*self.windows.cut_sides(runs.box, window))
-        return Piece(runs, cut, self.windows.near, told["predicted_iou"], told["stability"], (told["point"][0], told["point"][1]))
-
     def at(self, place: Place) -> Piece:
-        return self.of_window(place.window)[place.index]
+        """One piece; not held."""
+        offset = self.offsets[place.window][place.index]
+        return self.piece(self.windows[place.window], next(iter(read_json_at(self.path, [offset]))))
 
-    def several(self, places: Sequence[Place]) -> Iterator[Piece]:
-        return (self.at(place) for place in places)
+    def piece(self, window: SceneWindow, told: dict[str, Any]) -> Piece:
+        runs = placed(runs_of_coco(told["segmentation"]), window.y0, window.x0, self.windows.height, self.windows.width)
+        cut = Sides(*self.windows.cut_sides(runs.box, window))
+        return Piece(
+            runs, cut, self.windows.near, told["predicted_iou"], told["stability"], (told["point"][0], told["point"][1])
+        )
 
     def remove(self) -> None:
         """The file is no longer needed."""

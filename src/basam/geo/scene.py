@@ -98,7 +98,9 @@ def open_scene(path: str | Path, bands: Sequence[int] | None = None) -> Scene:
     with opened(path) as dataset:
         check_place(path, dataset)
         chosen = chosen_bands(path, dataset, bands)
-        kinds = {np.dtype(dataset.dtypes[band - 1]) if "complex_int" not in dataset.dtypes[band - 1] else None for band in chosen}
+        kinds = {
+            np.dtype(dataset.dtypes[band - 1]) if "complex_int" not in dataset.dtypes[band - 1] else None for band in chosen
+        }
         if any(kind is None or kind.kind not in "iuf" for kind in kinds):
             raise ImageError(f"{path} has samples of {dataset.dtypes[chosen[0] - 1]}: whole numbers or floats are needed")
         colours = colours_of(path, dataset, chosen)
