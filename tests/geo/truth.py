@@ -1,5 +1,5 @@
-"""Scenes whose truth is known: each pixel's colour is the number of its object, so that a stand-in for the model can answer with
-the truth inside the window that it is shown."""
+"""Scenes whose truth is known: each pixel's colour is the number of its object, so that a stand-in for the model can answer
+with the truth inside the window that it is shown."""
 
 from __future__ import annotations
 

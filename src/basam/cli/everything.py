@@ -25,12 +25,12 @@ from basam.cli.many_options import (
     ShardText,
     Tolerance,
     Verbose,
-    Write,
     check_mode_switches,
     check_words,
     parse_long_side,
 )
 from basam.cli.options import AdapterName, Device, MaxPixels, MaxSide, ModeFile, ModelName, split_names
+from basam.cli.scene_options import Bands, Geo, SceneOverlap, SceneWindowSide, WriteAny, scene_settings
 from basam.files import MAX_PIXELS
 from basam.predict import MAX_SIDE
 
@@ -71,7 +71,11 @@ def everything(
     mode: ModeFile = None,
     dtype: EncoderType = DType.float32,
     device: Device = "auto",
-    write: Write = DEFAULT_KINDS,
+    geo: Geo = None,
+    window: SceneWindowSide = None,
+    overlap: SceneOverlap = None,
+    bands: Bands = None,
+    write: WriteAny = None,
     tolerance: Tolerance = 1.0,
     min_area: MinArea = 0,
     fill_holes: FillHoles = 0,
@@ -91,6 +95,9 @@ def everything(
     photo OUT gets the files that --write names, and records.jsonl tells what was written: the same command again resumes, a
     file that basam did not write is never overwritten. A photo without objects is done, too, and its files are empty. A photo
     that cannot be read is named, the others are done, and the exit status is 1 (2 where none could be done).
+
+    A TIFF that says where on the earth it lies is read window by window, however large it is, with the points in each window;
+    labels and polygons are written in its coordinate reference system (the extra geo).
     """
     if points_per_side is not None and spacing is not None:
         raise typer.BadParameter("takes the place of --points-per-side; give one of them", param_hint="--spacing")
@@ -127,12 +134,13 @@ def everything(
             long_side=side,
             max_side=max_side,
             max_pixels=max_pixels,
-            kinds=check_kinds(split_names("--write", write)),
+            kinds=check_kinds(split_names("--write", write or DEFAULT_KINDS)),
             cleaning=Cleaning(fill_holes, min_area, largest),
             tolerance=tolerance,
             overwrite=overwrite,
             asked=asked,
             points_per_batch=points_per_batch,
+            scenes=scene_settings(geo, window, overlap, bands, write),
         )
         summary = EverythingSummary(f"--iou {iou:g} and --stability {stability:g}")
         work = Work(settings, out, photos or [], [], shard=shard, ray=ray, ray_workers=ray_workers)

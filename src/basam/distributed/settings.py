@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from basam.distributed.finding import EverythingJob
 from basam.distributed.job import PhotoJob
+from basam.distributed.scenes import SceneJob, SceneSettings
 from basam.distributed.segmenting import SegmentJob
 from basam.errors import InputError
 from basam.files import MAX_PIXELS, ResultFolder
@@ -154,14 +154,16 @@ class EverythingSettings(PhotoSettings):
     Attributes:
         asked: arguments of `AutomaticMasks` that decide the result.
         points_per_batch: points that are asked together, at most.
+        scenes: how georeferenced rasters are read.
     """
 
     asked: dict[str, Any] = field(default_factory=dict)
     points_per_batch: int = 64
+    scenes: SceneSettings = field(default_factory=SceneSettings)
 
-    def open(self, outputs: Outputs) -> EverythingJob:
+    def open(self, outputs: Outputs) -> SceneJob:
         predictor = self.predictor()
         common = self.common(predictor, outputs)
         common["settings"] |= {"long side": self.long_side, "everything": self.asked}
         generator = AutomaticMasks(predictor, points_per_batch=self.points_per_batch, soft=outputs.soft, **self.asked)
-        return EverythingJob(**common, long_side=self.long_side, generator=generator)
+        return SceneJob(**common, long_side=self.long_side, generator=generator, scenes=self.scenes)

@@ -40,16 +40,20 @@ class SceneObjects(Sequence[Found]):
     Attributes:
         boxes: `(N, 4)` x0, y0, x1, y1 in pixels of the scene, x1 and y1 one past the last.
         areas: `(N,)` in pixels.
+        best_iou: the highest predicted IoU; None: there are no objects.
     """
 
     def __init__(self, store: PieceStore, cleaning: Cleaning | None = None) -> None:
         self.store, self.cleaning = store, cleaning or Cleaning()
         self.held: OrderedDict[int, Found] = OrderedDict()
         self.members: list[list[Place]] = []
+        self.best_iou: float | None = None
         boxes, areas = [], []
         for group in objects_of(store):
-            runs = self.made_of(group).runs
+            one = self.made_of(group)
+            runs = one.runs
             if runs.area:
+                self.best_iou = max(one.predicted_iou, self.best_iou or one.predicted_iou)
                 self.members.append(group)
                 boxes.append(runs.box)
                 areas.append(runs.area)

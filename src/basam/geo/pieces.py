@@ -58,7 +58,7 @@ class Place(NamedTuple):
     """Which piece of which window."""
 
     window: int
-    index: int
+    piece: int
 
 
 class PieceStore:
@@ -119,7 +119,7 @@ class PieceStore:
 
     def at(self, place: Place) -> Piece:
         """One piece; not held."""
-        offset = self.offsets[place.window][place.index]
+        offset = self.offsets[place.window][place.piece]
         return self.piece(self.windows[place.window], next(iter(read_json_at(self.path, [offset]))))
 
     def piece(self, window: SceneWindow, told: dict[str, Any]) -> Piece:

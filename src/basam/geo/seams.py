@@ -104,8 +104,8 @@ def arms(
     met: Sequence[tuple[int, int]],
     linked: Sequence[tuple[int, int]],
 ) -> Iterator[tuple[int, int, float]]:
-    """Where each strand of a window's pieces that ends at its edge goes on: the piece, that of the other window, and the share of
-    the strand that the latter covers. It is a piece that is linked with it where one covers enough."""
+    """Where each strand of a window's pieces that ends at its edge goes on: the piece, that of the other window, and the share
+    of the strand that the latter covers. It is a piece that is linked with it where one covers enough."""
     partners: dict[int, list[int]] = {}
     for index, partner in met:
         partners.setdefault(index, []).append(partner)

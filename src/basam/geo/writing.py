@@ -43,10 +43,13 @@ def check_scene_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         ValueError: one that scenes do not have.
+        ImportError: shapely is needed and missing.
     """
     for kind in kinds:
         if kind not in SCENE_KINDS:
             raise InputError(f"--write {kind}: of a georeferenced raster there are {', '.join(SCENE_KINDS)}")
+    if "geojson" in kinds:
+        require("shapely", "geo")
     return tuple(kind for kind in SCENE_KINDS if kind in kinds)
 
 
@@ -120,8 +123,8 @@ def unwritten(path: Path, reason: str) -> FileError:
 
 
 def write_scene_polygons(path: Path, scene: Scene, objects: SceneObjects, tolerance: float = TOLERANCE) -> None:
-    """GeoJSON: a `FeatureCollection` with a `MultiPolygon` for each object, in coordinates of the scene's CRS, which `crs` names
-    as GeoJSON had it before RFC 7946. Outer rings run counterclockwise, holes clockwise.
+    """GeoJSON: a `FeatureCollection` with a `MultiPolygon` for each object, in coordinates of the scene's CRS, which `crs`
+    names as GeoJSON had it before RFC 7946. Outer rings run counterclockwise, holes clockwise.
 
     Args:
         tolerance: pixels by which polygons may leave the masks' edges.
