@@ -26,7 +26,7 @@ FLOORS = (
     {"families"},
     {"model"},
     {"predict", "data"},
-    {"evaluation"},
+    {"evaluation", "geo"},
     {"tuning", "distributed"},
     {"web"},
     {"cli"},

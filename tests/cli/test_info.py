@@ -3,6 +3,8 @@
 import json
 import shutil
 import socket
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -77,3 +79,17 @@ def test_parameters_are_those_of_the_live_model():
     assert shown["parameters"] == described["parameters"]
     learnt = {name: p for name, p in model.named_parameters() if "positional_embedding" not in name}
     assert shown["parameters"] == sum(p.numel() for p in learnt.values())
+
+
+def test_neither_transformers_nor_the_compiler_is_imported(tmp_path):
+    """Each takes longer than all that the command does, reading the file included."""
+    tiny_sam().save_pretrained(tmp_path)
+    program = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from basam.cli import app\n"
+        "assert CliRunner().invoke(app, ['info', sys.argv[1]]).exit_code == 0\n"
+        "print(sorted({'torch', 'torch._dynamo', 'transformers'} & set(sys.modules)))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert result.stdout == "['torch']\n", result.stderr

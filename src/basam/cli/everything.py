@@ -8,6 +8,7 @@ import typer
 
 from basam.cli.console import one_line_errors
 from basam.cli.many_options import PhotoOptions, takes_photos
+from basam.cli.scene_options import Bands, Geo, SceneOverlap, SceneWindowSide, scene_settings
 from basam.distributed import EverythingSettings
 from basam.predict.automatic import AutomaticSettings
 
@@ -52,6 +53,10 @@ def everything(
         float, typer.Option(min=0, max=0.99, help="Share of the short side.")
     ] = AutomaticSettings.crop_overlap_ratio,
     plain: Annotated[bool, typer.Option("--plain", help="Uncorrected.")] = EverythingSettings.uncorrected,
+    geo: Geo = None,
+    window: SceneWindowSide = None,
+    overlap: SceneOverlap = None,
+    bands: Bands = None,
 ) -> None:
     """Find everything in photographs: the model is prompted with a grid of points, and the best mask of each object stays.
 
@@ -59,6 +64,9 @@ def everything(
     photo OUT gets the files that --write names, and records.jsonl lists what was written: the same command again resumes, a
     file that basam did not write is never overwritten. A photo without objects is done, too, and its files are empty. A photo
     that cannot be read is named, the others are done, and the exit status is 1 (2 where none could be done).
+
+    A TIFF that says where on the earth it lies is read window by window, however large it is, with the points in each window;
+    labels and polygons are written in its coordinate reference system (the extra geo).
     """
     if points_per_side is not None and spacing is not None:
         raise typer.BadParameter("takes the place of --points-per-side; give one of them", param_hint="--spacing")
@@ -81,7 +89,11 @@ def everything(
             crop_overlap_ratio=crop_overlap,
         )
         settings = EverythingSettings(
-            **options.settings(), uncorrected=plain, automatic=automatic, points_per_batch=points_per_batch
+            **options.settings(),
+            uncorrected=plain,
+            automatic=automatic,
+            points_per_batch=points_per_batch,
+            scenes=scene_settings(geo, window, overlap, bands, options.write),
         )
         status = do(Work(options, settings), EverythingSummary(f"--iou {iou:g} and --stability {stability:g}"))
     if status:

@@ -154,7 +154,7 @@ def outcomes(work: Work, outputs: Outputs, found: Gathered, shard: Shard, bars: 
 def with_progress(job: PhotoJob, bars: console.Bars) -> PhotoJob:
     """A job whose work on one photo takes long shows how far it is."""
     if isinstance(job, EverythingJob):
-        return replace(job, progress=lambda photo, done, whole: bars.show("points of the photo", done, whole))
+        return replace(job, progress=bars.show)
     return job
 
 

@@ -50,9 +50,12 @@ class PhotoOptions:
     mode: ModeFile = PhotoSettings.mode_file
     dtype: EncoderDtype = PhotoSettings.dtype
     device: Device = PhotoSettings.device
-    write: Annotated[str, typer.Option(metavar="KIND,KIND", help=f"Of {', '.join(KINDS[:-1])} and {KINDS[-1]}.")] = join(
-        PhotoSettings.kinds
-    )
+    write: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND,KIND", help=f"Of {', '.join(KINDS[:-1])} and {KINDS[-1]}.", show_default=join(PhotoSettings.kinds)
+        ),
+    ] = None
     tolerance: Annotated[
         float, typer.Option(min=0, help="Pixels by which polygons may leave a mask's edge; 0: not at all.")
     ] = PhotoSettings.tolerance
@@ -117,6 +120,7 @@ class PhotoOptions:
         """
         from basam.predict.writers import check_kinds  # needs numpy, which `--help` does not wait for
 
+        kinds = PhotoSettings.kinds if self.write is None else split_names("--write", self.write)
         return {
             "model": self.model,
             "adapter": self.adapter,
@@ -126,7 +130,7 @@ class PhotoOptions:
             "long_side": self.side,
             "max_side": self.max_side,
             "max_pixels": self.max_pixels,
-            "kinds": check_kinds(split_names("--write", self.write)),
+            "kinds": check_kinds(kinds),
             "cleaning": Cleaning(self.fill_holes, self.min_area, self.largest),
             "tolerance": self.tolerance,
             "overwrite": self.overwrite,

@@ -9,6 +9,7 @@ from basam.distributed.ray_jobs import ray_segment as ray_segment
 from basam.distributed.ray_session import ray_running as ray_running
 from basam.distributed.running import run as run
 from basam.distributed.running import tasks_of as tasks_of
+from basam.distributed.scene_settings import SceneSettings as SceneSettings
 from basam.distributed.segmenting import SegmentJob as SegmentJob
 from basam.distributed.settings import EverythingSettings as EverythingSettings
 from basam.distributed.settings import PhotoSettings as PhotoSettings

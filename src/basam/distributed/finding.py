@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from basam.distributed.job import Answered, PhotoJob, PhotoTask
@@ -12,7 +13,7 @@ from basam.predict import AutomaticMasks
 from basam.predict.writers import Found, cleaned
 
 
-def unreported(photo: str, done: int, whole: int) -> None:
+def unreported(what: str, done: int, whole: int) -> None:
     """Progress within a photo is not reported."""
 
 
@@ -22,7 +23,7 @@ class EverythingJob(PhotoJob):
 
     Attributes:
         generator: makes masks of a grid of points, and keeps the best.
-        progress: called with the photo's name, points that were decoded, and of how many.
+        progress: called with what is counted, how many were done, and of how many.
     """
 
     generator: AutomaticMasks
@@ -36,15 +37,18 @@ class EverythingJob(PhotoJob):
 
     def find(self, task: PhotoTask, read: Photograph) -> Answered:
         width, height = read.size
-        side = self.automatic_side(height, width) if self.long_side == "auto" else self.long_side
-        self.generator.long_side = min(side, self.predictor.max_side) if isinstance(side, int) else None
-        name = task.photo.name
-        candidates = self.generator.find(read, progress=lambda done, whole: self.progress(name, done, whole))
+        self.generator.long_side = self.side(height, width)
+        candidates = self.generator.find(read, progress=partial(self.progress, "points of the photo"))
         found = (
             Found(each.runs, each.predicted_iou, number, None, each.stability, each.point, each.soft)
             for number, each in enumerate(candidates, start=1)
         )
         return Answered(cleaned(found, self.outputs.cleaning))
+
+    def side(self, height: int, width: int) -> int | None:
+        """Long side that a photo of this size is encoded at; None: its own."""
+        side = self.automatic_side(height, width) if self.long_side == "auto" else self.long_side
+        return min(side, self.predictor.max_side) if isinstance(side, int) else None
 
     def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
         best = max((each.predicted_iou for each in answered.found), default=None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from basam.distributed.finding import EverythingJob
+from basam.distributed.scenes import SceneJob
 from basam.distributed.segmenting import SegmentJob
 from basam.distributed.settings import EverythingSettings, PhotoSettings, SegmentSettings
 from basam.errors import InputError
@@ -44,13 +44,13 @@ def segment_job(settings: SegmentSettings, outputs: Outputs) -> SegmentJob:
     )
 
 
-def everything_job(settings: EverythingSettings, outputs: Outputs) -> EverythingJob:
+def everything_job(settings: EverythingSettings, outputs: Outputs) -> SceneJob:
     predictor = predictor_of(settings)
     automatic = asdict(settings.automatic)
     common = common_arguments(settings, predictor, outputs)
     common["settings"] |= {"long side": settings.long_side, "everything": automatic}
     generator = AutomaticMasks(predictor, points_per_batch=settings.points_per_batch, soft=outputs.soft, **automatic)
-    return EverythingJob(**common, long_side=settings.long_side, generator=generator)
+    return SceneJob(**common, long_side=settings.long_side, generator=generator, scenes=settings.scenes)
 
 
 def predictor_of(settings: PhotoSettings) -> Predictor:

@@ -106,7 +106,7 @@ class Line:
         self.room.wait()
         with self.watch.timing("reading"), self.notes.of_block() as notes:
             read = self.job.read(task)
-        self.room.take(size_of(read))
+        self.room.take(read.nbytes)
         return read, (*notes, *map(str, read.notes))
 
     def work(self) -> None:
@@ -126,7 +126,7 @@ class Line:
             with self.watch.timing("answering"), self.notes.of_block() as more:
                 answered = self.job.answer(task, read, self.inputs)
         except BaseException:
-            self.room.leave(size_of(read))
+            self.room.leave(read.nbytes)
             raise
         all_notes = tuple(dict.fromkeys((*notes, *more)))
         self.writing.append(self.writer.submit(self.write, task, read, answered, all_notes))
@@ -136,7 +136,7 @@ class Line:
             with self.watch.timing("writing"):
                 outcome = self.attempt(task, lambda: self.job.write(task, read, answered, self.inputs))
         finally:
-            self.room.leave(size_of(read))
+            self.room.leave(read.nbytes)
         assert outcome is not None
         return replace(outcome, notes=notes)
 
@@ -159,11 +159,6 @@ class Line:
             with self.watch.timing("waiting for writing"):
                 outcome = self.writing.popleft().result()
             yield outcome
-
-
-def size_of(read: Photograph) -> int:
-    """Bytes of its pixels."""
-    return 3 * read.image.width * read.image.height
 
 
 class ThreadNotes(threading.local):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from basam.distributed.scene_settings import SceneSettings
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
 from basam.masks import Cleaning
@@ -110,10 +111,12 @@ class EverythingSettings(PhotoSettings):
     Attributes:
         automatic: what decides which masks are found.
         points_per_batch: points that the decoder takes together, at most.
+        scenes: how georeferenced rasters are read.
     """
 
     automatic: AutomaticSettings = field(default_factory=AutomaticSettings)
     points_per_batch: int = POINTS_PER_BATCH
+    scenes: SceneSettings = field(default_factory=SceneSettings)
 
     def open(self, outputs: Outputs) -> EverythingJob:
         from basam.distributed.opening import everything_job

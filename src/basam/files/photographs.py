@@ -48,6 +48,11 @@ class Photograph:
         """`(H, W, 3)`."""
         return np.asarray(self.image)
 
+    @property
+    def nbytes(self) -> int:
+        """Of its pixels."""
+        return 3 * self.image.width * self.image.height
+
 
 ImageLike = Union[str, "os.PathLike[str]", Photograph, Image.Image, NDArray[Any], TensorLike]
 

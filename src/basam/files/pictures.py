@@ -87,6 +87,15 @@ def picture_size(path: str | os.PathLike[str], *, max_pixels: int | None = MAX_P
         return width, height
 
 
+def is_georeferenced(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a TIFF that says where on the earth it lies; nothing is decoded. What cannot be read is not."""
+    try:
+        with reading(path_of(path)) as (stream, head):
+            return head[:4] in TIFF and any(page.is_georeferenced for page in tiff_pages.read_pages(stream))
+    except (ImageError, MissingFileError):
+        return False
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[tuple[BinaryIO, bytes]]:
     """The stream of a file and its first bytes; whatever goes wrong in the block is an ImageError that names the file."""

@@ -18,10 +18,10 @@ from basam.files.notes import RefusedError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259, 262, 274
 SAMPLES, MAX_SAMPLE, PLANAR, COLOURS, SUB_IFDS, EXTRA, FORMAT = 277, 281, 284, 320, 330, 338, 339
-DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA = 270, 254, 530, 42113
+DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA, GEO_KEYS = 270, 254, 530, 42113, 34735
 WANTED = {
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, MAX_SAMPLE, PLANAR, COLOURS, SUB_IFDS),
-    *(EXTRA, FORMAT, DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA),
+    *(EXTRA, FORMAT, DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA, GEO_KEYS),
 }
 # Letters of `struct` by the number of a tag's type; rational numbers are of no use here.
 TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
@@ -79,6 +79,13 @@ class TiffPage:
     def format(self) -> str:
         """`u` whole numbers, `i` with a sign, `f` floats, as NumPy names them; `?` complex numbers and others."""
         return {1: "u", 2: "i", 3: "f", 4: "u"}.get(self.number(FORMAT, 1), "?")
+
+    @property
+    def is_georeferenced(self) -> bool:
+        """Whether its keys of GeoTIFF name a model of the earth (OGC 19-008r4: key 1024, four numbers a key after the first
+        four)."""
+        keys = self.numbers(GEO_KEYS)[4:]
+        return any(key == 1024 and value for key, value in zip(keys[::4], keys[3::4], strict=False))
 
     @property
     def other_than_a_photograph(self) -> str | None:

@@ -1,11 +1,16 @@
 from basam.masks.boxes import tight_box as tight_box
 from basam.masks.cleaning import Cleaning as Cleaning
 from basam.masks.outlines import outlines_of as outlines_of
+from basam.masks.placing import area_within as area_within
+from basam.masks.placing import part_of as part_of
+from basam.masks.placing import placed as placed
+from basam.masks.placing import united as united
 from basam.masks.regions import soft_after as soft_after
 from basam.masks.regions import without_small_regions as without_small_regions
 from basam.masks.rle import decode_segmentation as decode_segmentation
 from basam.masks.rle import encode_mask as encode_mask
 from basam.masks.rle import is_whole as is_whole
+from basam.masks.rle import runs_of_coco as runs_of_coco
 from basam.masks.runs import RunMask as RunMask
 from basam.masks.soft import EDGE as EDGE
 from basam.masks.soft import SoftMask as SoftMask

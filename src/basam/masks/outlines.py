@@ -8,6 +8,7 @@ import numpy as np
 
 from basam.errors import InputError
 from basam.files import require
+from basam.masks.placing import in_columns
 from basam.masks.runs import RunMask
 
 
@@ -36,12 +37,3 @@ def outlines_of(runs: RunMask, tolerance: float = 0.0) -> list[Any]:
     # What keeps the topology may move a part of a few pixels farther than the tolerance: it stays as it is.
     moved = shapely.hausdorff_distance(shapely.boundary(parts), shapely.boundary(simple))
     return sorted(np.where(moved <= tolerance, simple, parts), key=lambda each: -each.area)
-
-
-def in_columns(starts: np.ndarray, ends: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Runs cut where a column ends, so that each lies in one."""
-    first, last = starts // height, (ends - 1) // height
-    each = last - first + 1
-    index = np.repeat(np.arange(len(starts)), each)
-    column = first[index] + np.arange(len(index)) - np.repeat(np.cumsum(each) - each, each)
-    return np.maximum(starts[index], column * height), np.minimum(ends[index], (column + 1) * height)

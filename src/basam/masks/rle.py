@@ -59,6 +59,12 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarra
     return RunMask(height, width, runs).mask()
 
 
+def runs_of_coco(segmentation: dict[str, Any]) -> RunMask:
+    """The runs of an RLE, compressed or not, that this program wrote: of one of others use `decode_segmentation`."""
+    height, width = segmentation["size"]
+    return RunMask(height, width, runs_of(segmentation["counts"]))
+
+
 def is_whole(value: Any) -> bool:
     """A whole number, and neither True nor a text."""
     return isinstance(value, int) and not isinstance(value, bool)

@@ -11,3 +11,5 @@ from basam.predict.writers.kinds import KINDS as KINDS
 from basam.predict.writers.kinds import TOLERANCE as TOLERANCE
 from basam.predict.writers.kinds import USUAL_KINDS as USUAL_KINDS
 from basam.predict.writers.outputs import Outputs as Outputs
+from basam.predict.writers.tables import COLUMNS as COLUMNS
+from basam.predict.writers.tables import row_of as row_of

@@ -1,0 +1,132 @@
+"""Everything in a scene: window by window, then the objects that the windows' pieces make."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from basam.errors import BasamError, FullDiskError, reason_of
+from basam.geo.pieces import PieceStore, Place
+from basam.geo.scene import GeoScene, SceneReader
+from basam.geo.uniting import objects_of, united_piece
+from basam.geo.windows import SceneWindow
+from basam.masks import Cleaning, RunMask, placed
+from basam.predict import MaskCandidate
+from basam.predict.writers import Found
+
+# Objects whose box has more pixels are not cleaned: nothing of their size is made in memory.
+MOST_CLEANED = 1 << 26
+# Objects whose runs are held in memory.
+HELD = 64
+
+Find = Callable[[NDArray[np.uint8]], Sequence[MaskCandidate]]
+
+
+class WindowError(BasamError, RuntimeError):
+    """A window of a scene that could not be done; the message names it and says why."""
+
+
+class SceneObjects(Sequence[Found]):
+    """The objects of a scene, numbered from 1; each is made of its pieces when it is asked for, and the last ones are held.
+
+    Args:
+        store: of the pieces.
+        cleaning: of the objects; those of which nothing is left are left out.
+
+    Attributes:
+        boxes: `(N, 4)` x0, y0, x1, y1 in pixels of the scene, x1 and y1 one past the last.
+        areas: `(N,)` in pixels.
+        best_iou: the highest predicted IoU; None: there are no objects.
+    """
+
+    def __init__(self, store: PieceStore, cleaning: Cleaning | None = None) -> None:
+        self.store, self.cleaning = store, cleaning or Cleaning()
+        self.held: OrderedDict[int, Found] = OrderedDict()
+        self.members: list[list[Place]] = []
+        self.best_iou: float | None = None
+        boxes, areas = [], []
+        for group in objects_of(store):
+            one = self.made_of(group)
+            runs = one.runs
+            if runs.area:
+                self.best_iou = max(one.predicted_iou, self.best_iou or one.predicted_iou)
+                self.members.append(group)
+                boxes.append(runs.box)
+                areas.append(runs.area)
+        self.boxes = np.array(boxes, dtype=np.int64).reshape(-1, 4)
+        self.areas = np.array(areas, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, index: int) -> Found:  # type: ignore[override]
+        """The object of number `index` plus 1, its mask as runs of the whole scene."""
+        if not 0 <= index < len(self.members):
+            raise IndexError(index)
+        if index not in self.held:
+            self.held[index] = replace(self.made_of(self.members[index]), id=index + 1)
+            if len(self.held) > HELD:
+                self.held.popitem(last=False)
+        self.held.move_to_end(index)
+        return self.held[index]
+
+    def __iter__(self) -> Iterator[Found]:
+        return (self[index] for index in range(len(self)))
+
+    def made_of(self, group: list[Place]) -> Found:
+        runs, piece = united_piece([self.store.at(place) for place in group])
+        return Found(self.cleaned(runs), piece.predicted_iou, 0, None, piece.stability, piece.point)
+
+    def cleaned(self, runs: RunMask) -> RunMask:
+        x0, y0, x1, y1 = runs.box
+        if self.cleaning.does_nothing or (x1 - x0) * (y1 - y0) > MOST_CLEANED:
+            return runs
+        # What lies open at the box's border lies open beyond it, so that the box is enough.
+        return placed(RunMask.of(self.cleaning.apply(runs.part())), y0, x0, runs.height, runs.width)
+
+    def within(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.intp]:
+        """Indices of the objects whose boxes reach into a rectangle, the larger first."""
+        low, high = self.boxes[:, :2], self.boxes[:, 2:]
+        found = np.flatnonzero(((low < (x1, y1)) & (high > (x0, y0))).all(axis=1))
+        return found[np.argsort(-self.areas[found], kind="stable")]
+
+
+def look_at_windows(scene: GeoScene, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None) -> None:
+    """Have every window of a scene that is not in `store` yet looked at by `find`, which gets RGB `(h, w, 3)` and returns masks
+    in pixels of it. Pixels without data belong to no mask.
+
+    Raises:
+        WindowError: `find` or the reading of a window failed; the windows before it stay in `store`.
+    """
+    windows, done = store.windows, store.done
+    if progress is not None:
+        progress(len(done), len(windows))
+    with scene.reading() as reader:
+        for window in windows:
+            if window.number in done:
+                continue
+            try:
+                store.add(window, masks_in(reader, window, find))
+            except FullDiskError:
+                raise
+            except Exception as error:
+                where = f"columns {window.x0} to {window.x1 - 1}, rows {window.y0} to {window.y1 - 1}"
+                reason = reason_of(error) or f"{type(error).__name__}: {error}"
+                raise WindowError(f"{scene.path}: window {window.number + 1} of {len(windows)}, {where}: {reason}") from error
+            if progress is not None:
+                progress(len(store.done), len(windows))
+
+
+def masks_in(reader: SceneReader, window: SceneWindow, find: Find) -> list[MaskCandidate]:
+    """Masks in a window, in its own pixels."""
+    pixels, valid = reader.window(*window.box)
+    if not valid.any():
+        return []
+    found = list(find(pixels))
+    if valid.all():
+        return found
+    return [replace(each, runs=RunMask.of(each.runs.mask() & valid)) for each in found]

@@ -1,0 +1,91 @@
+"""Objects of a scene from the pieces that its windows showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from basam.geo.pieces import Piece, PieceStore, Place
+from basam.geo.seams import links_between
+from basam.masks import RunMask, united
+
+# Pieces of one window are of one object only where links as sure as this say so: chains of weaker ones do not make them so.
+SURE = 0.9
+
+
+@dataclass
+class Groups:
+    """Which pieces are of one object: sets that are merged (union-find)."""
+
+    parents: dict[Place, Place] = field(default_factory=dict)
+    windows: dict[Place, set[int]] = field(default_factory=dict)  # of each set, by its root
+
+    def root(self, place: Place) -> Place:
+        while (parent := self.parents.setdefault(place, place)) != place:
+            self.parents[place] = place = self.parents.setdefault(parent, parent)
+        return place
+
+    def windows_of(self, root: Place) -> set[int]:
+        return self.windows.setdefault(root, {root.window})
+
+    def merge(self, one: Place, other: Place, *, twice: bool) -> None:
+        """Make one set of two; without `twice` only where no window has pieces in both."""
+        one, other = sorted((self.root(one), self.root(other)))
+        if one == other or (not twice and self.windows_of(one) & self.windows_of(other)):
+            return
+        self.parents[other] = one
+        self.windows[one] = self.windows_of(one) | self.windows_of(other)
+        self.windows.pop(other)
+
+
+def objects_of(store: PieceStore) -> list[list[Place]]:
+    """The pieces of each object, in the order of windows and of the masks in them.
+
+    Left out are pieces that are cut, lie within another window as a whole, and are not seen there: that window knows better.
+    """
+    groups, places = Groups(), []
+    links: list[tuple[float, Place, Place, bool]] = []
+    boxes: dict[Place, tuple[int, int, int, int]] = {}
+    cut: set[Place] = set()
+    for window in store.windows:
+        pieces = store.of_window(window.number)
+        for index, piece in enumerate(pieces):
+            place = Place(window.number, index)
+            places.append(place)
+            if not piece.is_whole:
+                cut.add(place)
+                boxes[place] = piece.runs.box
+        for other in store.windows.before(window):
+            for first, second, alike, goes_on in links_between(window, pieces, other, store.of_window(other.number)):
+                links.append((alike, Place(window.number, first), Place(other.number, second), goes_on))
+    for alike, one, another, goes_on in sorted(links, key=lambda link: (link[3], -link[0])):
+        groups.merge(one, another, twice=goes_on or alike >= SURE)
+    members: dict[Place, list[Place]] = {}
+    for place in places:
+        members.setdefault(groups.root(place), []).append(place)
+    return [group for group in members.values() if not is_known_better(group, cut, boxes, store)]
+
+
+def is_known_better(
+    group: list[Place], cut: set[Place], boxes: dict[Place, tuple[int, int, int, int]], store: PieceStore
+) -> bool:
+    """Whether all pieces are cut, and a window that shows all of them whole has none of them."""
+    if not cut.issuperset(group):
+        return False
+    lows, highs = zip(*((boxes[place][:2], boxes[place][2:]) for place in group), strict=True)
+    x0, y0 = map(min, zip(*lows, strict=True))
+    x1, y1 = map(max, zip(*highs, strict=True))
+    of_group = {place.window for place in group}
+    return any(window.number not in of_group for window in store.windows.seeing_whole((x0, y0, x1, y1)))
+
+
+def united_piece(pieces: list[Piece]) -> tuple[RunMask, Piece]:
+    """The mask of an object, and the piece that speaks for it.
+
+    A piece that is whole is the object, the one with the highest predicted IoU of several; of others it is all of them, and the
+    largest speaks.
+    """
+    whole = [piece for piece in pieces if piece.is_whole]
+    if whole:
+        best = max(whole, key=lambda piece: piece.predicted_iou)
+        return best.runs, best
+    return united([piece.runs for piece in pieces]), max(pieces, key=lambda piece: piece.runs.area)

@@ -1,0 +1,128 @@
+"""Windows that cover a scene, each overlapping its neighbours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from basam.checks import whole_number
+from basam.errors import InputError
+
+# An object nearer than this to an edge of a window may be cut by it, in pixels, as in Meta's crops; less where windows overlap
+# by less than four times this.
+NEAR = 20
+LEAST_OVERLAP = 16
+# Of the window's side: more would only have every part of a scene seen more than four times.
+MOST_OVERLAP = 0.5
+
+
+@dataclass(frozen=True)
+class SceneWindow:
+    """A rectangle of a scene: edges in pixels, x1 and y1 one past the last; `number` counts row by row from 0."""
+
+    number: int
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        return self.x0, self.y0, self.x1, self.y1
+
+    def overlaps(self, other: SceneWindow) -> bool:
+        return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
+
+
+@dataclass(frozen=True)
+class Windows:
+    """All windows of a scene of height x width px.
+
+    Args:
+        side: of a window, in pixels of the scene; one that is larger than the scene has its size.
+        overlap: of neighbours, at least, in pixels. The last of a row or column overlaps more, so that all have one size.
+
+    Raises:
+        ValueError: an overlap of fewer than 16 pixels or more than half the side.
+    """
+
+    height: int
+    width: int
+    side: int
+    overlap: int
+
+    def __post_init__(self) -> None:
+        whole_number(self.side, "window", 2 * LEAST_OVERLAP)
+        whole_number(self.overlap, "overlap", LEAST_OVERLAP)
+        if self.overlap > MOST_OVERLAP * self.side:
+            raise InputError(f"overlap={self.overlap}: more than half of the window of {self.side} px; give a larger window")
+
+    @cached_property
+    def columns(self) -> tuple[int, ...]:
+        """Where windows begin, from the left."""
+        return starts_of(self.width, self.side, self.overlap)
+
+    @cached_property
+    def rows(self) -> tuple[int, ...]:
+        """Where windows begin, from the top."""
+        return starts_of(self.height, self.side, self.overlap)
+
+    @property
+    def near(self) -> int:
+        """Pixels from an edge within which an object may be cut by it."""
+        return min(NEAR, self.overlap // 4)
+
+    def __len__(self) -> int:
+        return len(self.columns) * len(self.rows)
+
+    def __iter__(self) -> Iterator[SceneWindow]:
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, number: int) -> SceneWindow:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        row, column = divmod(number, len(self.columns))
+        x0, y0 = self.columns[column], self.rows[row]
+        return SceneWindow(number, x0, y0, min(x0 + self.side, self.width), min(y0 + self.side, self.height))
+
+    def before(self, window: SceneWindow) -> list[SceneWindow]:
+        """Those of lower numbers that overlap a window."""
+        row, column = divmod(window.number, len(self.columns))
+        # Up to half of a side is shared, of the last window in a row or column perhaps more: three back are enough.
+        around = (
+            each * len(self.columns) + other
+            for each in range(max(0, row - 3), row + 1)
+            for other in range(max(0, column - 3), min(len(self.columns), column + 4))
+        )
+        found = (self[number] for number in around if number < window.number)
+        return [other for other in found if other.overlaps(window)]
+
+    def cut_sides(self, box: tuple[int, int, int, int], window: SceneWindow) -> tuple[bool, bool, bool, bool]:
+        """Whether what has this box in a window may be cut by its left, top, right and bottom edge; the scene's own edges cut
+        nothing."""
+        x0, y0, x1, y1 = box
+        near = self.near
+        return (
+            window.x0 > 0 and x0 - window.x0 < near,
+            window.y0 > 0 and y0 - window.y0 < near,
+            window.x1 < self.width and window.x1 - x1 < near,
+            window.y1 < self.height and window.y1 - y1 < near,
+        )
+
+    def seeing_whole(self, box: tuple[int, int, int, int]) -> list[SceneWindow]:
+        """Windows that show a box whole, away from their edges."""
+        x0, y0, x1, y1 = box
+        columns = [index for index, start in enumerate(self.columns) if start <= x0 and x1 <= start + self.side]
+        rows = [index for index, start in enumerate(self.rows) if start <= y0 and y1 <= start + self.side]
+        found = [self[row * len(self.columns) + column] for row in rows for column in columns]
+        return [window for window in found if not any(self.cut_sides(box, window))]
+
+
+def starts_of(length: int, side: int, overlap: int) -> tuple[int, ...]:
+    """Where windows begin along an axis; the last one ends where the axis does."""
+    if length <= side:
+        return (0,)
+    count = math.ceil((length - overlap) / (side - overlap))
+    return tuple(min(index * (side - overlap), length - side) for index in range(count))

@@ -1,0 +1,205 @@
+"""Files of a scene's objects in its coordinate reference system; each appears whole or not at all, and nothing of the scene's
+size is held in memory."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from basam.errors import FileError, FullDiskError, InputError
+from basam.files import COLOURS, replacing, require, write_image, write_text
+from basam.geo.finding import SceneObjects
+from basam.geo.scene import CACHE, GeoScene
+from basam.masks import outlines_of, part_of
+from basam.predict.writers import COLUMNS, TOLERANCE, row_of
+
+SCENE_KINDS = ("overlay", "labels", "geojson", "csv")
+DEFAULT_SCENE_KINDS = ("overlay", "labels", "geojson")
+ENDINGS = {"overlay": "_overlay.jpg", "labels": "_labels.tif", "geojson": "_polygons.geojson", "csv": "_objects.csv"}
+# Pixels of a tile of a label map's side, and of what is painted at once.
+TILE, PAINTED = 256, 1024
+# Pixels of an overlay's long side.
+SHOWN = 2048
+MOST_IN_16_BITS = 65_535
+# Digits of coordinates beyond those of a pixel's size.
+DIGITS = 3
+
+Rectangle = tuple[int, int, int, int]
+Writer = Callable[[Path], None]
+
+
+def check_scene_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Kinds of files in the order of `SCENE_KINDS`, each once.
+
+    Raises:
+        ValueError: one that scenes do not have.
+        ImportError: shapely is needed and missing.
+    """
+    for kind in kinds:
+        if kind not in SCENE_KINDS:
+            raise InputError(f"--write {kind}: of a georeferenced raster there are {', '.join(SCENE_KINDS)}")
+    if "geojson" in kinds:
+        require("shapely", "geo")
+    return tuple(kind for kind in SCENE_KINDS if kind in kinds)
+
+
+def scene_files(kinds: Sequence[str], stem: str | Path) -> list[str]:
+    """Names of a scene's files below the folder of results."""
+    return [f"{stem}{ENDINGS[kind]}" for kind in kinds]
+
+
+def scene_writers(
+    kinds: Sequence[str], stem: str | Path, scene: GeoScene, objects: SceneObjects, tolerance: float = TOLERANCE
+) -> dict[str, Writer]:
+    """What writes each file of a scene, by its name, as `ResultFolder.write` takes it."""
+    writers: dict[str, Writer] = {
+        "overlay": partial(write_scene_overlay, scene=scene, objects=objects),
+        "labels": partial(write_scene_labels, scene=scene, objects=objects),
+        "geojson": partial(write_scene_polygons, scene=scene, objects=objects, tolerance=tolerance),
+        "csv": partial(write_scene_table, scene=scene, objects=objects),
+    }
+    return {name: writers[kind] for kind, name in zip(kinds, scene_files(kinds, stem), strict=True)}
+
+
+def tiles_of(scene: GeoScene, objects: SceneObjects) -> Iterator[tuple[Rectangle, NDArray[np.uint32]]]:
+    """A map of the objects' numbers, 0 where there is none and the smaller object on top, rectangle by rectangle."""
+    width, height = scene.size
+    for y0 in range(0, height, PAINTED):
+        for x0 in range(0, width, PAINTED):
+            x1, y1 = min(x0 + PAINTED, width), min(y0 + PAINTED, height)
+            labels = np.zeros((y1 - y0, x1 - x0), dtype=np.uint32)
+            for index in objects.within(x0, y0, x1, y1).tolist():
+                bx0, by0, bx1, by1 = objects.boxes[index].tolist()
+                left, top, right, bottom = max(x0, bx0), max(y0, by0), min(x1, bx1), min(y1, by1)
+                inside = part_of(objects[index].runs, left, top, right, bottom)
+                labels[top - y0 : bottom - y0, left - x0 : right - x0][inside] = index + 1
+            yield (x0, y0, x1, y1), labels
+
+
+def write_scene_labels(path: Path, scene: GeoScene, objects: SceneObjects) -> None:
+    """A GeoTIFF of the objects' numbers in the scene's CRS and place: 16 bits, above 65,535 objects 32; 0, which is none of
+    them, is its nodata value.
+
+    Raises:
+        OSError: it cannot be written, or what was read back is something else.
+    """
+    rasterio = require("rasterio", "geo")
+    width, height = scene.size
+    kind = np.uint16 if len(objects) <= MOST_IN_16_BITS else np.uint32
+    form = {"driver": "GTiff", "compress": "deflate", "tiled": True, "blockxsize": TILE, "blockysize": TILE}
+    place = {"crs": scene.crs, "transform": rasterio.Affine(*scene.transform), "BIGTIFF": "IF_SAFER", "nodata": 0}
+    sums: list[tuple[Any, int]] = []
+    with replacing(path) as temporary, rasterio.Env(GDAL_CACHEMAX=CACHE):
+        try:
+            with rasterio.open(temporary, "w", height=height, width=width, count=1, dtype=kind, **form, **place) as file:
+                for (x0, y0, x1, y1), labels in tiles_of(scene, objects):
+                    window = ((y0, y1), (x0, x1))
+                    file.write(labels.astype(kind), 1, window=window)
+                    sums.append((window, zlib.crc32(labels.astype(kind).tobytes())))
+            # GDAL keeps blocks until the file is closed, and what goes wrong then it does not tell.
+            with rasterio.open(temporary) as file:
+                whole = all(zlib.crc32(file.read(1, window=window).tobytes()) == expected for window, expected in sums)
+        except rasterio.errors.RasterioError as error:
+            raise unwritten(path, str(error.__cause__ or error)) from error
+        if not whole:
+            raise unwritten(path, "what was read back is not what was written")
+
+
+def unwritten(path: Path, reason: str) -> FileError:
+    """What to raise for a raster that GDAL could not write: it does not say why."""
+    if shutil.disk_usage(path.parent).free < PAINTED * PAINTED * 4:
+        return FullDiskError(f"no room to write {path}: {reason}")
+    return FileError(f"cannot write {path}: {reason}")
+
+
+def write_scene_polygons(path: Path, scene: GeoScene, objects: SceneObjects, tolerance: float = TOLERANCE) -> None:
+    """GeoJSON: a `FeatureCollection` with a `MultiPolygon` for each object, in coordinates of the scene's CRS, which `crs`
+    names as GeoJSON had it before RFC 7946. Outer rings run counterclockwise, holes clockwise.
+
+    Args:
+        tolerance: pixels by which polygons may leave the masks' edges.
+    """
+    write_text(path, pieces_of_geojson(scene, objects, tolerance))
+
+
+def pieces_of_geojson(scene: GeoScene, objects: SceneObjects, tolerance: float) -> Iterator[str]:
+    crs = {"type": "name", "properties": {"name": name_of_crs(scene.crs)}}
+    yield f'{{"type": "FeatureCollection", "crs": {json.dumps(crs)}, "features": ['
+    before = "\n"
+    for one in objects:
+        properties = {"id": one.id, "predicted_iou": one.predicted_iou, "stability": one.stability, "pixels": one.runs.area}
+        polygons = [rings_of(polygon, scene.transform) for polygon in outlines_of(one.runs, tolerance)]
+        geometry = {"type": "MultiPolygon", "coordinates": polygons}
+        feature = {"type": "Feature", "id": one.id, "properties": properties, "geometry": geometry}
+        yield before + json.dumps(feature, allow_nan=False)
+        before = ",\n"
+    yield "\n]}\n"
+
+
+def name_of_crs(crs: Any) -> str:
+    """What GeoJSON and GDAL call a CRS; one that no authority has a number for is spelled out as WKT."""
+    authority = crs.to_authority()
+    if authority == ("EPSG", "4326"):
+        return "urn:ogc:def:crs:OGC:1.3:CRS84"  # the one whose longitude comes first
+    return crs.to_wkt() if authority is None else f"urn:ogc:def:crs:{authority[0]}::{authority[1]}"
+
+
+def rings_of(polygon: Any, transform: Sequence[float]) -> list[list[list[float]]]:
+    """Rings of a polygon in pixels, in coordinates; as precise as a thousandth of a pixel."""
+    a, b, c, d, e, f = transform
+    digits = max(0, DIGITS - math.floor(math.log10(math.hypot(a, d))))
+    rings = []
+    for index, ring in enumerate((polygon.exterior, *polygon.interiors)):
+        points = np.asarray(ring.coords, dtype=np.float64)
+        placed = np.round(points @ np.array([[a, d], [b, e]]) + (c, f), digits)
+        x, y = placed.T
+        is_counterclockwise = float((x[:-1] - x[0]) @ (y[1:] - y[0]) - (x[1:] - x[0]) @ (y[:-1] - y[0])) > 0
+        rings.append((placed if is_counterclockwise == (index == 0) else placed[::-1]).tolist())
+    return rings
+
+
+def write_scene_table(path: Path, scene: GeoScene, objects: SceneObjects) -> None:
+    """CSV as of photographs, boxes and points in pixels of the scene."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(COLUMNS)
+        rows.writerows([scene.path, one.id, *row_of(one)] for one in objects)
+
+
+def write_scene_overlay(path: Path, scene: GeoScene, objects: SceneObjects) -> None:
+    """The scene with the objects tinted and outlined, as JPEG, reduced to a long side of 2048 px."""
+    with scene.reading() as reader:
+        pixels = reader.reduced(SHOWN)
+    height, width = pixels.shape[:2]
+    # Where in the scene the middle of each pixel lies.
+    columns, rows = (
+        ((np.arange(count) + 0.5) * (whole / count)).astype(np.int64)
+        for count, whole in zip((width, height), scene.size, strict=True)
+    )
+    labels = np.zeros((height, width), dtype=np.uint32)
+    for (x0, y0, x1, y1), tile in tiles_of(scene, objects):
+        across, down = ((each >= low) & (each < high) for each, low, high in ((columns, x0, x1), (rows, y0, y1)))
+        labels[np.ix_(down, across)] = tile[np.ix_(rows[down] - y0, columns[across] - x0)]
+    write_image(path, tinted(pixels, labels))
+
+
+def tinted(pixels: NDArray[np.uint8], labels: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """Pixels `(h, w, 3)` in the colours of their labels `(h, w)`, with a white line between labels."""
+    colours = np.array(COLOURS, dtype=np.uint16)[(labels.astype(np.int64) - 1) % len(COLOURS)]
+    out = np.where((labels > 0)[..., None], (pixels.astype(np.uint16) + colours) // 2, pixels).astype(np.uint8)
+    same_below, same_beside = labels[:-1] == labels[1:], labels[:, :-1] == labels[:, 1:]
+    edge = np.zeros(labels.shape, dtype=bool)
+    edge[:-1] |= ~same_below
+    edge[:, :-1] |= ~same_beside
+    out[edge] = 255
+    return out

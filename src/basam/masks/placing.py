@@ -1,0 +1,75 @@
+"""Masks of parts of a larger image put where they belong in it, and made one; as runs, so that nothing of its size is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from basam.masks.runs import RunMask, Runs
+
+
+def in_columns(starts: Runs, ends: Runs, height: int) -> tuple[Runs, Runs]:
+    """Runs cut where a column of `height` pixels ends, so that each lies in one."""
+    first, last = starts // height, (ends - 1) // height
+    each = last - first + 1
+    index = np.repeat(np.arange(len(starts)), each)
+    column = first[index] + np.arange(len(index)) - np.repeat(np.cumsum(each) - each, each)
+    return np.maximum(starts[index], column * height), np.minimum(ends[index], (column + 1) * height)
+
+
+def of_spans(starts: Runs, ends: Runs, height: int, width: int) -> RunMask:
+    """The mask of an image of height x width px that runs make, in any order; they may overlap."""
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], np.maximum.accumulate(ends[order]) if len(ends) else ends
+    # A run begins where all those before it have ended before.
+    begins = np.append(True, starts[1:] > ends[:-1])[: len(starts)]
+    starts, ends = starts[begins], ends[np.append(begins[1:], True)[: len(ends)]]
+    edges = np.concatenate([[0], np.stack([starts, ends], axis=1).ravel(), [height * width]])
+    counts = np.diff(edges)
+    return RunMask(height, width, counts[:-1] if len(counts) > 1 and counts[-1] == 0 else counts)
+
+
+def placed(mask: RunMask, top: int, left: int, height: int, width: int) -> RunMask:
+    """A mask of a part of an image of height x width px, whose first row and column are `top` and `left` of the image's."""
+    starts, ends = in_columns(*mask.spans, mask.height)
+    column, row = np.divmod(starts, mask.height)
+    begins = (column + left) * height + row + top
+    return of_spans(begins, begins + (ends - starts), height, width)
+
+
+def united(masks: Sequence[RunMask]) -> RunMask:
+    """All pixels of masks of one image, at least one."""
+    starts, ends = (np.concatenate(each) for each in zip(*(mask.spans for mask in masks), strict=True))
+    return of_spans(starts, ends, masks[0].height, masks[0].width)
+
+
+def part_of(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    """A rectangle of a mask, `(y1 - y0, x1 - x0)` bool; x1 and y1 are one past its last column and row."""
+    starts, ends = in_rectangle(mask, x0, y0, x1, y1)
+    rows = y1 - y0
+    steps = np.zeros((x1 - x0) * rows + 1, dtype=np.int8)
+    column, row = np.divmod(starts, mask.height)
+    begins = (column - x0) * rows + row - y0
+    np.add.at(steps, begins, 1)
+    np.add.at(steps, begins + (ends - starts), -1)
+    return np.cumsum(steps[:-1], dtype=np.int8).astype(bool).reshape(x1 - x0, rows).T
+
+
+def area_within(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> int:
+    """Pixels of a mask in a rectangle."""
+    starts, ends = in_rectangle(mask, x0, y0, x1, y1)
+    return int((ends - starts).sum())
+
+
+def in_rectangle(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> tuple[Runs, Runs]:
+    """The runs of a mask in a rectangle of its image, each in one column."""
+    starts, ends = mask.spans
+    # Runs are in order: those of the rectangle's columns lie together.
+    some = slice(np.searchsorted(ends, x0 * mask.height, side="right"), np.searchsorted(starts, x1 * mask.height))
+    starts, ends = in_columns(starts[some], ends[some], mask.height)
+    column = starts // mask.height
+    starts = np.maximum(starts, column * mask.height + y0)
+    ends = np.minimum(ends, column * mask.height + y1)
+    inside = (ends > starts) & (column >= x0) & (column < x1)
+    return starts[inside], ends[inside]
