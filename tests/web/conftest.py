@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,13 @@ from basam.web.settings import WebSettings
 
 TOKEN = "the-token"
 ADDRESS = "http://127.0.0.1:7860"
+# A point on the disc of the first photo.
+DISC = [300.5, 300.5, 1]
+
+
+def put(client: TestClient, photo: str, key: str = "a1", **values: Any) -> Any:
+    """Set the prompts of an object."""
+    return client.put(f"/api/photos/{photo}/objects/{key}", json={"name": "Disc", "colour": "#e63946", **values})
 
 
 def draw_photo(path: Path, width: int, height: int, seed: int) -> None:

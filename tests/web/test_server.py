@@ -15,13 +15,7 @@ from PIL import Image
 import basam
 from basam.web.desk import Desk
 from basam.web.library import Library
-
-DISC = [300.5, 300.5, 1]
-RED = "#e63946"
-
-
-def put(client, photo, key="a1", **values):
-    return client.put(f"/api/photos/{photo}/objects/{key}", json={"name": "Disc", "colour": RED, **values})
+from tests.web.conftest import DISC, put
 
 
 def mask_of(desk: Desk, photo: str, index: int = 0) -> np.ndarray:

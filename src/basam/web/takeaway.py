@@ -21,16 +21,16 @@ from basam.web.session import SegmentedObject
 
 # What the page calls each kind, in the order that it offers them in.
 WRITERS = {
-    "cutout": "Cut-out (PNG)",
-    "mask": "Mask (PNG)",
-    "overlay": "Overlay (JPEG)",
-    "labels": "Label map (PNG)",
-    "coco": "COCO (JSON)",
-    "labelme": "labelme (JSON)",
+    "cutout": "Cut-out",
+    "mask": "Mask",
+    "overlay": "Overlay",
+    "labels": "Label map",
+    "coco": "COCO",
+    "labelme": "labelme",
     "geojson": "GeoJSON",
     "svg": "SVG",
     "csv": "Table (CSV)",
-    "prompts": "Prompts (JSON lines)",
+    "prompts": "Prompts",
 }
 # Kinds with a file for each object; kinds that show pixels of the photo.
 OF_OBJECTS, OF_PIXELS = {"mask", "cutout"}, {"overlay", "cutout"}

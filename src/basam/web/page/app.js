@@ -150,7 +150,7 @@ function refresh() {
   byId("no-objects").hidden = objects.length > 0;
   byId("hint").textContent = !photo ? "" : !objects.length ? "Click the object you want to cut out." : "Click adds, right click takes away, N starts another object.";
   byId("hint").hidden = !photo || objects.length > 1 || (active?.points.length ?? 0) > 1;
-  each("#writers button", (button) => { button.disabled = !objects.length && byId("scope").value === "one"; });
+  each(".writers button", (button) => { button.disabled = !objects.length && byId("scope").value === "one"; });
   showObjects();
   showAnswers();
   if (active?.method) { method = active.method; showMethod(); }
@@ -417,14 +417,21 @@ function showWork() {
 }
 setInterval(showWork, 200);
 
+const FIRST_WRITERS = 3; // shown at once
+
 const start = attempt(async () => {
   dress(localStorage.theme);
   info = await api.overview();
-  byId("writers").replaceChildren(...Object.entries(info.writers).map(([kind, label]) => {
+  const writers = Object.entries(info.writers).map(([kind, label]) => {
     const button = made("button", { type: "button", textContent: label });
-    button.onclick = attempt(async () => say(`Saved ${await api.download(kind, byId("scope").value === "one" ? photo?.id : null)}`));
+    button.onclick = attempt(async () => {
+      say("Writing …");
+      say(`Saved ${await api.download(kind, byId("scope").value === "one" ? photo?.id : null)}`);
+    });
     return button;
-  }));
+  });
+  byId("writers").append(...writers.slice(0, FIRST_WRITERS));
+  byId("more-writers").append(...writers.slice(FIRST_WRITERS));
   byId("sure").replaceChildren(...info.sureness.map((name) => made("option", { value: name, textContent: name, selected: name === info.sure })));
   showMethod();
   refresh();

@@ -115,7 +115,7 @@ export class Work {
       try {
         await task();
       } catch (error) {
-        if (error.status === 409) await this.take(photo, true).catch(() => {});
+        if (error.status === 409 && !error.cancelled) await this.take(photo, true).catch(() => {});
         this.failed(error);
       }
       this.changed();
