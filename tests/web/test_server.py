@@ -6,6 +6,7 @@ import base64
 import errno
 import hashlib
 import io
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,39 @@ def test_prepare_encodes_the_photo_and_the_next(client, desk, first):
     put(client, first, points=[DISC])
     desk.ask(lambda: None, 9, "wait", "").result(60)
     assert len(desk.answering.photos) == 2
+
+
+def test_encoding_can_be_cancelled_and_done_again(client, desk, first):
+    """Inside of the model, at the next of its parts."""
+    seen = []
+
+    def cancel_once(*_):
+        seen.append(desk.worker.running.label)
+        if len(seen) == 30:
+            desk.worker.cancel("me")
+
+    hooks = [module.register_forward_pre_hook(cancel_once) for module in desk.answering.base.model.modules()]
+    address, me = f"/api/photos/{first}/prepare", {"x-basam-window": "me"}
+    answer = client.post(address, json={"method": "basam"}, headers=me)
+    assert (answer.status_code, answer.json()["cancelled"]) == (409, True)
+    assert len([label for label in seen if "first" in label]) == 30
+    for hook in hooks:
+        hook.remove()
+    assert client.post(address, json={"method": "basam"}, headers=me).json() == {"ready": True}
+    assert put(client, first, points=[DISC], method="basam").status_code == 200
+
+
+def test_a_photo_that_was_left_is_not_encoded(client, desk, first):
+    """Going through a folder quickly does not leave a queue of photos behind that nobody looks at."""
+    gate = threading.Event()
+    waiting = desk.ask(lambda: gate.wait(30), 0, "gate", "Waiting")
+    left = desk.prepare(first, "focus", "me")
+    wanted = desk.prepare(desk.library.listed()[1].key, "focus", "me")
+    gate.set()
+    assert waiting.result(30)
+    assert left.cancelled()
+    wanted.result(60)
+    assert list(desk.answering.photos) == [desk.library.listed()[1].key]
 
 
 def test_the_cache_keeps_within_its_bytes(client, desk):

@@ -172,6 +172,7 @@ class Desk:
 
         def work() -> dict[str, Any]:
             found = self.answering.everything(photo, sure, self.worker.progress)
+            self.worker.checkpoint()
             with self.session.lock:
                 state = self.session.state(photo)
                 new = new_objects(photo, state, found)[: MOST_OBJECTS - len(state.objects)]
