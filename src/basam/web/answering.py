@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,9 @@ from torch.utils._pytree import tree_leaves
 
 from basam.errors import InputError
 from basam.files import read_image
-from basam.masks import RunMask, SoftMask, reach_in, tight_box
+from basam.masks import RunMask, SoftMask
 from basam.method import BiasMode
-from basam.predict import AutomaticMasks, MaskCandidate, Predictor, Region, View, auto_side
+from basam.predict import Answer, AutomaticMasks, Predictor, Region, auto_side
 from basam.web.library import LibraryPhoto
 from basam.web.prompts import PromptSet
 from basam.web.pyramid import Pyramid
@@ -38,6 +38,8 @@ SURENESS = {"sure": (0.88, 0.95), "fairly sure": (0.6, 0.8), "unsure": (0.2, 0.3
 # Of two masks that the model finds by itself and that have a larger IoU, one stays.
 ALIKE = 0.6
 MOST_POINTS_PER_SIDE = 32
+# Pixels along the long side of the copy that it looks at; more where it is encoded at more.
+SEARCHED = 1024
 # IoU of two masks above which they are the same answer, computed twice.
 SAME = 0.98
 # Answers whose low-resolution logits are kept for the next click.
@@ -46,12 +48,19 @@ KEPT_ANSWERS = 256
 
 @dataclass(frozen=True, eq=False)
 class PromptAnswer:
-    """M masks, predicted IoU `(M,)`, which mask counts, and what was encoded."""
+    """What the model answers, which of its masks counts, and that mask."""
 
-    masks: list[RunMask]
-    scores: NDArray[np.float32]
+    answer: Answer
     chosen: int
-    view: View
+    runs: RunMask
+
+
+class FoundMask(NamedTuple):
+    """What the model found by itself: the prompts that are answered by it, the mask, its predicted IoU."""
+
+    prompts: PromptSet
+    runs: RunMask
+    score: float
 
 
 class OpenPhoto:
@@ -134,16 +143,18 @@ class Answering:
         side = auto_side(photo.height, photo.width, geometry.image_size, geometry.multiple)
         return max(geometry.patch, min(side, self.base.max_side))
 
-    def everything(self, photo: LibraryPhoto, sure: str, progress: Callable[[int, int], None]) -> list[MaskCandidate]:
-        """Masks of everything in a photo, each the answer to a point by the method `basam`.
+    def everything(self, photo: LibraryPhoto, sure: str, progress: Callable[[int, int], None]) -> list[FoundMask]:
+        """Masks of everything in a photo, looked for in a copy that is just large enough; those that stay are then the answers
+        to their points by the method `basam`.
 
         Args:
             sure: a key of `SURENESS`.
-            progress: called with how many points were asked, and of how many.
+            progress: called with how much is done, and of how much.
         """
         if sure not in SURENESS:
             raise InputError(f"sure {sure!r}: allowed are {', '.join(SURENESS)}")
         least_iou, least_stability = SURENESS[sure]
+        side = self.whole_side(photo)
         generator = AutomaticMasks(
             Predictor(self.base.model, self.base.mode),
             points_per_side=min(MOST_POINTS_PER_SIDE, self.base.attachment.geometry.trained_side),
@@ -151,9 +162,21 @@ class Answering:
             pred_iou_thresh=least_iou,
             stability_score_thresh=least_stability,
             mask_nms_thresh=ALIKE,
-            long_side=self.whole_side(photo),
+            long_side=side,
         )
-        return generator.find(self.opened(photo).pixels, max_pixels=None, progress=progress)
+        copy = np.asarray(self.opened(photo).pyramid.at_most(max(side, SEARCHED)))
+        candidates = generator.find(copy, progress=lambda done, whole: progress(4 * done, 5 * whole))
+        scale, found = photo.width / copy.shape[1], []
+        for number, each in enumerate(candidates):
+            progress(4 * len(candidates) + number, 5 * len(candidates))
+            x, y = (
+                min(value * scale, float(limit)) for value, limit in zip(each.point, (photo.width, photo.height), strict=True)
+            )
+            prompts = PromptSet(((x, y, 1),), method="basam", candidate=each.number)
+            answer = self.answer(photo, prompts)
+            if answer.runs.area:
+                found.append(FoundMask(prompts, answer.runs, float(answer.answer.scores[each.number])))
+        return found
 
     def prepare(self, photo: LibraryPhoto, method: str) -> None:
         """Open a photo and encode what the first prompt will need."""
@@ -179,27 +202,20 @@ class Answering:
         Raises:
             ValueError: no prompt, one outside the photo, an unknown method, or a candidate that there is not.
         """
-        masks, scores, chosen, view = self.asked(photo, prompts)
-        return PromptAnswer([runs_of(mask, view) for mask in masks], scores, chosen, view)
+        answer, chosen = self.asked(photo, prompts)
+        return PromptAnswer(answer, chosen, answer.runs(chosen, photo.height, photo.width))
 
     def soft_edge(self, photo: LibraryPhoto, prompts: PromptSet, runs: RunMask) -> SoftMask | None:
         """The soft edge of a mask that prompts were answered by; None where they are now answered otherwise, as by another
         model."""
-        masks, _, chosen, view = self.asked(photo, prompts, logits=True)
-        logits = masks[chosen] - np.float32(self.base.mask_threshold)
-        again = runs_of(logits > 0, view)
-        shared = again.shared(runs)
-        if not shared or shared < SAME * (again.area + runs.area - shared):
+        found = self.answer(photo, prompts)
+        shared = found.runs.shared(runs)
+        if not shared or shared < SAME * (found.runs.area + runs.area - shared):
             return None
-        reach = reach_in(photo.height, photo.width)
-        x0, y0, x1, y1 = again.box
-        top, left = max(0, y0 - reach), max(0, x0 - reach)
-        return SoftMask.of_logits(logits[top : y1 + reach, left : x1 + reach], reach, top, left)
+        return found.answer.soft(found.chosen, photo.height, photo.width)
 
-    def asked(
-        self, photo: LibraryPhoto, prompts: PromptSet, *, logits: bool = False
-    ) -> tuple[NDArray[Any], NDArray[np.float32], int, View]:
-        """Masks or logits `(M, H, W)`, predicted IoU `(M,)`, which of them counts, and what was encoded; errors of `answer`."""
+    def asked(self, photo: LibraryPhoto, prompts: PromptSet) -> tuple[Answer, int]:
+        """What the model answers, and which of its masks counts; errors of `answer`."""
         if prompts.method not in METHODS:
             raise InputError(f"method {prompts.method!r}: allowed are {', '.join(METHODS)}")
         if not prompts.count:
@@ -209,24 +225,23 @@ class Answering:
         focus: bool | Region = prompts.method == "focus"
         if focus and mask_input is not None:
             focus = region if region is not None else whole_photo(photo)
-        masks, scores, low_res = predictor.predict(
+        (answer,) = predictor.answers(
             np.array([point[:2] for point in prompts.points]) if prompts.points else None,
             np.array([point[2] for point in prompts.points]) if prompts.points else None,
             None if prompts.box is None else np.array(prompts.box),
             mask_input,
             multimask_output=prompts.count == 1,
-            return_logits=logits,
             focus=focus,
         )
-        view = predictor.views[0]
-        chosen = int(scores.argmax()) if prompts.candidate is None or prompts.count > 1 else prompts.candidate
-        if not 0 <= chosen < len(scores):
-            raise InputError(f"candidate {chosen}: there are {len(scores)} masks")
-        steps[prompts] = low_res[chosen][None], view.region
+        best = int(answer.scores.argmax())
+        chosen = best if prompts.candidate is None or prompts.count > 1 else prompts.candidate
+        if not 0 <= chosen < len(answer.scores):
+            raise InputError(f"candidate {chosen}: there are {len(answer.scores)} masks")
+        steps[prompts] = answer.low_res[chosen][None], answer.view.region
         while len(steps) > KEPT_ANSWERS:
             steps.popitem(last=False)
         self.make_room()
-        return masks, scores, chosen, view
+        return answer, chosen
 
     def step_before(self, photo: LibraryPhoto, prompts: PromptSet) -> tuple[NDArray[np.float32] | None, Region | None]:
         """The mask prompt `(1, h, w)` that the prompts before the newest point left, and the region that it belongs to.
@@ -243,16 +258,6 @@ class Answering:
         if region is not None and not all(lies_in(region, x, y) for x, y, _ in prompts.points):
             return None, None
         return low_res, region
-
-
-def runs_of(mask: NDArray[np.bool_], view: View) -> RunMask:
-    """A mask `(H, W)` that is empty outside of what was encoded. Only its own rectangle is looked at closely."""
-    rows, columns = view.window(*mask.shape)
-    part = mask[rows, columns]
-    if not part.any():
-        return RunMask.of_part(part[:0, :0], 0, 0, *mask.shape)
-    x0, y0, x1, y1 = tight_box(part).astype(int)
-    return RunMask.of_part(part[y0:y1, x0:x1], y0 + (rows.start or 0), x0 + (columns.start or 0), *mask.shape)
 
 
 def whole_photo(photo: LibraryPhoto) -> Region:

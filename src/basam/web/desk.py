@@ -12,14 +12,14 @@ import basam
 from basam.errors import InputError
 from basam.files import read_image, read_photograph, replacing
 from basam.masks import SoftMask
-from basam.web.answering import METHODS, SURENESS, Answering, PromptAnswer
+from basam.web.answering import METHODS, SURENESS, Answering
 from basam.web.library import Library, LibraryPhoto
 from basam.web.objects import check_key, checked_colour, new_objects
 from basam.web.prompts import PromptSet, prompts_of
 from basam.web.pyramid import TILE, as_jpeg
 from basam.web.session import PhotoState, SegmentedObject, Session
 from basam.web.settings import WebSettings
-from basam.web.shown import shown_mask
+from basam.web.shown import shown_answer, shown_mask
 from basam.web.takeaway import WRITERS, Takeaway, TakenPhoto, take_away
 from basam.web.worker import AHEAD, CLICK, LOOK, Worker
 
@@ -142,10 +142,10 @@ class Desk:
 
     def answered(self, photo: LibraryPhoto, each: SegmentedObject, prompts: PromptSet, revision: int | None) -> dict[str, Any]:
         self.session.state(photo).check(photo, revision)  # before the work
-        answer = self.answering.answer(photo, prompts)
-        runs = answer.masks[answer.chosen]
-        each = replace(each, score=float(answer.scores[answer.chosen]), area=runs.area, mask=runs.coco())
-        return {**self.placed(photo, [each], revision), **self.told_of(answer)}
+        found = self.answering.answer(photo, prompts)
+        score = float(found.answer.scores[found.chosen])
+        each = replace(each, score=score, area=found.runs.area, mask=found.runs.coco())
+        return {**self.placed(photo, [each], revision), **shown_answer(photo, found)}
 
     def placed(self, photo: LibraryPhoto, objects: Sequence[SegmentedObject], revision: int | None) -> dict[str, Any]:
         """The state with objects changed or added; those of a key that there is take its place."""
@@ -156,15 +156,6 @@ class Desk:
                 raise InputError(f"a photo holds at most {MOST_OBJECTS} objects")
             new = self.session.keep(photo, tuple(kept.values()), state.done, revision)
         return {"revision": new.revision, "object": objects[-1].told(), "objects": len(kept)}
-
-    def told_of(self, answer: PromptAnswer) -> dict[str, Any]:
-        region = answer.view.region
-        return {
-            "candidates": [shown_mask(mask) for mask in answer.masks],
-            "scores": [float(score) for score in answer.scores],
-            "chosen": answer.chosen,
-            "region": None if region is None else [region.left, region.top, region.side],
-        }
 
     def everything(self, key: str, sure: str, window: str) -> Future[dict[str, Any]]:
         """Find everything in a photo; what is there already is not added again."""
@@ -204,7 +195,7 @@ class Desk:
 
         def work() -> dict[str, Any]:
             answers = {method: self.answering.answer(photo, replace(prompts, method=method)) for method in METHODS}
-            return {method: self.told_of(answer) for method, answer in answers.items()}
+            return {method: shown_answer(photo, answer) for method, answer in answers.items()}
 
         return self.ask(work, CLICK, "compare", "Comparing three methods", window)
 

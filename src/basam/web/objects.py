@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from basam.errors import InputError, MissingFileError
 from basam.files import COLOURS
 from basam.masks import RunMask
-from basam.predict import MaskCandidate
-from basam.web.answering import ALIKE
+from basam.web.answering import ALIKE, FoundMask
 from basam.web.library import LibraryPhoto
 from basam.web.session import PhotoState, SegmentedObject
 
 
-def new_objects(photo: LibraryPhoto, state: PhotoState, found: Iterable[MaskCandidate]) -> list[SegmentedObject]:
+def new_objects(photo: LibraryPhoto, state: PhotoState, found: Iterable[FoundMask]) -> list[SegmentedObject]:
     """Objects of what was found by itself, without what an object of the state shows already.
 
     Their keys follow from the point, so that the same ones come back when it is done again.
@@ -22,8 +21,8 @@ def new_objects(photo: LibraryPhoto, state: PhotoState, found: Iterable[MaskCand
     there = [each.runs(photo) for each in state.objects]
     new: list[SegmentedObject] = []
     for each in found:
-        x, y = each.point
-        key = hashlib.sha256(f"{x} {y} {each.number}".encode()).hexdigest()[:12]
+        ((x, y, label),) = each.prompts.points
+        key = hashlib.sha256(f"{x} {y} {each.prompts.candidate}".encode()).hexdigest()[:12]
         if state.object(key) is not None or any(is_alike(each.runs, other) for other in there):
             continue
         number = len(state.objects) + len(new)
@@ -32,10 +31,10 @@ def new_objects(photo: LibraryPhoto, state: PhotoState, found: Iterable[MaskCand
                 key=key,
                 name=f"Object {number + 1}",
                 colour="#{:02x}{:02x}{:02x}".format(*COLOURS[number % len(COLOURS)]),
-                points=[[x, y, 1]],
-                method="basam",
-                candidate=each.number,
-                score=each.predicted_iou,
+                points=[[x, y, label]],
+                method=each.prompts.method,
+                candidate=each.prompts.candidate,
+                score=each.score,
                 area=each.runs.area,
                 mask=each.runs.coco(),
             )

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from basam.families import PromptTensors
 from basam.masks import EDGE, RunMask, SoftMask, reach_in
-from basam.predict.automatic.enlarging import Enlarging
 from basam.predict.automatic.grids import Crop
 from basam.predict.engine import Engine
+from basam.predict.enlarging import Enlarging
 from basam.predict.views import View
 
 # A mask is dropped unseen where the most that its stability can be is below the threshold by this.
