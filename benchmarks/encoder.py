@@ -27,6 +27,8 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from models import heads_of, sam_encoder
+
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
@@ -55,23 +57,9 @@ def run_one(path: str, size: int, dtype_name: str, model: str, clock: str) -> No
     print(json.dumps({"seconds": seconds, "peak_gb": peak}))
 
 
-# sdpa takes one size only: it is configured for this one. basam stays as trained.
 def sam(model: str, path: str, size: int) -> Any:
-    from transformers import SamVisionConfig, SamVisionModel
-
-    widths = {"b": (768, 12, 12, [2, 5, 8, 11], 3072), "l": (1024, 24, 16, [5, 11, 17, 23], 4096)}
-    hidden, layers, heads, global_layers, mlp = widths[model]
-    config = SamVisionConfig(
-        image_size=size if path == "sdpa" else 1024,
-        hidden_size=hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        global_attn_indexes=global_layers,
-        mlp_dim=mlp,
-        initializer_range=0.02,
-        attn_implementation="sdpa",
-    )
-    return SamVisionModel(config)
+    """sdpa takes one size only: it is configured for this one. basam stays as trained."""
+    return sam_encoder(model, size if path == "sdpa" else 1024)
 
 
 def sam2(path: str, size: int) -> Any:
@@ -107,7 +95,7 @@ BUILDERS: dict[str, Callable[[str, int], Any]] = {
     "sam3": sam3,
 }
 # Heads whose bias transformers' own path holds.
-BIASED_HEADS = {"b": 12, "l": 16}
+BIASED_HEADS = {name: heads_of(name) for name in ("b", "l")}
 NAMES = {"b": "SAM ViT-B", "l": "SAM ViT-L", "sam2.1-b+": "SAM 2.1 Hiera-B+", "sam3": "SAM 3 ViT"}
 
 

@@ -49,7 +49,7 @@ def meta_generator(points: int) -> Any:
     import basam
     from basam.families.shared import meta_files
 
-    model: Any = basam.load("nano")  # before: transformers asks whether torchvision is there
+    model: Any = basam.load("nano")  # before: transformers looks for torchvision
     modules = {name: ModuleType(name) for name in ("torchvision", "torchvision.transforms", "torchvision.ops")}
     functional, boxes = ModuleType("torchvision.transforms.functional"), ModuleType("torchvision.ops.boxes")
     vars(functional).update(

@@ -1,4 +1,4 @@
-"""The GPU path, measured in one go on a machine that has a GPU: checks first, then kernels, encoders and training.
+"""The GPU path, measured in one run on a machine that has a GPU: checks first, then kernels, encoders and training.
 
     make bench-gpu OUT=results                                     # a few minutes, at most nine; makes no environment
     python benchmarks/gpu.py --out results --only encoders         # one part of it
@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from models import heads_of, sam_encoder
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import flex_attention
@@ -36,8 +37,8 @@ import basam
 from basam.attention import one_hot_attention, relative_attention, separable_attention
 
 ROOT = Path(__file__).parents[1]
-# hidden size, layers, heads, global layers, hidden size of the MLP
-SIZES = {"ViT-B": (768, 12, 12, [2, 5, 8, 11], 3072), "ViT-H": (1280, 32, 16, [7, 15, 23, 31], 5120)}
+# What results call the encoders, and what `models` does.
+SIZES = {"ViT-B": "b", "ViT-H": "h"}
 # batch, heads, grid, head dimension
 GRIDS = (
     (8, 12, 64, 64, 64),
@@ -211,22 +212,9 @@ def flexes(bench: Bench) -> None:
 
 
 def encoder(name: str, image_size: int) -> nn.Module:
-    from transformers import SamVisionConfig, SamVisionModel
-
-    hidden, layers, heads, global_layers, mlp = SIZES[name]
-    config = SamVisionConfig(
-        image_size=image_size,
-        hidden_size=hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        global_attn_indexes=global_layers,
-        mlp_dim=mlp,
-        initializer_range=0.02,
-        attn_implementation="sdpa",
-    )
     torch.manual_seed(0)
     with torch.device("cuda"):
-        return SamVisionModel(config).eval()
+        return sam_encoder(SIZES[name], image_size).eval()
 
 
 @contextmanager
@@ -251,8 +239,8 @@ def measure_encoder(model: Callable[[Tensor], Any], side: int, batch: int) -> di
 
 def encoders(bench: Bench) -> None:
     memory = ENOUGH * torch.cuda.get_device_properties(0).total_memory
-    for name in SIZES:
-        heads = SIZES[name][2]
+    for name, size in SIZES.items():
+        heads = heads_of(size)
         model = basam.attach(encoder(name, 1024).bfloat16())
         for side in (1024, 512, 2048, 4096):
             for batch in (1, 8):

@@ -1,7 +1,7 @@
 """Length extrapolation of a small SAM, shown: makes the tables and plots of docs/results/extrapolation.md.
 
     python -m studies.extrapolation                    # measure what is missing, then page and plots
-    python -m studies.extrapolation --minutes 30       # stop after half an hour; the next call goes on
+    python -m studies.extrapolation --minutes 30       # stop after half an hour; the next call resumes
     python -m studies.extrapolation --plan             # how long each stage will take, by what has been measured
     python -m studies.extrapolation --page             # page and plots from what has been measured
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=200, help="pictures of each generated point")
     parser.add_argument("--large-units", type=int, default=60, help="of them, those over 512 px that come first")
     parser.add_argument("--few-units", type=int, default=20, help="pictures for entropy, and for float32")
-    parser.add_argument("--photos", type=int, help="photographs a set; all by default")
+    parser.add_argument("--photos", type=int, help="photographs per set; all by default")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes, of one thread each")
     parser.add_argument("--minutes", type=float, help="begin nothing new after so many")
     parser.add_argument("--plan", action="store_true", help="measure nothing, print what is to be done")

@@ -4,7 +4,7 @@
     python -m studies.generalised --page                 # write the page from what has been run
     python -m studies.generalised --runs runs/mini --docs runs/mini --steps 4 --limit 2 --scenes 4    # does it run?
 
-Every part goes on where it was stopped. Photographs are looked for in ../shared/data, camouflage is generated.
+Every part resumes where it was stopped. Photographs are looked for in ../shared/data, camouflage is generated.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def page(study: Study) -> str:
             f"`make generalised` makes this page. Made {made['started'][:10]} on 2 cores of an Intel Xeon, no GPU, seed 0, "
             f"torch {made['versions']['torch']}. Trained with `--tune {study.options.way}`, {study.options.steps} steps a "
             f"specialist and {3 * study.options.steps} for the generalist, of 4 photographs each; no photograph of a test "
-            f"split was trained or chosen on. At most {study.options.limit} test images a set, evenly spaced. DIS5K and DUTS "
+            f"split was trained or chosen on. At most {study.options.limit} test images per set, evenly spaced. DIS5K and DUTS "
             "are **stand-ins** with the layout of these data sets, COD10K is **generated**: none of their images is in them.",
             "",
             "## Against the aims",

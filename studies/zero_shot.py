@@ -4,7 +4,7 @@
     python -m studies.zero_shot --only isic2017  # one table; the page takes the others from their run folders
     python -m studies.zero_shot --page           # write the page from what has been run
 
-Runs go on where they were stopped. Photographs are looked for in ../shared/data, generated scenes are made.
+Runs resume where they were stopped. Photographs are looked for in ../shared/data, generated scenes are made.
 """
 
 from __future__ import annotations

@@ -58,13 +58,12 @@ def test_programs_exist(page):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name)
-def test_python_imports_names_that_exist(page):
+def test_python_imports_public_names(page):
     for block in blocks(page, "python"):
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "basam":
                 module = importlib.import_module(node.module)
-                folders = {found.name for found in pkgutil.iter_modules(module.__path__)}
-                missing = [alias.name for alias in node.names if alias.name not in folders and not hasattr(module, alias.name)]
-                assert missing == [], f"{name(page)}: {node.module}"
+                public = {found.name for found in pkgutil.iter_modules(module.__path__) if found.ispkg} | set(module.__all__)
+                assert [alias.name for alias in node.names if alias.name not in public] == [], f"{name(page)}: {node.module}"
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "basam":
                 assert hasattr(importlib.import_module("basam"), node.attr), f"{name(page)}: basam.{node.attr}"

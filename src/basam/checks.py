@@ -23,7 +23,7 @@ def path_of(value: Any, name: str = "path") -> Path:
     path = Path(value)
     try:
         return path.expanduser()
-    except RuntimeError:  # nobody has that name
+    except RuntimeError:  # no user has that name
         return path
 
 

@@ -95,7 +95,7 @@ def mosaic_tables(cells: dict[tuple[str, str], Cell]) -> list[str]:
         lines += ["| encoded | IoU | minus its own size, plain | 95 % | seconds | peak, GB |", "|" + "---|" * 6]
         for way in ways_of(one):
             if (one.name, way) not in cells or cells[one.name, way].iou.keys() != first.iou.keys():
-                continue  # of a run that goes on
+                continue  # of a run that is not done
             cell = cells[one.name, way]
             difference, interval = paired(first.iou, cell.iou)
             assert interval is not None, "of several pictures"

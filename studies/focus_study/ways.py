@@ -106,7 +106,7 @@ def tiled(predictor: basam.Predictor, task: Task) -> Iterator[np.ndarray]:
 def touched(
     prompt: dict[str, Any], tiles: list[Region], height: int, width: int
 ) -> Iterator[tuple[Region, dict[str, np.ndarray]]]:
-    """The tiles that a prompt is answered on, each with what it is asked there."""
+    """The tiles that a prompt is answered on, each with the prompt as it is there."""
     box, points = prompt["box"], prompt["point_coords"]
     if box is None:
         assert points is not None

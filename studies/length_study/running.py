@@ -1,4 +1,4 @@
-"""Runs the stages in worker processes and appends what they find; goes on where it was stopped."""
+"""Runs the stages in worker processes and appends what they find; resumes where it was stopped."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Run:
         with pool, self.folder.appender(0, 1) as appender:
             for stage in stages(self.results, self.amounts, self.data):
                 if not self.run_stage(stage, pool, workers, appender, ends):
-                    print("time is over: the same command goes on from here", flush=True)
+                    print("time is over: the same command resumes", flush=True)
                     return
 
     def run_stage(self, stage: Stage, pool: ProcessPoolExecutor, workers: int, appender: Appender, ends: float) -> bool:

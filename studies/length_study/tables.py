@@ -93,7 +93,7 @@ PHOTO_TITLES = {
 
 
 class Rise(NamedTuple):
-    """Mean rise of entropy at a point over plain SAM at the trained size, in nats: a number a layer, over `units` pictures."""
+    """Mean rise of entropy at a point over plain SAM at the trained size, in nats: one per layer, over `units` pictures."""
 
     point: Point
     by_layer: list[float]

@@ -1,4 +1,4 @@
-"""`python -m studies.pretrain OUT`: train nano; started again in the same folder it goes on."""
+"""`python -m studies.pretrain OUT`: train nano; started again in the same folder it resumes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import typer
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="Run folder; a run in it goes on.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Run folder; a run in it resumes.", show_default=False)],
     data: Annotated[Path | None, typer.Option(help="Folder of COCO and standin-DUTS; none: scenes only.")] = None,
     start: Annotated[str | None, typer.Option("--init", help="Model to start from.", show_default="random weights")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps in all; more of them extend a run.")] = 8000,
     decay: Annotated[int, typer.Option(min=0, help="Last steps, over which the learning rate falls.")] = 1500,
     batch: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 16,
-    prompts: Annotated[int, typer.Option(min=1, help="Objects asked for a picture.")] = 4,
+    prompts: Annotated[int, typer.Option(min=1, help="Objects that are prompted for in a picture.")] = 4,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 6e-4,
     warmup: Annotated[int, typer.Option(min=0, help="First steps, over which it rises.")] = 200,
     scenes: Annotated[int, typer.Option(min=1, help="Generated scenes.")] = 10_000,
@@ -29,8 +29,8 @@ def main(
     """Train the embedded SAM at 256 px on generated scenes and, with --data, on photographs.
 
     OUT gets checkpoint.pt, TensorBoard's files in logs/ and, with every checkpoint, the model in nano/ (averaged weights).
-    Killed at any moment and started again with the same options, the run goes on along the same curve. With more --steps it
-    goes on from where the rate began to fall; to end it early, give the steps it has and those of the decay.
+    Killed at any moment and started again with the same options, the run resumes on the same curve. With more --steps it
+    continues from where the rate began to fall; to end it early, give the steps it has and those of the decay.
     """
     from rich.console import Console
 

@@ -2,7 +2,7 @@
 
 The learning rate rises, stays at its peak and falls over the last steps ("WSD"; Hu et al., "MiniCPM", 2024; the square
 root by which it falls: Hägele et al., "Scaling laws and compute-optimal training beyond fixed training durations", 2024).
-The decay has a folder and a checkpoint of its own, so that the run itself stays at its peak rate and can go on from there.
+The decay has a folder and a checkpoint of its own, so that the run itself stays at its peak rate and can continue from there.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class StableThenDecay(Trainer):
 
     def step(self, parts: Iterator[Any]) -> dict[str, float]:
         if self.done == self.first:
-            self.save()  # from here a longer run goes on
+            self.save()  # from here a longer run continues
             self.folder = self.decay_folder
         elif self.is_late():
             self.save()

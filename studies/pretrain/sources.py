@@ -43,7 +43,7 @@ class Source:
 def scene_source(cache: Path, count: int, size: int, share: float, workers: int) -> Source:
     """`count` scenes of all domains in turn, rendered once into `cache` (two arrays, read from the disk as needed).
 
-    Of several processes one renders and the others wait for it; rendering that was killed goes on where it was.
+    Of several processes one renders and the others wait for it; rendering that was killed resumes.
 
     Raises:
         OSError: `cache` cannot be written.

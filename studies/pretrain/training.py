@@ -9,8 +9,8 @@ from typing import Any, cast
 from basam.method import BiasMode
 from basam.model import attach, detach, load
 from basam.tuning import LossWeights, Plan, Trainer
-from studies.pretrain.asking import PromptedLoss
 from studies.pretrain.model import SIZE, new_model, write_model
+from studies.pretrain.prompted_loss import PromptedLoss
 from studies.pretrain.schedule import StableThenDecay
 from studies.pretrain.sources import Source, photo_source, scene_source
 from studies.pretrain.view_batches import PromptedViews

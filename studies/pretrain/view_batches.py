@@ -17,15 +17,15 @@ from studies.pretrain.views import draw_view
 # Height and width of a batch's views and how often: the long side is always the trained one.
 SHAPES = ((SIZE, SIZE), (SIZE * 3 // 4, SIZE), (SIZE, SIZE * 3 // 4))
 SHAPE_SHARES = (0.4, 0.4, 0.2)
-# What is asked, and whether three masks are answered; and how often.
+# The kind of prompt, and whether three masks are answered; and how often.
 KINDS = (("box", False), ("box", True), ("point", False), ("point", True))
 KIND_SHARES = (0.48, 0.08, 0.24, 0.20)
-# Every so many steps the answer is corrected by a click and asked again.
+# Every so many steps the answer is corrected by a click and decoded again.
 REFINE_EVERY = 3
 
 
 class PromptedViews:
-    """`size` views a batch with `prompts` objects each, all asked alike."""
+    """`size` views a batch with `prompts` objects each, with prompts of one kind."""
 
     def __init__(self, sources: list[Source], size: int, prompts: int, seed: int) -> None:
         self.sources, self.size, self.prompts, self.seed = sources, size, prompts, seed
@@ -41,8 +41,8 @@ class PromptedViews:
 
     def make(self, step: int, part: int, parts: int) -> dict[str, Any]:
         """pixels `(B, 3, H, W)`, target `(B, P, H / 4, W / 4)` in 0..1, boxes `(B, P, 4)` or points `(B, P, 1, 2)`, chance
-        `(B, P)` in 0..1 for the choice of corrections, and how to ask."""
-        (height, width), (asked, multimask), refine = self.kind(step)
+        `(B, P)` in 0..1 for the choice of corrections, and the kind of prompt."""
+        (height, width), (kind, multimask), refine = self.kind(step)
         images, targets, prompts, chances = [], [], [], []
         for index in range(part, self.size, parts):
             generator = np.random.default_rng((self.seed, step, index))
@@ -50,7 +50,7 @@ class PromptedViews:
             masks = view.masks[generator.integers(0, len(view.masks), self.prompts)]
             images.append(view.image)
             targets.append(masks)
-            prompts.append(np.stack([box(mask, generator) if asked == "box" else point(mask, generator) for mask in masks]))
+            prompts.append(np.stack([box(mask, generator) if kind == "box" else point(mask, generator) for mask in masks]))
             chances.append(generator.random(self.prompts))
         pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
         pixels = (pixels - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
@@ -58,7 +58,7 @@ class PromptedViews:
         return {
             "pixels": pixels.contiguous(),
             "target": torch.nn.functional.avg_pool2d(target, 4),
-            "asked": asked,
+            "kind": kind,
             "prompts": torch.from_numpy(np.stack(prompts)).float(),
             "chance": torch.from_numpy(np.stack(chances)).float(),
             "multimask": multimask,

@@ -1,4 +1,4 @@
-"""From pictures in memory to what the model sees: a part, turned, mirrored, coloured anew, perhaps with something pasted."""
+"""From pictures in memory to what the model sees: a part, turned, mirrored, recoloured, perhaps with something pasted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from basam.files import require
 from basam.masks import tight_box
 from studies.pretrain.sources import Source
 
-# Smallest visible object that is asked for, in pixels of the view.
+# Smallest visible object that is prompted for, in pixels of the view.
 SMALLEST = 64
 # Smallest object that a view is centred on, in pixels of the picture: smaller ones are a blur when enlarged.
 SMALLEST_FOCUSED = 150
@@ -64,7 +64,7 @@ def single(source: Source, height: int, width: int, generator: np.random.Generat
 
 
 def focused(source: Source, height: int, width: int, generator: np.random.Generator) -> View:
-    """One object near the middle of a part of 1.4 to 4 times its box: what a model sees when a prompt's region is asked."""
+    """One object near the middle of a part of 1.4 to 4 times its box: what a model sees of a prompt's region."""
     cv2 = require("cv2", "tune")
     index = int(generator.integers(len(source.images)))
     image, masks = source.images[index], source.masks[index]

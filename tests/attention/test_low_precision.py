@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
-from basam.attention import low_precision as products
+from basam.attention import low_precision
 from basam.attention.low_precision import fast_products
 from tests.helpers.seen import products_in
 
@@ -17,7 +17,7 @@ LOW = [torch.bfloat16, torch.float16]
 @pytest.fixture
 def none_native(monkeypatch):
     """A CPU that multiplies in float32 and float64 only."""
-    monkeypatch.setattr(products, "native", lambda dtype: dtype not in LOW)
+    monkeypatch.setattr(low_precision, "native", lambda dtype: dtype not in LOW)
 
 
 def every_product(x):
@@ -45,7 +45,7 @@ def test_products_are_taken_in_float32_and_rounded_once(none_native, dtype):
 
 
 def test_a_cpu_with_products_of_its_own_keeps_them(monkeypatch):
-    monkeypatch.setattr(products, "native", lambda dtype: True)
+    monkeypatch.setattr(low_precision, "native", lambda dtype: True)
     x = torch.ones(4, 6, 6, dtype=torch.bfloat16)
     with torch.no_grad(), products_in() as seen, fast_products(x):
         every_product(x)
@@ -58,7 +58,7 @@ def test_float32_and_float64_are_left_alone(none_native):
         with torch.no_grad(), products_in() as seen, fast_products(x):
             every_product(x)
         assert seen == {dtype}
-        assert products.native(dtype)
+        assert low_precision.native(dtype)
 
 
 def test_where_something_is_differentiated_a_layer_computed_anew_is_the_same(none_native):
@@ -77,19 +77,19 @@ def test_operands_of_two_dtypes_are_refused_as_before(none_native):
 
 
 def test_the_graph_of_a_compiled_function_is_not_broken():
-    def product(x):
+    def multiply(x):
         with fast_products(x):
             return x @ x
 
     x = torch.randn(8, 8).bfloat16()
     with torch.no_grad():
-        assert torch.equal(torch.compile(product, backend="eager", fullgraph=True)(x), x @ x)
+        assert torch.equal(torch.compile(multiply, backend="eager", fullgraph=True)(x), x @ x)
 
 
 @pytest.mark.parametrize("answer", [True, False])
 def test_onednn_says_what_the_machine_has(monkeypatch, answer):
     monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace(_is_mkldnn_bf16_supported=lambda: answer))
-    fresh = products.native.__wrapped__  # not what the machine's own answer left in the cache
+    fresh = low_precision.native.__wrapped__  # not what the machine's own answer left in the cache
     assert fresh(torch.bfloat16) is answer
     assert fresh(torch.float16) is False  # a build of PyTorch that cannot be asked
     assert fresh(torch.float32) is True

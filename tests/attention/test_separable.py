@@ -102,7 +102,7 @@ def test_precision_of_every_dtype(monkeypatch, dtype, tolerance, backend, budget
 
 
 def test_bfloat16_softmax_is_that_of_float32():
-    # A bias of 300 with steps of 0.25 cannot be told apart in bfloat16 (steps of 2): a softmax in float32 must.
+    # A bias of 300 with steps of 0.25 is one number in bfloat16 (steps of 2); a softmax in float32 must keep them apart.
     q = torch.zeros(1, 1, 4, 8, dtype=torch.bfloat16)
     v = torch.eye(4, 8, dtype=torch.bfloat16)[None, None]
     rows = torch.full((1, 1, 4, 1), 300.0)

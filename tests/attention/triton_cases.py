@@ -145,7 +145,7 @@ def windows_error(case: Case, normal: object, scale: float) -> float:
 
 
 def limit(case: Case, name: str) -> float:
-    """What an error may be: twice and more what was measured on an H200; gradients of products gather two roundings."""
+    """What an error may be: twice and more what was measured on an H200; gradients are rounded twice."""
     low = {FLOAT: 5e-6, HALF: 1e-3, BRAIN: 8e-3}[case.dtype]
     return 2 * low if name.startswith("d") else low
 

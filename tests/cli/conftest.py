@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny import tiny_folder
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random SAM trained, as it were, at 64 px, as a checkpoint folder."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_sam().save_pretrained(folder)
-    return folder
+    return tiny_folder(tmp_path_factory.mktemp("model"))

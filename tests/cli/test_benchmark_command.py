@@ -79,9 +79,9 @@ def test_rows_asked_with_focus(given: dict[str, Path], tmp_path: Path) -> None:
     assert len(found) == 2 * len(expected)
     page = (tmp_path / "benchmark.md").read_text()
     regions = page.split("### Prompt gt-box, regions of 64 px")[1].split("###")[0]
-    assert f"| thin, asked with focus | {found['thin', 'focus', 64, 'gt-box']:.3f} |" in regions
+    assert f"| thin, with focus | {found['thin', 'focus', 64, 'gt-box']:.3f} |" in regions
     assert "corrected" not in regions
-    assert "asked with focus" not in page.split("### Prompt gt-box, 96 px")[1].split("###")[0]
+    assert "with focus" not in page.split("### Prompt gt-box, 96 px")[1].split("###")[0]
     # As `basam evaluate --methods focus` measures it.
     alone = ["evaluate", "folder", given["folder"], "--model", given["base"], "--methods", "focus", "--prompts", "gt-box"]
     alone += ["--metrics", "iou", "--workers", "0", "--out", tmp_path / "alone"]

@@ -10,21 +10,13 @@ from typer.testing import CliRunner
 from basam import BiasMode
 from basam.cli import app
 from basam.model import read_mode, write_mode
+from tests.helpers.small_run import write_pairs
 
 
 @pytest.fixture
 def root(tmp_path):
-    generator = np.random.default_rng(0)
     for split in ("train", "test"):
-        for folder in ("images", "masks"):
-            (tmp_path / split / folder).mkdir(parents=True)
-        for number in range(2):
-            Image.fromarray(generator.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(
-                tmp_path / split / "images" / f"{number}.png"
-            )
-            mask = np.zeros((64, 64), dtype=np.uint8)
-            mask[10:30, 12:40] = 255
-            Image.fromarray(mask).save(tmp_path / split / "masks" / f"{number}.png")
+        write_pairs(tmp_path / split, 2)
     return tmp_path
 
 
@@ -59,7 +51,7 @@ def test_without_masks(root):
 def test_segment_takes_the_mode(root):
     mode = root / "mode.json"
     write_mode(mode, BiasMode(scaling="none", slope=0.0, positions="extend"), {"on": "a set"})
-    photo = root / "train" / "images" / "0.png"
+    photo = root / "train" / "images" / "photo00.png"
     result = CliRunner().invoke(app, ["segment", str(photo), "--mode", str(mode), "--out", str(root / "out"), "--json"])
     assert result.exit_code == 0, result.output
     mode.write_text('{"mode": {"slop": 1}}')
@@ -109,8 +101,8 @@ def test_mistakes_are_named(arguments, message):
 
 def test_masks_are_read_by_the_rule(root, tmp_path):
     for path in (root / "train" / "masks").iterdir():
-        labels = np.zeros((64, 64), dtype=np.uint8)
-        labels[10:30, 12:40], labels[40:50, 12:40], labels[30:33, 10:42] = 1, 2, 255
+        labels = np.zeros_like(Image.open(path))
+        labels[10:30, 12:40], labels[36:46, 12:40], labels[30:33, 10:42] = 1, 2, 255
         Image.fromarray(labels).save(path)
     given = ["folder", root, "--sizes", 64, "--out", tmp_path / "mode.json"]
     result = run(*given)

@@ -1,4 +1,4 @@
-"""`basam evaluate`: what is typed arrives, what is wrong is told, and the exit status says whether everything was read."""
+"""`basam evaluate`: what is typed arrives, what is wrong is reported, and the exit status says whether everything was read."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_is_typed_arrives(root: Path, model: Path, tmp_path: Path) -> None:
     assert len((out / "per_image.jsonl").read_text().splitlines()) == 8
 
 
-def test_a_corrupt_image_is_told_by_the_exit_status(root: Path, model: Path, tmp_path: Path) -> None:
+def test_a_corrupt_image_is_reported_by_the_exit_status(root: Path, model: Path, tmp_path: Path) -> None:
     (root / "images" / "photo01.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     options = ["--model", model, "--sizes", "64", "--methods", "plain", "--metrics", "iou", "--workers", 0]
     result = call("folder", root, *options, "--out", tmp_path / "run")
@@ -89,7 +89,7 @@ def test_label_maps_are_refused_until_the_rule_is_given(root: Path, model: Path,
         (["--detections", "boxes.json"], "detections are prompts for COCO only"),
     ],
 )
-def test_what_cannot_be_run_is_told_before_anything_is_written(
+def test_what_cannot_be_run_is_reported_before_anything_is_written(
     options: list[str], message: str, root: Path, tmp_path: Path
 ) -> None:
     result = call("folder", root, *options, "--out", tmp_path / "run")

@@ -1,8 +1,10 @@
-"""`basam info`: nothing is downloaded unless asked for, and its figures are those of a run."""
+"""`basam info`: nothing is downloaded without --download, and its figures are those of a run."""
 
 import json
 import shutil
 import socket
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +12,7 @@ from typer.testing import CliRunner
 import basam
 from basam.cli import app
 from basam.families import family_of
-from basam.model import downloads
+from basam.model import downloads, model_info, own_mode
 from tests.helpers.tiny import tiny_sam
 
 
@@ -51,14 +53,22 @@ def test_a_model_in_the_cache_of_the_hub_is_read_from_it(no_network):
     assert "`basam download someone/sam`" in result.stderr
 
 
-def test_it_is_downloaded_where_that_is_asked_for(no_network, monkeypatch):
+def test_download_downloads_it(no_network, monkeypatch):
     def fetch(url, target, sha256, progress):
-        raise downloads.DownloadError(f"{url}: was asked for")
+        raise downloads.DownloadError(f"{url}: was requested")
 
     monkeypatch.setattr(downloads, "fetch", fetch)
     result = run("mobile_sam", "--download")
     assert result.exit_code == 2
-    assert "was asked for" in result.stderr
+    assert "was requested" in result.stderr
+
+
+def test_what_is_printed_is_public(tmp_path):
+    found = model_info("nano")
+    assert json.loads(run("nano", "--json").stdout) == json.loads(json.dumps(found.to_dict()))
+    assert found.mode.mode == own_mode(basam.load("nano"))
+    with pytest.raises(FileNotFoundError, match="absent"):
+        model_info(tmp_path / "absent")
 
 
 def test_parameters_are_those_of_the_live_model():
@@ -69,3 +79,17 @@ def test_parameters_are_those_of_the_live_model():
     assert shown["parameters"] == described["parameters"]
     learnt = {name: p for name, p in model.named_parameters() if "positional_embedding" not in name}
     assert shown["parameters"] == sum(p.numel() for p in learnt.values())
+
+
+def test_neither_transformers_nor_the_compiler_is_imported(tmp_path):
+    """Each takes longer than all that the command does, reading the file included."""
+    tiny_sam().save_pretrained(tmp_path)
+    program = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from basam.cli import app\n"
+        "assert CliRunner().invoke(app, ['info', sys.argv[1]]).exit_code == 0\n"
+        "print(sorted({'torch', 'torch._dynamo', 'transformers'} & set(sys.modules)))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert result.stdout == "['torch']\n", result.stderr

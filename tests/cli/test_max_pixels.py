@@ -71,21 +71,8 @@ def test_segment(root, tmp_path):
 
 
 def test_evaluate_takes_in_later_what_was_too_large(root, tmp_path):
-    words = (
-        "evaluate",
-        "folder",
-        root,
-        "--split",
-        "val",
-        "--sizes",
-        64,
-        "--methods",
-        "basam",
-        "--workers",
-        0,
-        "--out",
-        tmp_path / "run",
-    )
+    words = ("evaluate", "folder", root, "--split", "val", "--sizes", 64, "--methods", "basam", "--workers", 0, "--out")
+    words = (*words, tmp_path / "run")
     first = invoke(*words, *LIMIT)
     assert first.exit_code == 1
     assert "1 x image cannot be read" in first.stderr
@@ -99,20 +86,8 @@ def test_evaluate_takes_in_later_what_was_too_large(root, tmp_path):
 
 
 def test_benchmark(root, tmp_path):
-    words = (
-        "benchmark",
-        "--data",
-        f"folder:{root}:val",
-        "--sizes",
-        64,
-        "--prompts",
-        "gt-box",
-        "--workers",
-        0,
-        "--out",
-        tmp_path / "b",
-    )
-    result = invoke(*words, *LIMIT)
+    words = ("benchmark", "--data", f"folder:{root}:val", "--sizes", 64, "--prompts", "gt-box", "--workers", 0)
+    result = invoke(*words, "--out", tmp_path / "b", *LIMIT)
     assert result.exit_code == 1
     assert "1 x image cannot be read" in result.stderr
 

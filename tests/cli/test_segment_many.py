@@ -93,10 +93,10 @@ def test_bad_rows_are_named_and_the_others_are_done_also_when_resumed(folder, mo
     for _ in range(2):
         result = run(*words)
         assert result.exit_code == 1
-        told = " ".join(result.stderr.split())
-        assert "p.csv, line 3: box (500, 6, 900, 44) lies outside the image of 100 x 70 px" in told
-        assert "p.csv, line 4: no value for x1, y1" in told
-        assert "p.csv, line 5: photo photos/absent.png: no such file" in told
+        shown = " ".join(result.stderr.split())
+        assert "p.csv, line 3: box (500, 6, 900, 44) lies outside the image of 100 x 70 px" in shown
+        assert "p.csv, line 4: no value for x1, y1" in shown
+        assert "p.csv, line 5: photo photos/absent.png: no such file" in shown
         masks = [os.path.basename(row["mask"]) for row in rows_of(result) if "mask" in row]
         assert masks == ["a_mask_0.png", "a_mask_2.png"]  # named by their place among the prompts of the photo
     assert "1 of 1 photos were done already" in result.stderr
@@ -124,8 +124,8 @@ def test_a_dry_run_foresees_what_the_run_does_and_writes_nothing(folder, model):
         foreseen = run(*rest, "--dry-run", "--out", "dry")
         assert not (folder / "dry").exists()
         done = rows_of(run(*rest, "--out", "o"))
-        told = ("photo", "width", "height", "region", "tokens", "lambda")
-        assert [[row[name] for name in told] for row in rows_of(foreseen)] == [[row[name] for name in told] for row in done]
+        shown = ("photo", "width", "height", "region", "tokens", "lambda")
+        assert [[row[name] for name in shown] for row in rows_of(foreseen)] == [[row[name] for name in shown] for row in done]
         assert all(row["seconds"] > 0 and row["memory"] > 0 for row in rows_of(foreseen))
 
 
@@ -213,8 +213,8 @@ def test_notes_on_many_photos_are_counted(folder, model):
     for number in range(22):
         Image.new("RGB", (30, 30)).save(folder / "photos" / f"{number:02}.png")
     words = ("photos/[0-9]*.png", "--box", "5,6,40,20", "--model", model, "--out")
-    told = run(*words, "o").stderr
-    assert told.count("out of which it sticks") == 20
-    assert "note: 2 more notes on photos; --verbose prints all" in told
+    shown = run(*words, "o").stderr
+    assert shown.count("out of which it sticks") == 20
+    assert "note: 2 more notes on photos; --verbose prints all" in shown
     assert run(*words, "p", "-v").stderr.count("out of which it sticks") == 22
     assert "sticks" not in run(*words, "q", "-q").stderr

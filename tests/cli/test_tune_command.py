@@ -1,4 +1,4 @@
-"""`basam tune`: what is typed arrives, and what is wrong is told with exit status 2."""
+"""`basam tune`: what is typed arrives, and what is wrong is reported with exit status 2."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_nothing_but_broken_photographs(root: Path, model: Path, tmp_path: Path)
         (["--validate-sizes", "64,big"], "numbers separated by commas are needed"),
     ],
 )
-def test_what_cannot_be_run_is_told(options: list[str], message: str, root: Path, model: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_run_is_reported(options: list[str], message: str, root: Path, model: Path, tmp_path: Path) -> None:
     given = ["--data", f"folder:{root}", "--model", model, *options, "--out", tmp_path / "run"]
     result = call(*given)
     assert result.exit_code == 2

@@ -12,7 +12,7 @@ from PIL import Image
 
 
 class Writer:
-    """Writes small images and masks below one root; 12 x 8 pixels unless told otherwise."""
+    """Writes small images and masks below one root; 12 x 8 pixels by default."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

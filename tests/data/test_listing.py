@@ -44,7 +44,7 @@ def test_names_from_standard_input(folder, text):
     assert not faults
 
 
-def test_words_that_name_nothing_are_told_with_the_reason(folder):
+def test_words_that_name_nothing_are_reported_with_the_reason(folder):
     (folder / "empty").mkdir()
     found, faults = names(folder, folder / "empty", folder / "*.bmp", "-", folder / "b.jpg", stdin=lambda: "")
     assert found == ["b.jpg"]

@@ -11,16 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny import tiny_folder
 
 SOURCE = Path(__file__).parents[2] / "src"
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    tiny_sam().save_pretrained(folder)
-    return folder
+    return tiny_folder(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="session")

@@ -64,18 +64,18 @@ def test_a_killed_run_resumes_to_the_same_bytes(count, model, tmp_path, tmp_path
         now = kill_after(segment(*words, out), out, 2 * count * share)  # two lines a photo
         assert done < now < count
         done = now
-    told = run("segment", *words, out)
+    shown = run("segment", *words, out)
     assert results(out) == results(unbroken)
-    assert f"note: {done} of {count} photos were done already" in told.stderr
+    assert f"note: {done} of {count} photos were done already" in shown.stderr
     assert sum("rows" in line for line in lines(out)) == count  # none was done twice
 
 
 def test_two_shards_at_once_in_one_folder_are_one_run(photos, model, whole, tmp_path, segment):
     words = (photos, *HOW, "--model", model, "--out", tmp_path)
     processes = [segment(*words, "--shard", "0/2"), segment(*words, RANK="1", WORLD_SIZE="2")]
-    told = [process.communicate(timeout=200) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], told
-    assert "note: shard 1/2, number of photos: 6" in told[1][1]
+    shown = [process.communicate(timeout=200) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], shown
+    assert "note: shard 1/2, number of photos: 6" in shown[1][1]
     assert results(tmp_path) == results(whole)
     rows = [line["rows"][0] for line in lines(tmp_path) if "rows" in line]
     assert len(rows) == 12
@@ -106,12 +106,12 @@ def test_two_workers_of_ray_are_one_run(photos, model, whole, tmp_path, segment)
     pytest.importorskip("ray", reason='Ray is absent: pip install -e ".[ray]"')
     words = (photos, *HOW, "--model", model, "--out", tmp_path, "--ray", "local", "--ray-workers", "2", "--json")
     process = segment(*words)
-    told, errors = process.communicate(timeout=200)
+    shown, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     assert results(tmp_path) == results(whole)
     rows = [line["rows"][0] for line in lines(tmp_path) if "rows" in line]
     assert len(rows) == 12
-    assert sorted(json.loads(told), key=lambda row: row["photo"]) == sorted(rows, key=lambda row: row["photo"])
+    assert sorted(json.loads(shown), key=lambda row: row["photo"]) == sorted(rows, key=lambda row: row["photo"])
     # What was done on Ray is done, also for a run without.
     assert "12 of 12 photos were done already" in run("segment", *words[: words.index("--ray")]).stderr
 
@@ -119,9 +119,9 @@ def test_two_workers_of_ray_are_one_run(photos, model, whole, tmp_path, segment)
 def test_a_model_that_ray_cannot_load_is_one_line(photos, tmp_path, segment):
     pytest.importorskip("ray", reason='Ray is absent: pip install -e ".[ray]"')
     process = segment(photos, "--model", tmp_path / "absent", "--out", tmp_path / "out", "--ray", "local", "--ray-workers", "1")
-    told, errors = process.communicate(timeout=200)
+    shown, errors = process.communicate(timeout=200)
     assert process.returncode == 2, errors
-    assert not told
+    assert not shown
     (line,) = [line for line in errors.splitlines() if line.startswith("error:")]
     assert f"model '{tmp_path / 'absent'}'" in line
     assert "Traceback" not in errors

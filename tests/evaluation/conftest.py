@@ -9,7 +9,7 @@ import pytest
 
 from basam.evaluation.settings import EvaluateSettings
 from tests.helpers.small_run import write_pairs
-from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny import tiny_folder
 
 
 @pytest.fixture
@@ -21,9 +21,7 @@ def pairs(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random SAM trained, as it were, at 64 px, as a checkpoint folder."""
-    folder = tmp_path_factory.mktemp("model")
-    tiny_sam().save_pretrained(folder)
-    return folder
+    return tiny_folder(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture

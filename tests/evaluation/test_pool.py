@@ -1,4 +1,4 @@
-"""Metrics in worker processes: in order, bounded, and an end that is told."""
+"""Metrics in worker processes: in order, bounded, and an end that is reported."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_results_come_in_order(workers: int) -> None:
     assert pool.worked > 0
 
 
-def test_a_lost_worker_is_told() -> None:
+def test_a_lost_worker_is_reported() -> None:
     pool = MetricPool(1)
     try:
         submit_and_finish(pool, 1)

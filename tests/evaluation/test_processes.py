@@ -40,7 +40,7 @@ def test_counts_of_torchrun_and_mpi(monkeypatch: pytest.MonkeyPatch) -> None:
     assert from_environment(("WORLD_SIZE", "PMI_SIZE")) == 4
 
 
-def test_a_launcher_that_started_one_process_of_several_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launcher_that_started_one_process_of_several_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ACCELERATE_USE_CPU", "True")

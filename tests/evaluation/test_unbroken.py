@@ -52,7 +52,7 @@ def test_killed_and_started_again(root: Path, model_folder: Path, unbroken: dict
     assert again.exit_code == 0, again.output
     assert summaries(out) == unbroken
     kept = lines.read_bytes()
-    assert kept.startswith(whole[: -len(last)])  # went on, and did not begin anew
+    assert kept.startswith(whole[: -len(last)])  # resumed, and did not begin again
     assert kept.count(b"\n") == LINES
     assert len(json.loads((out / "run.json").read_text())["sessions"]) == 2
 

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from transformers import Sam2Model, Sam2VideoConfig, Sam2VideoModel, Sam2VisionModel
 
 import basam
@@ -16,34 +15,20 @@ from basam.families import PromptTensors, family_of
 from basam.families.sam2 import sizes
 from basam.method import length_scale
 from basam.model import family_of_file
-from tests.helpers.tiny_sam2 import sam2_config, tiny_sam2
-
-OFF = basam.BiasMode.off()
-POINTS = torch.tensor([[[[60.0, 70.0]], [[20.0, 30.0]]]])
-LABELS = torch.ones(1, 2, 1, dtype=torch.long)
-BOXES = torch.tensor([[[10.0, 15.0, 90.0, 100.0]]])
-PROMPTS = (
-    {"input_points": POINTS, "input_labels": LABELS},
-    {"input_boxes": BOXES},
-    {"input_boxes": BOXES, "multimask_output": False},
+from tests.helpers.pyramids import (
+    BOXES,
+    LABELS,
+    MEMORY,
+    OFF,
+    POINTS,
+    PROMPTS,
+    assert_equal,
+    check_changed_config,
+    check_changed_tensors,
+    check_trained_size_and_detaching,
+    run,
 )
-
-
-def run(model, pixels, **prompts):
-    with torch.no_grad():
-        output = model(pixel_values=pixels, **{name: given_to(value, len(pixels)) for name, value in prompts.items()})
-    return output.pred_masks, output.iou_scores, output.object_score_logits
-
-
-def given_to(value, images):
-    return value.expand(images, *value.shape[1:]) if isinstance(value, torch.Tensor) else value
-
-
-def assert_equal(found, expected, tolerance=0.0):
-    assert expected[0].std() > 0.1  # a model that says something
-    for a, b in zip(found, expected, strict=True):
-        assert a.shape == b.shape
-        assert (a - b).abs().max() <= tolerance
+from tests.helpers.tiny_sam2 import sam2_config, tiny_sam2
 
 
 @pytest.mark.parametrize("size", [64, 128, 192, 256])
@@ -108,19 +93,7 @@ def test_factor_and_mask_are_the_dense_formula(slope):
 
 
 def test_the_trained_size_is_untouched_and_detach_is_exact():
-    model, plain = tiny_sam2(), tiny_sam2()
-    pixels = torch.randn(1, 3, 128, 128)
-    expected = run(plain, pixels, **PROMPTS[0])
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    basam.attach(model, basam.BiasMode(slope=1.0))
-    assert_equal(run(model, pixels, **PROMPTS[0]), expected)
-    run(model, torch.randn(1, 3, 96, 160), **PROMPTS[0])
-    assert list(model.state_dict()) == list(before)
-    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in before.items())
-    basam.detach(model)
-    assert all(type(a) is type(b) for a, b in zip(model.modules(), plain.modules(), strict=True))
-    assert [sorted(vars(a)) for a in model.modules()] == [sorted(vars(b)) for b in plain.modules()]
-    assert_equal(run(model, pixels, **PROMPTS[0]), expected)
+    check_trained_size_and_detaching(tiny_sam2, basam.BiasMode(slope=1.0), 128, (96, 160))
 
 
 def test_features_and_answers_of_the_family_are_those_of_the_model():
@@ -181,33 +154,20 @@ def test_a_folder_loads_strictly(folder):
     assert not loaded.training
     assert list(loaded.state_dict()) == list(expected)
     assert all(torch.equal(value, expected[name]) for name, value in loaded.state_dict().items())
-    tensors = load_file(folder / "model.safetensors")
-    for change, message in (
+    check_changed_tensors(
+        folder,
         (lambda t: t.pop("no_memory_embedding"), r"tensors missing: no_memory_embedding \(1\)"),
         (lambda t: t.pop("shared_image_embedding.positional_embedding"), r"tensors missing: shared_image_embedding"),
         (lambda t: t.update(extra=torch.ones(1)), r"tensors unexpected: extra \(1\)"),
         (lambda t: t.update({"no_memory_embedding": torch.ones(1, 1, 7)}), "of another shape: no_memory_embedding"),
-    ):
-        changed = dict(tensors)
-        change(changed)
-        save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
-        with pytest.raises(basam.UnsupportedModelError, match=message):
-            basam.load(folder)
+    )
 
 
 def test_a_folder_of_the_video_model_loads_as_the_image_model(tmp_path):
     parts = sam2_config().to_dict()
     config = Sam2VideoConfig(
         **{name: parts[name] for name in ("vision_config", "prompt_encoder_config", "mask_decoder_config")},
-        memory_attention_hidden_size=32,
-        memory_attention_num_layers=1,
-        memory_attention_feed_forward_hidden_size=32,
-        memory_encoder_hidden_size=32,
-        memory_encoder_output_channels=8,
-        mask_downsampler_embed_dim=32,
-        memory_fuser_embed_dim=32,
-        memory_fuser_intermediate_dim=32,
-        memory_fuser_num_layers=1,
+        **MEMORY,
     )
     torch.manual_seed(0)
     video = Sam2VideoModel(config).eval()
@@ -238,11 +198,7 @@ def test_the_image_encoder_alone_is_named():
     ],
 )
 def test_sizes_that_do_not_agree_are_named(folder, part, name, value, message):
-    config = json.loads((folder / "config.json").read_text())
-    config[part][name] = value
-    (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(basam.UnsupportedModelError, match=message):
-        basam.load(folder)
+    check_changed_config(folder, part, name, value, message)
 
 
 def test_global_blocks_elsewhere_are_refused():

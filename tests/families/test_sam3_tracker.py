@@ -17,32 +17,20 @@ from basam.families import family_of
 from basam.method import length_scale
 from basam.model import family_of_file
 from tests.helpers.forked import Forked
+from tests.helpers.pyramids import (
+    MEMORY,
+    OFF,
+    PROMPTS,
+    assert_equal,
+    check_changed_config,
+    check_changed_tensors,
+    check_trained_size_and_detaching,
+    run,
+)
 from tests.helpers.tiny_sam3 import sam3_config, tiny_sam3
 
 # Older versions of transformers need torchvision for it.
 sam3 = pytest.importorskip("transformers.models.sam3.modeling_sam3", exc_type=ImportError)
-OFF = basam.BiasMode.off()
-POINTS = torch.tensor([[[[60.0, 70.0]], [[20.0, 30.0]]]])
-LABELS = torch.ones(1, 2, 1, dtype=torch.long)
-BOXES = torch.tensor([[[10.0, 15.0, 90.0, 100.0]]])
-PROMPTS = (
-    {"input_points": POINTS, "input_labels": LABELS},
-    {"input_boxes": BOXES},
-    {"input_boxes": BOXES, "multimask_output": False},
-)
-
-
-def run(model, pixels, **prompts):
-    with torch.no_grad():
-        output = model(pixel_values=pixels, **prompts)
-    return output.pred_masks, output.iou_scores, output.object_score_logits
-
-
-def assert_equal(found, expected, tolerance=0.0):
-    assert expected[0].std() > 0.1  # a model that says something
-    for a, b in zip(found, expected, strict=True):
-        assert a.shape == b.shape
-        assert (a - b).abs().max() <= tolerance
 
 
 # 70 and 182 px are no multiples of the window: upstream pads windows there, and so do we.
@@ -121,18 +109,7 @@ def test_factor_mask_and_positions_are_the_dense_formula(mode, x_step, y_step):
 
 
 def test_the_trained_size_is_untouched_and_detach_is_exact():
-    model, plain = tiny_sam3(), tiny_sam3()
-    pixels = torch.randn(1, 3, 126, 126)
-    expected = run(plain, pixels, **PROMPTS[0])
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    basam.attach(model, basam.BiasMode(slope=1.0, positions="extend"))
-    assert_equal(run(model, pixels, **PROMPTS[0]), expected)
-    run(model, torch.randn(1, 3, 84, 168), **PROMPTS[0])
-    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in before.items())
-    basam.detach(model)
-    assert all(type(a) is type(b) for a, b in zip(model.modules(), plain.modules(), strict=True))
-    assert [sorted(vars(a)) for a in model.modules()] == [sorted(vars(b)) for b in plain.modules()]
-    assert_equal(run(model, pixels, **PROMPTS[0]), expected)
+    check_trained_size_and_detaching(tiny_sam3, basam.BiasMode(slope=1.0, positions="extend"), 126, (84, 168))
 
 
 def test_the_predictor_rounds_to_whole_windows_and_squashes_to_a_square():
@@ -188,18 +165,13 @@ def test_a_folder_loads_strictly(folder):
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in expected.state_dict().items())
     pixels = torch.randn(1, 3, 126, 126)
     assert_equal(run(loaded, pixels, **PROMPTS[0]), run(expected, pixels, **PROMPTS[0]), 1e-4)  # rotary positions are there
-    tensors = load_file(folder / "model.safetensors")
-    memory = next(name for name in tensors if name.endswith("no_memory_embedding"))
-    for change, message in (
+    memory = next(name for name in load_file(folder / "model.safetensors") if name.endswith("no_memory_embedding"))
+    check_changed_tensors(
+        folder,
         (lambda t: t.pop(memory), r"tensors missing: no_memory_embedding \(1\)"),
         (lambda t: t.update(extra=torch.ones(1)), r"tensors unexpected: extra \(1\)"),
         (lambda t: t.update({memory: torch.ones(1, 1, 7)}), "of another shape: no_memory_embedding"),
-    ):
-        changed = dict(tensors)
-        change(changed)
-        save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
-        with pytest.raises(basam.UnsupportedModelError, match=message):
-            basam.load(folder)
+    )
 
 
 def test_a_process_that_has_not_seen_sam3_loads_and_attaches_it(folder, tmp_path):
@@ -227,21 +199,10 @@ def detector_config(vision):
 
 def video_model():
     parts = sam3_config().to_dict()
-    memory = {
-        "memory_attention_hidden_size": 32,
-        "memory_attention_num_layers": 1,
-        "memory_attention_feed_forward_hidden_size": 32,
-        "memory_encoder_hidden_size": 32,
-        "memory_encoder_output_channels": 8,
-        "mask_downsampler_embed_dim": 32,
-        "memory_fuser_embed_dim": 32,
-        "memory_fuser_intermediate_dim": 32,
-        "memory_fuser_num_layers": 1,
-    }
     tracker = {name: parts[name] for name in ("vision_config", "prompt_encoder_config", "mask_decoder_config")}
     torch.manual_seed(0)
     config = transformers.Sam3VideoConfig(
-        detector_config=detector_config(parts["vision_config"]), tracker_config={**tracker, "image_size": 126, **memory}
+        detector_config=detector_config(parts["vision_config"]), tracker_config={**tracker, "image_size": 126, **MEMORY}
     )
     return transformers.Sam3VideoModel(config).eval()
 
@@ -302,11 +263,7 @@ def test_a_detector_is_named_with_the_class_to_use(tmp_path):
     ],
 )
 def test_sizes_that_do_not_agree_are_named(folder, part, name, value, message):
-    config = json.loads((folder / "config.json").read_text())
-    config[part][name] = value
-    (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(basam.UnsupportedModelError, match=message):
-        basam.load(folder)
+    check_changed_config(folder, part, name, value, message)
 
 
 def test_a_transformers_that_does_not_import_it_is_named(folder, monkeypatch):

@@ -44,7 +44,7 @@ def save(table, file):
 
 @pytest.fixture
 def headers(monkeypatch, tmp_path):
-    """`headers(table)`: a checkpoint whose headers say this, so that thousands can be asked for."""
+    """`headers(table)`: a checkpoint whose headers say this, so that it may claim thousands."""
     file = tmp_path / "a.pt"
     file.touch()
     table = {}

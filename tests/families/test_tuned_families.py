@@ -56,7 +56,7 @@ def test_gradients_reach_what_is_trained(each_model, way):
     reached = [name for name, parameter in trained.items() if parameter.grad is not None and parameter.grad.abs().sum() > 0]
     # LoRA's second matrix begins with zeros, so its first gets no gradient yet.
     missing = [name for name in trained if name not in reached and ".lora_A" not in name]
-    # Not asked for by these prompts: points outside the object; two of the three masks fit less and are not trained.
+    # Not in these prompts: points outside the object; two of the three masks fit less and are not trained.
     assert all("prompt_encoder" in name or "hypernetworks" in name for name in missing), missing
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import basam
-from basam.attention import low_precision as products
+from basam.attention import low_precision
 from basam.families.registry import family_of
 from tests.families.conftest import efficient
 from tests.helpers.seen import products_in
@@ -99,9 +99,9 @@ def test_an_encoder_in_low_precision_leaves_no_slow_product(each_model, dtype, m
         exact = embeddings(family.encoder(basam.attach(each_model))(pixels))
         family.encoder(each_model).to(dtype)
         low = pixels.to(dtype)
-        monkeypatch.setattr(products, "native", lambda asked: True)
+        monkeypatch.setattr(low_precision, "native", lambda dtype: True)
         plain = embeddings(family.encoder(each_model)(low))
-        monkeypatch.setattr(products, "native", lambda asked: asked != dtype)
+        monkeypatch.setattr(low_precision, "native", lambda other: other != dtype)
         with products_in() as seen:
             wide = embeddings(family.encoder(each_model)(low))
     assert seen == {torch.float32}

@@ -35,7 +35,7 @@ class Forked:
         return self.output.read_text() if self.output.exists() else ""
 
     def wait_until(self, reached: Callable[[], bool], seconds: float = 120) -> None:
-        """Wait for something that it is to do while it goes on."""
+        """Wait for something that it is to do while it runs."""
         deadline = time.monotonic() + seconds
         while not reached():
             assert self.process.is_alive(), self.text

@@ -1,4 +1,4 @@
-"""A trainer on a line through points: every part of the loop, in milliseconds a step.
+"""A trainer on a line through points: every part of the loop, in milliseconds per step.
 
 python line.py FOLDER STEPS DEATH          # also under torchrun; killed after step DEATH, if that is above 0
 """
@@ -31,7 +31,7 @@ class Line(nn.Module):
 
 
 class Points:
-    """`SIZE` points a step; NaN at step `bad`."""
+    """`SIZE` points per step; NaN at step `bad`."""
 
     def __init__(self, bad: int = -1) -> None:
         self.bad = bad

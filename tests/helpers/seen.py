@@ -26,6 +26,6 @@ class Watch(TorchDispatchMode):
 
 @contextmanager
 def products_in() -> Iterator[set[torch.dtype]]:
-    """Gathers the dtypes that matrix products and convolutions are taken in."""
+    """Gathers the dtypes that matrix multiplications and convolutions run in."""
     with Watch() as watch:
         yield watch.seen

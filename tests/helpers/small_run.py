@@ -26,6 +26,6 @@ def write_pairs(root: Path, count: int) -> Path:
 
 
 def words(root: Path, model: Path, out: Path, *more: str) -> list[str]:
-    """What `basam` is told for `evaluate` of everything below."""
+    """The command line of `evaluate` of everything below."""
     command = ["evaluate", "folder", str(root), "--model", str(model), "--sizes", "64,96"]
     return [*command, "--prompts", "random-point", "--metrics", "iou,mae,f_measure", "--out", str(out), *more]

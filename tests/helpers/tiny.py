@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,6 +32,12 @@ def tiny_sam(image_size: int = 64, hq: bool = False, seed: int = 0, attn: str = 
     config = config_class(vision_config=VISION | sides | vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
     config._attn_implementation = attn
     return drawn(model_class(config).eval(), seed)
+
+
+def tiny_folder(folder: Path) -> Path:
+    """`tiny_sam()` as a checkpoint folder."""
+    tiny_sam().save_pretrained(folder)
+    return folder
 
 
 def tiny_encoder(image_size: int = 64, seed: int = 0) -> Any:

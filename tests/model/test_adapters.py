@@ -1,4 +1,4 @@
-"""Adapters: what was changed comes back to the bit, and what does not fit is told before anything is changed."""
+"""Adapters: what was changed comes back to the bit, and what does not fit is reported before anything is changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from basam.model.adapters import Adapter, AdapterError, LoraPair, read_adapter, 
 from basam.model.attaching import attachment_of
 from basam.model.fingerprint import model_fingerprint
 from basam.model.mode_files import write_mode
-from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny import tiny_folder, tiny_sam
 
 MODE = basam.BiasMode(slopes="learned", schedule="constant", strength=0.5)
 QKV = "vision_encoder.layers.1.attn.qkv"
@@ -24,9 +24,7 @@ QKV = "vision_encoder.layers.1.attn.qkv"
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base")
-    tiny_sam().save_pretrained(folder)
-    return folder
+    return tiny_folder(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture
@@ -126,7 +124,7 @@ def test_an_adapter_by_its_hub_name(base, adapter, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert torch.equal(attachment_of(basam.load(base, adapter="me/lesions")).learned.log, adapter.slopes.log)
     assert asked == ["me/lesions"]
-    basam.load(base, adapter="./snapshot")  # what is there is never asked for
+    basam.load(base, adapter="./snapshot")  # what is there is not looked for on the hub
     assert asked == ["me/lesions"]
 
 

@@ -64,11 +64,11 @@ def part_of(target):
     return target.with_name("file.pth.part")
 
 
-def test_a_file_arrives_whole_and_progress_is_told(server, target):
-    told = []
-    assert fetch(f"{server}/file", target, SHA256, lambda done, whole: told.append((done, whole))) == target
+def test_a_file_arrives_whole_and_progress_is_reported(server, target):
+    shown = []
+    assert fetch(f"{server}/file", target, SHA256, lambda done, whole: shown.append((done, whole))) == target
     assert target.read_bytes() == CONTENT
-    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert shown[-1] == (len(CONTENT), len(CONTENT))
     assert not part_of(target).exists()
 
 

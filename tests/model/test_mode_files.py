@@ -83,9 +83,9 @@ def test_other_sections_stay_when_a_mode_is_written(tmp_path):
     path = tmp_path / "mode.json"
     path.write_text(json.dumps({"mode": {"slope": 0.2}, "focus": {"context": 2.0}, "found": {"how": "by hand"}}))
     assert read_mode_file(path).others == {"focus": {"context": 2.0}}
-    write_mode(path, MODE, {"how": "anew"}, fingerprint="abc")
+    write_mode(path, MODE, {"how": "again"}, fingerprint="abc")
     content = read_mode_file(path)
-    assert (content.mode, content.fingerprint, content.found) == (MODE, "abc", {"how": "anew"})
+    assert (content.mode, content.fingerprint, content.found) == (MODE, "abc", {"how": "again"})
     assert content.others == {"focus": {"context": 2.0}}
 
 

@@ -31,7 +31,7 @@ def test_one_box(predictor):
     assert masks.shape == (3, 70, 100)
     assert masks.dtype == bool
     assert scores.shape == (3,)
-    assert low_res.shape == (3, 20, 28)  # 5 x 7 patches of 16 px, four mask pixels a patch
+    assert low_res.shape == (3, 20, 28)  # 5 x 7 patches of 16 px, four mask pixels per patch
     assert predictor.predict(box=[10, 5, 60, 50], multimask_output=False)[0].shape == (1, 70, 100)
 
 

@@ -1,4 +1,4 @@
-"""Folder layouts read back, runs that go on, errors that name the way out."""
+"""Folder layouts read back, runs that resume, errors that name the way out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pretraining: what batches hold, that they depend on nothing but their number, and a run that goes on."""
+"""Pretraining: what batches hold, that they depend on nothing but their number, and a run that resumes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import basam
 from basam.masks import tight_box
 from basam.tuning import LossWeights, bce_loss
 from studies.pretrain import sources
-from studies.pretrain.asking import PromptedLoss, corrections, surroundings
 from studies.pretrain.model import new_model
+from studies.pretrain.prompted_loss import PromptedLoss, corrections, surroundings
 from studies.pretrain.sources import Source, draw_scene, photo_source, scene_source
 from studies.pretrain.view_batches import PromptedViews
 from studies.pretrain.views import SMALLEST, draw_view, focused
@@ -79,7 +79,7 @@ def test_of_several_processes_one_renders(tmp_path: Path) -> None:
     assert all("(3, 64, 64, 3)" in one.text for one in both)
 
 
-def test_views_have_the_asked_size_and_objects_large_enough(scenes: Source) -> None:
+def test_views_have_the_given_size_and_objects_large_enough(scenes: Source) -> None:
     for seed in range(20):
         view = draw_view([scenes], 192, 256, np.random.default_rng(seed))
         assert view.image.shape == (192, 256, 3)
@@ -159,23 +159,23 @@ def test_the_loss_asks_every_way_and_reaches_every_part_of_the_model(scenes: Sou
     views = PromptedViews([scenes], 2, 2, seed=0)
     seen = set()
     for step in range(60):
-        _, asked, refine = views.kind(step)
-        if (asked, refine) in seen:
+        _, prompt, refine = views.kind(step)
+        if (prompt, refine) in seen:
             continue
-        seen.add((asked, refine))
+        seen.add((prompt, refine))
         figures = module(views.make(step, 0, 1))
         figures["loss"].backward()
-        assert set(figures) == {"loss", f"iou_{asked[0]}"} | ({"iou_refined"} if refine else set())
+        assert set(figures) == {"loss", f"iou_{prompt[0]}"} | ({"iou_refined"} if refine else set())
     assert len(seen) == 8
     idle = {name for name, p in model.named_parameters() if p.requires_grad and p.grad is None}
     assert idle <= {"shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding"}
 
 
-@pytest.mark.parametrize("asked", ["box", "point"])
-def test_the_surroundings_weigh_after_a_box_and_not_after_a_click(scenes: Source, asked: str) -> None:
+@pytest.mark.parametrize("kind", ["box", "point"])
+def test_the_surroundings_weigh_after_a_box_and_not_after_a_click(scenes: Source, kind: str) -> None:
     model: Any = basam.attach(new_model(0), basam.BiasMode.off()).eval()
     views = PromptedViews([scenes], 2, 2, seed=0)
-    step = next(step for step in range(200) if views.kind(step)[1:] == ((asked, False), False))
+    step = next(step for step in range(200) if views.kind(step)[1:] == ((kind, False), False))
     batch = views.make(step, 0, 1)
     module = PromptedLoss(model, LossWeights(focal=0.0, bce=1.0, dice=0.0, iou=0.0))
     with torch.no_grad():
@@ -183,12 +183,12 @@ def test_the_surroundings_weigh_after_a_box_and_not_after_a_click(scenes: Source
         embeddings = model.vision_encoder(batch["pixels"]).last_hidden_state
         prompts = batch["prompts"]
         ones = torch.ones(prompts.shape[:3], dtype=torch.long)
-        given = {"input_boxes": prompts} if asked == "box" else {"input_points": prompts, "input_labels": ones}
+        given = {"input_boxes": prompts} if kind == "box" else {"input_points": prompts, "input_labels": ones}
         logits = module.answer(embeddings, False, **given)[0].flatten(0, 2)
     target = batch["target"].flatten(0, 1)
-    weight = surroundings(target) if asked == "box" else None
+    weight = surroundings(target) if kind == "box" else None
     torch.testing.assert_close(found, bce_loss(logits, target, weight).mean())
-    other = None if asked == "box" else surroundings(target)
+    other = None if kind == "box" else surroundings(target)
     # A model that has learnt nothing answers about 0 everywhere, so the two differ little, but far beyond rounding.
     assert abs(found - bce_loss(logits, target, other).mean()) > 1e-4
 

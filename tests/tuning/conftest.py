@@ -10,15 +10,13 @@ import pytest
 from basam.tuning.fine_tuning import Tuning
 from basam.tuning.recipe import TuneSettings
 from tests.helpers.small_run import write_pairs
-from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny import tiny_folder
 
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random SAM of 64 px as a checkpoint folder."""
-    folder = tmp_path_factory.mktemp("base")
-    tiny_sam().save_pretrained(folder)
-    return folder
+    return tiny_folder(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +41,6 @@ def tuning(quick: Any, tmp_path: Path) -> Any:
     """A run in `tmp_path/NAME`."""
 
     def make(name: str = "run", **changes: Any) -> Tuning:
-        return Tuning(quick(**changes), tmp_path / name, trackers=(), tell=lambda text: None)
+        return Tuning(quick(**changes), tmp_path / name, trackers=(), report=lambda text: None)
 
     return make

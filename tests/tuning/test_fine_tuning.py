@@ -1,4 +1,4 @@
-"""`tune` from data to adapter: all four ways, going on after an interruption, and what stops a run."""
+"""`tune` from data to adapter: all four ways, resuming after an interruption, and what stops a run."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_accumulation_is_a_batch_in_parts(tuning):
     assert curves[0][0] != pytest.approx(curves[0][1], rel=1e-4)
 
 
-def test_what_cannot_be_run_is_told_before_anything_is_written(quick, photos, tmp_path):
+def test_what_cannot_be_run_is_reported_before_anything_is_written(quick, photos, tmp_path):
     for changes, message in [
         (
             {"batch_size": 3, "accumulate": 2},
@@ -220,9 +220,9 @@ def test_low_precision_is_that_of_the_encoder_alone(tuning, fresh_accelerator):
         assert losses[0]["loss"] == pytest.approx(exact(run.batches.make(0, 0, 1))["loss"].item(), rel=0.02)
 
 
-def test_few_photographs_to_validate_on_are_told_with_their_interval(quick, tmp_path, photos):
+def test_few_photographs_to_validate_on_are_reported_with_their_interval(quick, tmp_path, photos):
     said = []
-    run = Tuning(quick(steps=1, validate_every=1), tmp_path / "one", trackers=(), tell=said.append)
+    run = Tuning(quick(steps=1, validate_every=1), tmp_path / "one", trackers=(), report=said.append)
     run.run()
     (note,) = [text for text in said if "validation has" in text]
     assert "validation has 1 photograph, so its mean IoU is a single case" in note

@@ -193,7 +193,7 @@ def test_a_run_with_focus_is_measured_with_focus_and_its_adapter_says_so(tuning,
     assert (found["found"]["trained on"], found["found"]["sizes"]) == ("regions of prompts", "64")
     card = (outcome.adapter / "README.md").read_text()
     assert "Regions of 64 px, 6 steps of 2 photographs" in card
-    assert "asked with focus" in card
+    assert "with focus" in card
 
 
 def test_regions_have_no_native_size() -> None:

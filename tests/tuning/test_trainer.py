@@ -1,4 +1,4 @@
-"""The loop: learns, goes on where it was killed, is the same on several processes, and says what went wrong."""
+"""The loop: learns, resumes where it was killed, is the same on several processes, and says what went wrong."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_falling_rate_cannot_be_extended_and_the_way_out_is_named(tmp_path):
     curve(tmp_path, steps=4)
     with pytest.raises(TrainingError, match=r"was to have 4 steps, over which its .*: the 4 steps done .* --schedule constant"):
         line.trainer(tmp_path, steps=5)
-    with pytest.raises(TrainingError, match=r"has 4 steps, 3 are asked for: give at least 4"):
+    with pytest.raises(TrainingError, match=r"has 4 steps, more than the 3 of this run: give at least 4"):
         line.trainer(tmp_path, steps=3)
 
 

@@ -113,16 +113,16 @@ def test_layers_computed_anew_give_the_same_gradients():
     from basam.tuning.fine_tuning import keep_little
 
     gradients = []
-    for anew in (False, True):
+    for again in (False, True):
         model = prepare(tiny_sam(), "full", MODE)
-        if anew:
+        if again:
             keep_little(model)
             assert model.vision_encoder.layers[1].gradient_checkpointing
         model.train()
         calls = []
         model.vision_encoder.layers[1].layer_norm1.register_forward_hook(lambda *args, calls=calls: calls.append(1))
         model(pixel_values=torch.ones(1, 3, 80, 96), input_boxes=BOX).pred_masks.square().mean().backward()
-        assert len(calls) == 1 + anew
+        assert len(calls) == 1 + again
         gradients.append([slopes_of(model).log.grad, model.vision_encoder.layers[0].attn.qkv.weight.grad])
     for plain, again in zip(*gradients, strict=True):
         assert torch.allclose(plain, again, rtol=1e-4, atol=1e-7)

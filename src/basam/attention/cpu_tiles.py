@@ -48,7 +48,7 @@ def tile_bytes(device: torch.device) -> int:
 def tiles(groups: int, tokens: int, item_bytes: int, budget: int, min_rows: int) -> Iterator[tuple[slice, slice]]:
     """Slices over (batch x heads, queries) whose N columns fit `budget` bytes: whole heads where several fit, else rows of one.
 
-    Never fewer than about `min_rows` rows, whatever their bytes.
+    At least about `min_rows` rows, even where they take more.
     """
     row = tokens * item_bytes
     if tokens * row <= budget:
@@ -102,12 +102,12 @@ class Tiles:
         rows, cols = self.rows[group, part, :, None], self.cols[group, part, None, :]
         queries, keys = self.q[group, part], self.k[group].transpose(1, 2)
         if self.low:
-            product = matmul(queries, keys, self.low_buffer[:size].view(shape))
-            # One dtype an operation: adding bfloat16 to float32 would go through a copy of its own.
-            logits.copy_(product)
+            low = matmul(queries, keys, self.low_buffer[:size].view(shape))
+            # One dtype per operation: adding bfloat16 to float32 would go through a copy of its own.
+            logits.copy_(low)
             by_key.add_(rows).add_(cols)
             torch.softmax(logits, -1, out=logits)
-            return product.copy_(logits)
+            return low.copy_(logits)
         torch.add(rows, cols, out=by_key)
         if shape[0] == 1:
             logits[0].addmm_(queries[0], keys[0], alpha=self.scale)
@@ -117,7 +117,7 @@ class Tiles:
 
 
 def matmul(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
-    """Batched product into `out`; a batch of one goes through `mm`, which CPU libraries run much faster."""
+    """Batched matrix multiplication into `out`; a batch of one goes through `mm`, which CPU libraries run much faster."""
     if a.shape[0] == 1:
         torch.mm(a[0], b[0], out=out[0])
     else:

@@ -58,7 +58,7 @@ def fast_products(parameter: Tensor) -> AbstractContextManager[Any]:
     Does nothing where the device multiplies in that dtype itself, while gradients are recorded (activation
     checkpointing would recompute without it) and under `torch.compile`, which chooses its own kernels.
     """
-    # Compiling comes first: asking `native` would break the graph.
+    # Compiling comes first: calling `native` would break the graph.
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or parameter.device.type != "cpu" or native(parameter.dtype):
         return nullcontext()
     return Float32Products(parameter.dtype)

@@ -86,7 +86,7 @@ def bias_in_kernel(q: Tensor, *others: Tensor | None) -> bool:
 def by_heads(
     bias: Callable[[slice], tuple[Tensor, Tensor]], q: Tensor, k: Tensor, v: Tensor, sides: int, scale: float
 ) -> Tensor:
-    """`separable_attention` with the `bias` of some heads, `sides` numbers a query, at one time.
+    """`separable_attention` with the `bias` of some heads, `sides` numbers per query, at one time.
 
     No more of it is held than `BIAS_BYTES` allow, unless it must be kept for the backward pass.
     """

@@ -63,29 +63,16 @@ def bias_kernel(
 
     Tables are `(R, R, d)` and `(C, C, d)`, contiguous; R and C count the grid's rows and columns before they change places.
     """
+    # Where they change places, the grid's rows are what `across` is of, and its columns what `down` is of.
     if tl.program_id(2) == 0:
-        if SWAP:
-            axis_bias(
-                q, table_h, slopes, across, R, C, H, W, heads, groups, padded_across,
-                stride_qb, stride_qh, stride_qn, stride_ag, stride_an,
-                HEAD, D1, D2, BLOCK_Q, BLOCK_K, True, False, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
-            )  # fmt: skip
-        else:
-            axis_bias(
-                q, table_h, slopes, down, R, C, H, W, heads, groups, padded_down,
-                stride_qb, stride_qh, stride_qn, stride_dg, stride_dr,
-                HEAD, D1, D2, BLOCK_Q, BLOCK_K, True, True, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
-            )  # fmt: skip
+        axis_bias(
+            q, table_h, slopes, across if SWAP else down, R, C, H, W, heads, groups, padded_across if SWAP else padded_down,
+            stride_qb, stride_qh, stride_qn, stride_ag if SWAP else stride_dg, stride_an if SWAP else stride_dr,
+            HEAD, D1, D2, BLOCK_Q, BLOCK_K, True, not SWAP, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
+        )  # fmt: skip
     else:
-        if SWAP:
-            axis_bias(
-                q, table_w, slopes, down, R, C, H, W, heads, groups, padded_down,
-                stride_qb, stride_qh, stride_qn, stride_dg, stride_dr,
-                HEAD, D1, D2, BLOCK_Q, BLOCK_K, False, True, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
-            )  # fmt: skip
-        else:
-            axis_bias(
-                q, table_w, slopes, across, R, C, H, W, heads, groups, padded_across,
-                stride_qb, stride_qh, stride_qn, stride_ag, stride_an,
-                HEAD, D1, D2, BLOCK_Q, BLOCK_K, False, False, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
-            )  # fmt: skip
+        axis_bias(
+            q, table_w, slopes, down if SWAP else across, R, C, H, W, heads, groups, padded_down if SWAP else padded_across,
+            stride_qb, stride_qh, stride_qn, stride_dg if SWAP else stride_ag, stride_dr if SWAP else stride_an,
+            HEAD, D1, D2, BLOCK_Q, BLOCK_K, False, SWAP, TABLE, SLOPES, WINDOWS, PRECISION, WIDEN,
+        )  # fmt: skip

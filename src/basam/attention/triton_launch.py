@@ -1,6 +1,6 @@
 """Launches of the Triton kernels: what they are given for one call, and a way past Triton's own checks of every argument.
 
-Triton looks at each argument of a launch anew, which for forty of them takes longer than a small kernel runs. What it compiles
+Triton looks at each argument of every launch, which for forty of them takes longer than a small kernel runs. What it compiles
 depends on dtypes, alignments, strides and constants only: where all of these have been seen, the compiled kernel is launched
 directly, as Triton's own tutorials do.
 """
@@ -50,7 +50,7 @@ def launch(
 
 
 def precision(dtype: torch.dtype) -> str:
-    """How float32 is multiplied: three passes of tf32 (the error of float32, on tensor cores) unless PyTorch is told to allow
+    """How float32 is multiplied: three passes of tf32 (the error of float32, on tensor cores) unless PyTorch is set to allow
     plain tf32. AMD's compiler knows no tf32x3, and has float32 multiplications of its own."""
     if dtype != torch.float32 or torch.version.hip is not None:
         return "ieee"

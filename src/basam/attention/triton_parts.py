@@ -66,10 +66,10 @@ def dot(a, b, acc, PRECISION: tl.constexpr, WIDEN: tl.constexpr):
 @triton.jit
 def dot_pieces(a1, a2, b1, b2, D2: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr):
     """a b^T over both pieces of the head dimension."""
-    product = dot(a1, tl.trans(b1), None, PRECISION, WIDEN)
+    logits = dot(a1, tl.trans(b1), None, PRECISION, WIDEN)
     if D2 > 0:
-        product = dot(a2, tl.trans(b2), product, PRECISION, WIDEN)
-    return product
+        logits = dot(a2, tl.trans(b2), logits, PRECISION, WIDEN)
+    return logits
 
 
 @triton.jit

@@ -12,8 +12,6 @@ DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 LEAST_HEAD, MOST_HEAD = 16, 128
 
 
-# A constant of the compiled graph: what it asks of the driver cannot be traced.
-@torch.compiler.assume_constant_result
 def triton_problem(device: torch.device, dtype: torch.dtype, head_dim: int) -> str | None:
     """What keeps the kernels from such operands; None: nothing does."""
     if dtype not in DTYPES:
@@ -32,6 +30,12 @@ def triton_problem(device: torch.device, dtype: torch.dtype, head_dim: int) -> s
     if capability[0] == 10 and head_dim & (head_dim - 1) and release(version("triton")) < (3, 7):
         return f"Triton {version('triton')} compiles a head dimension of {head_dim} wrongly for this GPU; 3.7 does not"
     return None
+
+
+# A constant of the compiled graph: a call to the driver cannot be traced. This is what
+# torch.compiler.assume_constant_result sets; calling it would import the compiler, a second or more of every start.
+# Where the name is unknown the graph is cut here.
+triton_problem._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def release(text: str) -> tuple[int, ...]:

@@ -41,7 +41,7 @@ def benchmark(
     sizes: LongSides = join(BenchmarkSettings.sizes),
     prompts: Annotated[str, typer.Option(help="As for basam evaluate.")] = join(BenchmarkSettings.prompts),
     focus: Annotated[
-        bool, typer.Option("--focus", help="Also ask everything on the regions of prompts, at their trained size.")
+        bool, typer.Option("--focus", help="Also measure everything on the regions of prompts, at their trained size.")
     ] = BenchmarkSettings.focus,
     mode: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The correction of the base.", show_default="the model's own")
@@ -81,7 +81,7 @@ def benchmark(
             dtype=dtype,
             device=device,
         )
-        console.tell_device(device)
+        console.report_device(device)
         with Bars("images") as bars:
             result = run(settings, out, workers=workers, max_pixels=max_pixels, command=command_words(), progress=bars.show)
         plots = [

@@ -75,7 +75,7 @@ def calibrate(
     with one_line_errors():
         from basam.cli.calibrate_work import CalibrationJob
 
-        console.tell_device(device)
+        console.report_device(device)
         job = CalibrationJob(model, device, long_sides, seed, out, max_pixels)
         if unlabelled is not None:
             whole = job.without_masks(unlabelled, slope_values, count or 16, plot or out.with_suffix(".png"))

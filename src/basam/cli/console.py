@@ -5,6 +5,7 @@ Texts are printed as they are: file names and messages may hold brackets, which 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,13 +37,13 @@ def console(stderr: bool = False) -> Console:
 
 
 def shown(text: object) -> str:
-    """A text as it can be printed: names of files may hold what is no text, or what terminals take for an order."""
+    """A text as it can be printed: names of files may hold what is no text, or what terminals take for a command."""
     whole = str(text).encode("utf-8", "backslashreplace").decode()
     return "".join(repr(each)[1:-1] if each < " " and each not in "\n\t" else each for each in whole)
 
 
 def say(*lines: object) -> None:
-    """Results, one a line, whole however narrow the terminal is."""
+    """Results, one per line, whole however narrow the terminal is."""
     for line in lines:
         console().print(shown(line))
 
@@ -53,17 +54,17 @@ def note(*lines: object) -> None:
         console(stderr=True).print(shown(line), style="yellow")
 
 
-def tell(line: object) -> None:
+def report(line: object) -> None:
     """How far the work is, beside the results."""
     console(stderr=True).print(shown(line))
 
 
-def tell_device(name: str) -> None:
+def report_device(name: str) -> None:
     """The device that `name` means, before the work; said by the main one of several processes."""
     from basam.model import device_name, find_device
 
     if os.environ.get("RANK", "0") == "0":
-        tell(f"device: {device_name(find_device(name))}")
+        report(f"device: {device_name(find_device(name))}")
 
 
 def failure(*lines: object) -> None:
@@ -153,6 +154,30 @@ def columns(unit: str) -> list[ProgressColumn]:
         *middle,
         progress.TimeRemainingColumn(),
     ]
+
+
+class JsonList:
+    """One JSON list on standard output, a row a line, each there as soon as it is known; `shown` False prints nothing."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+        self.count = 0
+
+    def add(self, row: dict[str, Any]) -> None:
+        if self.shown:
+            print("[\n" if self.count == 0 else ",\n", json.dumps(row, allow_nan=False), sep="", end="", flush=True)
+            self.count += 1
+
+
+@contextmanager
+def json_list(shown: bool) -> Iterator[JsonList]:
+    """The list is closed however the block ends, also by Ctrl-C."""
+    rows = JsonList(shown)
+    try:
+        yield rows
+    finally:
+        if shown:
+            print("[]" if rows.count == 0 else "\n]", flush=True)
 
 
 @dataclass

@@ -21,7 +21,7 @@ def download(
 ) -> None:
     """Download models into the cache, where `basam.load` finds them.
 
-    A name that cannot be had is named, the others go on, and the exit status is 1 (2 where none could be had).
+    A name that cannot be had is named, the others are downloaded, and the exit status is 1 (2 where none could be had).
     """
     from basam.model import PUBLISHED, published, resolve
 

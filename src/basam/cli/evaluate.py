@@ -124,7 +124,7 @@ def evaluate(
             device=device,
             **chosen,
         )
-        console.tell_device(device)
+        console.report_device(device)
         with Bars("images") as bars:
 
             def progress(done: int, whole: int) -> None:

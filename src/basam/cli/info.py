@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,27 +26,18 @@ def info(
     What could not be loaded is refused here too: the exit status is 2.
     """
     with one_line_errors():
-        from basam.families.shared import checkpoints
-        from basam.model import family_of_file, mode_file_of, mode_of, resolve
+        from basam.model import model_info
 
-        path = resolve(model, fetch=download)
-        family = family_of_file(path)
-        summary = family.summary(path)
-        checkpoints.check_finite(path, family.state(path))
-        file = mode_file_of(path)
-        # Whose mode it is can only be said of the loaded weights.
-        content = None if file is None else mode_of(path, family.load(path))
-    found: dict[str, Any] = {"file": str(path), "family": family.name, **summary.to_dict()}
-    mode = None if content is None else content.mode
-    if content is not None:
-        found |= {"mode": asdict(content.mode), **content.others, "mode file": str(file)}
+        found = model_info(model, download=download)
+    values = found.to_dict()
     if as_json:
-        console.say(json.dumps(found, indent=2))
+        console.say(json.dumps(values, indent=2))
         return
     table = console.new_table(("", " "), texts=("", " "), header=False)
-    sections = {name: value for name, value in found.items() if isinstance(value, dict)}
-    shown = found | {name: ", ".join(f"{key}={value}" for key, value in fields.items()) for name, fields in sections.items()}
-    for name, value in {**shown, **attaching(summary.geometry, mode or BiasMode())}.items():
+    sections = {name: value for name, value in values.items() if isinstance(value, dict)}
+    shown = values | {name: ", ".join(f"{key}={value}" for key, value in fields.items()) for name, fields in sections.items()}
+    mode = BiasMode() if found.mode is None else found.mode.mode
+    for name, value in {**shown, **attaching(found.summary.geometry, mode)}.items():
         table.add_row(name, str(value))
     console.show(table)
 

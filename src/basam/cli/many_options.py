@@ -1,89 +1,152 @@
-"""Options of the commands that take many photographs, `segment` and `everything`, and texts that they take apart."""
+"""Options that the commands for many photographs share, `segment` and `everything`, and how a command gets them."""
 
 from __future__ import annotations
 
-from enum import Enum
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from basam.cli.options import pixels_of_text
-
-DEFAULT_KINDS = "mask,overlay"
-
-
-class DType(str, Enum):
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
-
-
-EncoderType = Annotated[DType, typer.Option(help="Of the image encoder; the rest keeps float32.")]
-PhotoWords = Annotated[
-    list[str] | None,
-    typer.Argument(help="Photographs, folders of them, patterns, or - for names from standard input.", show_default=False),
-]
-Write = Annotated[
-    str,
-    typer.Option("--write", metavar="KIND,KIND", help="Of mask, overlay, cutout, coco, labelme, labels, geojson, svg and csv."),
-]
-Tolerance = Annotated[float, typer.Option(min=0, help="Pixels by which polygons may leave a mask's edge; 0: not at all.")]
-MinArea = Annotated[int, typer.Option(min=0, help="Parts of masks of fewer pixels are left out.", show_default="none")]
-FillHoles = Annotated[int, typer.Option(min=0, help="Holes of fewer pixels are filled.", show_default="none")]
-Largest = Annotated[bool, typer.Option("--largest", help="Of each mask the largest part alone.")]
-Out = Annotated[Path, typer.Option(help="Folder for the files; made where absent.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Do photos again that are done already.")]
-ShardText = Annotated[
-    str | None,
-    typer.Option(
-        "--shard",
-        metavar="I/N",
-        help="Part I, from 0, of N parts of the photos.",
-        show_default="RANK/WORLD_SIZE of a launcher",
-    ),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option("--ray", metavar="local|ADDRESS", help="On a Ray cluster, or one started here.", show_default=False),
-]
-RayWorkers = Annotated[
-    int | None,
-    typer.Option("--ray-workers", min=1, help="Models that work at once.", show_default="as many as the cluster has room for"),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell of every photo as it is done, and every note.")]
+from basam.cli.options import (
+    AdapterName,
+    Device,
+    EncoderDtype,
+    MaxPixels,
+    MaxSide,
+    ModeFile,
+    ModelName,
+    join,
+    pixels_of_text,
+    split_names,
+)
+from basam.distributed import PhotoSettings
+from basam.masks import Cleaning
+from basam.predict.writers import KINDS
 
 
-def parse_long_side(text: str) -> int | str | None:
-    if text in ("auto", "native"):
-        return None if text == "native" else text
-    side = pixels_of_text(text)
-    if side is None:
-        raise typer.BadParameter(f"{text!r}: 'auto', 'native' or a number of pixels is needed", param_hint="--long-side")
-    return side
+@dataclass(frozen=True, kw_only=True)
+class PhotoOptions:
+    """What both commands take beside their own options."""
+
+    photos: Annotated[
+        list[str] | None,
+        typer.Argument(help="Photographs, folders of them, patterns, or - for names from standard input.", show_default=False),
+    ] = None
+    model: ModelName = PhotoSettings.model
+    adapter: AdapterName = PhotoSettings.adapter
+    long_side: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|native|N",
+            help="Of the whole photo, and of crops, in model pixels; auto: up to 4 times the trained tokens.",
+        ),
+    ] = str(PhotoSettings.long_side)
+    max_side: MaxSide = PhotoSettings.max_side
+    max_pixels: MaxPixels = PhotoSettings.max_pixels
+    mode: ModeFile = PhotoSettings.mode_file
+    dtype: EncoderDtype = PhotoSettings.dtype
+    device: Device = PhotoSettings.device
+    write: Annotated[str, typer.Option(metavar="KIND,KIND", help=f"Of {', '.join(KINDS[:-1])} and {KINDS[-1]}.")] = join(
+        PhotoSettings.kinds
+    )
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Pixels by which polygons may leave a mask's edge; 0: not at all.")
+    ] = PhotoSettings.tolerance
+    min_area: Annotated[int, typer.Option(min=0, help="Parts of masks of fewer pixels are left out.", show_default="none")] = (
+        Cleaning.min_area
+    )
+    fill_holes: Annotated[int, typer.Option(min=0, help="Holes of fewer pixels are filled.", show_default="none")] = (
+        Cleaning.fill_holes
+    )
+    largest: Annotated[bool, typer.Option("--largest", help="Of each mask the largest part alone.")] = Cleaning.largest
+    out: Annotated[Path, typer.Option(help="Folder for the files; made where absent.")] = Path("out")
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again that are done already.")] = (
+        PhotoSettings.overwrite
+    )
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Part I, from 0, of N parts of the photos.", show_default="RANK/WORLD_SIZE of a launcher"
+        ),
+    ] = None
+    ray: Annotated[
+        str | None, typer.Option(metavar="local|ADDRESS", help="On a Ray cluster, or one started here.", show_default=False)
+    ] = None
+    ray_workers: Annotated[
+        int | None, typer.Option(min=1, help="Models that work at once.", show_default="as many as the cluster has room for")
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Report every photo as it is done, and every note.")] = False
+
+    def check(self, *, plain: bool, photos_needed: bool = True) -> None:
+        """Refuse options that do not go together."""
+        if photos_needed and not self.photos:
+            raise typer.BadParameter("photographs are needed: files, folders, patterns, or -", param_hint="PHOTOS")
+        if plain and self.mode is not None:
+            raise typer.BadParameter("plain SAM takes no --mode", param_hint="--plain")
+        if self.ray is not None and self.shard is not None:
+            raise typer.BadParameter("Ray hands the photos out itself: it takes no --shard", param_hint="--ray")
+        if self.ray is None and self.ray_workers is not None:
+            raise typer.BadParameter("goes with --ray", param_hint="--ray-workers")
+        if self.quiet and self.verbose:
+            raise typer.BadParameter("--quiet and --verbose contradict each other", param_hint="--verbose")
+
+    @property
+    def side(self) -> int | str | None:
+        """`long_side` as `PhotoSettings` has it."""
+        if self.long_side in ("auto", "native"):
+            return None if self.long_side == "native" else self.long_side
+        side = pixels_of_text(self.long_side)
+        if side is None:
+            raise typer.BadParameter(
+                f"{self.long_side!r}: 'auto', 'native' or a number of pixels is needed", param_hint="--long-side"
+            )
+        return side
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments that the settings of both commands take.
+
+        Raises:
+            ValueError: an unknown kind of file, or a number below 0.
+            ImportError: a kind of file needs a library that is missing.
+        """
+        from basam.predict.writers import check_kinds  # needs numpy, which `--help` does not wait for
+
+        return {
+            "model": self.model,
+            "adapter": self.adapter,
+            "device": self.device,
+            "dtype": self.dtype,
+            "mode_file": self.mode,
+            "long_side": self.side,
+            "max_side": self.max_side,
+            "max_pixels": self.max_pixels,
+            "kinds": check_kinds(split_names("--write", self.write)),
+            "cleaning": Cleaning(self.fill_holes, self.min_area, self.largest),
+            "tolerance": self.tolerance,
+            "overwrite": self.overwrite,
+        }
 
 
-def check_mode_switches(plain: bool, switches: dict[str, Any], mode_file: Path | None) -> dict[str, Any]:
-    """The fields of a mode that were given, as `dataclasses.replace` takes them."""
-    changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
-    if plain and (changes or mode_file is not None):
-        raise typer.BadParameter(
-            "plain SAM takes no --strength, --scaling, --slope, --positions, --aspect or --mode", param_hint="--plain"
-        )
-    return changes
+def takes_photos(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first parameter is `PhotoOptions`, as one that has these options after its own."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    kinds = get_type_hints(PhotoOptions, include_extras=True)
+    shared = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=kinds[each.name])
+        for each in fields(PhotoOptions)
+    ]
 
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        command(PhotoOptions(**{each.name: given.pop(each.name) for each in shared}), **given)
 
-def check_words(
-    photos: list[str] | None, shard: str | None, ray: str | None, workers: int | None, quiet: bool, verbose: bool
-) -> None:
-    """Refuse options that do not go together."""
-    if not photos:
-        raise typer.BadParameter("photographs are needed: files, folders, patterns, or -", param_hint="PHOTOS")
-    if ray is not None and shard is not None:
-        raise typer.BadParameter("Ray hands the photos out itself: it takes no --shard", param_hint="--ray")
-    if ray is None and workers is not None:
-        raise typer.BadParameter("goes with --ray", param_hint="--ray-workers")
-    if quiet and verbose:
-        raise typer.BadParameter("--quiet and --verbose contradict each other", param_hint="--verbose")
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + shared
+    vars(with_options)["__signature__"] = inspect.Signature(parameters)
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options

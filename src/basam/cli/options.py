@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from basam.predict import DTYPES
+
 
 def parse_max_pixels(value: object) -> int | None:
     """A number of pixels, or `none` for any number."""
@@ -34,7 +36,7 @@ MaxPixels = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="That many images, evenly spaced.", show_default="all")]
 PromptSeed = Annotated[int, typer.Option(help="Of random prompts.")]
-EncoderDtype = Annotated[str, typer.Option(help="Of the image encoder: float32, bfloat16 or float16.")]
+EncoderDtype = Annotated[str, typer.Option(help=f"Of the image encoder: {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 MetricWorkers = Annotated[
     int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")

@@ -1,9 +1,9 @@
-"""Texts of `basam segment` that are taken apart: points and boxes."""
+"""Choices of `basam segment`, and texts that it takes apart: points and boxes."""
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -58,3 +58,13 @@ def parse_prompts(point: list[str] | None, box: list[str] | None) -> list[Prompt
     if not boxes:
         return [PromptRow(points=marks)]
     return [PromptRow((each[0], each[1], each[2], each[3]), marks) for each in boxes]
+
+
+def mode_changes(plain: bool, **switches: Any) -> dict[str, Any]:
+    """The fields of a mode that were given, as `dataclasses.replace` takes them."""
+    changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
+    if plain and changes:
+        raise typer.BadParameter(
+            "plain SAM takes no --strength, --scaling, --slope, --positions or --aspect", param_hint="--plain"
+        )
+    return changes

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ class Summary(ABC):
         self.failures: list[str] = []
 
     def add(self, outcome: Any) -> None:
-        """Count an `Outcome` or a `PhotoForecast`."""
+        """Count a photo."""
         self.photos += 1
         self.before += outcome.before
         if outcome.error is not None:
@@ -232,27 +230,3 @@ def in_seconds(seconds: float) -> str:
 def named(photo: Any, error: str) -> str:
     """An error with the photo's name, once."""
     return error if error.startswith(str(photo)) else f"{photo}: {error}"
-
-
-class JsonList:
-    """One JSON list on standard output, a row a line, each there as soon as it is known; `shown` False prints nothing."""
-
-    def __init__(self, shown: bool) -> None:
-        self.shown = shown
-        self.count = 0
-
-    def add(self, row: dict[str, Any]) -> None:
-        if self.shown:
-            print("[\n" if self.count == 0 else ",\n", json.dumps(row, allow_nan=False), sep="", end="", flush=True)
-            self.count += 1
-
-
-@contextmanager
-def json_list(shown: bool) -> Iterator[JsonList]:
-    """The list is closed however the block ends, also by Ctrl-C."""
-    rows = JsonList(shown)
-    try:
-        yield rows
-    finally:
-        if shown:
-            print("[]" if rows.count == 0 else "\n]", flush=True)

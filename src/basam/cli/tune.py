@@ -27,7 +27,7 @@ def tune(
     model: ModelName = TuneSettings.model,
     way: Annotated[str, typer.Option("--tune", help="What is trained: bias, decoder, lora or full.")] = TuneSettings.way,
     focus: Annotated[
-        bool, typer.Option("--focus", help="Train on the regions around prompts, as they are asked with focus.")
+        bool, typer.Option("--focus", help="Train on the regions around prompts, as --focus of other commands encodes them.")
     ] = TuneSettings.focus,
     sizes: Annotated[
         str | None,
@@ -133,9 +133,9 @@ def tune(
         trackers = () if tracker == "none" else (tracker,)
         if merge is not None:
             check_folder(merge, "--merge")
-        console.tell_device(device)
+        console.report_device(device)
         tuning = Tuning(
-            settings, out, command=command_words(), device=device, workers=workers, trackers=trackers, tell=console.tell
+            settings, out, command=command_words(), device=device, workers=workers, trackers=trackers, report=console.report
         )
         if is_main:
             console.show(parameter_table(tuning.parts, f"{model}, --tune {way}"))

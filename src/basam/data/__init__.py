@@ -1,6 +1,6 @@
 """Readers of data sets, and how a prompt is made from the ground truth.
 
-`open_dataset` is the way in; a new kind of data set goes into `layouts` and `factory`. Names: `__init__.pyi`.
+Begin with `open_dataset`; a new kind of data set goes into `layouts` and `factory`. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

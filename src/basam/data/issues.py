@@ -31,7 +31,7 @@ class Problem:
 PROBLEMS = {
     "unreadable-image": Problem("image cannot be read", "broken"),
     "unreadable-mask": Problem("mask cannot be read", "broken"),
-    "label-mask": Problem("mask whose values look like labels, which --mask-values must tell the meaning of", "broken"),
+    "label-mask": Problem("mask whose values look like labels: --mask-values must say what they mean", "broken"),
     "bad-annotation": Problem("annotation cannot be understood", "broken"),
     "no-mask": Problem("image without a mask", "left out"),
     "no-image": Problem("mask or annotation without an image", "left out"),

@@ -28,7 +28,7 @@ def list_photos(
     """The photos that `words` name.
 
     A file is taken as it is; of a folder all images below it, by name, but for hidden ones; `**` in a pattern stands for any
-    folders; `-` for names on standard input, one a line or, as `find -print0` writes them, each with a zero byte after it.
+    folders; `-` for names on standard input, one per line or, as `find -print0` writes them, each with a zero byte after it.
 
     Args:
         leave_out: whether a file found in a folder or by a pattern is none of the photos, such as a result.
@@ -90,7 +90,7 @@ def matches_of(pattern: str) -> Iterator[Path]:
 
 
 def names_in(text: str) -> list[str]:
-    """Names, one a line or each followed by a zero byte."""
+    """Names, one per line or each followed by a zero byte."""
     parts = text.split("\0") if "\0" in text else (line.removesuffix("\r") for line in text.split("\n"))
     return [part for part in parts if part.strip()]
 

@@ -132,7 +132,7 @@ def full_of(values: MaskValues) -> float:
 
 def looks_like_labels(values: MaskValues) -> bool:
     """Whether the values between black and white are areas of their own rather than a soft edge or the noise of a codec."""
-    shown = values.told_apart
+    shown = values.separated
     if shown.dtype.kind not in "iu":
         return False  # fractions
     counts = counts_of(shown)
@@ -166,7 +166,7 @@ def _is_smooth(shown: np.ndarray, distinct: int, full: float) -> bool:
 
 def listed(values: MaskValues) -> str:
     """The values of a file, the first of them where there are many."""
-    labels = values.told_apart if values.labels is None or values.from_alpha else values.labels
+    labels = values.separated if values.labels is None or values.from_alpha else values.labels
     colours = values.coloured and labels.dtype == np.int32
     found = [f"({v % 256}, {v // 256 % 256}, {v // 65536})" if colours else f"{v:g}" for v in counts_of(labels)]
     more = f", ... {found[-1]} ({len(found)} in all)" if len(found) > SHOWN else ""
@@ -174,7 +174,7 @@ def listed(values: MaskValues) -> str:
 
 
 def _nonzero(values: MaskValues, path: Path) -> MaskContent:
-    shown = values.told_apart
+    shown = values.separated
     counts, mask, ignored = counts_of(shown), shown != 0, None
     others = [value for value in counts if value not in (0, IGNORED)]
     # In a trimap mid-grey is "unknown" and 255 the object.
@@ -194,14 +194,14 @@ def _nonzero(values: MaskValues, path: Path) -> MaskContent:
 
 def _is_grey_or_index(values: MaskValues) -> bool:
     """Whether 255 is a value of its own and not the colour red."""
-    return not values.coloured or values.told_apart.dtype == np.uint8
+    return not values.coloured or values.separated.dtype == np.uint8
 
 
 def _labelled(values: MaskValues, rule: MaskRule, path: Path) -> MaskContent:
     labels = values.labels
     if labels is None or values.lossy:
         detail = "JPEG changes values" if values.lossy else "it holds fractions or 16-bit colours"
-        raise SampleError(Issue("unreadable-mask", str(path), f"labels are asked for, and {detail}"))
+        raise SampleError(Issue("unreadable-mask", str(path), f"labels are needed, and {detail}"))
     counts = counts_of(labels)
     skipped = [value for value in counts if value < 0]
     # More than 8 bits may number more than 254 objects.

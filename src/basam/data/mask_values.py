@@ -1,4 +1,4 @@
-"""The values of a mask file as they were stored: never scaled, colours and alpha told apart."""
+"""The values of a mask file as they were stored: never scaled, colours and alpha kept apart."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
 # Visible colours above so many that lie in no flat areas are a photograph cut out by its alpha channel.
 LABELS_OF_CUT_OUT = 16
 FLAT = 0.6
-LOOKED_AT = 50_000  # pixels, evenly spaced, that tell how flat a picture is
+LOOKED_AT = 50_000  # pixels, evenly spaced, by which it is decided how flat a picture is
 LOSSY = ("JPEG", "MPO", "AVIF", "HEIF")
 # Formats whose grey comes back with channels that differ by so much at most.
 GREYISH, LOSSY_OR_NOT = 8, ("WEBP", "JPEG2000")
@@ -26,7 +26,7 @@ GREYISH, LOSSY_OR_NOT = 8, ("WEBP", "JPEG2000")
 
 @dataclass(frozen=True, eq=False)
 class MaskValues:
-    """One number a pixel.
+    """One number per pixel.
 
     Attributes:
         values: `(H, W)` how bright or opaque a pixel is: whole numbers, or floats.
@@ -48,7 +48,7 @@ class MaskValues:
     from_alpha: bool = False
 
     @property
-    def told_apart(self) -> np.ndarray:
+    def separated(self) -> np.ndarray:
         """`(H, W)` what differs wherever the picture does, and is 0 where there is nothing."""
         return self.labels if self.coloured and self.labels is not None else self.values
 
@@ -189,14 +189,14 @@ def _with_alpha(stored: Stored, path: Path) -> MaskValues:
     alpha = np.asarray(image.convert("RGBA").getchannel("A"))
     if alpha.min() == alpha.max():  # a channel that is the same everywhere says nothing
         return colours
-    numbers = colours.told_apart
+    numbers = colours.separated
     visible, coloured = alpha > 0, numbers != 0
     shown = counts_of(numbers[visible])
     one_colour = len(shown) == 1 and (0 not in shown or not coloured.any())
     cut_out = len(shown) > LABELS_OF_CUT_OUT and flat_share(numbers, visible) < FLAT
     if one_colour or cut_out:
-        told = colours.labels is not None and colours.labels.min() < colours.labels.max()
-        return MaskValues(alpha, colours.labels if told else alpha, 255, from_alpha=True)
+        varied = colours.labels is not None and colours.labels.min() < colours.labels.max()
+        return MaskValues(alpha, colours.labels if varied else alpha, 255, from_alpha=True)
     if (coloured & ~visible).any():
         detail = "its colours and its alpha channel say different things: save the one that is the mask as a grey picture"
         raise SampleError(Issue("unreadable-mask", str(path), detail))

@@ -19,7 +19,7 @@ class Stored:
     """A decoded picture, EXIF orientation applied, in the mode it was stored in.
 
     Attributes:
-        raw_mode: how Pillow unpacked it: `L;2` are two bits a pixel that were spread over eight.
+        raw_mode: how Pillow unpacked it: `L;2` are two bits per pixel that were spread over eight.
         format: Pillow's name of the file format.
         inverted: 0 is white in the file and Pillow has left it so.
         unsigned: 32-bit whole numbers without a sign, which Pillow holds with one.
@@ -77,7 +77,7 @@ def _seek_largest(image: Image.Image, path: Path) -> None:
 
 
 def _facts(image: Image.Image) -> dict[str, Any]:
-    """What `Stored` tells beside the image; some of it is gone once the image is loaded or turned."""
+    """What `Stored` says beside the image; some of it is gone once the image is loaded or turned."""
     tiles = getattr(image, "tile", ())
     arguments = tiles[0][3] if tiles else ""
     raw_mode = arguments[0] if isinstance(arguments, tuple) and arguments else arguments

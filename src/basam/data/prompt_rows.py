@@ -36,7 +36,7 @@ class PromptRow:
         values = {"id": self.id, "label": self.label, "score": self.score}
         return {name: value for name, value in values.items() if value is not None}
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What is known of the prompt, for JSON."""
         places = {"box": self.box, "points": self.points}
         return self.named() | {name: list(value) for name, value in places.items() if value}
@@ -51,7 +51,7 @@ class PromptFile:
 
 
 def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | None = None) -> PromptFile:
-    """The prompts of a file, whose kind its content tells: JSON lines, CSV, COCO detections or annotations, a session of
+    """The prompts of a file; its content decides the kind: JSON lines, CSV, COCO detections or annotations, a session of
     `basam web` (the file of a photo, or the folder).
 
     A row that cannot be used, or whose photo is not there, is named, and the others count.

@@ -12,8 +12,8 @@ from basam.predict import AutomaticMasks
 from basam.predict.writers import Found, cleaned
 
 
-def untold(photo: str, done: int, whole: int) -> None:
-    """Nobody wants to know how far a photo is."""
+def unreported(photo: str, done: int, whole: int) -> None:
+    """Progress within a photo is not reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +21,12 @@ class EverythingJob(PhotoJob):
     """Masks of everything.
 
     Attributes:
-        generator: asks the points, and keeps the best masks.
-        progress: called with the photo's name, points that were asked, and of how many.
+        generator: makes masks of a grid of points, and keeps the best.
+        progress: called with the photo's name, points that were decoded, and of how many.
     """
 
     generator: AutomaticMasks
-    progress: Callable[[str, int, int], None] = untold
+    progress: Callable[[str, int, int], None] = unreported
 
     def read(self, task: PhotoTask) -> Photograph:
         return read_photograph(task.photo, max_pixels=self.max_pixels)

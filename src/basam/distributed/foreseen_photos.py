@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 from basam.data import PromptRow
-from basam.distributed.job import PhotoTask
-from basam.distributed.segmenting import SegmentJob, arguments, kinds, sound, told_of_view
+from basam.distributed.job import Outcome, PhotoTask
+from basam.distributed.segmenting import SegmentJob, arguments, kinds, row_of_view, sound
 from basam.errors import BasamError, InputError, reason_of
 from basam.files import picture_size
 from basam.predict import EncodingCost, Foreseen, encoding_cost, foresee
 
 
 @dataclass(frozen=True)
-class PhotoForecast:
-    """Of one photo: a row for each prompt, or why it would be left out.
+class PhotoForecast(Outcome):
+    """The outcome that is to be expected of one photo: a row for each prompt, or why it would be left out.
 
     Attributes:
         seconds: about what encoding takes, of all views of the photo; memory: bytes at its peak.
-        faults: prompts that would be left out; notes: what a user may want to know.
-        before: done in an earlier run.
     """
 
-    photo: Path
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    error: str | None = None
-    faults: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     seconds: float = 0.0
     memory: int = 0
-    before: bool = False
 
 
 def forecasts(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bool = False) -> Iterator[PhotoForecast]:
@@ -66,21 +56,21 @@ def of_photo(job: SegmentJob, task: PhotoTask, cost: EncodingCost) -> PhotoForec
         raise InputError(faults[0])
     found: dict[int, Foreseen] = {}
     for alike in kinds(prompts, places):
-        rows = [prompts[place] for place in alike]
-        focus = job.focus_of(rows[0], height, width)
-        prompt, side = arguments(rows, height, width), job.side(focus, height, width)
+        some = [prompts[place] for place in alike]
+        focus = job.focus_of(some[0], height, width)
+        prompt, side = arguments(some, height, width), job.side(focus, height, width)
         views = foresee(job.predictor, height, width, prompt, focus, long_side=side, square=job.square)
         found |= dict(zip(alike, views, strict=True))
     encoded = list(dict.fromkeys(view for each in found.values() for view in each.encoded))
     tokens = [view.tokens(job.predictor.attachment.geometry) for view in encoded]
     seconds, memory = cost.seconds(tokens), cost.memory(max(tokens), height * width, len(places))
-    told = [
+    rows = [
         {
             "photo": str(task.photo),
-            **prompts[place].told(),
+            **prompts[place].to_dict(),
             "width": width,
             "height": height,
-            **told_of_view(job.predictor.attachment, found[place].view),
+            **row_of_view(job.predictor.attachment, found[place].view),
             # A first pass over the photo finds the region of a click: where it will be is not known before.
             **({} if found[place].certain else {"region": "by a first pass"}),
             "seconds": seconds,
@@ -88,4 +78,4 @@ def of_photo(job: SegmentJob, task: PhotoTask, cost: EncodingCost) -> PhotoForec
         }
         for place in places
     ]
-    return PhotoForecast(task.photo, told, faults=faults, seconds=seconds, memory=memory)
+    return PhotoForecast(task.photo, rows, faults=faults, seconds=seconds, memory=memory)

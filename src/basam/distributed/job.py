@@ -55,14 +55,14 @@ class Answered:
 
     Attributes:
         found: the masks.
-        told: what the rows say of each of them beside what all rows say.
+        values: of each of them in the rows, beside what all rows have.
         places: of the masks among the prompts; None: there were no prompts, or each has its mask.
         faults: why some prompts have no mask.
         seconds: that it took.
     """
 
     found: list[Found]
-    told: list[dict[str, Any]] = field(default_factory=list)
+    values: list[dict[str, Any]] = field(default_factory=list)
     places: list[int] | None = None
     faults: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -94,7 +94,7 @@ class PhotoJob(ABC):
         return self.outputs.folder
 
     def key(self, task: PhotoTask) -> str:
-        return key_of({**self.settings, **self.outputs.settings, "prompts": [row.told() for row in task.prompts]})
+        return key_of({**self.settings, **self.outputs.settings, "prompts": [row.to_dict() for row in task.prompts]})
 
     def finished(self, task: PhotoTask) -> Outcome | None:
         """What an earlier run with the same prompts and settings made of the photo."""
@@ -143,27 +143,27 @@ class PhotoJob(ABC):
 
     @abstractmethod
     def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
-        """What is told of the photo's masks; `about`: of the photo."""
+        """The rows of the photo's masks for the records; `about`: what all of them say of the photo."""
 
     def write(self, task: PhotoTask, read: Photograph, answered: Answered, inputs: Collection[str] = ()) -> Outcome:
         """Files and record of a photo whose masks were found."""
         width, height = read.size
-        asked = [task.prompts[place] for place in answered.places or ()]
+        answered_prompts = [task.prompts[place] for place in answered.places or ()]
         results = ResultsOfPhoto(
             task.photo,
             (height, width),
             read.pixels,
             answered.found,
             self.outputs.tolerance,
-            boxes=[row.box for row in asked if row.box],
-            points=[point for row in asked for point in row.points],
+            boxes=[row.box for row in answered_prompts if row.box],
+            points=[point for row in answered_prompts for point in row.points],
             places=answered.places,
-            asked=None if answered.places is None else self.masks_wanted(task),
+            prompts=None if answered.places is None else self.masks_wanted(task),
         )
         about = {"photo": str(task.photo), "width": width, "height": height, "seconds": round(answered.seconds, 4)}
         rows = self.rows(task, answered, about)
-        told = {"prompts": [row.told() for row in asked], "left_out": list(answered.faults)}
-        self.outputs.write(task.stem, task.number, self.key(task), results, rows, inputs, **told)
+        more = {"prompts": [row.to_dict() for row in answered_prompts], "left_out": list(answered.faults)}
+        self.outputs.write(task.stem, task.number, self.key(task), results, rows, inputs, **more)
         return Outcome(task.photo, rows, faults=answered.faults)
 
     def automatic_side(self, height: int, width: int) -> int:

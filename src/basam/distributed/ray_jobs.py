@@ -80,7 +80,7 @@ class RaySegmenter:
 
     def __init__(self, out: str, settings: PhotoSettings, inputs: Collection[str]) -> None:
         self.inputs, self.stopped = inputs, ""
-        # What is wrong with all photos is told in a word, by `__call__`: Ray would try the model again and show its own traces.
+        # What is wrong with all photos `__call__` returns as a line: Ray would load the model again and show its own traces.
         with self.stopping():
             self.job = settings.open(settings.outputs(ResultFolder(Path(out), shared=True)))
 

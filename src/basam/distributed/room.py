@@ -1,4 +1,4 @@
-"""How much of the photographs on their way may be in memory at once."""
+"""How much of the photographs between reading and writing may be in memory at once."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ EXPECTED = (BasamError, OSError, MemoryError, RuntimeError)
 def tasks_of(
     outputs: Outputs, photos: Sequence[Path], prompts: Mapping[Path, Sequence[PromptRow]] | Sequence[PromptRow] = ()
 ) -> list[PhotoTask]:
-    """A task for each photo of a run, with a name for its results that no other has. Processes that share a run ask for all
+    """A task for each photo of a run, with a name for its results that no other has. Processes that share a run pass all
     its photos, in the same order, before they take their part.
 
     Args:
@@ -42,7 +42,7 @@ def tasks_of(
 
 
 class Step(NamedTuple):
-    """A photo on its way: what is already known of it, or the reading of it."""
+    """A photo that is being worked on: what is already known of it, or the reading of it."""
 
     task: PhotoTask
     outcome: Outcome | None
@@ -60,11 +60,11 @@ def run(
     """What became of each photo, in the order of `tasks`.
 
     A photo that cannot be done is an outcome with an error, and the others are done. When the work is stopped, what was
-    answered before is written and told first. A full disk stops it.
+    answered before is written and returned first. A full disk stops it.
 
     Args:
         inputs: resolved paths of photos, which results never take the place of.
-        raising: errors are raised instead of told.
+        raising: errors are raised instead of returned.
         watch: measures the stages `reading`, `answering`, `writing`, and what the work waits for.
     """
     line = Line(job, inputs, raising, watch or Stopwatch())
@@ -88,7 +88,7 @@ def run(
 
 
 class Line:
-    """The stages: `begin` has a photo read, `work` answers its prompts and has the results written, `written` tells."""
+    """The stages: `begin` has a photo read, `work` answers its prompts and has results written, `written` returns outcomes."""
 
     def __init__(self, job: PhotoJob, inputs: Collection[str], raising: bool, watch: Stopwatch) -> None:
         self.job, self.inputs, self.raising, self.watch = job, inputs, raising, watch
@@ -113,9 +113,9 @@ class Line:
         step = self.begun.popleft()
         outcome = step.outcome or self.attempt(step.task, lambda: self.answer(step))
         if outcome is not None:
-            told: Future[Outcome] = Future()
-            told.set_result(outcome)
-            self.writing.append(told)
+            known: Future[Outcome] = Future()
+            known.set_result(outcome)
+            self.writing.append(known)
 
     def answer(self, step: Step) -> None:
         task = step.task
@@ -128,8 +128,8 @@ class Line:
         except BaseException:
             self.room.leave(size_of(read))
             raise
-        told = tuple(dict.fromkeys((*notes, *more)))
-        self.writing.append(self.writer.submit(self.write, task, read, answered, told))
+        all_notes = tuple(dict.fromkeys((*notes, *more)))
+        self.writing.append(self.writer.submit(self.write, task, read, answered, all_notes))
 
     def write(self, task: PhotoTask, read: Photograph, answered: Answered, notes: tuple[str, ...]) -> Outcome:
         try:

@@ -19,7 +19,7 @@ from basam.masks import RunMask, SoftMask, reach_in
 from basam.predict import Focus, View, check_prompts
 from basam.predict.writers import Found, cleaned
 
-# Bytes of masks at the photo's size that are held at once; of more prompts some are asked after the others.
+# Bytes of masks at the photo's size that are held at once; more prompts are decoded in several passes.
 MASK_BYTES = 1 << 29
 
 
@@ -54,21 +54,21 @@ class SegmentJob(PhotoJob):
         prompts = task.prompts or (PromptRow(),)
         places, faults = list(range(len(prompts))), tuple[str, ...]()
         try:
-            found = self.ask_all(read, prompts, places)
+            found = self.decode_all(read, prompts, places)
         except InputError as error:
             places, faults = sound(prompts, height, width)
             if not faults:
                 raise
             if not places:
                 raise InputError(faults[0]) from error
-            found = self.ask_all(read, prompts, places)
-        masks, told = zip(*(found[place] for place in places), strict=True)
-        return Answered(list(masks), list(told), places if task.prompts else None, faults)
+            found = self.decode_all(read, prompts, places)
+        masks, values = zip(*(found[place] for place in places), strict=True)
+        return Answered(list(masks), list(values), places if task.prompts else None, faults)
 
-    def ask_all(
+    def decode_all(
         self, read: Photograph, prompts: Sequence[PromptRow], places: Sequence[int]
     ) -> dict[int, tuple[Found, dict[str, Any]]]:
-        """The mask of every prompt and what is told of it, by its place."""
+        """The mask of every prompt and its values for the records, by its place."""
         width, height = read.size
         answers: dict[int, tuple[Found, dict[str, Any]]] = {}
         for alike in kinds(prompts, places):
@@ -77,10 +77,10 @@ class SegmentJob(PhotoJob):
             each = height * width * (4 if self.outputs.soft else 1) * (3 if self.multimask else 1)
             count = max(1, MASK_BYTES // each)
             for start in range(0, len(alike), count):
-                answers |= self.ask(read, prompts, alike[start : start + count], focus)
+                answers |= self.decode(read, prompts, alike[start : start + count], focus)
         return answers
 
-    def ask(
+    def decode(
         self, read: Photograph, prompts: Sequence[PromptRow], places: Sequence[int], focus: Focus | None
     ) -> dict[int, tuple[Found, dict[str, Any]]]:
         """Those of prompts of one kind on the image at hand."""
@@ -98,11 +98,11 @@ class SegmentJob(PhotoJob):
             score = float(scores[index, best[index]])
             found = self.found(prompts[place], place, masks[index, best[index]], score)
             objects = predictor.object_scores
-            told = {
-                **told_of_view(predictor.attachment, predictor.views[index]),
+            values = {
+                **row_of_view(predictor.attachment, predictor.views[index]),
                 "object_score": None if objects is None else float(objects[index]),
             }
-            answers[place] = found, told
+            answers[place] = found, values
         return answers
 
     def found(self, row: PromptRow, place: int, mask: NDArray[Any], score: float) -> Found:
@@ -130,12 +130,12 @@ class SegmentJob(PhotoJob):
             {
                 **about,
                 **(task.prompts[place].named() if task.prompts else {}),
-                **told,
+                **values,
                 "predicted_iou": one.predicted_iou,
                 "area": one.runs.area / (about["width"] * about["height"]),
                 **self.outputs.paths_of(task.stem, self.masks_wanted(task), place),
             }
-            for place, one, told in zip(places, answered.found, answered.told, strict=True)
+            for place, one, values in zip(places, answered.found, answered.values, strict=True)
         ]
 
     def focus_of(self, row: PromptRow, height: int, width: int) -> Focus | None:
@@ -160,7 +160,7 @@ class SegmentJob(PhotoJob):
 
 
 def kinds(prompts: Sequence[PromptRow], places: Sequence[int]) -> Iterator[list[int]]:
-    """Places of the prompts that can be asked together: all with a box or none, all with points or none."""
+    """Places of the prompts that one pass of the decoder takes: all with a box or none, all with points or none."""
     of_kind: dict[tuple[bool, bool], list[int]] = {}
     for place in places:
         of_kind.setdefault((prompts[place].box is not None, bool(prompts[place].points)), []).append(place)
@@ -179,7 +179,7 @@ def arguments(rows: Sequence[PromptRow], height: int, width: int) -> dict[str, A
 
 
 def sound(prompts: Sequence[PromptRow], height: int, width: int) -> tuple[list[int], tuple[str, ...]]:
-    """Places of the prompts that can be asked about an image of height x width px, and what is wrong with the others."""
+    """Places of the prompts that are valid for an image of height x width px, and what is wrong with the others."""
     kept, faults = [], []
     for place, row in enumerate(prompts):
         values = arguments([row], height, width)
@@ -191,7 +191,7 @@ def sound(prompts: Sequence[PromptRow], height: int, width: int) -> tuple[list[i
     return kept, tuple(faults)
 
 
-def told_of_view(attachment: Attachment, view: View) -> dict[str, Any]:
+def row_of_view(attachment: Attachment, view: View) -> dict[str, Any]:
     """What a mask is answered on, and the correction in force there."""
     mode, trained = attachment.mode, attachment.geometry.trained_tokens
     tokens, region = view.tokens(attachment.geometry), view.region

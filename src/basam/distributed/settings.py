@@ -1,24 +1,28 @@
-"""All that decides what is done with photographs, as plain values that travel to another process."""
+"""All that decides what is done with photographs, as plain values that travel to another process.
+
+No torch here: the command line reads its defaults. `opening` makes jobs of them.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from basam.distributed.finding import EverythingJob
-from basam.distributed.job import PhotoJob
-from basam.distributed.segmenting import SegmentJob
 from basam.errors import InputError
-from basam.files import MAX_PIXELS, ResultFolder
+from basam.files import MAX_PIXELS
 from basam.masks import Cleaning
-from basam.method import BiasMode
-from basam.model import model_fingerprint, read_mode_file
-from basam.predict import MAX_SIDE, AutomaticMasks, Predictor
-from basam.predict.writers import TOLERANCE, Outputs
+from basam.predict import DTYPES, MAX_SIDE
+from basam.predict.automatic import POINTS_PER_BATCH, AutomaticSettings
+from basam.predict.writers import TOLERANCE, USUAL_KINDS
+
+if TYPE_CHECKING:
+    from basam.distributed.finding import EverythingJob
+    from basam.distributed.job import PhotoJob
+    from basam.distributed.segmenting import SegmentJob
+    from basam.files import ResultFolder
+    from basam.predict.writers import Outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,9 @@ class PhotoSettings(ABC):
         max_side, max_pixels: see `Predictor` and `read_photograph`.
         kinds, cleaning, tolerance: see `Outputs`.
         overwrite: photos that are done are done again.
+
+    Raises:
+        ValueError: a dtype that is unknown, by its name.
     """
 
     model: str = "nano"
@@ -45,10 +52,14 @@ class PhotoSettings(ABC):
     long_side: int | str | None = "auto"
     max_side: int = MAX_SIDE
     max_pixels: int | None = MAX_PIXELS
-    kinds: tuple[str, ...] = ("mask", "overlay")
+    kinds: tuple[str, ...] = USUAL_KINDS
     cleaning: Cleaning = field(default_factory=Cleaning)
     tolerance: float = TOLERANCE
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise InputError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")
 
     def outputs(self, folder: ResultFolder) -> Outputs:
         """What is written to a folder.
@@ -56,6 +67,8 @@ class PhotoSettings(ABC):
         Raises:
             FileExistsError: the folder has a file of another program in the place of one that is written.
         """
+        from basam.predict.writers import Outputs
+
         return Outputs.of(folder, self.kinds, self.cleaning, self.tolerance)
 
     @abstractmethod
@@ -65,44 +78,6 @@ class PhotoSettings(ABC):
         Raises:
             BasamError: a model, adapter or mode file that cannot be loaded, or settings that do not go together.
         """
-
-    def predictor(self) -> Predictor:
-        file = None if self.mode_file is None else read_mode_file(self.mode_file)
-        given = BiasMode.off() if self.uncorrected else None if file is None else file.mode
-        predictor = Predictor.from_pretrained(
-            self.model,
-            given,
-            adapter=self.adapter,
-            dtype=getattr(torch, self.dtype),
-            device=self.device,
-            max_side=self.max_side,
-        )
-        slope = self.changes.get("slope")
-        if slope is not None and predictor.mode.slopes == "learned":
-            raise InputError(f"--slope {slope}: the adapter has learned slopes, which take its place; --strength weakens them")
-        # A change is of its own field of the mode in force: that of the file, of the adapter or of the model.
-        predictor.mode = replace(predictor.mode, **self.changes)
-        return predictor
-
-    def common(self, predictor: Predictor, outputs: Outputs) -> dict[str, Any]:
-        """Arguments that all jobs have; `settings` among them are those that all results depend on."""
-        weights, notes = model_fingerprint(predictor.model), []
-        found_for = None if self.mode_file is None else read_mode_file(self.mode_file).fingerprint
-        if found_for not in (None, weights):
-            notes.append(f"{self.mode_file} was found for other weights, {found_for[:12]}; these are {weights[:12]}")
-        return {
-            "predictor": predictor,
-            "outputs": outputs,
-            "settings": {
-                "model": weights,
-                "mode": asdict(predictor.mode),
-                "max side": self.max_side,
-                "dtype": self.dtype,
-            },
-            "overwrite": self.overwrite,
-            "max_pixels": self.max_pixels,
-            "notes": tuple(notes),
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,28 +98,9 @@ class SegmentSettings(PhotoSettings):
     multimask: bool = False
 
     def open(self, outputs: Outputs) -> SegmentJob:
-        predictor = replace(self, uncorrected=self.uncorrected or self.resize).predictor()
-        focus, side = (False, predictor.attachment.geometry.image_size) if self.resize else (self.focus, self.long_side)
-        region = replace(
-            predictor.focus,
-            context=predictor.focus.context if self.focus_context is None else self.focus_context,
-            side=predictor.focus.side if self.focus_side is None else self.focus_side,
-        )
-        common = self.common(predictor, outputs)
-        common["settings"] |= {
-            "long side": side,
-            "square": self.resize,
-            "focus": [focus, region.to_dict()],
-            "multimask": self.multimask,
-        }
-        return SegmentJob(
-            **common,
-            long_side=side,
-            square=self.resize,
-            focus=focus,
-            focus_settings=region,
-            multimask=self.multimask,
-        )
+        from basam.distributed.opening import segment_job
+
+        return segment_job(self, outputs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,16 +108,14 @@ class EverythingSettings(PhotoSettings):
     """How everything is found.
 
     Attributes:
-        asked: arguments of `AutomaticMasks` that decide the result.
-        points_per_batch: points that are asked together, at most.
+        automatic: what decides which masks are found.
+        points_per_batch: points that the decoder takes together, at most.
     """
 
-    asked: dict[str, Any] = field(default_factory=dict)
-    points_per_batch: int = 64
+    automatic: AutomaticSettings = field(default_factory=AutomaticSettings)
+    points_per_batch: int = POINTS_PER_BATCH
 
     def open(self, outputs: Outputs) -> EverythingJob:
-        predictor = self.predictor()
-        common = self.common(predictor, outputs)
-        common["settings"] |= {"long side": self.long_side, "everything": self.asked}
-        generator = AutomaticMasks(predictor, points_per_batch=self.points_per_batch, soft=outputs.soft, **self.asked)
-        return EverythingJob(**common, long_side=self.long_side, generator=generator)
+        from basam.distributed.opening import everything_job
+
+        return everything_job(self, outputs)

@@ -1,6 +1,6 @@
 """Measuring a model on a data set: runs, `metrics/`, `calibration/` (which correction suits) and `benchmarking/` (one table).
 
-`evaluate`, `calibrate`, `calibrate_unlabelled` and `benchmark` are the ways in. Names: `__init__.pyi`.
+Begin with `evaluate`, `calibrate`, `calibrate_unlabelled` or `benchmark`. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

@@ -1,4 +1,4 @@
-"""`evaluate`: a data set, a model and a run folder -> lines, summary, plots and report. Goes on where it was stopped."""
+"""`evaluate`: a data set, a model and a run folder -> lines, summary, plots and report. Resumes where it was stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from basam.evaluation.lines import Results
 from basam.evaluation.pairing import compare_methods, intervals_of
 from basam.evaluation.pool import MetricPool
 from basam.evaluation.processes import Processes, processes
-from basam.evaluation.questions import askers
+from basam.evaluation.questions import question_makers
 from basam.evaluation.report import write_report
 from basam.evaluation.runner import Runner, Stages
 from basam.evaluation.settings import EvaluateSettings
@@ -107,7 +107,7 @@ def evaluate(
     pool = MetricPool(workers)
     try:
         with folder.appender(group.rank, group.count) as appender:
-            runner = Runner(predictor, settings, askers(settings, detections), pool, appender.write)
+            runner = Runner(predictor, settings, question_makers(settings, detections), pool, appender.write)
             mine = group.shard(samples)
             done = iter(range(1, len(mine) + 1))
             show = progress if progress is not None and group.is_main else no_progress
@@ -200,7 +200,7 @@ def summarise_run(
     """What `summary.json` holds: nothing in it depends on when, where or in how many pieces the run was made."""
     ids = [sample.id for sample in samples]
     rows = []
-    for prompt in runner.askers:
+    for prompt in runner.makers:
         for variant in runner.variants:
             lines = lines_of(results, ids, variant, prompt)
             rows.append(make_row(dataset, variant, prompt, lines) | {"intervals": intervals_of(lines)})
@@ -211,5 +211,5 @@ def summarise_run(
         "issues": issues.counts(),
         "broken": [str(issue) for issue in issues.broken],
         "rows": rows,
-        "paired": compare_methods(results, ids, runner.variants, runner.askers),
+        "paired": compare_methods(results, ids, runner.variants, runner.makers),
     }

@@ -32,16 +32,16 @@ class Question:
         return None if self.instance is None else self.instance.mask
 
 
-Asker = Callable[[str, Loaded], list[Question]]
+QuestionMaker = Callable[[str, Loaded], list[Question]]
 
 
-def askers(settings: EvaluateSettings, detections: Detections | None) -> dict[str, Asker]:
+def question_makers(settings: EvaluateSettings, detections: Detections | None) -> dict[str, QuestionMaker]:
     """By the name of each prompt: the questions that it makes of a sample."""
 
-    def from_truth(spec_index: int) -> Asker:
+    def from_truth(spec_index: int) -> QuestionMaker:
         spec = settings.prompts[spec_index]
 
-        def ask(sample_id: str, loaded: Loaded) -> list[Question]:
+        def questions_of(sample_id: str, loaded: Loaded) -> list[Question]:
             return [
                 Question(
                     instance.id,
@@ -60,7 +60,7 @@ def askers(settings: EvaluateSettings, detections: Detections | None) -> dict[st
                 for instance in loaded.instances
             ]
 
-        return ask
+        return questions_of
 
     found = {str(spec): from_truth(index) for index, spec in enumerate(settings.prompts)}
     if detections is not None:

@@ -111,7 +111,7 @@ def differences(entries: Sequence[dict[str, Any]]) -> str:
         cells = [entry["second"], entry["first"], str(entry["images"]), *(in_words(entry, name) for name in columns)]
         lines += ["</tr><tr>", *(f"<td>{escape(cell)}</td>" for cell in cells)]
     lines.append("</tr></table></div><p class='note'>Mean difference over photographs ± half of its 95 % interval. ")
-    lines.append("An interval that holds 0 tells the two methods not apart.</p>")
+    lines.append("An interval that holds 0 does not separate the two methods.</p>")
     return "".join(lines)
 
 

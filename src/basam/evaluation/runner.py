@@ -16,7 +16,7 @@ from basam.evaluation.jobs import Measured, MetricJob
 from basam.evaluation.lines import Key, Line, Results, issue_line
 from basam.evaluation.metrics import METRICS
 from basam.evaluation.pool import MetricPool
-from basam.evaluation.questions import Asker, Question
+from basam.evaluation.questions import Question, QuestionMaker
 from basam.evaluation.reading import read_sample
 from basam.evaluation.settings import EvaluateSettings, Variant
 from basam.method import BiasMode
@@ -32,7 +32,7 @@ class Runner:
     Args:
         predictor: on the model.
         settings: of the run.
-        askers: what makes the questions of an image, by the name of the prompt.
+        makers: what makes the questions of an image, by the name of the prompt.
         pool: where metrics are computed.
         write: takes a finished line.
     """
@@ -41,13 +41,13 @@ class Runner:
         self,
         predictor: Predictor,
         settings: EvaluateSettings,
-        askers: dict[str, Asker],
+        makers: dict[str, QuestionMaker],
         pool: MetricPool,
         write: Callable[[Line], None],
     ) -> None:
         self.predictor = predictor
         self.settings = settings
-        self.askers = askers
+        self.makers = makers
         self.pool = pool
         self.write = write
         self.variants = settings.variants(predictor.attachment.geometry.image_size)
@@ -59,7 +59,7 @@ class Runner:
 
     def keys(self, sample_id: str) -> list[Key]:
         """All lines that a sample makes."""
-        return [(sample_id, variant.size, variant.method, prompt) for variant in self.variants for prompt in self.askers]
+        return [(sample_id, variant.size, variant.method, prompt) for variant in self.variants for prompt in self.makers]
 
     def run(self, samples: Sequence[Sample], before: Results, advance: Callable[[], None]) -> None:
         """Write what is missing of `samples`; `advance` is called after each."""
@@ -81,10 +81,10 @@ class Runner:
             self.put(issue_line(sample.id, issues))
         if loaded is None:
             return
-        questions = {prompt: ask(sample.id, loaded) for prompt, ask in self.askers.items()}
+        questions = {prompt: make(sample.id, loaded) for prompt, make in self.makers.items()}
         for variant in self.variants:
             missing = [
-                prompt for prompt in self.askers if (sample.id, variant.size, variant.method, prompt) not in before.measured
+                prompt for prompt in self.makers if (sample.id, variant.size, variant.method, prompt) not in before.measured
             ]
             if missing:
                 self.run_variant(sample.id, variant, image, {prompt: questions[prompt] for prompt in missing})
@@ -103,17 +103,17 @@ class Runner:
         focus = replace(self.focus, side=variant.long_side) if variant.focused else False
         head: dict[str, Any] = {"sample": sample_id, "size": variant.size, "method": variant.method}
         head |= {"tokens": predictor.attachment.tokens, "encode_seconds": round(predictor.encode_seconds - already, 4)}
-        for prompt, asked in questions.items():
-            line = PendingLine({**head, "prompt": prompt}, asked, self.put)
-            for index, logits, score in self.answers(asked, image.shape[:2], focus):
+        for prompt, some in questions.items():
+            line = PendingLine({**head, "prompt": prompt}, some, self.put)
+            for index, logits, score in self.answers(some, image.shape[:2], focus):
                 line.head["tokens"] = max(view.tokens(predictor.attachment.geometry) for view in predictor.views)
                 line.head["encode_seconds"] = round(predictor.encode_seconds - already, 4)
                 job = MetricJob(
                     logits,
-                    asked[index].truth,
+                    some[index].truth,
                     self.settings.metrics,
                     image if self.needs_image else None,
-                    asked[index].ignored,
+                    some[index].ignored,
                 )
                 waited = self.pool.waited
                 self.pool.submit(job, line.taker(index, score))
@@ -127,15 +127,15 @@ class Runner:
         return any(METRICS[name].needs_image for name in self.settings.metrics)
 
     def answers(
-        self, asked: Sequence[Question], shape: tuple[int, ...], focus: bool | Focus
+        self, questions: Sequence[Question], shape: tuple[int, ...], focus: bool | Focus
     ) -> Iterator[tuple[int, np.ndarray, float]]:
         """For each question its index, logits `(H, W)` float32 at the image's size and the predicted IoU."""
         step = max(1, LOGIT_BYTES // (4 * shape[0] * shape[1] * (3 if self.settings.multimask else 1)))
-        alike = groupby(range(len(asked)), key=lambda index: shapes(asked[index]))
+        alike = groupby(range(len(questions)), key=lambda index: shapes(questions[index]))
         for indices in (list(group) for _, group in alike):
             for start in range(0, len(indices), step):
                 part = indices[start : start + step]
-                prompts = [asked[index].prompt.arguments() for index in part]
+                prompts = [questions[index].prompt.arguments() for index in part]
                 together: dict[str, Any] = {name: stack([prompt[name] for prompt in prompts]) for name in prompts[0]}
                 with self.stages.time("decode"):
                     logits, scores, _ = self.predictor.predict(
@@ -154,16 +154,16 @@ class Runner:
 class PendingLine:
     """A line that is written when all of its instances are measured."""
 
-    def __init__(self, head: dict[str, Any], asked: Sequence[Question], put: Callable[[Line], None]) -> None:
+    def __init__(self, head: dict[str, Any], questions: Sequence[Question], put: Callable[[Line], None]) -> None:
         self.head = head
-        self.asked = asked
+        self.questions = questions
         self.put = put
         self.instances: dict[int, dict[str, Any]] = {}
         self.put_if_whole()
 
     def taker(self, index: int, predicted_iou: float) -> Callable[[Measured], None]:
         """What takes the result of question `index`."""
-        question = self.asked[index]
+        question = self.questions[index]
         score = predicted_iou if question.score is None else question.score
 
         def take(measured: Measured) -> None:
@@ -179,8 +179,8 @@ class PendingLine:
         return take
 
     def put_if_whole(self) -> None:
-        if len(self.instances) == len(self.asked):
-            self.put({**self.head, "instances": [self.instances[index] for index in range(len(self.asked))]})
+        if len(self.instances) == len(self.questions):
+            self.put({**self.head, "instances": [self.instances[index] for index in range(len(self.questions))]})
 
 
 def shapes(question: Question) -> tuple[tuple[int, ...], ...]:

@@ -10,7 +10,7 @@ from basam.checks import path_of, whole_number
 from basam.data import PromptSpec
 from basam.errors import InputError
 from basam.method import BiasMode
-from basam.predict import Focus
+from basam.predict import DTYPES, Focus
 
 METHODS = {
     "resize": "plain SAM on the photo at the trained long side, padded to a square as in training (SAM 2, 3: squashed to it)",
@@ -19,15 +19,14 @@ METHODS = {
     "focus": "the region that each prompt is about, at this size, with the correction",
     "focus-plain": "the region that each prompt is about, at this size, plain SAM",
 }
-# What is run where nobody says: the baselines and the correction.
+# What is run by default: the baselines and the correction.
 USUAL_METHODS = ("resize", "plain", "basam")
-DTYPES = ("float32", "bfloat16", "float16")
 NATIVE = "native"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way of encoding an image. `size` is a long side in pixels, of the image or of a region; or `native`, its own."""
+    """How an image is encoded. `size` is a long side in pixels, of the image or of a region; or `native`, its own."""
 
     size: int | str
     method: str

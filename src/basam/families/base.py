@@ -7,6 +7,7 @@ which modules to replace (see `attachment`) and how to run encoder and decoder.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ class Family(ABC):
     def summary(self, path: Path) -> ModelSummary:
         """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model.
 
-        It refuses what `load` refuses, as far as names and shapes of tensors tell.
+        It refuses what `load` refuses, as far as names and shapes of tensors say.
         """
         raise UnsupportedModelError(f"{path}: the family {self.name!r} recognises it and has no `summary` of it")
 
@@ -178,6 +179,13 @@ class Family(ABC):
             answers.append(self.decode(model, features_of_one, prompts[one], multimask=multimask))
         logits, scores = zip(*answers, strict=True)
         return torch.cat(logits), torch.cat(scores)
+
+
+def is_instance(model: nn.Module, module: str, *names: str) -> bool:
+    """Whether `model` is of one of the named classes of a module, which is not imported for that: it takes seconds, and where
+    nobody has imported it there is no instance of its classes."""
+    imported = sys.modules.get(module)
+    return imported is not None and any(isinstance(model, getattr(imported, name)) for name in names)
 
 
 # Endings of names in state dicts that are no learnt numbers: statistics, and random features that positions are written in,

@@ -24,7 +24,7 @@ class PhotoNote:
 
 
 class RefusedError(ValueError):
-    """A file whose content is understood and not read; the message goes on after its name: "holds no picture"."""
+    """A file whose content is understood and not read; the message continues after its name: "holds no picture"."""
 
 
 def several(text: str) -> PhotoNote:

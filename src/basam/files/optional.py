@@ -7,7 +7,7 @@ from typing import Any
 
 from basam.errors import MissingExtraError
 
-# What each run of a command needs of its extra; other libraries in it are asked for where an option wants them.
+# What each run of a command needs of its extra; other libraries in it are checked where an option needs them.
 NEEDED = {
     "evaluate": ("cv2", "py_sod_metrics", "faster_coco_eval", "matplotlib.figure"),
     "tune": ("accelerate", "cv2", "py_sod_metrics", "faster_coco_eval"),
@@ -30,7 +30,7 @@ def require(module: str, extra: str) -> Any:
 
 
 def check_extra(extra: str) -> None:
-    """Ask for all that a run needs of an extra, before any work is done or a process started.
+    """Check for all that a run needs of an extra, before any work is done or a process started.
 
     Raises:
         ImportError: a library is missing; see `require`.

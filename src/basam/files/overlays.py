@@ -73,7 +73,7 @@ def outline(
     """Pixels of the mask within `width` of its edge, in steps along rows and columns.
 
     Args:
-        open_sides: whether the mask goes on beyond its first and last row, and first and last column.
+        open_sides: whether the mask continues beyond its first and last row, and first and last column.
     """
     (top, bottom), (left, right) = open_sides
     inner = mask

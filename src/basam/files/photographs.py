@@ -35,7 +35,7 @@ class Photograph:
 
     Attributes:
         image: upright, in mode `RGB`.
-        size: width and height in the file, upright; `image` is smaller where less was asked for.
+        size: width and height in the file, upright; `image` is smaller where less was wanted.
         notes: what had to be decided on reading it; none of an ordinary one.
     """
 

@@ -25,9 +25,9 @@ from basam.files.samples import Stated
 from basam.files.stored import StoredPicture
 from basam.files.tiff import open_tiff
 
-# JPEGs of more pixels than this are decoded at 1/2, 1/4 or 1/8 of their size where that is enough for what is asked.
+# JPEGs of more pixels than this are decoded at 1/2, 1/4 or 1/8 of their size where that is enough.
 SCALED_FROM = 40_000_000
-# As Pillow's own `Image.thumbnail`: twice what is asked for, so that the rest of the reduction decides how it looks.
+# As Pillow's own `Image.thumbnail`: twice the wanted size, so that the rest of the reduction decides how it looks.
 REDUCING_GAP = 2
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -80,7 +80,7 @@ def picture_size(path: str | os.PathLike[str], *, max_pixels: int | None = MAX_P
         else:
             picture, _ = main_frame(opened(stream, head))
             width, height = picture.size
-            # Asked for EXIF that is not at its beginning, Pillow decodes the whole of a PNG.
+            # For EXIF that is not at its beginning, Pillow decodes the whole of a PNG.
             if (picture.format != "PNG" or "exif" in picture.info) and orientation_of(picture) in TURNED:
                 width, height = height, width
         check_pixels(width, height, max_pixels)

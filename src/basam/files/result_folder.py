@@ -118,7 +118,7 @@ class ResultFolder:
 
         The photo's folder relative to `root`, to `base` or to the working directory; one that lies below none of them has no
         folder, or that of its parents as far as another photo has the name already. With the photo's ending where its folder
-        holds the stem twice. Processes that share a folder ask for the photos of all of them in the same order.
+        holds the stem twice. Processes that share a folder pass the photos of all of them in the same order.
         """
         path = photo.resolve()
         bases = (self.whole_root, *(() if self.base is None else (self.base.resolve(),)), Path.cwd())
@@ -165,7 +165,7 @@ class ResultFolder:
 
         Args:
             writers: what writes each file, by its path below the folder.
-            rows: what is told of the photo; plain JSON.
+            rows: of the photo in the records; plain JSON.
             inputs: resolved paths that are never written to.
             more: further fields of the line; plain JSON.
 

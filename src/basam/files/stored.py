@@ -19,7 +19,7 @@ class StoredPicture:
     Attributes:
         image: upright, in the mode it is stored in: `1`, `L`, `LA`, `P`, `RGB`, `RGBA`, `CMYK`, ...; one channel of more than 8
             bits in `I;16`, `I` or `F`; colours of more than 8 bits are scaled to 8.
-        size: width and height of the picture in the file, upright; `image` is smaller where less was asked for.
+        size: width and height of the picture in the file, upright; `image` is smaller where less was wanted.
         stated: what the file says of deep samples.
         notes: what had to be decided.
     """

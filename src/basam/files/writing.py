@@ -42,7 +42,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def naming_full_disk(path: Path) -> Iterator[None]:
-    """A disk without room is told as a `FullDiskError` that names the file."""
+    """A disk without room is raised as a `FullDiskError` that names the file."""
     try:
         yield
     except OSError as error:

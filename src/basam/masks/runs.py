@@ -43,7 +43,7 @@ class RunMask:
         column, row = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), part.shape[0] + 2)
         edges = (column + left) * height + row + top
         starts, ends = edges[0::2], edges[1::2]
-        # A run that reaches the bottom goes on at the top of the next column.
+        # A run that reaches the bottom continues at the top of the next column.
         joined = ends[:-1] == starts[1:]
         starts, ends = starts[np.append(True, ~joined)[: len(starts)]], ends[np.append(~joined, True)[: len(ends)]]
         edges = np.concatenate([[0], np.stack([starts, ends], axis=1).ravel(), [height * width]])

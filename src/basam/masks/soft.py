@@ -45,7 +45,7 @@ class SoftMask:
         """From logits `(h, w)` relative to the mask's threshold; what lies beyond the rectangle is outside of the object.
 
         Args:
-            reach: pixels farther than this from the mask's edge are of it or not, however unsure the model is; see `reach_in`.
+            reach: pixels farther than this from the mask's edge are in it or not, however uncertain the model; see `reach_in`.
         """
         shares = np.clip((logits + EDGE) * (255 / (2 * EDGE)) + 0.5, 0, 255).astype(np.uint8)
         mask = logits > 0

@@ -19,6 +19,8 @@ from basam.model.downloads import PUBLISHED as PUBLISHED
 from basam.model.downloads import DownloadError as DownloadError
 from basam.model.downloads import published as published
 from basam.model.fingerprint import model_fingerprint as model_fingerprint
+from basam.model.info import ModelInfo as ModelInfo
+from basam.model.info import model_info as model_info
 from basam.model.loading import EMBEDDED as EMBEDDED
 from basam.model.loading import family_of_file as family_of_file
 from basam.model.loading import load as load

@@ -134,7 +134,7 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
     if not math.isfinite(scale):
         raise AdapterError(f"{folder / TENSORS}: its header says lora_scale={header['lora_scale']!r}, no number that is finite")
     if broken := [name for name, tensor in tensors.items() if not checkpoints.is_finite(tensor)]:
-        raise AdapterError(f"{folder / TENSORS} holds NaN or infinity in {checkpoints.listed(broken)}: tune the adapter anew")
+        raise AdapterError(f"{folder / TENSORS} holds NaN or infinity in {checkpoints.listed(broken)}: tune it again")
     if whole := [name for name, tensor in tensors.items() if not tensor.is_floating_point()]:
         raise AdapterError(f"{folder / TENSORS} holds whole numbers in {checkpoints.listed(whole)}: floating ones are needed")
     log = tensors.pop("slopes.log", None)

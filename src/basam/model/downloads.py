@@ -21,7 +21,7 @@ from basam.errors import BasamError
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without an answer
 
-# Called with the bytes that are there and the bytes of the whole file (None: the server does not tell).
+# Called with the bytes that are there and the bytes of the whole file (None: the server does not say).
 Progress = Callable[[int, int | None], None]
 
 META = "https://dl.fbaipublicfiles.com/segment_anything"

@@ -59,7 +59,7 @@ def not_cached(name: str) -> MissingFileError:
 
 
 def cached(name: str) -> Path:
-    """The snapshot folder of a hub name in the cache, with all its weights. Nothing is asked of the hub.
+    """The snapshot folder of a hub name in the cache, with all its weights. No request goes to the hub.
 
     Raises:
         FileNotFoundError: it is not there, or not whole.

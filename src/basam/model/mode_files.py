@@ -109,7 +109,7 @@ def write_mode(
     Other sections of a mode file that is there already, such as `focus`, are kept with how they were found.
 
     Args:
-        found: plain JSON. fingerprint: `model_fingerprint` of the model; without it nobody can check whose mode it is.
+        found: plain JSON. fingerprint: `model_fingerprint` of the model; without it the mode is not checked against weights.
         others: sections to add or to put in the place of those that are there, by name.
 
     Raises:

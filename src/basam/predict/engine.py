@@ -1,6 +1,6 @@
 """A model with a mode of its own that encodes views of an image and decodes prompts on them.
 
-`Predictor` is this with Meta's interface; everything that asks a model about an image goes through here.
+`Predictor` is this with Meta's interface; every prompt on an image goes through here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prompts to masks by way of the regions that they are about.
+"""Prompts to masks through the regions that they are about.
 
 Each prompt gets a region: around its box, around the object that a click or an earlier mask means. Prompts near each other
 share one. The region is encoded, the prompt is answered there, and its mask is put back into the whole image.
@@ -66,7 +66,7 @@ class Focusing:
         """An answer for each prompt; `region`: where all of them are answered, instead of a region for each."""
         order = range(prompts.count)
         if region is not None:
-            found = self.ask(prompts, dict.fromkeys(order, self.view(region)))
+            found = self.decode(prompts, dict.fromkeys(order, self.view(region)))
             return [found[index] for index in order]
         regions = self.regions_of_boxes(prompts)
         clicks = [index for index in order if index not in regions]
@@ -76,7 +76,7 @@ class Focusing:
         else:
             found = {}
             regions |= self.regions_of_clicks(prompts, clicks)
-        found |= self.ask(prompts, {index: self.view(each) for index, each in regions.items()})
+        found |= self.decode(prompts, {index: self.view(each) for index, each in regions.items()})
         return [found[index] for index in order]
 
     def regions_of_boxes(self, prompts: CheckedPrompts) -> dict[int, Region]:
@@ -132,7 +132,10 @@ class Focusing:
         for view in (self.coarse, self.engine.image.whole):
             if logits.shape == self.mask_size(view):
                 return view
-        sizes = " or ".join(f"(1, {height}, {width})" for height, width in {self.mask_size(self.coarse), (self.side // 4,) * 2})
+        sizes = " or ".join(
+            f"(1, {height}, {width})"
+            for height, width in {self.mask_size(self.coarse), self.geometry.mask_size(self.side, self.side)}
+        )
         raise InputError(f"mask_input of shape (1, {logits.shape[0]}, {logits.shape[1]}): {sizes} is needed")
 
     def mask_size(self, view: View) -> tuple[int, int]:
@@ -149,7 +152,7 @@ class Focusing:
             return {}
         if self.is_small:
             return {index: Region(0, 0, max(self.height, self.width)) for index in indices}
-        coarse = self.ask(prompts, dict.fromkeys(indices, self.coarse), multimask=False)
+        coarse = self.decode(prompts, dict.fromkeys(indices, self.coarse), multimask=False)
         found = {}
         for index in indices:
             box = self.box_of_low_res(coarse[index].low_res[0])
@@ -172,7 +175,7 @@ class Focusing:
         """The best answer on squares of several sizes around a click."""
         views = self.scales(prompts, index)
         self.engine.encode(views)
-        return self.best([self.ask(prompts, {index: view})[index] for view in views])
+        return self.best([self.decode(prompts, {index: view})[index] for view in views])
 
     def scales(self, prompts: CheckedPrompts, index: int) -> list[View]:
         """Squares of several sizes around a click."""
@@ -183,7 +186,7 @@ class Focusing:
         """The best answer of looking at the whole photo, then at the region of the mask found there, and so on."""
         view, answers = self.coarse, list[Answer]()
         while view not in [answer.view for answer in answers] and len(answers) < LOOKS:
-            answers.append(self.ask(prompts, {index: view})[index])
+            answers.append(self.decode(prompts, {index: view})[index])
             view = self.view(self.around_answer(answers[-1], prompts, index))
         return self.best(answers)
 
@@ -198,7 +201,7 @@ class Focusing:
     def best(self, answers: Sequence[Answer]) -> Answer:
         return max(answers, key=lambda each: each.worth(self.focus, self.height, self.width))
 
-    def ask(self, prompts: CheckedPrompts, views: dict[int, View], multimask: bool | None = None) -> dict[int, Answer]:
+    def decode(self, prompts: CheckedPrompts, views: dict[int, View], multimask: bool | None = None) -> dict[int, Answer]:
         """Answers of prompts on the views that they were given, by index; those alike are decoded together."""
         self.engine.encode(list(views.values()))
         alike: dict[tuple[View, int], list[int]] = defaultdict(list)

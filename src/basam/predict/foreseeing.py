@@ -20,7 +20,7 @@ from basam.predict.prompts import check_prompts
 from basam.predict.resize import Frame
 from basam.predict.views import KeptImage, View
 
-# Global attention does that much worse per operation than matrix products: softmax and bias cost time, too. With it the
+# Global attention does that much worse per operation than matrix multiplication: softmax and bias cost time, too. With it the
 # times of ViT-B from 1024 to 4096 px in docs/performance.md are met within a quarter.
 ATTENTION_WEIGHT = 1.5
 # Numbers that the encoder holds at its peak, per token and channel: 12 were measured of ViT-B between 1024 and 2048 px.
@@ -104,7 +104,7 @@ class EncodingCost:
     Attributes:
         trained_seconds: of the timed pass; trained_tokens: n0.
         channels: width of the encoder; number_bytes: of one of its numbers.
-        resident: bytes that the process holds with the model loaded; 0 where the system does not tell.
+        resident: bytes that the process holds with the model loaded; 0 where the system does not say.
     """
 
     trained_seconds: float
@@ -166,7 +166,7 @@ def channels_of(encoder: nn.Module) -> int:
 
 
 def resident_bytes() -> int:
-    """Memory of this process, as Linux tells it; 0 elsewhere."""
+    """Memory of this process, as Linux reports it; 0 elsewhere."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:
             found = next((line.split()[1] for line in status if line.startswith("VmRSS:")), "0")

@@ -130,7 +130,7 @@ class ImageTaker(Engine):
     ) -> None:
         """Read several images; `predict_batch` follows, which encodes those of one size together. As `set_image`.
 
-        `predict` goes on with the first one.
+        `predict` uses the first one next.
 
         Raises:
             ValueError: there is none.

@@ -1,9 +1,10 @@
-"""At which size a photo is encoded where nobody says."""
+"""At which size a photo is encoded by default, and in which dtypes it can be. Plain values: `--help` shows them."""
 
 from __future__ import annotations
 
 import math
 
+DTYPES = ("float32", "bfloat16", "float16")  # of the image encoder
 # Longest side in pixels that a photo keeps. Time of global attention grows with its fourth power.
 MAX_SIDE = 4096
 # Pixels that are encoded at once: a gigapixel is 12 GB before the first layer.

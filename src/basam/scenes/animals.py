@@ -68,14 +68,14 @@ def lizard(draws: Draws) -> list[Part]:
     )
     thick = profile(len(spine), (0, 0.1), (0.1, 0.22), (0.2, 0.14), (0.35, 0.27), (0.55, 0.2), (0.7, 0.1), (1, 0.015))
     loops = tube(spine, thick)
-    for x, y, way in ((0.38, wave * 0.3, 0.08), (-0.25, 0.0, -0.06)):
+    for x, y, out in ((0.38, wave * 0.3, 0.08), (-0.25, 0.0, -0.06)):
         for side in (-1, 1):
             leg, foot = limb(
-                (x, y), side * (0.25 - way + draws.bell(0.03)), (0.22, 0.2), side * way * draws.uniform(1.0, 3.0), (0.1, 0.05)
+                (x, y), side * (0.25 - out + draws.bell(0.03)), (0.22, 0.2), side * out * draws.uniform(1.0, 3.0), (0.1, 0.05)
             )
             loops += leg
             for toe in (-0.09, 0.0, 0.09):
-                loops += limb(foot, side * (0.22 - way) + toe, (0.09,), 0.0, (0.03, 0.012))[0]
+                loops += limb(foot, side * (0.22 - out) + toe, (0.09,), 0.0, (0.03, 0.012))[0]
     eyes = [ellipse(0.72, s * 0.075, 0.025, points=16) for s in (-1, 1)]
     return [Part(loops), Part(eyes, 2)]
 
@@ -103,9 +103,9 @@ def frog(draws: Draws) -> list[Part]:
         shin, foot = limb(knee, side * draws.uniform(0.38, 0.47), (0.42,), 0.0, (0.16, 0.08))
         arm, hand = limb((0.35, side * wide * 0.6), side * draws.uniform(0.1, 0.2), (0.2, 0.18), side * -0.08, (0.14, 0.07))
         loops += thigh + shin + arm
-        for end, way in ((foot, 0.3), (hand, 0.05)):
+        for end, out in ((foot, 0.3), (hand, 0.05)):
             for toe in (-0.1, 0.0, 0.1):
-                loops += limb(end, side * way + toe, (0.13,), 0.0, (0.045, 0.02))[0]
+                loops += limb(end, side * out + toe, (0.13,), 0.0, (0.045, 0.02))[0]
     bumps = [ellipse(0.48, s * wide * 0.5, 0.1, 0.085, points=24) for s in (-1, 1)]
     return [Part(loops + bumps), Part([ellipse(0.5, s * wide * 0.52, 0.045, points=20) for s in (-1, 1)], 2)]
 

@@ -1,4 +1,4 @@
-"""The `accelerate` of a run: on the device that was asked for, or not at all."""
+"""The `accelerate` of a run: on the device that was given, or not at all."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def new_accelerator(device: str, precision: str, trackers: tuple[str, ...], fold
 
 
 def check_device(wanted: torch.device, used: torch.device) -> None:
-    """Refuse to train elsewhere than was asked for.
+    """Refuse to train on another device than the one given.
 
     Raises:
         InputError: `accelerate` has another device, by its configuration or because it is in use already.
@@ -48,5 +48,5 @@ def check_device(wanted: torch.device, used: torch.device) -> None:
     if wanted.type != used.type or wanted.index not in (None, index):
         raise InputError(
             f"device {str(wanted)!r} is not what accelerate uses here, which is {str(used)!r}: its launcher, its environment "
-            f"(ACCELERATE_...) or an earlier run of this process decides; ask for {used.type!r} or start another process"
+            f"(ACCELERATE_...) or an earlier run of this process decides; give {used.type!r} or start another process"
         )

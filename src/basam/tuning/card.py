@@ -102,7 +102,7 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
         "## Validation",
         "",
         "Mean IoU on photographs that were not trained on, prompts being a box and a point of the ground truth"
-        f"{', asked with focus' if settings.focus else ''}. The step with "
+        f"{', with focus' if settings.focus else ''}. The step with "
         "the highest mean was kept, so these figures are somewhat high; nothing was chosen on a test split. The last "
         "column is half the width of the 95 % interval over photographs.",
         "",

@@ -1,4 +1,4 @@
-"""`tune`: data, a base and a folder -> an adapter. Goes on where it was stopped."""
+"""`tune`: data, a base and a folder -> an adapter. Resumes where it was stopped."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Tuning:
         device: see `basam.model.find_device`; on CUDA, `accelerate` gives each process its own.
         workers: processes that make batches beside this one.
         trackers: names that `accelerate` knows.
-        tell: called with a sentence after every validation, in the main process.
+        report: called with a sentence after every validation, in the main process.
 
     Raises:
         DatasetError, OverlapError, FileNotFoundError, UnsupportedModelError, ValueError: it cannot be run with these
@@ -73,10 +73,10 @@ class Tuning:
         device: str = "auto",
         workers: int = 0,
         trackers: tuple[str, ...] = ("tensorboard",),
-        tell: Callable[[str], None] = print,
+        report: Callable[[str], None] = print,
     ) -> None:
         instance_of(settings, "settings", TuneSettings, "basam.tuning.TuneSettings")
-        self.settings, self.out, self.command, self.tell = settings, path_of(out, "out"), command, tell
+        self.settings, self.out, self.command, self.report = settings, path_of(out, "out"), command, report
         check_folder(self.out, "out")
         find_device(device)  # before anything is opened
         check_extra("tune")
@@ -188,7 +188,7 @@ class Tuning:
             self.validate(self.trainer, self.trainer.done)
         if self.trainer.is_main:
             for note in self.validator.notes(self.scores.scores[-1]):
-                self.tell(note)
+                self.report(note)
         self.since = time.perf_counter()
         with naming_memory(self.sizes.high):
             self.trainer.run()
@@ -229,7 +229,7 @@ class Tuning:
         found = provenance(self.settings, self.portions, self.scores, str(self.sizes), device)
         write_adapter(folder, adapter, card(adapter, self.settings, found, self.command), found)
         by_data = ", ".join(f"{title} {score.figure(title)}" for title in score.by_data)
-        self.tell(f"step {score.step}: IoU {score.mean:.4f} ({by_data}){', kept' if is_best else ''}")
+        self.report(f"step {score.step}: IoU {score.mean:.4f} ({by_data}){', kept' if is_best else ''}")
 
 
 def tune(settings: TuneSettings, out: str | Path, **options: Any) -> TuneOutcome:

@@ -4,7 +4,7 @@ A box is trained on the square around it: its context is drawn around that of pr
 that several prompts share may be. So is a click with a first look (rules `coarse` and `zoom`), around the truth of its object,
 or on the whole photograph, which is that first look. A click whose rule is `scales` is trained on one of the squares that
 predicting tries: what a square cuts off counts against the IoU that its answer should predict, so that the predicted IoU learns
-to tell which square is the right one.
+to know which square is the right one.
 """
 
 from __future__ import annotations

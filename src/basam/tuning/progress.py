@@ -20,7 +20,7 @@ class Progress:
     """
 
     def __init__(self, done: int, total: int, every: int, shown: bool = True) -> None:
-        self.console = Console(stderr=True, quiet=not shown)
+        self.console = Console(stderr=True, quiet=not shown, markup=False)
         self.total, self.every = total, every
         self.start, self.first = time.monotonic(), done
         columns = "[progress.description]{task.description}", "{task.fields[note]}"

@@ -86,7 +86,7 @@ class Lora:
             raise InputError(f"scale={self.scale}: a number above 0 is needed")
 
 
-# What people give, and what the evaluation asks for: boxes, exact and careless, and points.
+# What people give, and what the evaluation measures with: boxes, exact and noisy, and points.
 MIX = tuple(PromptSpec.parse(text) for text in ("gt-box", "noisy-box", "gt-point", "random-point", "k-points:3+1"))
 
 

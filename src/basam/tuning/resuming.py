@@ -71,7 +71,9 @@ def check_length(path: Path, plan: Plan, before: dict[str, Any], done: int) -> N
     """Refuse a number of steps with which the `done` ones of the run of settings `before` would have been others."""
     first = replace(plan, **{name: before[name] for name in OF_LENGTH if name in before})
     if plan.steps < done:
-        raise TrainingError(f"{path} has {done} steps, {plan.steps} are asked for: give at least {done}, or another folder")
+        raise TrainingError(
+            f"{path} has {done} steps, more than the {plan.steps} of this run: give at least {done}, or another folder"
+        )
     if any(plan.rate_at(step) != first.rate_at(step) for step in range(done)):
         raise TrainingError(
             f"{path} was to have {first.steps} steps, over which its learning rate falls: the {done} steps done are none of a "

@@ -19,7 +19,7 @@ from basam.predict import Focus, Predictor
 from basam.tuning.sources import Portion
 
 PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
-FEW = 16  # photographs; with fewer, a run is told how sure its figures are
+FEW = 16  # photographs; with fewer, a run prints how certain its figures are
 # Sums over the photographs of all processes.
 Reduce = Callable[[torch.Tensor], torch.Tensor]
 
@@ -79,7 +79,7 @@ class Validator:
         portions: with photographs to validate on.
         sizes: long sides in pixels, of regions with `focus`; None: the photographs' own.
         count: photographs of each data set at most, evenly spaced.
-        focus: how regions are chosen that prompts are asked on. None: on the whole photographs.
+        focus: how regions of prompts are chosen. None: on the whole photographs.
         rank, processes: this process measures every `processes`-th of them.
     """
 

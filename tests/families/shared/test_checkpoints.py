@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import random
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_whole_pickled_model_is_refused_with_the_way_out(tmp_path):
     ("content", "message"),
     [
         (b"", "no checkpoint, or an incomplete one: a file of 0 bytes"),
-        (os.urandom(300), "no checkpoint"),
+        (random.Random(0).randbytes(300), "no checkpoint"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer.*git lfs pull"),
     ],
 )

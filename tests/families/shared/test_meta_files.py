@@ -143,7 +143,7 @@ def test_the_loaded_model_does_not_change_with_the_file(saved):
         ),
         (
             lambda state: [state.pop(key) for key in list(state) if "rel_pos" in key],
-            "no layer has relative positions, so windows and heads cannot be told",
+            "no layer has relative positions, so windows and heads are unknown",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from basam.method import BiasMode
 ZERO_SHOT = "zero-shot"
 
 
-METHODS = {"plain": "uncorrected", "basam": "corrected", "focus": "asked with focus"}
+METHODS = {"plain": "uncorrected", "basam": "corrected", "focus": "with focus"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class BenchmarkSettings:
         data: `kind:ROOT[:split]`; without a split, the one that results are reported on.
         entries: beside the base.
         sizes, prompts, limit, seed, dtype, device: as `evaluation.settings.EvaluateSettings` has them.
-        focus: also ask every entry on the regions of prompts, at their trained size.
+        focus: also measure every entry on the regions of prompts, at their trained size.
         mask_values: likewise, for data of kind `folder`.
         mode: the correction of the base; adapters have their own.
     """

@@ -177,7 +177,7 @@ class Passes:
         self.issues = Issues()
 
     def measured(self, focuses: Sequence[Focus | None], prompt: PromptSpec, name: str) -> list[FocusCandidate]:
-        """Mean IoU by photograph of each way of finding regions, with one kind of prompt."""
+        """Mean IoU by photograph of each rule for regions, with one kind of prompt."""
         whole, done = sum(map(len, self.samples.values())), 0
         issues, scores = Issues(), [list[tuple[float, ...]]() for _ in focuses]
         for title, samples in self.samples.items():
@@ -219,6 +219,6 @@ class Passes:
                 instance_id=instance.id,
                 ignored=loaded.ignored,
             )
-            asked = [(instance, made.arguments())]
-            rows.append([next(ious(self.predictor, asked, loaded.ignored, focus or False)) for focus in focuses])
+            one = [(instance, made.arguments())]
+            rows.append([next(ious(self.predictor, one, loaded.ignored, focus or False)) for focus in focuses])
         return tuple(statistics.fmean(column) for column in zip(*rows, strict=True))

@@ -108,7 +108,7 @@ def calibrate(
     """Search for the mode with the highest mean IoU on photographs of `dataset`.
 
     Args:
-        predictor: on the model to calibrate; its mode is changed on the way and is the chosen one in the end.
+        predictor: on the model to calibrate; its mode is changed meanwhile and is the chosen one in the end.
         sizes: long sides in pixels to calibrate for; they count alike.
         count: photographs at most, drawn by `seed`.
         prompts: made from the ground truth, one mask each; they count alike, as do the objects of a photograph.

@@ -53,7 +53,7 @@ class LayerStatistics:
 class UnlabelledCalibration:
     """What the measurement found.
 
-    statistics: by mode, one entry a photograph: `[size][layer]`. layers: numbers of the global layers. unreadable: path
+    statistics: by mode, one entry per photograph: `[size][layer]`. layers: numbers of the global layers. unreadable: path
     and reason of photographs that were left out. notes: on those
     that were read.
     """
@@ -93,11 +93,11 @@ def calibrate_unlabelled(
     """Pick the mode with which attention on `photos` is closest to that at the trained size.
 
     Args:
-        predictor: on the model to calibrate; its mode is changed on the way and is the chosen one in the end.
+        predictor: on the model to calibrate; its mode is changed meanwhile and is the chosen one in the end.
         photos: paths; `count` of them at most are used, drawn by `seed`.
         sizes: long sides in pixels to calibrate for; they count alike.
         modes: plain SAM first; None: `modes_to_try()`.
-        queries: places a photograph, drawn by `seed` and evenly over its area.
+        queries: places per photograph, drawn by `seed` and evenly over its area.
         max_pixels: photographs of more are left out. None: none is.
         progress: called with the photographs done and those in all.
 
@@ -136,7 +136,7 @@ def calibrate_unlabelled(
 
 
 def scores(photo: Sequence[Sequence[LayerStatistics]]) -> tuple[float, ...]:
-    """Of one photograph, a number a size: less the distance, so that higher is better."""
+    """Of one photograph, a number per size: less the distance, so that higher is better."""
     return tuple(-statistics.fmean(layer.distance for layer in layers) for layers in photo)
 
 

@@ -20,7 +20,7 @@ Convention = Literal["min-max", "as delivered"]
 
 @dataclass(frozen=True)
 class Column:
-    """One figure of a summary. `higher_is_better` tells reports which end of it is the best."""
+    """One figure of a summary. `higher_is_better` says to reports which end of it is the best."""
 
     title: str
     higher_is_better: bool

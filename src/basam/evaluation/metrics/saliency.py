@@ -137,7 +137,7 @@ def _context(name: str, key: str, case: Case, **more: Any) -> float | None:
 
 
 def _has_sizes(case: Case) -> bool:
-    """Whether the library can tell the objects apart: it needs some background and keeps a bit of a float for each."""
+    """Whether the library can separate the objects: it needs some background and keeps a bit of a float for each."""
     cv2 = require("cv2", "evaluate")
     _, _, stats, _ = cv2.connectedComponentsWithStats(case.stored_truth, connectivity=4)
     objects = int((stats[1:, cv2.CC_STAT_AREA] >= 50).sum())

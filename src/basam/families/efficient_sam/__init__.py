@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import warnings
 from collections.abc import Iterable
 from functools import lru_cache
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from basam.errors import InputError
 from basam.families.attachment import Geometry
-from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters
+from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters, is_instance
 from basam.families.efficient_sam.encoder import EfficientSamConfig
 from basam.families.shared import Shapes, checkpoints, holds, layout, meta_files, read_shapes
 
@@ -24,7 +23,7 @@ PARTS = {
     "prompt_encoder.": r"invalid_points\.|bbox_\w+_embeddings\.|point_embeddings\.weight",
     "mask_decoder.": "",
 }
-HEAD_WIDTH = 64  # of the published models; no tensor tells it
+HEAD_WIDTH = 64  # of the published models; no tensor says it
 NAMES = {192: "EfficientSAM-Ti", 384: "EfficientSAM-S"}
 
 
@@ -32,7 +31,7 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
     """Fields of `EfficientSamConfig`, from the tensors.
 
     Raises:
-        UnsupportedModelError: a tensor that tells one is missing or has no such shape.
+        UnsupportedModelError: a tensor that one follows from is missing or has no such shape.
     """
     encoder, decoder = "image_encoder.", "mask_decoder."
     width, _, patch, _ = shapes.sizes(f"{encoder}patch_embed.proj.weight", 4)
@@ -84,9 +83,7 @@ class EfficientSamFamily(Family):
     name = "EfficientSAM"
 
     def matches(self, model: nn.Module) -> bool:
-        # Without its module there is no instance of the class.
-        ours = sys.modules.get("basam.families.efficient_sam.modules")
-        return ours is not None and isinstance(model, ours.EfficientSam)
+        return is_instance(model, "basam.families.efficient_sam.modules", "EfficientSam")
 
     def geometry(self, model: Any) -> Geometry:
         config = model.config

@@ -2,7 +2,7 @@
 
 Blocks, windows and decoder stay upstream's (forks change them): only global attention and what fixes the image's size go.
 
-Upstream's predictor asks the encoder for `img_size` three times: as the length that `ResizeLongestSide` brings every long
+Upstream's predictor reads the encoder's `img_size` three times: as the length that `ResizeLongestSide` brings every long
 side to, as what the resized image must measure, and as the side of the square that images are padded to. An attached encoder
 answers with a `TargetLength`, which follows the photograph; padding is to a multiple of the patch.
 """
@@ -121,7 +121,7 @@ class MetaPrompts(Replaced, nn.Module):
 
 
 class MetaDecoder(Replaced, nn.Module):
-    """Tells two images of one model apart, which upstream's predictor cannot."""
+    """Refuses features of another image than the last one, which upstream's predictor cannot know of."""
 
     def forward(self, image_embeddings: Tensor, *args: Any, **kwargs: Any) -> Any:
         grid = tuple(image_embeddings.shape[-2:])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -13,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
-from basam.families.base import ModelSummary, count_parameters
+from basam.families.base import ModelSummary, count_parameters, is_instance
 from basam.families.mobile_sam.tinyvit import TinyViT, TinyViTConfig, tinyvit_config
 from basam.families.shared import Shapes, checkpoints, holds, layout, meta_files, read_shapes, transformers_files
 from basam.families.transformers_sam import TransformersSam
 
 PARTS = {"image_encoder.": r"layers\.", **meta_files.PROMPTS_AND_MASKS}
 STAGES = 4  # of every TinyViT; the first is convolutional
-IMAGE_SIZE = 1024  # no tensor of a TinyViT tells it
+IMAGE_SIZE = 1024  # no tensor of a TinyViT says it
 ENCODER = "image_encoder."
 ENCODER_RULES = ((r"^image_encoder\.", "vision_encoder."),)
 
@@ -29,7 +28,7 @@ def tinyvit_sizes(shapes: Shapes) -> dict[str, Any]:
     """Fields of `TinyViTConfig`, from the tensors.
 
     Raises:
-        UnsupportedModelError: a tensor that tells one is missing or has no such shape.
+        UnsupportedModelError: a tensor that one follows from is missing or has no such shape.
     """
     stages = range(STAGES)
     biases = [shapes.sizes(f"{ENCODER}layers.{stage}.blocks.0.attn.attention_biases", 2) for stage in stages[1:]]
@@ -77,9 +76,7 @@ class MobileSam(TransformersSam):
     model_types = ("mobile_sam",)
 
     def matches(self, model: nn.Module) -> bool:
-        # Without its module there is no instance of the class, and importing it takes seconds.
-        ours = sys.modules.get("basam.families.mobile_sam.modules")
-        return ours is not None and isinstance(model, ours.MobileSamModel)
+        return is_instance(model, "basam.families.mobile_sam.modules", "MobileSamModel")
 
     def geometry(self, model: Any) -> Geometry:
         sizes = model.config.sizes()
@@ -91,9 +88,7 @@ class MobileSam(TransformersSam):
         return replacements(model)
 
     def recognises(self, path: Path) -> bool:
-        if path.is_dir():
-            return (transformers_files.read_config(path) or {}).get("model_type") == "mobile_sam"
-        return holds(path, PARTS)
+        return super().recognises(path) if path.is_dir() else holds(path, PARTS)
 
     def load(self, path: Path) -> nn.Module:
         from basam.families.mobile_sam.modules import MobileSamConfig, MobileSamModel

@@ -1,6 +1,6 @@
 """TinyViT, the image encoder of MobileSAM, for grids of any size; parameters are named as in the published file.
 
-Convolutions down to four pixels a token, then three stages of window attention with a convolution in every block. The
+Convolutions down to four pixels per token, then three stages of window attention with a convolution in every block. The
 window never changes, so attention needs no correction for the size of the image; `BiasMode(tinyvit_windows=...)` scales it.
 
 Sources: Wu et al., "TinyViT: Fast Pretraining Distillation for Small Vision Transformers", ECCV 2022; Zhang et al., "Faster
@@ -65,7 +65,7 @@ class ConvNorm(nn.Sequential):
 
 
 class PatchEmbedding(nn.Module):
-    """Two strided convolutions: four pixels a token."""
+    """Two strided convolutions: four pixels per token."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

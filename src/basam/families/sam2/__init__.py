@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
-from basam.families.base import ModelSummary, count_parameters
+from basam.families.base import ModelSummary, count_parameters, is_instance
 from basam.families.sam2 import official, sizes
 from basam.families.shared import checkpoints, pyramid_files, read_shapes, transformers_files
 from basam.families.transformers_sam import TransformersSam
@@ -30,14 +29,14 @@ class Sam2(TransformersSam):
     name = "SAM 2 and 2.1: transformers Sam2Model and Meta's files"
     model_types: ClassVar[tuple[str, ...]] = ("sam2", "sam2_video")
     idle: ClassVar[tuple[str, ...]] = ("mask_decoder.pred_obj_score_head.",)
+    upstream: ClassVar[tuple[str, str]] = ("transformers.models.sam2.modeling_sam2", "Sam2Model")  # module and class
+    neighbours: ClassVar[Mapping[str, str]] = NEIGHBOURS  # what to say of classes that are close to it
 
     def matches(self, model: nn.Module) -> bool:
-        # Without its module there is no instance of the class, and importing it takes seconds.
-        upstream = sys.modules.get("transformers.models.sam2.modeling_sam2")
-        return upstream is not None and isinstance(model, upstream.Sam2Model)
+        return is_instance(model, *self.upstream)
 
     def advice(self, model: nn.Module) -> str | None:
-        return pyramid_files.neighbour(model, NEIGHBOURS)
+        return next((self.neighbours[base.__name__] for base in type(model).__mro__ if base.__name__ in self.neighbours), None)
 
     def geometry(self, model: Any) -> Geometry:
         return sizes.geometry(model.config.to_dict())
@@ -48,9 +47,7 @@ class Sam2(TransformersSam):
         return replacements(model)
 
     def recognises(self, path: Path) -> bool:
-        if not path.is_dir():
-            return official.recognises(path)
-        return (transformers_files.read_config(path) or {}).get("model_type") in self.model_types
+        return super().recognises(path) if path.is_dir() else official.recognises(path)
 
     def load(self, path: Path) -> nn.Module:
         if not path.is_dir():

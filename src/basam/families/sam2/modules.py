@@ -25,7 +25,7 @@ from basam.families.shared import (
     GridAttention,
     NoEncodings,
     pyramid_files,
-    share_recording,
+    pyramid_replacements,
 )
 from basam.positions import extent
 
@@ -74,11 +74,7 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 
 def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
     """Every module of a SAM 2 with the class it becomes."""
-    share_recording({**REPLACEMENTS, sam2.Sam2MultiScaleAttention: Sam2GlobalAttention})
-    found = [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]
-    blocks = model.get_submodule("vision_encoder.backbone.blocks").children()
-    attentions = [block.get_submodule("attn") for block in blocks if block.window_size == 0]
-    return found + [(module, Sam2GlobalAttention) for module in attentions if type(module) is sam2.Sam2MultiScaleAttention]
+    return pyramid_replacements(model, REPLACEMENTS, Sam2GlobalAttention, "vision_encoder.backbone.blocks", "attn")
 
 
 def build(config: dict[str, Any]) -> nn.Module:

@@ -17,7 +17,7 @@ from basam.families.base import UnsupportedModelError
 from basam.families.sam2 import sizes
 from basam.families.shared import holds, layout, meta_files
 
-# Beginnings of keys of every file with an image encoder and a mask decoder, and how they go on.
+# Beginnings of keys of every file with an image encoder and a mask decoder, and how they continue.
 PARTS = {"image_encoder.trunk.": r"blocks\.|patch_embed\.|pos_embed", "sam_mask_decoder.": ""}
 STEM = "image_encoder.trunk.patch_embed.proj.weight"
 # What names of tensors begin with that only videos need.
@@ -78,8 +78,8 @@ def config_of(shapes: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, An
         f"{name} ({hiera['hidden_size']} x {sum(hiera['blocks_per_stage'])})" for name, hiera in sizes.PUBLISHED.items()
     )
     raise UnsupportedModelError(
-        f"{path}: a Hiera of {width} channels and {blocks} blocks, whose heads and windows no tensor tells; known are {known}. "
-        "Save it in transformers' layout, whose config.json tells them"
+        f"{path}: a Hiera of {width} channels and {blocks} blocks, whose heads and windows no tensor has; known are {known}. "
+        "Save it in transformers' layout, whose config.json has them"
     )
 
 

@@ -5,7 +5,6 @@ It takes points, boxes and masks. The detector of SAM 3, which takes texts, is n
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,17 +39,11 @@ class Sam3Tracker(Sam2):
     name = "transformers Sam3TrackerModel (SAM 3 for points, boxes and masks)"
     mean = (0.5, 0.5, 0.5)
     std = (0.5, 0.5, 0.5)
+    upstream = ("transformers.models.sam3_tracker.modeling_sam3_tracker", "Sam3TrackerModel")
+    neighbours = NEIGHBOURS
     model_types = ("sam3_tracker", "sam3_tracker_video", "sam3_video", "sam3")
     # Upstream computes a fourth feature map and adds the embedding of an empty memory to it, and then drops it.
     idle = (*Sam2.idle, "vision_encoder.neck.fpn_layers.3.", "no_memory_embedding")
-
-    def matches(self, model: nn.Module) -> bool:
-        # Without its module there is no instance of the class, and importing it takes seconds.
-        upstream = sys.modules.get("transformers.models.sam3_tracker.modeling_sam3_tracker")
-        return upstream is not None and isinstance(model, upstream.Sam3TrackerModel)
-
-    def advice(self, model: nn.Module) -> str | None:
-        return pyramid_files.neighbour(model, NEIGHBOURS)
 
     def geometry(self, model: Any) -> Geometry:
         return sizes.geometry(model.config.to_dict())
@@ -61,8 +54,7 @@ class Sam3Tracker(Sam2):
         return replacements(model)
 
     def recognises(self, path: Path) -> bool:
-        config = transformers_files.read_config(path) if path.is_dir() else None
-        return config is not None and config.get("model_type") in self.model_types
+        return path.is_dir() and super().recognises(path)
 
     def load(self, path: Path) -> nn.Module:
         try:

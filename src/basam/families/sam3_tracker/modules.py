@@ -30,8 +30,8 @@ from basam.families.shared import (
     GridAttention,
     NoEncodings,
     pyramid_files,
+    pyramid_replacements,
     quiet,
-    share_recording,
 )
 from basam.positions import rotary_coordinates, rotary_tables, rotate
 
@@ -97,11 +97,7 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 
 def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
     """Every module of a tracker of SAM 3 with the class it becomes."""
-    share_recording({**REPLACEMENTS, sam3.Sam3ViTRoPEAttention: Sam3GlobalAttention})
-    found = [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]
-    layers = model.get_submodule("vision_encoder.backbone.layers").children()
-    attentions = [layer.get_submodule("attention") for layer in layers if layer.window_size == 0]
-    return found + [(module, Sam3GlobalAttention) for module in attentions if type(module) is sam3.Sam3ViTRoPEAttention]
+    return pyramid_replacements(model, REPLACEMENTS, Sam3GlobalAttention, "vision_encoder.backbone.layers", "attention")
 
 
 def build(config: dict[str, Any]) -> nn.Module:

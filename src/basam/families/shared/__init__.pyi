@@ -8,6 +8,7 @@ from basam.families.shared.pyramid_parts import AnySizePyramid as AnySizePyramid
 from basam.families.shared.pyramid_parts import AnySizeVision as AnySizeVision
 from basam.families.shared.pyramid_parts import NoEncodings as NoEncodings
 from basam.families.shared.pyramid_parts import decoder_features as decoder_features
+from basam.families.shared.pyramid_parts import pyramid_replacements as pyramid_replacements
 from basam.families.shared.shapes import Shapes as Shapes
 from basam.families.shared.shapes import holds as holds
 from basam.families.shared.shapes import looks_like as looks_like

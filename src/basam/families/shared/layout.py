@@ -1,4 +1,4 @@
-"""Which tensors a SAM with a vision transformer has, and of what shape, told from its sizes: no model is built for it.
+"""Which tensors a SAM with a vision transformer has, and of what shape, by its sizes: no model is built for it.
 
 Keys are Meta's. Sizes are the fields of `transformers`' configurations, which name them all.
 """

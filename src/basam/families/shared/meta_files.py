@@ -25,7 +25,7 @@ Value = TypeVar("Value")
 
 DECODER_HEADS, POINT_KINDS, IOU_LAYERS = 8, 4, 3
 
-# How the keys of Meta's prompt encoder and mask decoder go on, see `shapes.holds`.
+# How the keys of Meta's prompt encoder and mask decoder continue, see `shapes.holds`.
 PROMPTS_AND_MASKS = {"prompt_encoder.": r"point_embeddings\.\d|mask_downscaling\.|no", "mask_decoder.": ""}
 PARTS = {"image_encoder.": r"blocks\.", **PROMPTS_AND_MASKS}
 
@@ -83,7 +83,7 @@ def decoder_configs(shapes: Shapes, image_size: int, patch: int) -> dict[str, di
     """Sizes of prompt encoder and mask decoder, as `SamConfig` takes them.
 
     Raises:
-        UnsupportedModelError: a tensor that tells one is missing or has no such shape.
+        UnsupportedModelError: a tensor that one follows from is missing or has no such shape.
     """
     masks, hidden = shapes.sizes("mask_decoder.mask_tokens.weight", 2)
     inner = shapes.sizes("mask_decoder.transformer.final_attn_token_to_image.q_proj.weight", 2)[0]
@@ -118,8 +118,8 @@ def vision_config(shapes: Shapes) -> dict[str, Any]:
     """Sizes of Meta's ViT image encoder, as `SamVisionConfig` takes them.
 
     Raises:
-        UnsupportedModelError: a tensor that tells one is missing; or windows and global layers, or heads, cannot be told from
-            the relative positions.
+        UnsupportedModelError: a tensor that one follows from is missing; or the relative positions do not show which layers are
+            global, or how many heads there are.
     """
     prefix = "image_encoder."
     hidden, channels, patch, _ = shapes.sizes(f"{prefix}patch_embed.proj.weight", 4)
@@ -127,7 +127,7 @@ def vision_config(shapes: Shapes) -> dict[str, Any]:
     keys = [f"{prefix}blocks.{layer}.attn.rel_pos_h" for layer in range(layers)]
     if not any(key in shapes for key in keys):
         raise UnsupportedModelError(
-            f"{shapes.path}: no layer has relative positions, so windows and heads cannot be told; load such a model yourself "
+            f"{shapes.path}: no layer has relative positions, so windows and heads are unknown; load such a model yourself "
             "and give it to basam.attach"
         )
     if missing := [key for key in keys if key not in shapes]:
@@ -139,7 +139,7 @@ def vision_config(shapes: Shapes) -> dict[str, Any]:
     if len(windows) > 1 or any(side > grid for side in windows):
         raise UnsupportedModelError(
             f"{shapes.path}: relative positions for {', '.join(map(str, sorted(set(sides))))} patches per side on a grid of "
-            f"{grid} x {grid}: one window size and the grid's own are expected, so that global layers can be told from windows"
+            f"{grid} x {grid}: one window size and the grid's own are expected, which separate global layers from windows"
         )
     return {
         "hidden_size": hidden,

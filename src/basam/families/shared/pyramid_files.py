@@ -23,6 +23,8 @@ VIDEO_ONLY = (
     "no_object_pointer",
     "occlusion_spatial_embedding_parameter",
 )
+# Pixels along a side of a patch in each of the feature maps that the mask decoder takes; the finest is that of the masks.
+SCALES = (4, 2, 1)
 # Parts of a configuration that an image model has.
 PARTS = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
 
@@ -54,7 +56,7 @@ def trained_side(config: Mapping[str, Any], patch: int, image_size: int) -> int:
     size = side_of(prompts.get("image_size", image_size), "prompt_encoder_config.image_size")
     side = size // patch
     sizes = (config.get("vision_config") or {}).get("backbone_feature_sizes")
-    expected = [[scale * side, scale * side] for scale in (4, 2, 1)]
+    expected = [[scale * side, scale * side] for scale in SCALES]
     if given != patch or (sizes is not None and [list(pair) for pair in sizes] != expected):
         raise UnsupportedModelError(
             f"the configuration says backbone_feature_sizes={sizes} beside an image_size of {size} px with patches of {given} "
@@ -88,8 +90,3 @@ def fitting(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> dict[s
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a configuration that an image model has."""
     return {part: config.get(part) for part in PARTS}
-
-
-def neighbour(model: nn.Module, known: Mapping[str, str]) -> str | None:
-    """What `known` says of the class of `model` or of one that it derives from."""
-    return next((known[base.__name__] for base in type(model).__mro__ if base.__name__ in known), None)

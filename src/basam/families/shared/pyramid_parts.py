@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from basam.families.attachment import Replaced, ReplacedEncoder
-from basam.families.shared.transformers_parts import AnySizeModel
-
-LEVELS = 3  # that the mask decoder takes: 4, 2 and 1 pixels along a side of a patch's mask
+from basam.families.shared.pyramid_files import SCALES
+from basam.families.shared.transformers_parts import AnySizeModel, share_recording
 
 
 class AnySizeVision(ReplacedEncoder):
@@ -29,7 +29,7 @@ class AnySizePyramid(AnySizeModel):
     @property
     def backbone_feature_sizes(self) -> list[tuple[int, int]]:
         height, width = self.basam.grid
-        return [(scale * height, scale * width) for scale in (4, 2, 1)]
+        return [(scale * height, scale * width) for scale in SCALES]
 
 
 class NoEncodings(Replaced, nn.Module):
@@ -47,5 +47,22 @@ def decoder_features(model: Any, output: Any) -> list[Tensor]:
     decoder, dtype = model.mask_decoder, model.mask_decoder.iou_token.weight.dtype
     levels = [level.to(dtype) for level in output.fpn_hidden_states]
     levels[-1] = levels[-1] + model.no_memory_embedding.reshape(1, -1, 1, 1)
-    fine, middle, coarse = levels[:LEVELS]
+    fine, middle, coarse = levels[: len(SCALES)]
     return [decoder.conv_s0(fine).to(dtype), decoder.conv_s1(middle).to(dtype), coarse]
+
+
+def pyramid_replacements(
+    model: nn.Module, classes: Mapping[type[nn.Module], type[nn.Module]], attention: type[nn.Module], blocks: str, name: str
+) -> list[tuple[nn.Module, type[nn.Module]]]:
+    """Every module of a model with the class it becomes.
+
+    Args:
+        classes: upstream's classes and what they become.
+        attention: what attention becomes that has no window; its second base is upstream's class.
+        blocks: where the blocks of the encoder are; name: of the attention in a block.
+    """
+    upstream = attention.__bases__[1]
+    share_recording({**classes, upstream: attention})
+    found = [(module, classes[type(module)]) for module in model.modules() if type(module) in classes]
+    whole = [block.get_submodule(name) for block in model.get_submodule(blocks).children() if block.window_size == 0]
+    return found + [(module, attention) for module in whole if type(module) is upstream]

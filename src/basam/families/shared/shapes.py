@@ -52,7 +52,7 @@ class Shapes(dict[str, tuple[int, ...]]):
         return key if key in self.added else self.prefix + key
 
     def sizes(self, key: str, dimensions: int) -> tuple[int, ...]:
-        """The shape of a tensor from which sizes of the model are told.
+        """The shape of a tensor that sizes of the model follow from.
 
         Raises:
             UnsupportedModelError: it is missing, or has no such shape.
@@ -104,7 +104,7 @@ def looks_like(keys: Iterable[str]) -> str:
 
 
 def read_shapes(path: Path) -> Shapes:
-    """Shapes of all tensors of a checkpoint file. Kept while the file stays as it is: every family asks."""
+    """Shapes of all tensors of a checkpoint file. Kept while the file stays as it is: every family reads them."""
     return Shapes(path, stored_shapes(path))
 
 
@@ -131,8 +131,8 @@ def holds(path: Path, parts: Mapping[str, str]) -> bool:
     """Whether `path` is a checkpoint file of a family; a file that cannot be read is of none.
 
     Args:
-        parts: beginnings of keys, and what most of the keys with that beginning go on with, as a regular expression: a tensor
-            that is missing or too many makes no other format of a file.
+        parts: beginnings of keys, and what most of the keys with that beginning continue with, as a regular expression: a
+            tensor that is missing or too many makes no other format of a file.
     """
     if not path.is_file():
         return False
@@ -144,6 +144,6 @@ def holds(path: Path, parts: Mapping[str, str]) -> bool:
 
 
 def goes_on(keys: Iterable[str], prefix: str, rest: str) -> bool:
-    """Whether most of the keys with this beginning, and at least one, go on as `rest` says."""
+    """Whether most of the keys with this beginning, and at least one, continue as `rest` says."""
     fits = [re.match(rest, key[len(prefix) :]) is not None for key in keys if key.startswith(prefix)]
     return 2 * sum(fits) > len(fits)

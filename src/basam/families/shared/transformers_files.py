@@ -78,11 +78,6 @@ def read_config(path: Path) -> dict[str, Any] | None:
     return config
 
 
-def recognises(path: Path) -> bool:
-    config = read_config(path) if path.is_dir() else None
-    return config is not None and config.get("model_type") in CLASSES
-
-
 def read_sizes(path: Path) -> dict[str, dict[str, Any]]:
     """Sizes in the config.json of a folder, with the defaults of `transformers` for what it leaves out.
 
@@ -166,7 +161,7 @@ def summary(path: Path) -> ModelSummary:
     """The summary of a folder that `recognises` accepted.
 
     Raises:
-        UnsupportedModelError, ValueError: as `load` does for what config.json and the headers of the weights tell.
+        UnsupportedModelError, ValueError: as `load` does for what config.json and the headers of the weights say.
     """
     kind, vision = (read_config(path) or {})["model_type"], read_sizes(path)["vision_config"]
     shapes = folder_shapes(path, expected_tensors(path))

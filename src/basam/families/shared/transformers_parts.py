@@ -55,7 +55,7 @@ class AnySizePrompts(Replaced, nn.Module):
 
 
 class AnySizeModel(Replaced, nn.Module):
-    """Notes the grid before upstream's forward asks for it."""
+    """Notes the grid before upstream's forward reads it."""
 
     shared_image_embedding: Any
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
-from basam.families.base import Family, ModelSummary, PromptTensors, UnsupportedModelError
+from basam.families.base import Family, ModelSummary, PromptTensors, UnsupportedModelError, is_instance
 from basam.families.shared import transformers_files
 
 
@@ -21,14 +20,9 @@ class TransformersSam(Family):
     model_types = tuple(transformers_files.CLASSES)
 
     def matches(self, model: nn.Module) -> bool:
-        # Without their module there is no instance of its classes, and importing it takes seconds.
-        encoder = getattr(model, "vision_encoder", None)
-        return any(
-            module is not None and isinstance(encoder, getattr(module, name))
-            for module, name in (
-                (sys.modules.get("transformers.models.sam.modeling_sam"), "SamVisionEncoder"),
-                (sys.modules.get("transformers.models.sam_hq.modeling_sam_hq"), "SamHQVisionEncoder"),
-            )
+        encoder: Any = getattr(model, "vision_encoder", None)
+        return is_instance(encoder, "transformers.models.sam.modeling_sam", "SamVisionEncoder") or is_instance(
+            encoder, "transformers.models.sam_hq.modeling_sam_hq", "SamHQVisionEncoder"
         )
 
     def geometry(self, model: Any) -> Geometry:
@@ -58,7 +52,7 @@ class TransformersSam(Family):
         return model.vision_encoder
 
     def recognises(self, path: Path) -> bool:
-        return transformers_files.recognises(path)
+        return path.is_dir() and (transformers_files.read_config(path) or {}).get("model_type") in self.model_types
 
     def load(self, path: Path) -> nn.Module:
         return transformers_files.load(path)
@@ -102,12 +96,12 @@ class TransformersSam(Family):
     def decode_each(
         self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool
     ) -> tuple[Tensor, Tensor]:
-        # Upstream's prompts are (images, prompts an image, ...), so one call does.
+        # Upstream's prompts are (images, prompts per image, ...), so one call does.
         return masks_and_iou(run_decoder(model, features, prompts, 1, multimask))
 
 
 def run_decoder(model: Any, features: dict[str, Any], prompts: PromptTensors, along: int, multimask: bool) -> Any:
-    """Upstream's output for K prompts that lie along the dimension of images (1) or of prompts an image (0)."""
+    """Upstream's output for K prompts that lie along the dimension of images (1) or of prompts per image (0)."""
     points, labels, boxes = (
         None if given is None else given.unsqueeze(along) for given in (prompts.points, prompts.labels, prompts.boxes)
     )

@@ -1,6 +1,6 @@
-"""Everything in a photo: a grid of points is asked, and of what comes back the best masks stay, each once.
+"""Everything in a photo: the model is prompted with a grid of points, and of its masks the best stay, each once.
 
-`grids` says where points and crops lie, `asking` asks and filters, `suppression` drops what is there twice,
+`grids` says where points and crops lie, `decoding` makes and filters masks, `suppression` drops what is there twice,
 `generator` is the whole. Names: `__init__.pyi`.
 """
 

@@ -14,9 +14,9 @@ from basam.errors import InputError, OrderError
 from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.masks import RunMask, without_small_regions
 from basam.method import BiasMode
-from basam.predict.automatic.asking import Asking, Bar, MaskCandidate
-from basam.predict.automatic.grids import Crop, crops_of, grid_of
-from basam.predict.automatic.settings import check_settings, checked_grids
+from basam.predict.automatic.decoding import Bar, MaskCandidate, PointDecoding
+from basam.predict.automatic.grids import Crop, checked_grids, crops_of, grid_of
+from basam.predict.automatic.settings import POINTS_PER_BATCH, AutomaticSettings, check_settings
 from basam.predict.automatic.suppression import best_boxes, best_masks
 from basam.predict.predictor import Predictor
 
@@ -30,24 +30,24 @@ class Kept:
     size: tuple[int, int]
     bar: Bar
     soft: bool
-    asked: tuple[Any, ...]
+    prompted: tuple[Any, ...]
     crops: list[list[MaskCandidate]] = field(default_factory=list)
 
 
 class AutomaticMasks:
-    """Masks of everything in a photo: a grid of points is asked, and the best masks stay, each once.
+    """Masks of everything in a photo: the model is prompted with a grid of points, and the best masks stay, each once.
 
     Names, defaults and results are those of Meta's `SamAutomaticMaskGenerator`; below the line is what it does not have.
 
     Args:
         model: a SAM of a known family, attached here if it is not yet; or a `Predictor`, whose image is then replaced.
         points_per_side: points along each side of the photo and of each crop. None: `point_grids` or `spacing` is given.
-        points_per_batch: at most so many are asked together; fewer where memory would grow beyond bounds.
+        points_per_batch: at most so many are decoded together; fewer where memory would grow beyond bounds.
         pred_iou_thresh: masks stay whose predicted IoU is above this.
         stability_score_thresh: masks stay whose stability is at least this: the IoU of the masks at the threshold plus and
             minus `stability_score_offset` logits.
         box_nms_thresh: of two masks whose boxes have a larger IoU the one with the higher predicted IoU stays.
-        crop_n_layers: the points are asked again on crops, 2**i x 2**i of them in layer i.
+        crop_n_layers: the points are decoded again on crops, 2**i x 2**i of them in layer i.
         crop_nms_thresh: `box_nms_thresh` between crops: the smaller crop's mask stays.
         crop_overlap_ratio: overlap of crops in the first layer, as a share of the photo's short side.
         crop_n_points_downscale_factor: in layer i there are by this to the power of i fewer points along a side.
@@ -72,23 +72,23 @@ class AutomaticMasks:
     def __init__(
         self,
         model: nn.Module | Predictor,
-        points_per_side: int | None = 32,
-        points_per_batch: int = 64,
-        pred_iou_thresh: float = 0.88,
-        stability_score_thresh: float = 0.95,
-        stability_score_offset: float = 1.0,
-        box_nms_thresh: float = 0.7,
-        crop_n_layers: int = 0,
-        crop_nms_thresh: float = 0.7,
-        crop_overlap_ratio: float = 512 / 1500,
+        points_per_side: int | None = AutomaticSettings.points_per_side,
+        points_per_batch: int = POINTS_PER_BATCH,
+        pred_iou_thresh: float = AutomaticSettings.pred_iou_thresh,
+        stability_score_thresh: float = AutomaticSettings.stability_score_thresh,
+        stability_score_offset: float = AutomaticSettings.stability_score_offset,
+        box_nms_thresh: float = AutomaticSettings.box_nms_thresh,
+        crop_n_layers: int = AutomaticSettings.crop_n_layers,
+        crop_nms_thresh: float = AutomaticSettings.crop_nms_thresh,
+        crop_overlap_ratio: float = AutomaticSettings.crop_overlap_ratio,
         crop_n_points_downscale_factor: int = 1,
         point_grids: Sequence[Any] | None = None,
         min_mask_region_area: int = 0,
         output_mode: str = "binary_mask",
         *,
-        spacing: float | None = None,
-        mask_nms_thresh: float | None = None,
-        containment_thresh: float | None = None,
+        spacing: float | None = AutomaticSettings.spacing,
+        mask_nms_thresh: float | None = AutomaticSettings.mask_nms_thresh,
+        containment_thresh: float | None = AutomaticSettings.containment_thresh,
         long_side: int | None = None,
         square: bool = False,
         soft: bool = False,
@@ -113,7 +113,7 @@ class AutomaticMasks:
 
         Args:
             image: what `Predictor.set_image` takes.
-            progress: called with how many points were asked, and of how many.
+            progress: called with how many points were decoded, and of how many.
 
         Returns:
             dicts with `segmentation` (see `output_mode`), `area`, `bbox` (x, y, width, height, of the outermost pixels'
@@ -133,12 +133,12 @@ class AutomaticMasks:
         height, width = pixels.shape[:2]
         crops = crops_of(height, width, self.crop_n_layers, self.crop_overlap_ratio)
         points = [self.points_of(crop) for crop in crops]
-        kept = Kept((height, width), self.bar, self.soft, self.asked)
+        kept = Kept((height, width), self.bar, self.soft, self.prompted)
         self.kept = None
         whole, done = sum(map(len, points)), 0
         for crop, some in zip(crops, points, strict=True):
             found: list[MaskCandidate] = []
-            for count, candidates in self.asked_on(pixels, crop, some):
+            for count, candidates in self.candidates_on(pixels, crop, some):
                 found += candidates
                 done += count
                 if progress is not None:
@@ -149,16 +149,16 @@ class AutomaticMasks:
         return self.chosen(kept)
 
     def find_again(self) -> list[MaskCandidate]:
-        """The last photo's masks with the thresholds as they are now, at once: no point is asked again.
+        """The last photo's masks with the thresholds as they are now, at once: no point is decoded again.
 
         Raises:
-            RuntimeError: no photo was looked at, or thresholds are lower than they were, or what is asked has changed: masks
+            RuntimeError: no photo was looked at, or thresholds are lower, or points or crops others than they were: masks
                 that are wanted now were not kept then.
         """
         check_settings(vars(self))
         if self.kept is None:
             raise OrderError("no photo was looked at: call find or generate first")
-        if not self.bar.is_above(self.kept.bar) or self.asked != self.kept.asked or (self.soft and not self.kept.soft):
+        if not self.bar.is_above(self.kept.bar) or self.prompted != self.kept.prompted or (self.soft and not self.kept.soft):
             raise OrderError("thresholds may be raised after the photo was looked at, and nothing else be changed: call find")
         return self.chosen(self.kept)
 
@@ -167,8 +167,8 @@ class AutomaticMasks:
         return Bar(self.pred_iou_thresh, self.stability_score_thresh, self.stability_score_offset)
 
     @property
-    def asked(self) -> tuple[Any, ...]:
-        """All that decides which points are asked, and on what."""
+    def prompted(self) -> tuple[Any, ...]:
+        """All that decides which points are decoded, and on what."""
         return (
             (self.points_per_side, self.spacing, id(self.point_grids), self.crop_n_layers, self.crop_overlap_ratio),
             (self.crop_n_points_downscale_factor, self.long_side, self.square, self.predictor.mode, self.predictor.max_side),
@@ -196,14 +196,14 @@ class AutomaticMasks:
             shares = grid_of(count, count)
         return shares * (width, height)
 
-    def asked_on(
+    def candidates_on(
         self, pixels: NDArray[np.uint8], crop: Crop, points: NDArray[np.float64]
     ) -> Iterator[tuple[int, list[MaskCandidate]]]:
-        """How many points of a crop were asked, and what came of them, piece by piece. Only the crop is encoded."""
+        """How many points of a crop were decoded, and what came of them, piece by piece. Only the crop is encoded."""
         self.predictor.set_image(pixels[crop.y0 : crop.y1, crop.x0 : crop.x1], long_side=self.long_side, square=self.square)
         view = self.predictor.image.whole
-        asking = Asking(self.predictor, view, crop, (pixels.shape[0], pixels.shape[1]), self.bar, self.soft)
-        yield from asking.candidates(points, self.points_per_batch)
+        decoding = PointDecoding(self.predictor, view, crop, (pixels.shape[0], pixels.shape[1]), self.bar, self.soft)
+        yield from decoding.candidates(points, self.points_per_batch)
 
     def chosen(self, kept: Kept) -> list[MaskCandidate]:
         """Of all candidates those that reach the bar, each object once."""
@@ -229,7 +229,7 @@ class AutomaticMasks:
         return best_of(cleaned, unchanged, max(self.box_nms_thresh, self.crop_nms_thresh))
 
     def record(self, candidate: MaskCandidate) -> dict[str, Any]:
-        """What Meta's generator tells of a mask."""
+        """What Meta's generator returns of a mask."""
         runs, crop = candidate.runs, candidate.crop
         forms = {"binary_mask": runs.mask, "uncompressed_rle": runs.uncompressed, "coco_rle": runs.coco}
         x0, y0, x1, y1 = candidate.corners.astype(int).tolist()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from basam.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,18 @@ def grid_of(columns: int, rows: int) -> NDArray[np.float64]:
     """Points `(rows * columns, 2)` as x, y in shares of the photo, in the middles of as many equal cells, row by row."""
     x, y = ((np.arange(count) + 0.5) / count for count in (columns, rows))
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+
+
+def checked_grids(grids: Sequence[Any], layers: int) -> list[NDArray[np.float64]]:
+    """Points of each layer of crops, `(P, 2)` as x, y in shares of the crop.
+
+    Raises:
+        ValueError: fewer than there are layers, another shape, or a point outside 0 to 1.
+    """
+    found = [np.asarray(grid, dtype=np.float64) for grid in grids]
+    if len(found) <= layers:
+        raise InputError(f"point_grids: {len(found)} for the photo and {layers} layers of crops: give one for each")
+    for grid in found:
+        if grid.ndim != 2 or grid.shape[1] != 2 or not (grid >= 0).all() or not (grid <= 1).all():
+            raise InputError(f"point_grids: one of shape {grid.shape}; (P, 2) is needed, from 0 to 1 of the crop")
+    return found

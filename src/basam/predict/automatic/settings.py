@@ -1,13 +1,10 @@
-"""What `AutomaticMasks` was told, checked where it is told."""
+"""Settings of `AutomaticMasks`: the defaults, and what is allowed. No numpy here: the command line reads its defaults."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from basam.checks import real_number, whole_number
 from basam.errors import InputError
@@ -16,6 +13,27 @@ OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
 # Name, least and most of a number; an end that is infinite is none.
 SHARES = ("box_nms_thresh", "crop_nms_thresh", "mask_nms_thresh", "containment_thresh")
 COUNTS = {"points_per_side": 1, "points_per_batch": 1, "crop_n_layers": 0, "crop_n_points_downscale_factor": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutomaticSettings:
+    """What decides which masks are found; defaults are those of Meta's `SamAutomaticMaskGenerator`. See `AutomaticMasks`."""
+
+    points_per_side: int | None = 32
+    spacing: float | None = None
+    pred_iou_thresh: float = 0.88
+    stability_score_thresh: float = 0.95
+    stability_score_offset: float = 1.0
+    box_nms_thresh: float = 0.7
+    mask_nms_thresh: float | None = None
+    containment_thresh: float | None = None
+    crop_n_layers: int = 0
+    crop_nms_thresh: float = 0.7
+    crop_overlap_ratio: float = 512 / 1500
+
+
+# Points that the decoder takes together, at most: that decides memory and time, not the masks.
+POINTS_PER_BATCH = 64
 
 
 def check_settings(given: dict[str, Any]) -> None:
@@ -47,18 +65,3 @@ def check_settings(given: dict[str, Any]) -> None:
 def check_number(name: str, value: Any, least: float, most: float) -> None:
     if value is not None:
         real_number(value, name, least, most)
-
-
-def checked_grids(grids: Sequence[Any], layers: int) -> list[NDArray[np.float64]]:
-    """Points of each layer of crops, `(P, 2)` as x, y in shares of the crop.
-
-    Raises:
-        ValueError: fewer than there are layers, another shape, or a point outside 0 to 1.
-    """
-    found = [np.asarray(grid, dtype=np.float64) for grid in grids]
-    if len(found) <= layers:
-        raise InputError(f"point_grids: {len(found)} for the photo and {layers} layers of crops: give one for each")
-    for grid in found:
-        if grid.ndim != 2 or grid.shape[1] != 2 or not (grid >= 0).all() or not (grid <= 1).all():
-            raise InputError(f"point_grids: one of shape {grid.shape}; (P, 2) is needed, from 0 to 1 of the crop")
-    return found

@@ -1,5 +1,3 @@
-from basam.predict.writers.choice import KINDS as KINDS
-from basam.predict.writers.choice import TOLERANCE as TOLERANCE
 from basam.predict.writers.choice import check_kinds as check_kinds
 from basam.predict.writers.choice import check_size as check_size
 from basam.predict.writers.choice import files_of as files_of
@@ -9,4 +7,7 @@ from basam.predict.writers.coco_run import merge_coco as merge_coco
 from basam.predict.writers.found import Found as Found
 from basam.predict.writers.found import ResultsOfPhoto as ResultsOfPhoto
 from basam.predict.writers.found import cleaned as cleaned
+from basam.predict.writers.kinds import KINDS as KINDS
+from basam.predict.writers.kinds import TOLERANCE as TOLERANCE
+from basam.predict.writers.kinds import USUAL_KINDS as USUAL_KINDS
 from basam.predict.writers.outputs import Outputs as Outputs

@@ -10,10 +10,8 @@ from basam.errors import InputError
 from basam.files import require, write_mask
 from basam.predict.writers import pictures, polygons, tables
 from basam.predict.writers.found import ResultsOfPhoto
+from basam.predict.writers.kinds import KINDS
 
-KINDS = ("mask", "overlay", "cutout", "coco", "labelme", "labels", "geojson", "svg", "csv")
-# Pixels by which polygons may leave the masks' edges, where nobody says otherwise.
-TOLERANCE = 1.0
 # Of a JPEG's side: Pillow's, a little less than the format's.
 LONGEST_JPEG = 65_500
 # Objects that 16 bits tell apart beside what is none.
@@ -88,7 +86,7 @@ def files_of(kinds: Sequence[str], stem: str | Path, results: ResultsOfPhoto) ->
         "svg": polygons.write_svg,
         "csv": tables.write_csv,
     }
-    count = len(results.found) if results.asked is None else results.asked
+    count = len(results.found) if results.prompts is None else results.prompts
     for kind, names in names_of(kinds, stem, count, results.places).items():
         if kind in whole:
             writers[names[0]] = partial(whole[kind], results=results)

@@ -59,7 +59,7 @@ class CocoRun:
         self.noted = set(self.numbers)
 
     def number(self, photos: Sequence[Path]) -> list[int]:
-        """Numbers of the images of a run. Every process of a run asks for all of its photos, in the same order.
+        """Numbers of the images of a run. Every process of a run passes all of its photos, in the same order.
 
         A photo that has one keeps it. Any other gets its place in the list or, where another photo has that number, one that
         lies a multiple of a round number above: so processes that begin at different times agree.

@@ -25,7 +25,7 @@ class Found:
         id: of the prompt, or the mask's number in the photo; a text or a number. `named`: it is the prompt's own.
         label, prompt_score: what it is and how sure of that its prompt was, where the prompt said so.
         stability: IoU of the masks at the threshold plus and minus an offset, where it was measured.
-        point: x, y in pixels of the photo that were asked, where one was.
+        point: x, y in pixels of the photo of the prompt, where it was one point.
         soft: its soft edge, for cut-outs.
     """
 
@@ -55,8 +55,8 @@ class ResultsOfPhoto:
         pixels: `(h, w, 3)` uint8, perhaps read smaller.
         tolerance: pixels by which polygons may leave the masks' edges.
         boxes, points: prompts that overlays show.
-        places: of the masks among the prompts that were asked, which their files are numbered by; None: all were answered.
-        asked: number of prompts; None: as many as masks.
+        places: of the masks among the prompts, which their files are numbered by; None: all were answered.
+        prompts: number of them; None: as many as masks.
     """
 
     photo: Path
@@ -67,7 +67,7 @@ class ResultsOfPhoto:
     boxes: Sequence[Sequence[float]] = ()
     points: Sequence[Sequence[float]] = ()
     places: Sequence[int] | None = None
-    asked: int | None = None
+    prompts: int | None = None
 
 
 def cleaned(found: Iterable[Found], cleaning: Cleaning, *, keep_empty: bool = False) -> list[Found]:

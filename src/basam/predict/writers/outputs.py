@@ -9,9 +9,10 @@ from typing import Any
 
 from basam.files import ResultFolder
 from basam.masks import Cleaning
-from basam.predict.writers.choice import TOLERANCE, files_of, names_of
+from basam.predict.writers.choice import files_of, names_of
 from basam.predict.writers.coco_run import CocoRun
 from basam.predict.writers.found import ResultsOfPhoto
+from basam.predict.writers.kinds import TOLERANCE, USUAL_KINDS
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Outputs:
     """
 
     folder: ResultFolder
-    kinds: tuple[str, ...] = ("mask", "overlay")
+    kinds: tuple[str, ...] = USUAL_KINDS
     cleaning: Cleaning = field(default_factory=Cleaning)
     tolerance: float = TOLERANCE
     coco: CocoRun | None = None
@@ -67,20 +68,20 @@ class Outputs:
         results: ResultsOfPhoto,
         rows: list[dict[str, Any]],
         inputs: Collection[str] = (),
-        **told: Any,
+        **more: Any,
     ) -> None:
         """All files of a photo, and its record.
 
         Args:
             stem: see `ResultFolder.stem_of`; number: see `numbers`.
-            key, rows, inputs, told: as of `ResultFolder.write`.
+            key, rows, inputs, more: as of `ResultFolder.write`.
         """
         writers = files_of(self.kinds, stem, results)
         # Before the photo is noted as done: a run that is stopped between them does it again, and nothing is missing.
         self.folder.check_free(str(results.photo.resolve()), writers, inputs)
         if self.coco is not None:
             self.coco.add(results, number)
-        self.folder.write(results.photo, key, writers, rows, inputs, stem=stem, **told)
+        self.folder.write(results.photo, key, writers, rows, inputs, stem=stem, **more)
 
     def paths(self, stem: str, count: int) -> dict[str, list[str]]:
         """Paths of a photo's files by kind."""

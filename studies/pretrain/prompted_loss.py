@@ -1,4 +1,4 @@
-"""One training step of a promptable model: ask, answer, correct by a click, ask again with the answer as a prompt."""
+"""One training step of a promptable model: decode, correct by a click, decode again with the answer as a prompt."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class PromptedLoss(nn.Module):
         embeddings = self.model.vision_encoder(batch["pixels"]).last_hidden_state
         prompts, target = batch["prompts"], batch["target"]
         labels = torch.ones(prompts.shape[:3], dtype=torch.long, device=prompts.device)
-        first = {"input_boxes": prompts} if batch["asked"] == "box" else {"input_points": prompts, "input_labels": labels}
+        first = {"input_boxes": prompts} if batch["kind"] == "box" else {"input_points": prompts, "input_labels": labels}
         output = self.answer(embeddings, batch["multimask"], **first)
         # One click says little of where an object ends: cross entropy that counts every pixel around it makes such answers
-        # too small, so the surroundings weigh only where the prompt tells the object.
-        losses, ious = self.losses(output, target, surrounding=batch["asked"] == "box")
-        figures = {"loss": losses.mean(), f"iou_{batch['asked']}": ious.mean()}
+        # too small, so the surroundings weigh only where the prompt says which object is meant.
+        losses, ious = self.losses(output, target, surrounding=batch["kind"] == "box")
+        figures = {"loss": losses.mean(), f"iou_{batch['kind']}": ious.mean()}
         if batch["refine"]:
-            corrected, one_each = self.ask_again(embeddings, batch, output), target.flatten(0, 1)[:, None]
+            corrected, one_each = self.decode_again(embeddings, batch, output), target.flatten(0, 1)[:, None]
             again, better = self.losses(corrected, one_each, surrounding=True)
             figures["loss"] = (figures["loss"] + again.mean()) / 2
             figures["iou_refined"] = better.mean()
@@ -65,7 +65,7 @@ class PromptedLoss(nn.Module):
         flat = target.flatten(0, 1)
         return prompt_losses(logits, scores, flat, self.weights, surroundings(flat) if surrounding else None)
 
-    def ask_again(self, embeddings: Tensor, batch: dict[str, Any], before: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def decode_again(self, embeddings: Tensor, batch: dict[str, Any], before: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """The answer thought best as a mask prompt, with a click where it is wrong; a box stays. One prompt an image from
         here on, since that is how the prompt encoder takes masks."""
         logits, scores = (each.detach() for each in before)
@@ -74,10 +74,10 @@ class PromptedLoss(nn.Module):
         mask = logits.gather(2, best)[:, :, 0]
         points, labels = corrections(mask, batch["target"], batch["chance"])
         points, labels = points.flatten(0, 1)[:, None, None], labels.flatten(0, 1)[:, None, None]
-        asked = batch["prompts"].flatten(0, 1)[:, None]
-        boxes = asked if batch["asked"] == "box" else None
+        given = batch["prompts"].flatten(0, 1)[:, None]
+        boxes = given if batch["kind"] == "box" else None
         if boxes is None:
-            points, labels = torch.cat([asked, points], 2), torch.cat([torch.ones_like(labels), labels], 2)
+            points, labels = torch.cat([given, points], 2), torch.cat([torch.ones_like(labels), labels], 2)
         masks = mask.flatten(0, 1)[:, None]
         return self.answer(embeddings.repeat_interleave(count, 0), False, points, labels, boxes, masks)
 

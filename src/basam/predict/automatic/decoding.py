@@ -1,4 +1,4 @@
-"""Points of one crop are asked, and of their masks those stay that the model believes in and that are stable.
+"""From points of one crop to masks; those stay that the model predicts a high IoU for and that are stable.
 
 A mask is decided at the photo's own size, as in Meta's generator, but only there where it can be, and one at a time.
 """
@@ -32,8 +32,8 @@ class MaskCandidate:
         runs: the mask at the photo's size.
         predicted_iou: by the model.
         stability: IoU of the masks at the threshold plus and minus an offset.
-        point: x, y in pixels of the photo, that was asked.
-        crop: where it was asked.
+        point: x, y in pixels of the photo, of the prompt.
+        crop: that was encoded.
         soft: its soft edge, where it was wanted.
         number: which of the point's three masks it is.
     """
@@ -82,7 +82,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Asking:
+class PointDecoding:
     """Of one crop: its view in the engine's image at hand, and the size (height, width) of the whole photo."""
 
     engine: Engine
@@ -93,7 +93,7 @@ class Asking:
     soft: bool = False
 
     def candidates(self, points: NDArray[np.float64], at_once: int) -> Iterator[tuple[int, list[MaskCandidate]]]:
-        """Points `(P, 2)` in pixels of the crop, at most `at_once` together: how many were asked, and what came of them."""
+        """Points `(P, 2)` in pixels of the crop, at most `at_once` together: how many were decoded, and what came of them."""
         step = max(1, min(at_once, self.engine.prompts_at_once(self.view, 0)))
         for start in range(0, len(points), step):
             some = points[start : start + step]
