@@ -51,7 +51,8 @@ class PromptFile:
 
 
 def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | None = None) -> PromptFile:
-    """The prompts of a file; its content decides the kind: JSON lines, CSV, COCO detections or annotations.
+    """The prompts of a file; its content decides the kind: JSON lines, CSV, COCO detections or annotations, a session of
+    `basam web` (the file of a photo, or the folder).
 
     A row that cannot be used, or whose photo is not there, is named, and the others count.
 

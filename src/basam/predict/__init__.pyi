@@ -1,3 +1,4 @@
+from basam.predict.answers import Answer as Answer
 from basam.predict.automatic import AutomaticMasks as AutomaticMasks
 from basam.predict.automatic import MaskCandidate as MaskCandidate
 from basam.predict.focus import CLICK_RULES as CLICK_RULES

@@ -70,7 +70,7 @@ def foresee(
     )
     if focus is None:
         return [Foreseen(whole, (whole,))] * prompts.count
-    focusing = Focusing(predictor, focus, False, False)
+    focusing = Focusing(predictor, focus, False)
     regions = focusing.regions_of_boxes(prompts)
     found = []
     for index in range(prompts.count):
