@@ -15,7 +15,7 @@ from tests.helpers.forked import Forked
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
 NO_BROWSER = "no browser: apt-get install chromium-headless-shell"
-PATIENCE = 180_000  # milliseconds: a loaded machine takes a minute to import the model
+PATIENCE = 120_000  # milliseconds: a loaded machine takes a minute to import the model
 WINDOW = {"width": 1280, "height": 800}
 
 # `basam web`, on a disk that is full as long as the first word names a file that is there.
@@ -95,8 +95,16 @@ def opened(context: Any, address: str) -> Any:
     return page
 
 
+def wait_until(page: Any, expression: str) -> None:
+    """Until an expression is true in the page, whose policy does not let Playwright's own waiting evaluate one."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(30)
+
+
 def wait_for_objects(page: Any, count: int) -> None:
-    page.wait_for_function(f"document.querySelectorAll('#objects li').length === {count}")
+    wait_until(page, f"document.querySelectorAll('#objects li').length === {count}")
 
 
 def wait_for_points(page: Any, server: RunningServer, labels: list[int], index: int = 0) -> None:

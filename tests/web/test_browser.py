@@ -20,6 +20,7 @@ from tests.web.browsing import (
     place,
     wait_for_objects,
     wait_for_points,
+    wait_until,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)]
@@ -114,7 +115,7 @@ def test_names_colours_candidates_methods_and_compare(page, server):
     page.get_by_label("Name of Sun").wait_for()
     assert page.locator("#candidates button").count() == 3  # a new name does not ask again
     page.get_by_label("Colour of Sun").fill("#00ff88")
-    page.wait_for_function("document.querySelector('#objects input[type=color]').value === '#00ff88'")
+    wait_until(page, "document.querySelector('#objects input[type=color]').value === '#00ff88'")
     page.get_by_role("button", name="Plain").click()
     page.locator("[data-method=plain][aria-pressed=true]").wait_for()
     page.get_by_role("button", name="Compare side by side").click()
@@ -133,10 +134,10 @@ def test_hovering_shows_a_mask_before_the_first_click(page):
     assert not page.evaluate(ink)
     page.mouse.move(*place(page, 300, 300))
     page.mouse.move(*place(page, 302, 301))
-    page.wait_for_function(ink)
+    wait_until(page, f"({ink})()")
     page.keyboard.press("h")
     page.mouse.move(*place(page, 310, 310))
-    page.wait_for_function(f"() => !({ink})()")
+    wait_until(page, f"!({ink})()")
 
 
 def test_everything_with_progress_cancel_and_undo(page, server):
@@ -146,7 +147,7 @@ def test_everything_with_progress_cancel_and_undo(page, server):
     page.get_by_text("Cancelled", exact=True).wait_for()
     wait_for_objects(page, 0)
     page.get_by_role("button", name="Find everything").click()
-    page.wait_for_function("document.querySelector('#work-bar').value > 0")
+    wait_until(page, "document.querySelector('#work-bar').value > 0")
     page.locator("#status", has_text=re.compile("objects? found")).wait_for()
     count = page.locator("#objects li").count()
     assert count == len(server.kept()["objects"]) >= 1
