@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -56,9 +56,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell of every photo as it is done, and every note.")]
 
 
-def parse_long_side(text: str) -> int | str | None:
+def parse_long_side(text: str) -> int | Literal["auto"] | None:
     if text in ("auto", "native"):
-        return None if text == "native" else text
+        return None if text == "native" else "auto"
     side = pixels_of_text(text)
     if side is None:
         raise typer.BadParameter(f"{text!r}: 'auto', 'native' or a number of pixels is needed", param_hint="--long-side")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from basam.checks import checked
 from basam.data import PromptRow
 from basam.distributed.job import PhotoTask
 from basam.distributed.segmenting import SegmentJob, arguments, kinds, sound, told_of_view
@@ -36,6 +37,7 @@ class PhotoForecast:
     before: bool = False
 
 
+@checked
 def forecasts(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bool = False) -> Iterator[PhotoForecast]:
     """What `run` would do with each photo. Nothing is written, and no photo is decoded or encoded: one pass of the encoder at
     its trained size is timed, the rest follows from numbers of tokens (see `EncodingCost`)."""

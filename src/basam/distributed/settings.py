@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
+from basam.checks import Count, Device, Dtype, NameOrPath, NotNegative, check_fields
 from basam.distributed.finding import EverythingJob
 from basam.distributed.job import PhotoJob
 from basam.distributed.segmenting import SegmentJob
@@ -18,7 +19,7 @@ from basam.masks import Cleaning
 from basam.method import BiasMode
 from basam.model import model_fingerprint, read_mode_file
 from basam.predict import MAX_SIDE, AutomaticMasks, Predictor
-from basam.predict.writers import TOLERANCE, Outputs
+from basam.predict.writers import TOLERANCE, Outputs, check_kinds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,20 +36,25 @@ class PhotoSettings(ABC):
         overwrite: photos that are done are done again.
     """
 
-    model: str = "nano"
-    adapter: str | None = None
-    device: str = "auto"
-    dtype: str = "float32"
+    model: NameOrPath = "nano"
+    adapter: NameOrPath | None = None
+    device: Device = "auto"
+    dtype: Dtype = "float32"
     uncorrected: bool = False
     mode_file: Path | None = None
     changes: dict[str, Any] = field(default_factory=dict)
-    long_side: int | str | None = "auto"
-    max_side: int = MAX_SIDE
-    max_pixels: int | None = MAX_PIXELS
+    long_side: Count | Literal["auto"] | None = "auto"
+    max_side: Count = MAX_SIDE
+    max_pixels: Count | None = MAX_PIXELS
     kinds: tuple[str, ...] = ("mask", "overlay")
     cleaning: Cleaning = field(default_factory=Cleaning)
-    tolerance: float = TOLERANCE
+    tolerance: NotNegative = TOLERANCE
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_kinds(self.kinds)
+        BiasMode.from_dict(self.changes)
 
     def outputs(self, folder: ResultFolder) -> Outputs:
         """What is written to a folder.
@@ -119,7 +125,7 @@ class SegmentSettings(PhotoSettings):
     resize: bool = False
     focus: bool | None = None
     focus_context: float | None = None
-    focus_side: int | None = None
+    focus_side: Count | None = None
     multimask: bool = False
 
     def open(self, outputs: Outputs) -> SegmentJob:
@@ -157,7 +163,7 @@ class EverythingSettings(PhotoSettings):
     """
 
     asked: dict[str, Any] = field(default_factory=dict)
-    points_per_batch: int = 64
+    points_per_batch: Count = 64
 
     def open(self, outputs: Outputs) -> EverythingJob:
         predictor = self.predictor()

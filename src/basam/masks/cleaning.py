@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.errors import InputError
+from basam.arrays import Mask
+from basam.checks import Whole, check_fields, checked
 from basam.files import outline, require
 from basam.masks.soft import HALF, SoftMask, reach_in
 
@@ -25,20 +26,19 @@ class Cleaning:
         ValueError: a number below 0.
     """
 
-    fill_holes: int = 0
-    min_area: int = 0
+    fill_holes: Whole = 0
+    min_area: Whole = 0
     largest: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("fill_holes", "min_area"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name}={getattr(self, name)}: a number of pixels, 0 or more, is needed")
+        check_fields(self)
 
     @property
     def does_nothing(self) -> bool:
         return not (self.fill_holes or self.min_area or self.largest)
 
-    def apply(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    @checked
+    def apply(self, mask: Mask) -> NDArray[np.bool_]:
         """The cleaned mask `(H, W)`; it may be empty. Pixels that touch at a corner are of one part."""
         if self.does_nothing or not mask.any():
             return mask
@@ -54,7 +54,8 @@ class Cleaning:
         return mask
 
 
-def without_small_regions(mask: NDArray[np.bool_], least: int) -> tuple[NDArray[np.bool_], bool]:
+@checked
+def without_small_regions(mask: Mask, least: Whole) -> tuple[NDArray[np.bool_], bool]:
     """A mask without holes and islands of fewer than `least` pixels, as `SamAutomaticMaskGenerator` cleans it, and whether it
     is another one. The largest island stays, however small."""
     cleaned = filled(mask, least, enclosed=False)
@@ -73,6 +74,7 @@ def filled(mask: NDArray[np.bool_], least: int, *, enclosed: bool) -> NDArray[np
     return mask | holes[regions]
 
 
+@checked
 def soft_after(soft: SoftMask, mask: NDArray[np.bool_]) -> SoftMask:
     """A soft edge that fits the cleaned mask `(H, W)` of the image: parts that are gone take their edges with them, and holes
     that were filled are wholly of the object."""

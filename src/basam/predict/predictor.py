@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from basam.checks import checked
 from basam.errors import InputError, OrderError
 from basam.method import BiasMode
 from basam.model import load, own_section
@@ -68,6 +69,7 @@ class Predictor(ImageTaker):
         """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
 
+    @checked
     def predict(
         self,
         point_coords: Any = None,
@@ -121,6 +123,7 @@ class Predictor(ImageTaker):
             self.views = [self.image.whole] * prompts.count
         return (masks[0], scores[0], low_res[0]) if prompts.single else (masks, scores, low_res)
 
+    @checked
     def predict_batch(
         self,
         point_coords_batch: Sequence[Any] | None = None,
@@ -166,6 +169,7 @@ class Predictor(ImageTaker):
         masks, scores, low_res = (list(each) for each in zip(*answers, strict=True))
         return masks, scores, low_res
 
+    @checked
     def predict_torch(
         self,
         point_coords: Points = None,
