@@ -1,7 +1,7 @@
 """What arguments must be: each check names the argument and its value, and says what is needed.
 
 `checked` compares the arguments of a function with its annotations, `check_fields` the fields of a dataclass with theirs: what
-is public says once, in its signature, what it takes. Numbers with limits are annotated by `Count`, `Whole`, `Positive` and their
+is public says once, in its signature, what it takes. Numbers with limits are annotated by `Count`, `Whole`, `Positive` and the
 like at the end of this file, masks and pixels by those of `arrays`. What no annotation says is checked where it matters.
 """
 

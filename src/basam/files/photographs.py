@@ -6,7 +6,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Union
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class Photograph:
         return np.asarray(self.image)
 
 
-ImageLike = Union[str, os.PathLike[str], Photograph, Image.Image, NDArray[Any], TensorLike]
+ImageLike = str | os.PathLike[str] | Photograph | Image.Image | NDArray[Any] | TensorLike
 
 
 @checked
