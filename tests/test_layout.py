@@ -18,8 +18,8 @@ PACKAGE = Path(basam.__file__).parent
 ROOT = PACKAGE.parents[1]
 # What may be imported by what comes after it, floor by floor. Two of one floor do not import each other.
 FLOORS = (
-    {"exports", "errors"},
-    {"checks"},
+    {"check_words", "exports", "errors"},
+    {"arrays", "checks"},
     {"method", "files"},
     {"positions", "scenes", "masks"},
     {"attention"},

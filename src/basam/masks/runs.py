@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.arrays import Mask
+from basam.checks import Whole, checked
+from basam.errors import InputError
+
 Runs = NDArray[np.int64]
 
 
@@ -28,14 +32,18 @@ class RunMask:
     counts: Runs
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_]) -> RunMask:
+    @checked
+    def of(cls, mask: Mask) -> RunMask:
         """The runs of a mask `(H, W)`."""
         return cls.of_part(mask, 0, 0, *mask.shape)
 
     @classmethod
-    def of_part(cls, part: NDArray[np.bool_], top: int, left: int, height: int, width: int) -> RunMask:
+    @checked
+    def of_part(cls, part: Mask, top: Whole, left: Whole, height: Whole, width: Whole) -> RunMask:
         """The runs of an image of height x width px whose rows from `top` and columns from `left` hold `part` `(h, w)`, and
         which is empty elsewhere."""
+        if top + part.shape[0] > height or left + part.shape[1] > width:
+            raise InputError(f"part of shape {part.shape} at row {top}, column {left}: it reaches beyond {height} x {width} px")
         # Each column stands between two pixels of what is outside, so that edges of the object come in pairs.
         columns = np.zeros((part.shape[1], part.shape[0] + 2), dtype=bool)
         columns[:, 1:-1] = part.T

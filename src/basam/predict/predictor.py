@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from basam.checks import checked
 from basam.errors import InputError, OrderError
 from basam.families import PromptTensors
 from basam.method import BiasMode
@@ -69,6 +70,7 @@ class Predictor(ImageTaker):
         """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
 
+    @checked
     def predict(
         self,
         point_coords: Any = None,
@@ -100,7 +102,7 @@ class Predictor(ImageTaker):
             RuntimeError: no image is set.
             ValueError: a prompt of the wrong shape, with NaN, outside the image or empty, or an unknown label.
         """
-        prompts = self.checked(point_coords, point_labels, box, mask_input, focus)
+        prompts = self.checked_prompts(point_coords, point_labels, box, mask_input, focus)
         if focus:
             answers = self.answered(prompts, multimask_output, focus)
             masks, low_res = whole_masks(answers, *self.original_size, return_logits), stacked_low_res(answers)
@@ -113,6 +115,7 @@ class Predictor(ImageTaker):
             self.views = [self.image.whole] * prompts.count
         return (masks[0], scores[0], low_res[0]) if prompts.single else (masks, scores, low_res)
 
+    @checked
     def answers(
         self,
         point_coords: Any = None,
@@ -125,9 +128,9 @@ class Predictor(ImageTaker):
     ) -> list[Answer]:
         """`predict` for those who do not want all masks at the image's own size: an answer for each prompt, whose masks are
         enlarged when they are wanted. Arguments and errors as of `predict`."""
-        return self.answered(self.checked(point_coords, point_labels, box, mask_input, focus), multimask_output, focus)
+        return self.answered(self.checked_prompts(point_coords, point_labels, box, mask_input, focus), multimask_output, focus)
 
-    def checked(self, points: Any, labels: Any, box: Any, masks: Any, focus: bool | Focus | Region) -> CheckedPrompts:
+    def checked_prompts(self, points: Any, labels: Any, box: Any, masks: Any, focus: bool | Focus | Region) -> CheckedPrompts:
         mask_size = None if focus else self.attachment.geometry.mask_size(*self.image_frame.padded)
         return check_prompts(*self.original_size, mask_size, points, labels, box, masks)
 
@@ -152,6 +155,7 @@ class Predictor(ImageTaker):
             None if prompts.masks is None else self.tensor(prompts.masks),
         )
 
+    @checked
     def predict_batch(
         self,
         point_coords_batch: Sequence[Any] | None = None,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from basam.checks import Count, Whole, checked
 from basam.errors import InputError
 from basam.files import require, write_mask
 from basam.predict.writers import pictures, polygons, tables
@@ -20,6 +21,7 @@ MOST_IN_16_BITS = 65_535
 Writer = Callable[[Path], None]
 
 
+@checked
 def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     """Kinds in the order of `KINDS`, each once; the libraries that they need are there.
 
@@ -37,7 +39,8 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in kinds)
 
 
-def check_size(kinds: Sequence[str], height: int, width: int) -> None:
+@checked
+def check_size(kinds: Sequence[str], height: Count, width: Count) -> None:
     """Refuse a photo that is larger than a format can hold, before the work.
 
     Raises:
@@ -49,7 +52,8 @@ def check_size(kinds: Sequence[str], height: int, width: int) -> None:
         )
 
 
-def names_of(kinds: Sequence[str], stem: str | Path, count: int, places: Sequence[int] | None = None) -> dict[str, list[str]]:
+@checked
+def names_of(kinds: Sequence[str], stem: str | Path, count: Whole, places: Sequence[int] | None = None) -> dict[str, list[str]]:
     """Names of a photo's files by kind, below the folder of results; with one mask, or none, there is one file of it.
 
     `coco` is no file of a photo, see `CocoRun`.
