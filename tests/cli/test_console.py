@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import typer
@@ -16,9 +17,12 @@ from typer.testing import CliRunner
 import basam
 from basam.cli import app, console, main
 from basam.data import Issue, Issues
+from basam.distributed import EverythingSettings, SegmentSettings
 from basam.errors import InputError, naming_memory
 from basam.evaluation import BenchmarkSettings, EvaluateSettings
+from basam.predict.automatic import AutomaticSettings
 from basam.tuning import Lora, TuneLoss, TuneSettings
+from basam.web import WebSettings
 from tests.helpers.small_run import write_pairs
 
 
@@ -95,6 +99,19 @@ def test_brackets_in_names_are_printed_as_they_are(tmp_path):
     assert "data [red]" in result.stdout
 
 
+SHORTER = {
+    "pred_iou_thresh": "iou",
+    "stability_score_thresh": "stability",
+    "stability_score_offset": "stability_offset",
+    "box_nms_thresh": "nms",
+    "mask_nms_thresh": "mask_nms",
+    "containment_thresh": "containment",
+    "crop_n_layers": "crops",
+    "crop_nms_thresh": "crop_nms",
+    "crop_overlap_ratio": "crop_overlap",
+}
+
+
 def option_defaults(command: str) -> dict[str, Any]:
     found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
     return {parameter.name: parameter.default for parameter in found.params}
@@ -102,18 +119,29 @@ def option_defaults(command: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("command", "settings", "other_names"),
-    [("evaluate", EvaluateSettings, {}), ("benchmark", BenchmarkSettings, {}), ("tune", TuneSettings, {})],
+    [
+        ("evaluate", EvaluateSettings, {}),
+        ("benchmark", BenchmarkSettings, {}),
+        ("tune", TuneSettings, {}),
+        ("segment", SegmentSettings, {"mode_file": "mode", "kinds": "write", "uncorrected": "plain"}),
+        ("everything", EverythingSettings, {"mode_file": "mode", "kinds": "write", "uncorrected": "plain"}),
+        ("everything", AutomaticSettings, SHORTER),
+        ("web", WebSettings, {}),
+    ],
 )
 def test_the_command_line_has_the_defaults_of_the_settings(command, settings, other_names):
     options = option_defaults(command)
     compared = 0
     for field in dataclasses.fields(settings):
-        if field.default is dataclasses.MISSING or field.name not in options:
+        name = other_names.get(field.name, field.name)
+        if field.default is dataclasses.MISSING or name not in options:
             continue
         default = field.default
         if isinstance(default, tuple):
             default = ",".join(map(str, default)) or None
-        assert options[field.name] == default, field.name
+        found = {"4G": 4 << 30, "256M": 256 << 20}.get(options[name], options[name])
+        # Only one of the two is given, and the points are those of the settings where neither is.
+        assert found == default or name == "points_per_side", name
         compared += 1
     assert compared >= 7
     if command == "tune":
@@ -130,6 +158,11 @@ def test_the_demo_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     with Image.open(tmp_path / "chelsea_mask.png") as mask:
         assert mask.size == (451, 300)
         assert mask.getextrema() == (0, 255)
+        found = np.asarray(mask) > 0
+    box = np.zeros_like(found)
+    box[10:260, 100:390] = True
+    assert found[box].mean() > 0.4
+    assert found[~box].mean() < 0.1
     assert (tmp_path / "chelsea_overlay.png").is_file()
 
 

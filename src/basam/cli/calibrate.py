@@ -78,16 +78,16 @@ def calibrate(
         console.report_device(device)
         job = CalibrationJob(model, device, long_sides, seed, out, max_pixels)
         if unlabelled is not None:
-            whole = job.without_masks(unlabelled, slope_values, count or 16, plot or out.with_suffix(".png"))
+            whole = job.without_masks(unlabelled, slope_values, count, plot or out.with_suffix(".png"))
         else:
             assert kind is not None
             assert root is not None
             sources = [Source(kind, root, split or "train", max_pixels=max_pixels)]
             if focus:
                 sources += [Source.parse(text, max_pixels) for text in also or []]
-                whole = job.focus_with_masks(sources, count or 30, test_split, mask_values, larger)
+                whole = job.focus_with_masks(sources, count, test_split, mask_values, larger)
             else:
-                whole = job.with_masks(sources[0], count or 30, test_split, mask_values)
+                whole = job.with_masks(sources[0], count, test_split, mask_values)
     console.say(f"wrote {out}")
     if not whole:
         raise typer.Exit(console.SOME_FAILED)

@@ -20,6 +20,11 @@ from basam.model import device_name, find_device, model_fingerprint, read_mode_f
 from basam.predict import Predictor
 
 
+def number(count: int | None) -> dict[str, Any]:
+    """The number of photographs as an argument; none where the default is wanted."""
+    return {} if count is None else {"count": count}
+
+
 @dataclass(frozen=True)
 class CalibrationJob:
     """What both kinds of calibration need.
@@ -42,7 +47,7 @@ class CalibrationJob:
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise FileError(f"--out {self.out}: the folder {folder} is missing or cannot be written")
 
-    def with_masks(self, source: Source, count: int, test_split: bool, mask_values: str | None = None) -> bool:
+    def with_masks(self, source: Source, count: int | None, test_split: bool, mask_values: str | None = None) -> bool:
         """Calibrate on a data set, print and write; False where a file of it was broken."""
         check_extra("evaluate")
         dataset = source.open(mask_values=mask_values)
@@ -53,7 +58,7 @@ class CalibrationJob:
                 predictor,
                 dataset,
                 self.sizes,
-                count=count,
+                **number(count),
                 seed=self.seed,
                 test_split_allowed=test_split,
                 progress=bars.show,
@@ -71,7 +76,7 @@ class CalibrationJob:
     def focus_with_masks(
         self,
         sources: Sequence[Source],
-        count: int,
+        count: int | None,
         test_split: bool,
         mask_values: str | None = None,
         larger: bool = False,
@@ -89,7 +94,7 @@ class CalibrationJob:
             result = calibrate_focus(
                 predictor,
                 datasets,
-                count=count,
+                **number(count),
                 seed=self.seed,
                 larger=larger,
                 test_split_allowed=test_split,
@@ -120,7 +125,7 @@ class CalibrationJob:
         console.show(table)
         return not result.issues.broken
 
-    def without_masks(self, folder: Path, slopes: list[float] | None, count: int, plot: Path) -> bool:
+    def without_masks(self, folder: Path, slopes: list[float] | None, count: int | None, plot: Path) -> bool:
         """Calibrate on a folder of photographs, print, plot and write; False where one could not be read."""
         require("matplotlib", "evaluate")  # before the work: the plot comes last
         kinds = require("matplotlib.backends.backend_agg", "evaluate").FigureCanvasAgg.get_supported_filetypes()
@@ -136,7 +141,7 @@ class CalibrationJob:
                 image_files(folder),
                 self.sizes,
                 modes=modes,
-                count=count,
+                **number(count),
                 seed=self.seed,
                 max_pixels=self.max_pixels,
                 progress=lambda done, total: bars.show("photographs", done, total),

@@ -9,20 +9,24 @@ import typer
 
 from basam.cli.console import note, one_line_errors, say
 from basam.cli.options import AdapterName, Device, MaxPixels, ModelName
-from basam.files import MAX_PIXELS
+from basam.web import WebSettings
+
+DEFAULTS = WebSettings()
 
 
 def web(
     photos: Annotated[list[Path] | None, typer.Argument(help="Photographs, or folders of them.", show_default=False)] = None,
-    model: ModelName = "nano",
-    adapter: AdapterName = None,
-    session: Annotated[Path, typer.Option(help="Folder that keeps prompts, masks and uploads.")] = Path("basam-session"),
-    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0: for the whole network.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 7860,
-    cache: Annotated[str, typer.Option(metavar="BYTES", help="Memory for photos and embeddings.")] = "4G",
-    max_upload: Annotated[str, typer.Option(metavar="BYTES", help="Of a file that the page sends.")] = "256M",
-    max_pixels: MaxPixels = MAX_PIXELS,
-    device: Device = "auto",
+    model: ModelName = DEFAULTS.model,
+    adapter: AdapterName = DEFAULTS.adapter,
+    session: Annotated[Path, typer.Option(help="Folder that keeps prompts, masks and uploads.")] = DEFAULTS.session,
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0: for the whole network.")] = DEFAULTS.host,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = DEFAULTS.port,
+    cache: Annotated[str, typer.Option(metavar="BYTES", help="Memory for photos and embeddings.")] = f"{DEFAULTS.cache >> 30}G",
+    max_upload: Annotated[
+        str, typer.Option(metavar="BYTES", help="Of a file that the page sends.")
+    ] = f"{DEFAULTS.max_upload >> 20}M",
+    max_pixels: MaxPixels = DEFAULTS.max_pixels,
+    device: Device = DEFAULTS.device,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
 ) -> None:
     """Segment photographs in the browser, by clicks and boxes.
@@ -30,7 +34,7 @@ def web(
     Nothing leaves this machine. The session folder keeps what was done; the same command opens it again.
     """
     with one_line_errors(resumes=True):
-        from basam.web import WebSettings, bytes_of, serve
+        from basam.web import bytes_of, serve
 
         settings = WebSettings(
             photos=tuple(photos or ()),
