@@ -33,6 +33,7 @@ from basam.predict.writers import (
     merge_coco,
     names_of,
 )
+from tests.helpers.labelme_files import label_file_class
 
 SIZE = (60, 80)
 
@@ -182,6 +183,19 @@ def test_labelme(written, results):
     stored = np.asarray(Image.open(io.BytesIO(base64.b64decode(ring["mask"]))))
     assert np.array_equal(stored, RING[y0 : y1 + 1, x0 : x1 + 1])
     assert shapely.Polygon(small["points"]).area == SMALL.sum()
+
+
+def test_labelme_is_read_by_labelme(written, monkeypatch):
+    """The shapes as labelme's own reader hands them to its window; it also checks the size of the photo beside them."""
+    label_file = label_file_class(monkeypatch)(str(written["_labelme.json"]))
+    ring, small, one, two = label_file.shapes
+    assert [shape["shape_type"] for shape in label_file.shapes] == ["mask", "polygon", "polygon", "polygon"]
+    (x0, y0), (x1, y1) = np.array(ring["points"]).astype(int)
+    assert np.array_equal(ring["mask"], RING[y0 : y1 + 1, x0 : x1 + 1])
+    assert shapely.Polygon(small["points"]).area == SMALL.sum()
+    assert sum(shapely.Polygon(each["points"]).area for each in (one, two)) == PARTS.sum()
+    assert (small["label"], small["description"]) == ("disc", "id 7, score 0.5000, predicted IoU 0.5000")
+    assert all(not shape["other_data"] for shape in label_file.shapes)
 
 
 def test_csv(written):
