@@ -121,7 +121,7 @@ def test_what_has_no_place_is_refused(save):
     with pytest.raises(ImageError, match="a CRS and no geotransform"):
         open_scene(save(PIXELS[:3], transform=None))
     points = [GroundControlPoint(row, col, 500_000 + col, 5_800_000 - row) for row, col in ((0, 0), (0, 59), (39, 0), (39, 59))]
-    with pytest.raises(ImageError, match="ground control points.*gdalwarp"):
+    with pytest.raises(ImageError, match=r"ground control points.*gdalwarp"):
         open_scene(save(PIXELS[:3], transform=None, gcps=points))
 
 
