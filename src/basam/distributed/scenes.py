@@ -19,8 +19,8 @@ from basam.errors import MissingExtraError
 from basam.files import is_georeferenced, key_of
 from basam.geo import (
     DEFAULT_SCENE_KINDS,
+    GeoScene,
     PieceStore,
-    Scene,
     SceneObjects,
     Windows,
     check_scene_kinds,
@@ -80,7 +80,7 @@ class SceneJob(EverythingJob):
     scenes: SceneSettings
 
     def read(self, task: PhotoTask) -> Any:
-        """The photo, or the `Scene`, of which no pixel is held."""
+        """The photo, or the `GeoScene`, of which no pixel is held."""
         if not self.scenes.holds(task.photo):
             return super().read(task)
         try:
@@ -103,7 +103,7 @@ class SceneJob(EverythingJob):
         return {"cleaning": vars(self.outputs.cleaning), "tolerance": self.outputs.tolerance}
 
     def answer(self, task: PhotoTask, read: Any, inputs: Collection[str] = ()) -> Answered:
-        if not isinstance(read, Scene):
+        if not isinstance(read, GeoScene):
             return super().answer(task, read, inputs)
         start = time.perf_counter()
         self.folder.check_free(str(task.photo.resolve()), scene_files(self.scenes.kinds, task.stem), inputs)
@@ -112,7 +112,7 @@ class SceneJob(EverythingJob):
         objects = SceneObjects(store, self.outputs.cleaning)
         return AnsweredScene([], objects=objects, seconds=time.perf_counter() - start)
 
-    def store(self, task: PhotoTask, scene: Scene) -> PieceStore:
+    def store(self, task: PhotoTask, scene: GeoScene) -> PieceStore:
         """What windows showed, in a hidden file beside the results; it stays where a run is stopped: the next resumes."""
         width, height = scene.size
         side = self.window_side
@@ -138,7 +138,7 @@ class SceneJob(EverythingJob):
         return self.generator.find(pixels)
 
     def write(self, task: PhotoTask, read: Any, answered: Answered, inputs: Collection[str] = ()) -> Outcome:
-        if not isinstance(read, Scene):
+        if not isinstance(read, GeoScene):
             return super().write(task, read, answered, inputs)
         assert isinstance(answered, AnsweredScene)
         assert answered.objects is not None

@@ -2,7 +2,7 @@ from basam.geo.finding import SceneObjects as SceneObjects
 from basam.geo.finding import WindowError as WindowError
 from basam.geo.finding import look_at_windows as look_at_windows
 from basam.geo.pieces import PieceStore as PieceStore
-from basam.geo.scene import Scene as Scene
+from basam.geo.scene import GeoScene as GeoScene
 from basam.geo.scene import open_scene as open_scene
 from basam.geo.windows import Windows as Windows
 from basam.geo.writing import DEFAULT_SCENE_KINDS as DEFAULT_SCENE_KINDS

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from basam.errors import BasamError, FullDiskError, reason_of
 from basam.geo.pieces import PieceStore, Place
-from basam.geo.scene import Scene, SceneReader
+from basam.geo.scene import GeoScene, SceneReader
 from basam.geo.uniting import objects_of, united_piece
 from basam.geo.windows import SceneWindow
 from basam.masks import Cleaning, RunMask, placed
@@ -95,7 +95,7 @@ class SceneObjects(Sequence[Found]):
         return found[np.argsort(-self.areas[found], kind="stable")]
 
 
-def look_at_windows(scene: Scene, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None) -> None:
+def look_at_windows(scene: GeoScene, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None) -> None:
     """Have every window of a scene that is not in `store` yet looked at by `find`, which gets RGB `(h, w, 3)` and returns masks
     in pixels of it. Pixels without data belong to no mask.
 

@@ -25,7 +25,7 @@ AS_PHOTO = "--no-geo reads it as a photograph"
 
 
 @dataclass(frozen=True)
-class Scene:
+class GeoScene:
     """A raster with a place on the earth.
 
     Attributes:
@@ -67,7 +67,7 @@ class SceneReader:
     """An open scene."""
 
     dataset: Any
-    scene: Scene
+    scene: GeoScene
 
     def window(self, x0: int, y0: int, x1: int, y1: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """RGB `(y1 - y0, x1 - x0, 3)` of a rectangle, and which of its pixels hold data `(y1 - y0, x1 - x0)`."""
@@ -80,7 +80,7 @@ class SceneReader:
         return self.scene.colours.rgb(samples, valid)
 
 
-def open_scene(path: str | Path, bands: Sequence[int] | None = None) -> Scene:
+def open_scene(path: str | Path, bands: Sequence[int] | None = None) -> GeoScene:
     """A raster that GDAL reads, with a coordinate reference system and a geotransform.
 
     Args:
@@ -104,7 +104,7 @@ def open_scene(path: str | Path, bands: Sequence[int] | None = None) -> Scene:
         if any(kind is None or kind.kind not in "iuf" for kind in kinds):
             raise ImageError(f"{path} has samples of {dataset.dtypes[chosen[0] - 1]}: whole numbers or floats are needed")
         colours = colours_of(path, dataset, chosen)
-        return Scene(path, (dataset.width, dataset.height), dataset.crs, tuple(dataset.transform)[:6], chosen, colours)
+        return GeoScene(path, (dataset.width, dataset.height), dataset.crs, tuple(dataset.transform)[:6], chosen, colours)
 
 
 @contextmanager

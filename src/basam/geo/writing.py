@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from basam.errors import FileError, FullDiskError, InputError
 from basam.files import COLOURS, replacing, require, write_image, write_text
 from basam.geo.finding import SceneObjects
-from basam.geo.scene import CACHE, Scene
+from basam.geo.scene import CACHE, GeoScene
 from basam.masks import outlines_of, part_of
 from basam.predict.writers import COLUMNS, TOLERANCE, row_of
 
@@ -59,7 +59,7 @@ def scene_files(kinds: Sequence[str], stem: str | Path) -> list[str]:
 
 
 def scene_writers(
-    kinds: Sequence[str], stem: str | Path, scene: Scene, objects: SceneObjects, tolerance: float = TOLERANCE
+    kinds: Sequence[str], stem: str | Path, scene: GeoScene, objects: SceneObjects, tolerance: float = TOLERANCE
 ) -> dict[str, Writer]:
     """What writes each file of a scene, by its name, as `ResultFolder.write` takes it."""
     writers: dict[str, Writer] = {
@@ -71,7 +71,7 @@ def scene_writers(
     return {name: writers[kind] for kind, name in zip(kinds, scene_files(kinds, stem), strict=True)}
 
 
-def tiles_of(scene: Scene, objects: SceneObjects) -> Iterator[tuple[Rectangle, NDArray[np.uint32]]]:
+def tiles_of(scene: GeoScene, objects: SceneObjects) -> Iterator[tuple[Rectangle, NDArray[np.uint32]]]:
     """A map of the objects' numbers, 0 where there is none and the smaller object on top, rectangle by rectangle."""
     width, height = scene.size
     for y0 in range(0, height, PAINTED):
@@ -86,7 +86,7 @@ def tiles_of(scene: Scene, objects: SceneObjects) -> Iterator[tuple[Rectangle, N
             yield (x0, y0, x1, y1), labels
 
 
-def write_scene_labels(path: Path, scene: Scene, objects: SceneObjects) -> None:
+def write_scene_labels(path: Path, scene: GeoScene, objects: SceneObjects) -> None:
     """A GeoTIFF of the objects' numbers in the scene's CRS and place: 16 bits, above 65,535 objects 32; 0, which is none of
     them, is its nodata value.
 
@@ -122,7 +122,7 @@ def unwritten(path: Path, reason: str) -> FileError:
     return FileError(f"cannot write {path}: {reason}")
 
 
-def write_scene_polygons(path: Path, scene: Scene, objects: SceneObjects, tolerance: float = TOLERANCE) -> None:
+def write_scene_polygons(path: Path, scene: GeoScene, objects: SceneObjects, tolerance: float = TOLERANCE) -> None:
     """GeoJSON: a `FeatureCollection` with a `MultiPolygon` for each object, in coordinates of the scene's CRS, which `crs`
     names as GeoJSON had it before RFC 7946. Outer rings run counterclockwise, holes clockwise.
 
@@ -132,7 +132,7 @@ def write_scene_polygons(path: Path, scene: Scene, objects: SceneObjects, tolera
     write_text(path, pieces_of_geojson(scene, objects, tolerance))
 
 
-def pieces_of_geojson(scene: Scene, objects: SceneObjects, tolerance: float) -> Iterator[str]:
+def pieces_of_geojson(scene: GeoScene, objects: SceneObjects, tolerance: float) -> Iterator[str]:
     crs = {"type": "name", "properties": {"name": name_of_crs(scene.crs)}}
     yield f'{{"type": "FeatureCollection", "crs": {json.dumps(crs)}, "features": ['
     before = "\n"
@@ -168,7 +168,7 @@ def rings_of(polygon: Any, transform: Sequence[float]) -> list[list[list[float]]
     return rings
 
 
-def write_scene_table(path: Path, scene: Scene, objects: SceneObjects) -> None:
+def write_scene_table(path: Path, scene: GeoScene, objects: SceneObjects) -> None:
     """CSV as of photographs, boxes and points in pixels of the scene."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         rows = csv.writer(file)
@@ -176,7 +176,7 @@ def write_scene_table(path: Path, scene: Scene, objects: SceneObjects) -> None:
         rows.writerows([scene.path, one.id, *row_of(one)] for one in objects)
 
 
-def write_scene_overlay(path: Path, scene: Scene, objects: SceneObjects) -> None:
+def write_scene_overlay(path: Path, scene: GeoScene, objects: SceneObjects) -> None:
     """The scene with the objects tinted and outlined, as JPEG, reduced to a long side of 2048 px."""
     with scene.reading() as reader:
         pixels = reader.reduced(SHOWN)

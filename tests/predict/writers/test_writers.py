@@ -283,6 +283,9 @@ def test_what_cannot_be_written_is_named_before_the_work():
     check_size(("mask",), 10, 70_000)
     with pytest.raises(ValueError, match="a JPEG holds up to 65500 px along a side, the photo has 70000 x 10"):
         check_size(("overlay",), 10, 70_000)
+    check_size(("coco",), 65_535, 65_537)
+    with pytest.raises(ValueError, match="pycocotools counts up to 4294967295 pixels, the photo has 65536 x 65536"):
+        check_size(("coco",), 65_536, 65_536)
 
 
 def test_cleaning():
