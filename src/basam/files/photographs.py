@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from dataclasses import dataclass
@@ -188,5 +189,9 @@ def write_image(path: str | os.PathLike[str], image: Pixels) -> None:
     if path.suffix.lower() not in Image.registered_extensions():
         raise InputError(f"{path}: a name that ends in that of a format of images, such as .png or .jpg, is needed")
     options: dict[str, Any] = {"quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {}
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    # Pillow hands files of some formats to the system by itself, and does not notice where a full disk takes but a part.
+    encoded = io.BytesIO()
+    Image.fromarray(image).save(encoded, kind, **options)
     with replacing(path) as temporary:
-        Image.fromarray(image).save(temporary, **options)
+        temporary.write_bytes(encoded.getbuffer())

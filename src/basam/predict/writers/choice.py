@@ -15,6 +15,8 @@ from basam.predict.writers.kinds import KINDS
 
 # Of a JPEG's side: Pillow's, a little less than the format's.
 LONGEST_JPEG = 65_500
+# Pixels of an image whose runs COCO's own library counts, in 32 bits.
+MOST_COCO = 2**32 - 1
 # Objects that 16 bits tell apart beside what is none.
 MOST_IN_16_BITS = 65_535
 
@@ -50,6 +52,8 @@ def check_size(kinds: Sequence[str], height: Count, width: Count) -> None:
         raise InputError(
             f"--write overlay: a JPEG holds up to {LONGEST_JPEG} px along a side, the photo has {width} x {height}"
         )
+    if "coco" in kinds and height * width > MOST_COCO:
+        raise InputError(f"--write coco: pycocotools counts up to {MOST_COCO} pixels, the photo has {width} x {height}")
 
 
 @checked
