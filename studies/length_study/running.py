@@ -107,7 +107,7 @@ def progress(name: str, done: int, total: int, start: float, clock: Callable[[],
 
 
 def processor() -> str:
-    """Name of the processor where Linux tells it, else what Python knows."""
+    """Name of the processor where Linux says it, else what Python knows."""
     try:
         lines: Iterator[str] = iter(Path("/proc/cpuinfo").read_text().splitlines())
     except OSError:

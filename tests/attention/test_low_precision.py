@@ -91,5 +91,5 @@ def test_onednn_says_what_the_machine_has(monkeypatch, answer):
     monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace(_is_mkldnn_bf16_supported=lambda: answer))
     fresh = low_precision.native.__wrapped__  # not what the machine's own answer left in the cache
     assert fresh(torch.bfloat16) is answer
-    assert fresh(torch.float16) is False  # a build of PyTorch that cannot be asked
+    assert fresh(torch.float16) is False  # a build of PyTorch that does not say
     assert fresh(torch.float32) is True

@@ -18,7 +18,7 @@ from basam.attention import triton_backward, triton_bias, triton_forward, triton
 
 
 class NoGpu:
-    """Answers what Triton asks of its driver before a launch."""
+    """Answers what Triton wants of its driver before a launch."""
 
     def get_current_device(self) -> int:
         return 0
@@ -34,7 +34,7 @@ class NoGpu:
 
 
 class NotLaunched:
-    """In the place of a kernel: `kernel[grid](...)` only asks what would be compiled."""
+    """In the place of a kernel: `kernel[grid](...)` only finds what would be compiled."""
 
     def __init__(self, kernel: Any) -> None:
         self.kernel = kernel

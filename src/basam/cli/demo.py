@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from basam.cli.console import say
+from basam.errors import MissingExtraError
 from basam.files import overlay, require, write_image, write_mask
 from basam.predict import Predictor
 
@@ -21,7 +22,10 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--photo", choices=sorted(PHOTOS), default="astronaut")
     parser.add_argument("--out", type=Path, default=Path("out/demo"))
     options = parser.parse_args(words)
-    data = require("skimage.data", "demo")
+    try:
+        data = require("skimage.data", "demo")
+    except MissingExtraError as error:
+        parser.exit(2, f"error: {error}\n")
     photo = np.asarray(getattr(data, options.photo)())
     box = PHOTOS[options.photo]
 

@@ -31,7 +31,7 @@ class WindowError(BasamError, RuntimeError):
 
 
 class SceneObjects(Sequence[Found]):
-    """The objects of a scene, numbered from 1; each is made of its pieces when it is asked for, and the last ones are held.
+    """The objects of a scene, numbered from 1; each is made of its pieces when it is needed, and the last ones are held.
 
     Args:
         store: of the pieces.

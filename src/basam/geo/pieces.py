@@ -39,7 +39,7 @@ class Piece:
         runs: at its place in the scene.
         cut: by the window; near: so many pixels from its edges a piece counts as cut.
         predicted_iou, stability: as of `MaskCandidate`.
-        point: x, y in pixels of the scene, that was asked.
+        point: x, y in pixels of the scene, of the prompt.
     """
 
     runs: RunMask
@@ -66,7 +66,7 @@ class PieceStore:
 
     Args:
         path: of the file, made where it is absent.
-        about: what decides the pieces, plain JSON: a file about something else is begun anew.
+        about: what decides the pieces, plain JSON: a file about something else is begun again.
 
     Raises:
         FileExistsError: a file is there that is none of these.
@@ -97,13 +97,13 @@ class PieceStore:
         offsets = []
         for each in found:
             if each.runs.area:
-                told = {
+                line = {
                     "segmentation": each.runs.coco(),
                     "predicted_iou": float(each.predicted_iou),
                     "stability": float(each.stability),
                     "point": [float(each.point[0]) + window.x0, float(each.point[1]) + window.y0],
                 }
-                offsets.append(append_json(self.path, told))
+                offsets.append(append_json(self.path, line))
         append_json(self.path, {"window": window.number, "pieces": offsets})
         self.offsets[window.number] = offsets
 
@@ -111,7 +111,7 @@ class PieceStore:
         """The pieces of a window."""
         if number not in self.held:
             window, lines = self.windows[number], read_json_at(self.path, self.offsets[number])
-            self.held[number] = [self.piece(window, told) for told in lines]
+            self.held[number] = [self.piece(window, line) for line in lines]
             if len(self.held) > len(self.windows.columns) + HELD:
                 self.held.popitem(last=False)
         self.held.move_to_end(number)
@@ -122,12 +122,12 @@ class PieceStore:
         offset = self.offsets[place.window][place.piece]
         return self.piece(self.windows[place.window], next(iter(read_json_at(self.path, [offset]))))
 
-    def piece(self, window: SceneWindow, told: dict[str, Any]) -> Piece:
-        inside = read_runs(told["segmentation"], window.y1 - window.y0, window.x1 - window.x0)
+    def piece(self, window: SceneWindow, line: dict[str, Any]) -> Piece:
+        inside = read_runs(line["segmentation"], window.y1 - window.y0, window.x1 - window.x0)
         runs = placed(inside, window.y0, window.x0, self.windows.height, self.windows.width)
         cut = Sides(*self.windows.cut_sides(runs.box, window))
         return Piece(
-            runs, cut, self.windows.near, told["predicted_iou"], told["stability"], (told["point"][0], told["point"][1])
+            runs, cut, self.windows.near, line["predicted_iou"], line["stability"], (line["point"][0], line["point"][1])
         )
 
     def remove(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from basam.files import ResultFolder
+from basam.files import ResultFolder, require
 from basam.masks import Cleaning
 from basam.predict.writers.choice import files_of, names_of
 from basam.predict.writers.coco_run import CocoRun
@@ -35,6 +35,13 @@ class Outputs:
 
     @classmethod
     def of(cls, folder: ResultFolder, kinds: tuple[str, ...], cleaning: Cleaning, tolerance: float) -> Outputs:
+        """Those of a run.
+
+        Raises:
+            ImportError: masks are to be cleaned, and the extra `outputs` is not installed.
+        """
+        if not cleaning.does_nothing:
+            require("cv2", "outputs")  # before the work: it cleans the first mask
         coco = CocoRun(folder.root, shared=folder.shared) if "coco" in kinds else None
         return cls(folder, kinds, cleaning, tolerance, coco)
 
