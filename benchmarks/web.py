@@ -49,6 +49,7 @@ class Served:
                 self.connection.request("GET", f"/?{place.query}")
                 break
             except ConnectionRefusedError:
+                self.connection.close()
                 time.sleep(0.1)
         answer = self.connection.getresponse()
         answer.read()

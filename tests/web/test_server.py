@@ -196,6 +196,65 @@ def test_the_cache_keeps_within_its_bytes(client, desk):
     assert len(desk.answering.photos) == 1
 
 
+def test_a_photo_ahead_takes_no_room_from_the_one_that_is_looked_at(client, desk, first):
+    second = desk.library.listed()[1]
+    desk.ask(lambda: desk.answering.prepare(desk.library[first], "focus"), 0, "", "").result(60)
+    desk.answering.cache = desk.answering.photos[first].nbytes + 12 * second.width * second.height - 1
+    desk.ask(lambda: desk.answering.prepare_ahead(second, "focus"), 0, "", "").result(60)
+    assert list(desk.answering.photos) == [first]
+    desk.answering.cache *= 4
+    desk.ask(lambda: desk.answering.prepare_ahead(second, "focus"), 0, "", "").result(60)
+    assert list(desk.answering.photos) == [first, second.key]
+
+
+def test_tiles_come_while_the_worker_is_busy(client, desk, first):
+    gate = threading.Event()
+    busy = desk.ask(lambda: gate.wait(30), 0, "", "")
+    assert client.get(f"/api/photos/{first}/tiles/0/0/0").status_code == 200
+    assert not busy.done()
+    gate.set()
+
+
+def saved(image, path, **options):
+    image.save(path, **options)
+    return path
+
+
+def turned(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # its top is at the right
+    return saved(Image.new("RGB", (300, 120), "green"), folder / "turned.jpg", exif=exif)
+
+
+STRANGE = {
+    "turned": (turned, (120, 300)),
+    "sixteen bits": (lambda at: saved(Image.fromarray(np.full((90, 70), 40_000, np.uint16)), at / "deep.png"), (70, 90)),
+    "tiny": (lambda at: saved(Image.new("RGB", (10, 10), "red"), at / "tiny.png"), (10, 10)),
+    "one pixel": (lambda at: saved(Image.new("RGB", (1, 1), "red"), at / "pixel.png"), (1, 1)),
+    "panorama": (lambda at: saved(Image.new("RGB", (30_000, 200), "blue"), at / "panorama.png"), (30_000, 200)),
+    "grey with alpha": (lambda at: saved(Image.new("LA", (64, 48), (99, 120)), at / "alpha.png"), (64, 48)),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_strange_photos_are_opened_segmented_and_saved(client, desk, tmp_path, kind):
+    make, (width, height) = STRANGE[kind]
+    photo = desk.library.add(make(tmp_path))
+    assert (photo.width, photo.height) == (width, height)
+    levels = max(0, (max(width, height) - 1).bit_length() - 9)
+    tile = Image.open(io.BytesIO(client.get(f"/api/photos/{photo.key}/tiles/{levels}/0/0").content))
+    assert tile.size == (min(width, 512), min(height, 512))
+    assert client.get(f"/api/photos/{photo.key}/thumbnail").status_code == 200
+    corner = [width - 0.5, height - 0.5, 1]
+    for method in ("focus", "basam", "plain"):
+        answer = put(client, photo.key, key=method, points=[corner], method=method)
+        assert answer.status_code == 200, answer.text
+    hovered = client.post(f"/api/photos/{photo.key}/hover", json={"x": corner[0], "y": corner[1]})
+    assert hovered.status_code == 200, hovered.text
+    taken = Image.open(io.BytesIO(client.get(f"/api/export?kind=labels&photo={photo.key}").content))
+    assert taken.size == (width, height)
+
+
 def test_an_upload_is_kept_and_segmented(client, desk, photos):
     answer = client.post("/api/photos?name=../../my%20photo.jpg", content=(photos / "second.jpg").read_bytes())
     assert answer.status_code == 201, answer.text

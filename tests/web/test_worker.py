@@ -96,15 +96,16 @@ def test_what_began_anew_is_cancelled_while_it_waits(worker):
     assert encoding.begun == 1
 
 
-def test_only_less_urgent_jobs_are_cancelled_where_that_is_asked(worker):
+def test_only_jobs_of_a_kind_are_cancelled_where_that_is_asked(worker):
     gate = threading.Event()
     running = submit(worker, lambda: gate.wait(WAIT), CLICK, "me")
-    click, look = submit(worker, lambda: 1, CLICK, "me"), submit(worker, lambda: 2, LOOK, "me")
-    assert worker.cancel("me", least=LOOK) == 1
+    kept = submit(worker, lambda: 1, LOOK, "me")
+    other = worker.submit(lambda: 2, urgency=LOOK, kind="other kind", label="", owner="me")
+    assert worker.cancel("me", "other kind") == 1
     gate.set()
     assert running.result(WAIT)
-    assert click.result(WAIT) == 1
-    assert look.cancelled()
+    assert kept.result(WAIT) == 1
+    assert other.cancelled()
 
 
 def test_an_error_is_its_futures_and_the_worker_goes_on(worker):

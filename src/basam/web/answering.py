@@ -6,6 +6,7 @@ reload and a second window see the same masks.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ MOST_POINTS_PER_SIDE = 32
 SEARCHED = 1024
 # IoU of two masks above which they are the same answer, computed twice.
 SAME = 0.98
+# About what an open photo takes in memory: its pixels, its levels, a predictor's copy.
+BYTES_PER_PIXEL = 12
 # Answers whose low-resolution logits are kept for the next click.
 KEPT_ANSWERS = 256
 
@@ -76,7 +79,7 @@ class OpenPhoto:
     def nbytes(self) -> int:
         """What it takes in memory, embeddings included."""
         total = self.pixels.nbytes + self.pyramid.nbytes
-        for predictor in self.predictors.values():
+        for predictor in list(self.predictors.values()):
             image = predictor.image
             total += int(getattr(image.pixels, "nbytes", 0))
             leaves = [leaf for features in list(image.encoded.values()) for leaf in tree_leaves(features)]
@@ -85,7 +88,7 @@ class OpenPhoto:
 
 
 class Answering:
-    """Asks one model about photographs; to be called from one thread.
+    """Asks one model about photographs; to be called from one thread, but for `opened`.
 
     Args:
         model, adapter, device: as for `basam.load`.
@@ -109,18 +112,32 @@ class Answering:
                 module.register_forward_pre_hook(checkpoint)
         self.cache, self.max_pixels = cache, max_pixels
         self.photos: OrderedDict[str, OpenPhoto] = OrderedDict()
+        self.lock, self.opening = threading.RLock(), threading.Lock()
 
     def opened(self, photo: LibraryPhoto) -> OpenPhoto:
-        """The photo in memory; those that were used longest ago make room for it."""
-        if photo.key not in self.photos:
-            self.photos[photo.key] = OpenPhoto(photo, self.max_pixels)
-        self.photos.move_to_end(photo.key)
-        self.make_room()
-        return self.photos[photo.key]
+        """The photo in memory; those that were used longest ago make room for it. Any thread may ask, and waits only where the
+        photo is not open yet."""
+        found = self.if_open(photo.key)
+        if found is None:
+            with self.opening:
+                found = self.if_open(photo.key)
+                if found is None:
+                    found = OpenPhoto(photo, self.max_pixels)
+                    with self.lock:
+                        self.photos[photo.key] = found
+                        self.make_room()
+        return found
+
+    def if_open(self, key: str) -> OpenPhoto | None:
+        with self.lock:
+            if key in self.photos:
+                self.photos.move_to_end(key)
+            return self.photos.get(key)
 
     def make_room(self) -> None:
-        while len(self.photos) > 1 and sum(each.nbytes for each in self.photos.values()) > self.cache:
-            self.photos.popitem(last=False)
+        with self.lock:
+            while len(self.photos) > 1 and sum(each.nbytes for each in self.photos.values()) > self.cache:
+                self.photos.popitem(last=False)
 
     def predictor(self, photo: LibraryPhoto, method: str) -> Predictor:
         """That of a photo: focus and the corrected whole share one, plain SAM has its own, hovering sees a small copy."""
@@ -187,6 +204,13 @@ class Answering:
         else:
             predictor.features  # noqa: B018
         self.make_room()
+
+    def prepare_ahead(self, photo: LibraryPhoto, method: str) -> None:
+        """`prepare` a photo that is not looked at yet, where there is room for it beside the one that is."""
+        with self.lock:
+            taken = [each.nbytes for each in self.photos.values()][-1:]
+        if sum(taken) + BYTES_PER_PIXEL * photo.width * photo.height <= self.cache:
+            self.prepare(photo, method)
 
     def hover(self, photo: LibraryPhoto, x: float, y: float) -> tuple[RunMask, float]:
         """A quick mask of a small copy of the photo for a point x, y in pixels of the photo, and its predicted IoU."""

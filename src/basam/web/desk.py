@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -71,15 +72,9 @@ class Desk:
         size = {"width": photo.width, "height": photo.height}
         return {"id": photo.key, "name": photo.name, **size, "done": state.done, "objects": len(state.objects)}
 
-    def tile(self, key: str, level: int, column: int, row: int) -> Future[bytes]:
-        photo = self.library[key]
-        opened = self.answering.photos.get(key)
-        if opened is not None:  # cut right away: the worker may be encoding
-            found: Future[bytes] = Future()
-            found.set_result(opened.pyramid.tile(level, column, row))
-            return found
-        work = lambda: self.answering.opened(photo).pyramid.tile(level, column, row)  # noqa: E731
-        return self.ask(work, CLICK, "open", f"Opening {photo.name}")
+    def tile(self, key: str, level: int, column: int, row: int) -> bytes:
+        """A tile as JPEG; the photo is opened beside the worker, which may be encoding another."""
+        return self.answering.opened(self.library[key]).pyramid.tile(level, column, row)
 
     def thumbnail(self, key: str) -> bytes:
         """A small JPEG, which is kept beside the session so that a folder appears at once the next time."""
@@ -89,23 +84,23 @@ class Desk:
             image = read_photograph(photo.path, max_pixels=self.settings.max_pixels, long_side=THUMB).image
             image.thumbnail((THUMB, THUMB))
             content = as_jpeg(image)
-            with replacing(place) as temporary:
+            with contextlib.suppress(OSError), replacing(place) as temporary:  # a full disk hides no photo
                 temporary.write_bytes(content)
             return content
         return place.read_bytes()
 
     def prepare(self, key: str, method: str, window: str) -> Future[Any]:
-        """Encode a photo, and the one after it while nobody waits. What the window wanted to see before is given up."""
+        """Encode a photo, and the one after it while nobody waits. The window no longer waits for photos that it left."""
         if method not in METHODS:
             raise InputError(f"method {method!r}: allowed are {', '.join(METHODS)}")
         photo = self.library[key]
-        self.worker.cancel(window, least=LOOK)
+        self.worker.cancel(window, "hover", *(f"encode {each}" for each in METHODS))
         kind = f"encode {method}"
         future = self.ask(lambda: self.answering.prepare(photo, method), LOOK, kind, f"Encoding {photo.name}", window)
         following = self.library.after(key)
         if following is not None and following.key not in self.answering.photos:
             label = f"Encoding {following.name}"
-            self.ask(lambda: self.answering.prepare(following, method), AHEAD, kind, label, window)
+            self.ask(lambda: self.answering.prepare_ahead(following, method), AHEAD, kind, label, window)
         return future
 
     def record(self, key: str) -> dict[str, Any]:

@@ -127,8 +127,8 @@ def make_app(desk: Desk) -> Starlette:
 
     async def tile(request: Request) -> Response:
         place = (number(request, name) for name in ("level", "column", "row"))
-        future = await run_in_threadpool(desk.tile, request.path_params["photo"], *place)
-        return Response(await waited(future), media_type="image/jpeg", headers=KEPT)
+        content = await run_in_threadpool(desk.tile, request.path_params["photo"], *place)
+        return Response(content, media_type="image/jpeg", headers=KEPT)
 
     async def prepare(request: Request) -> Response:
         values = await body_of(request)

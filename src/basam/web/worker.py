@@ -6,7 +6,7 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +47,9 @@ class Job:
     stop: bool = field(compare=False, default=False)
     later: bool = field(compare=False, default=False)
 
+    def is_of(self, owner: str, kinds: Sequence[str]) -> bool:
+        return self.owner == owner and (not kinds or self.kind in kinds)
+
     def give_up(self) -> None:
         if not self.future.cancel():  # it had begun before
             self.future.set_exception(StoppedError("cancelled"))
@@ -81,14 +84,14 @@ class Worker:
         self.tell()
         return job.future
 
-    def cancel(self, owner: str, least: int = CLICK) -> int:
-        """Cancel what a window asked for, as far as it is of this urgency or a lesser one; how many jobs these were."""
+    def cancel(self, owner: str, *kinds: str) -> int:
+        """Cancel what a window asked for, or of it the jobs of some kinds; how many these were."""
         with self.changed:
-            cancelled = [job for job in self.waiting if job.owner == owner and job.urgency >= least]
-            self.waiting = [job for job in self.waiting if job not in cancelled]
+            cancelled = [job for job in self.waiting if job.is_of(owner, kinds)]
+            self.waiting = [job for job in self.waiting if not job.is_of(owner, kinds)]
             heapq.heapify(self.waiting)
             stopped = self.running
-            if stopped is not None and stopped.owner == owner and stopped.urgency >= least:
+            if stopped is not None and stopped.is_of(owner, kinds):
                 stopped.stop, stopped.later = True, False
             else:
                 stopped = None
