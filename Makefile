@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python >= 3.10 and nothing else; they make .venv from constraints.txt themselves.
 # Two stamps: what the demo needs, and what tests, linters and studies need on top of it. Meta's sam2 asks for torchvision, so it
-# is installed without what it asks for; tests that compare with it are skipped where that fails.
+# is installed without what it asks for; so is labelme, which asks for Qt. Tests that compare with them are skipped where that fails.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +23,7 @@ $(DEV): $(DEMO)
 	$(BIN)/python $(PIP) '.[dev]'
 	-$(BIN)/python -m pip install --quiet setuptools wheel
 	-SAM2_BUILD_CUDA=0 $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --constraint constraints.txt sam2
+	-$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt labelme
 	touch $@
 
 demo: $(DEMO)

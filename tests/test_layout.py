@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 import basam
+from basam import errors as basam_errors
 
 PACKAGE = Path(basam.__file__).parent
 ROOT = PACKAGE.parents[1]
 # What may be imported by what comes after it, floor by floor. Two of one floor do not import each other.
 FLOORS = (
-    {"exports", "errors"},
-    {"checks"},
+    {"check_words", "exports", "errors"},
+    {"arrays", "checks"},
     {"method", "files"},
     {"positions", "scenes", "masks"},
     {"attention"},
@@ -141,13 +142,33 @@ def test_no_file_is_long() -> None:
 
 
 def test_help_does_not_wait_for_torch() -> None:
+    """Of no command, nor for any other library that takes long to import."""
     code = (
-        "import sys; from typer.testing import CliRunner; from basam.cli import app\n"
-        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
-        "assert CliRunner().invoke(app, ['tune', '--help']).exit_code == 0\n"
-        "assert not {'torch', 'transformers'} & set(sys.modules), 'torch was imported'"
+        "import sys, typer; from typer.testing import CliRunner; from basam.cli import app\n"
+        "for words in ([], *([name] for name in typer.main.get_command(app).commands)):\n"
+        "    assert CliRunner().invoke(app, [*words, '--help']).exit_code == 0, words\n"
+        "    slow = {'torch', 'transformers', 'numpy', 'PIL', 'cv2', 'scipy', 'matplotlib', 'ray', 'accelerate', 'starlette'}\n"
+        "    assert not slow & set(sys.modules), (words, slow & set(sys.modules))\n"
+        "assert len(typer.main.get_command(app).commands) > 10"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_exported_errors_are_basams(face: str) -> None:
+    module = importlib.import_module(face)
+    exported = [getattr(module, name) for name in module.__all__]
+    errors = [each for each in exported if isinstance(each, type) and issubclass(each, BaseException)]
+    assert [each.__name__ for each in errors if not issubclass(each, basam.BasamError)] == []
+
+
+def test_errors_may_be_caught_as_pythons() -> None:
+    own = [each for each in vars(basam_errors).values() if isinstance(each, type) and issubclass(each, basam.BasamError)]
+    assert len(own) > 10
+    for error in set(own) - {basam.BasamError}:
+        assert any(each.__module__ == "builtins" for each in error.__mro__ if each not in (Exception, BaseException, object)), (
+            error
+        )
 
 
 def test_names_of_our_own_data_are_not_in_the_package() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,17 @@ from basam.web.desk import Desk
 from basam.web.safety import Guard
 from basam.web.server import make_app
 from basam.web.settings import WebSettings
+from tests.web.browsing import BROWSER, RunningServer
 
 TOKEN = "the-token"
 ADDRESS = "http://127.0.0.1:7860"
+# A point on the disc of the first photo.
+DISC = [300.5, 300.5, 1]
+
+
+def put(client: TestClient, photo: str, key: str = "a1", **values: Any) -> Any:
+    """Set the prompts of an object."""
+    return client.put(f"/api/photos/{photo}/objects/{key}", json={"name": "Disc", "colour": "#e63946", **values})
 
 
 def draw_photo(path: Path, width: int, height: int, seed: int) -> None:
@@ -64,3 +73,20 @@ def client(stranger: TestClient) -> TestClient:
 @pytest.fixture
 def first(desk: Desk) -> str:
     return next(photo.key for photo in desk.library.listed() if photo.name == "first.png")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One for all tests of a module; its uploads are small."""
+    found = RunningServer(photos, tmp_path_factory.mktemp("web") / "session", "--max-upload", "2M")
+    yield found
+    found.kill()

@@ -1,203 +1,271 @@
-"""The page in a real browser, with a server in a process of its own."""
+"""The page in a real browser: what a person does with it."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
-import shutil
-import socket
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
-from tests.helpers.forked import Forked
+import basam
+from basam.masks import read_runs
+from tests.web.browsing import (
+    BROWSER,
+    NO_BROWSER,
+    WINDOW,
+    RunningServer,
+    drag,
+    opened,
+    place,
+    wait_for_objects,
+    wait_for_points,
+    wait_until,
+)
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(BROWSER is None, reason="no browser: apt-get install chromium-headless-shell"),
-]
-PATIENCE = 180_000  # milliseconds: a loaded machine takes a minute to import the model
-
-
-class RunningServer:
-    """`basam web` on a free port."""
-
-    def __init__(self, photos: Path, session: Path) -> None:
-        words = ["web", str(photos), "--session", str(session), "--port", "0", "--no-browser", "--device", "cpu"]
-        self.process = Forked("basam", words, session.with_name(f"output-{time.monotonic_ns()}.txt"))
-        self.process.wait_until(lambda: any("token=" in line for line in self.lines()), PATIENCE / 1000)
-        self.address = next(line.strip() for line in self.lines() if "token=" in line)
-
-    def lines(self) -> list[str]:
-        """Whole lines that it has printed."""
-        return self.process.text.splitlines(keepends=True) if self.process.text.endswith("\n") else []
-
-    def kill(self) -> None:
-        self.process.kill()  # a test may have done it already
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)]
 
 
 @pytest.fixture
-def server(photos: Path, tmp_path: Path) -> Iterator[RunningServer]:
-    found = RunningServer(photos, tmp_path / "session")
-    yield found
-    found.kill()
+def page(chromium, server) -> Iterator:
+    server.empty()
+    context = chromium.new_context(viewport=WINDOW, accept_downloads=True)
+    yield opened(context, server.address)
+    context.close()
 
 
-def wait_for_server(address: str) -> None:
-    """The address is printed a moment before the server takes connections."""
-    place = urlsplit(address)
-    end = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError), socket.create_connection((place.hostname, place.port), timeout=1):
-            return
-        time.sleep(0.1)
-
-
-def opened(context, address: str):
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.problems = []
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.on("console", lambda each: page.problems.append(each.text) if each.type == "error" else None)
-    wait_for_server(address)
-    page.goto(address)
-    page.get_by_text("Ready", exact=True).wait_for()
-    return page
-
-
-def objects(page, count: int):
-    page.wait_for_timeout(100)
-    page.locator("#objects li").nth(count - 1).wait_for() if count else page.locator("#objects li").first.wait_for(
-        state="detached"
-    )
-    page.locator("#status", has_text="predicted IoU").wait_for() if count else None
-
-
-def place(page, x: float, y: float) -> tuple[float, float]:
-    """Where a pixel of the first photo, 900 x 600, lies on the screen while the whole of it is shown."""
-    frame = page.locator("#viewer").bounding_box()
-    scale = min(frame["width"] / 900, frame["height"] / 600)
-    left = frame["x"] + (frame["width"] - 900 * scale) / 2
-    top = frame["y"] + (frame["height"] - 600 * scale) / 2
-    return left + x * scale, top + y * scale
-
-
-def kept(session: Path) -> dict:
-    found = [json.loads(path.read_text()) for path in session.glob("*.json")]
-    return next(each for each in found if each["photo"].endswith("first.png"))
-
-
-def test_click_box_undo_save_reload_and_kill(chromium, server, photos, tmp_path):
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    page = opened(context, server.address)
+def test_click_not_on_it_undo_redo_box_and_reload(page, server):
     assert "token" not in page.url
-    session = tmp_path / "session"
-
     page.mouse.click(*place(page, 300, 300))
-    objects(page, 1)
-    x, y, label = kept(session)["objects"][0]["points"][0]
+    wait_for_objects(page, 1)
+    page.locator("#status", has_text="predicted IoU").wait_for()
+    x, y, label = server.kept()["objects"][0]["points"][0]
     assert (x, y, label) == (pytest.approx(300, abs=1.5), pytest.approx(300, abs=1.5), 1)
 
     page.mouse.click(*place(page, 600, 450), button="right")
-    page.locator("#candidates button").nth(1).wait_for(state="detached")
-    assert [point[2] for point in kept(session)["objects"][0]["points"]] == [1, 0]
+    wait_for_points(page, server, [1, 0])
     page.keyboard.press("Control+z")
-    page.locator("#candidates button").nth(2).wait_for()
-    assert len(kept(session)["objects"][0]["points"]) == 1
+    wait_for_points(page, server, [1])
+    page.keyboard.press("Control+Shift+z")
+    wait_for_points(page, server, [1, 0])
+    page.keyboard.down("Alt")
+    page.mouse.click(*place(page, 700, 100))
+    page.keyboard.up("Alt")
+    wait_for_points(page, server, [1, 0, 0])
 
     page.keyboard.press("n")
-    page.mouse.move(*place(page, 170, 170))
-    page.mouse.down()
-    page.mouse.move(*place(page, 300, 300), steps=4)
-    page.mouse.move(*place(page, 430, 430), steps=4)
-    page.mouse.up()
-    objects(page, 2)
-    assert kept(session)["objects"][1]["box"] == pytest.approx([170, 170, 430, 430], abs=2)
-
-    for name, suffix in (
-        ("Cut-out (PNG)", ".zip"),
-        ("Mask (PNG)", ".zip"),
-        ("Overlay (JPEG)", ".jpg"),
-        ("Prompts (JSON)", ".json"),
-    ):
-        with page.expect_download() as download:
-            page.get_by_role("button", name=name).click()
-        assert download.value.suggested_filename.endswith(suffix)
-
+    drag(page, 170, 170, 430, 430)
+    wait_for_objects(page, 2)
+    assert server.kept()["objects"][1]["box"] == pytest.approx([170, 170, 430, 430], abs=2)
     page.reload()
-    objects_after = page.locator("#objects li")
-    objects_after.nth(1).wait_for()
+    wait_for_objects(page, 2)
     assert page.problems == []
-    server.kill()
-    page.get_by_role("button", name="Remove Object 1").click()
-    page.locator("#error", has_text="does not answer").wait_for()
-
-    again = RunningServer(photos, session)
-    try:
-        opened(context, again.address).locator("#objects li").nth(1).wait_for()
-    finally:
-        again.kill()
 
 
-def test_a_zoomed_click_lands_on_its_pixel(chromium, server, tmp_path):
-    page = opened(chromium.new_context(viewport={"width": 1280, "height": 800}), server.address)
+def test_a_zoomed_click_lands_on_its_pixel_and_is_answered_as_the_predictor_does(page, server, photos):
     page.mouse.move(*place(page, 400, 250))
     for _ in range(6):
         page.mouse.wheel(0, -300)
-        page.wait_for_timeout(80)
-    page.wait_for_timeout(800)
+        page.wait_for_timeout(60)
+    page.wait_for_timeout(600)
     page.mouse.click(*place(page, 400, 250))  # a zoom keeps the pixel under the pointer
-    objects(page, 1)
-    assert kept(tmp_path / "session")["objects"][0]["points"][0][:2] == pytest.approx([400, 250], abs=1)
+    wait_for_objects(page, 1)
+    found = server.kept()["objects"][0]
+    x, y, _ = found["points"][0]
+    assert (x, y) == pytest.approx((400, 250), abs=1)
+    predictor = basam.Predictor(basam.load("nano", device="cpu"))
+    predictor.set_image(photos / "first.png")
+    masks, scores, _ = predictor.predict(np.array([[x, y]]), np.array([1]), focus=True)
+    assert found["score"] == pytest.approx(float(scores.max()), abs=1e-3)
+    assert (read_runs(found["mask"], 600, 900).mask() != masks[scores.argmax()]).mean() < 1e-3
 
 
-def test_by_keyboard_alone(chromium, server, tmp_path):
-    page = opened(chromium.new_context(viewport={"width": 1280, "height": 800}), server.address)
+def test_every_kind_is_saved(page):
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    page.get_by_text("For other programs").click()
+    buttons = page.locator(".writers button")
+    assert buttons.count() == 10
+    names = set()
+    for index in range(buttons.count()):
+        with page.expect_download() as download:
+            buttons.nth(index).click()
+        names.add(download.value.suggested_filename)
+    assert names == {
+        *("first_cutout.png", "first_mask.png", "first_overlay.jpg", "first_labels.png", "coco.json", "first_labelme.json"),
+        *("first_polygons.geojson", "first_polygons.svg", "first_objects.csv", "prompts.jsonl"),
+    }
+    page.locator("#scope").select_option("all")
+    with page.expect_download() as download:
+        buttons.first.click()
+    assert download.value.suggested_filename == "first_cutout.png"
+    assert page.problems == []
+
+
+def test_names_colours_candidates_methods_and_compare(page, server):
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    page.locator("#candidates button").nth(2).wait_for()
+    page.keyboard.press("2")
+    page.locator("#candidates button:nth-child(2)[aria-pressed=true]").wait_for()
+    assert server.kept()["objects"][0]["candidate"] == 1
+    name = page.get_by_label("Name of Object 1")
+    name.fill("Sun")
+    name.press("Enter")
+    page.get_by_label("Name of Sun").wait_for()
+    assert page.locator("#candidates button").count() == 3  # a new name does not ask again
+    page.get_by_label("Colour of Sun").fill("#00ff88")
+    wait_until(page, "document.querySelector('#objects input[type=color]').value === '#00ff88'")
+    page.get_by_role("button", name="Plain").click()
+    page.locator("[data-method=plain][aria-pressed=true]").wait_for()
+    page.get_by_role("button", name="Compare side by side").click()
+    page.locator("#cards article").nth(2).wait_for()
+    page.get_by_role("button", name="Use Corrected").click()
+    page.locator("[data-method=basam][aria-pressed=true]").wait_for()
+    page.wait_for_timeout(300)
+    kept = server.kept()["objects"][0]
+    assert (kept["name"], kept["colour"], kept["method"]) == ("Sun", "#00ff88", "basam")
+    assert page.problems == []
+
+
+def test_hovering_shows_a_mask_before_the_first_click(page):
+    ink = "() => { const c = document.querySelector('#overlay'); "
+    ink += "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((value) => value > 0); }"
+    assert not page.evaluate(ink)
+    page.mouse.move(*place(page, 300, 300))
+    page.mouse.move(*place(page, 302, 301))
+    wait_until(page, f"({ink})()")
+    page.keyboard.press("h")
+    page.mouse.move(*place(page, 310, 310))
+    wait_until(page, f"!({ink})()")
+
+
+def test_everything_with_progress_cancel_and_undo(page, server):
+    page.locator("#sure").select_option("unsure")
+    page.get_by_role("button", name="Find everything").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Cancelled", exact=True).wait_for()
+    wait_for_objects(page, 0)
+    page.get_by_role("button", name="Find everything").click()
+    wait_until(page, "document.querySelector('#work-bar').value > 0")
+    page.locator("#status", has_text=re.compile("objects? found")).wait_for()
+    count = page.locator("#objects li").count()
+    assert count == len(server.kept()["objects"]) >= 1
+    page.keyboard.press("Control+z")
+    wait_for_objects(page, 0)
+    assert server.kept()["objects"] == []
+
+
+def test_by_keyboard_alone(page, server):
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    objects(page, 1)
+    wait_for_objects(page, 1)
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("Shift+Enter")
-    page.locator("#candidates button").nth(1).wait_for(state="detached")
-    assert [point[2] for point in kept(tmp_path / "session")["objects"][0]["points"]] == [1, 0]
+    wait_for_points(page, server, [1, 0])
+    page.keyboard.press("n")
+    page.keyboard.press("b")
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("b")
+    wait_for_objects(page, 2)
     page.keyboard.press("?")
     page.get_by_role("heading", name="How it works").wait_for()
     page.keyboard.press("Escape")
+    for _ in range(80):  # to the first button of those that save
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Cut-out":
+            break
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "basam_cutout.zip"
     page.keyboard.press("Delete")
-    page.locator("#objects li").wait_for(state="detached")
+    wait_for_objects(page, 1)
     page.keyboard.press("]")
-    page.locator("#photo-name", has_text=re.compile("second.jpg")).wait_for()
+    page.locator("#photo-name", has_text="second.jpg").wait_for()
+    page.keyboard.press("d")
+    page.locator("#done[aria-pressed=true]").wait_for()
 
 
-def test_two_windows_do_not_overwrite_each_other(chromium, server, tmp_path):
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    one, two = opened(context, server.address), opened(context, server.address)
-    one.mouse.click(*place(one, 300, 300))
-    objects(one, 1)
-    two.mouse.click(*place(two, 300, 300))
-    two.locator("#error", has_text="another window").wait_for()
-    two.locator("#objects li").wait_for()  # the newest state is shown
-    assert len(kept(tmp_path / "session")["objects"]) == 1
+def test_two_windows_do_not_overwrite_each_other(page, server):
+    other = opened(page.context, server.address)
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    other.mouse.click(*place(other, 300, 300))
+    other.locator("#error", has_text="another window").wait_for()
+    wait_for_objects(other, 1)  # the newest state is shown
+    assert len(server.kept()["objects"]) == 1
+    other.keyboard.press("n")
+    other.mouse.click(*place(other, 700, 200))
+    wait_for_objects(other, 2)
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_the_page_fits_its_window(chromium, server, width):
-    page = opened(chromium.new_context(viewport={"width": width, "height": 740}), server.address)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_a_second_user_needs_the_token(chromium, server):
+    context = chromium.new_context(viewport=WINDOW)
+    page = context.new_page()
+    for address in (server.address.split("?")[0], server.address + "x"):
+        assert page.goto(address).status == 403
+    page = opened(context, server.address)
+    page.get_by_text("first.png").first.wait_for()
+    context.close()
+
+
+def test_no_path_of_the_page_reaches_another_file(page):
+    fetched = page.evaluate(
+        """async () => Promise.all(["/page/..%2fserver.py", "/page/%2e%2e%2fserver.py", "/page//etc/passwd",
+            "/api/photos/..%2f..%2fetc%2fpasswd", "/api/export?kind=mask&photo=../../etc/passwd"]
+            .map(async (path) => { const answer = await fetch(path); return [answer.status, await answer.text()]; }))"""
+    )
+    assert all(status in (400, 404) for status, _ in fetched)
+    assert not any("import" in text or "root:" in text for _, text in fetched)
+
+
+def test_files_that_are_no_photos_or_too_large_are_refused_and_photos_are_taken(page, server, photos):
     page.set_input_files("#file", {"name": "no.png", "mimeType": "image/png", "buffer": b"no image"})
     page.locator("#error", has_text="not an image").wait_for()
+    page.set_input_files("#file", {"name": "huge.png", "mimeType": "image/png", "buffer": bytes(3 << 20)})
+    page.locator("#error", has_text="more than 2 MB").wait_for()
+    page.set_input_files("#file", photos / "second.jpg")
+    page.locator("#photos button").nth(2).wait_for()
+    page.get_by_text("Ready", exact=True).wait_for()
+    frame = page.locator("#viewer").bounding_box()
+    page.mouse.click(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    wait_for_objects(page, 1)
+    assert server.kept("uploads/second.jpg")["objects"]
+
+
+def test_a_full_disk_is_said_and_the_state_before_stays(page, server):
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    before = server.kept()
+    server.full.touch()
+    try:
+        page.mouse.click(*place(page, 330, 330))
+        page.locator("#error", has_text="disk is full").wait_for()
+        assert server.kept() == before
+    finally:
+        server.full.unlink()
+    page.mouse.click(*place(page, 340, 330))
+    wait_for_points(page, server, [1, 1])
+
+
+def test_a_server_that_was_killed_and_started_again_goes_on(chromium, photos, tmp_path):
+    server = RunningServer(photos, tmp_path / "session")
+    context = chromium.new_context(viewport=WINDOW)
+    try:
+        page = opened(context, server.address)
+        page.mouse.click(*place(page, 300, 300))
+        wait_for_objects(page, 1)
+        server.kill()
+        page.get_by_role("button", name="Remove Object 1").click()
+        page.locator("#error", has_text="does not answer").wait_for()
+    finally:
+        server.kill()
+    again = RunningServer(photos, tmp_path / "session")
+    try:
+        wait_for_objects(opened(context, again.address), 1)
+    finally:
+        again.kill()
+        context.close()

@@ -6,9 +6,7 @@ import base64
 import errno
 import hashlib
 import io
-import json
 import threading
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +16,12 @@ from PIL import Image
 import basam
 from basam.web.desk import Desk
 from basam.web.library import Library
-
-DISC = [300.5, 300.5, 1]
-RED = "#e63946"
-
-
-def put(client, photo, key="a1", **values):
-    return client.put(f"/api/photos/{photo}/objects/{key}", json={"name": "Disc", "colour": RED, **values})
+from tests.web.conftest import DISC, put
 
 
 def mask_of(desk: Desk, photo: str, index: int = 0) -> np.ndarray:
     found = desk.library[photo]
-    return desk.session.mask(found, desk.session.state(found).objects[index])
+    return desk.session.state(found).objects[index].runs(found).mask()
 
 
 def test_overview_names_photos_methods_and_writers(client):
@@ -110,13 +102,20 @@ def test_state_is_there_again_after_a_restart(client, desk, first, settings):
     assert all(each["shown"] for each in found["objects"])
 
 
-def test_masks_that_nothing_names_are_removed(client, desk, first):
+def test_an_object_that_is_removed_is_gone(client, desk, first):
     put(client, first, points=[DISC])
-    put(client, first, points=[DISC, [310.0, 310.0, 1]])
-    assert len(list(desk.session.folder.glob(f"{first}_*.png"))) == 1
-    client.request("DELETE", f"/api/photos/{first}/objects/a1", json={})
-    assert list(desk.session.folder.glob(f"{first}_*.png")) == []
+    assert client.request("DELETE", f"/api/photos/{first}/objects/a1", json={}).json()["objects"] == 0
     assert client.get(f"/api/photos/{first}").json()["objects"] == []
+
+
+def test_a_new_name_does_not_ask_again(client, desk, first, monkeypatch):
+    put(client, first, points=[DISC])
+    before = mask_of(desk, first)
+    monkeypatch.setattr(desk.answering, "answer", None)
+    answer = client.put(f"/api/photos/{first}/objects/a1", json={"name": "Sun", "colour": "#00ff00", "points": [DISC]}).json()
+    assert (answer["object"]["name"], answer["object"]["colour"]) == ("Sun", "#00ff00")
+    assert "candidates" not in answer
+    np.testing.assert_array_equal(mask_of(desk, first), before)
 
 
 def test_a_change_to_an_old_state_is_refused(client, first):
@@ -134,7 +133,7 @@ def test_a_full_disk_leaves_the_state_before(client, first, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("basam.web.session.write_mask", full)
+    monkeypatch.setattr("basam.web.session.write_json", full)
     refused = put(client, first, points=[DISC, [310.0, 310.0, 1]])
     assert refused.status_code == 507
     assert "disk is full" in refused.json()["error"]
@@ -157,6 +156,39 @@ def test_prepare_encodes_the_photo_and_the_next(client, desk, first):
     assert len(desk.answering.photos) == 2
 
 
+def test_encoding_can_be_cancelled_and_done_again(client, desk, first):
+    """Inside of the model, at the next of its parts."""
+    seen = []
+
+    def cancel_once(*_):
+        seen.append(desk.worker.running.label)
+        if len(seen) == 30:
+            desk.worker.cancel("me")
+
+    hooks = [module.register_forward_pre_hook(cancel_once) for module in desk.answering.base.model.modules()]
+    address, me = f"/api/photos/{first}/prepare", {"x-basam-window": "me"}
+    answer = client.post(address, json={"method": "basam"}, headers=me)
+    assert (answer.status_code, answer.json()["cancelled"]) == (409, True)
+    assert len([label for label in seen if "first" in label]) == 30
+    for hook in hooks:
+        hook.remove()
+    assert client.post(address, json={"method": "basam"}, headers=me).json() == {"ready": True}
+    assert put(client, first, points=[DISC], method="basam").status_code == 200
+
+
+def test_a_photo_that_was_left_is_not_encoded(client, desk, first):
+    """Going through a folder quickly does not leave a queue of photos behind that nobody looks at."""
+    gate = threading.Event()
+    waiting = desk.ask(lambda: gate.wait(30), 0, "gate", "Waiting")
+    left = desk.prepare(first, "focus", "me")
+    wanted = desk.prepare(desk.library.listed()[1].key, "focus", "me")
+    gate.set()
+    assert waiting.result(30)
+    assert left.cancelled()
+    wanted.result(60)
+    assert list(desk.answering.photos) == [desk.library.listed()[1].key]
+
+
 def test_the_cache_keeps_within_its_bytes(client, desk):
     desk.answering.cache = 1
     for each in desk.library.listed():
@@ -164,41 +196,63 @@ def test_the_cache_keeps_within_its_bytes(client, desk):
     assert len(desk.answering.photos) == 1
 
 
-@pytest.mark.parametrize(
-    ("kind", "names"),
-    [
-        ("mask", {"first_1_Disc_mask.png", "first_2_Disc_mask.png"}),
-        ("cutout", {"first_1_Disc_cutout.png", "first_2_Disc_cutout.png"}),
-    ],
-)
-def test_several_files_come_as_zip(client, desk, first, kind, names):
-    put(client, first, points=[DISC])
-    put(client, first, key="b2", box=[200, 200, 420, 420])
-    answer = client.get(f"/api/export?kind={kind}&photo={first}")
-    archive = zipfile.ZipFile(io.BytesIO(answer.content))
-    assert set(archive.namelist()) == names
-    image = np.asarray(Image.open(io.BytesIO(archive.read(sorted(names)[0]))))
-    mask = mask_of(desk, first)
-    if kind == "mask":
-        np.testing.assert_array_equal(image > 0, mask)
-    else:
-        assert (image[..., 3] > 0).sum() == mask.sum()
+def test_a_photo_ahead_takes_no_room_from_the_one_that_is_looked_at(client, desk, first):
+    second = desk.library.listed()[1]
+    desk.ask(lambda: desk.answering.prepare(desk.library[first], "focus"), 0, "", "").result(60)
+    desk.answering.cache = desk.answering.photos[first].nbytes + 12 * second.width * second.height - 1
+    desk.ask(lambda: desk.answering.prepare_ahead(second, "focus"), 0, "", "").result(60)
+    assert list(desk.answering.photos) == [first]
+    desk.answering.cache *= 4
+    desk.ask(lambda: desk.answering.prepare_ahead(second, "focus"), 0, "", "").result(60)
+    assert list(desk.answering.photos) == [first, second.key]
 
 
-@pytest.mark.parametrize(("kind", "media"), [("overlay", "image/jpeg"), ("prompts", "application/json")])
-def test_one_file_comes_as_it_is(client, first, kind, media):
-    put(client, first, points=[DISC])
-    answer = client.get(f"/api/export?kind={kind}")
-    assert answer.headers["content-type"].startswith(media)
-    if kind == "prompts":
-        assert json.loads(answer.content)["objects"][0]["points"] == [DISC]
-    else:
-        assert Image.open(io.BytesIO(answer.content)).size == (900, 600)
+def test_tiles_come_while_the_worker_is_busy(client, desk, first):
+    gate = threading.Event()
+    busy = desk.ask(lambda: gate.wait(30), 0, "", "")
+    assert client.get(f"/api/photos/{first}/tiles/0/0/0").status_code == 200
+    assert not busy.done()
+    gate.set()
 
 
-def test_nothing_to_take_away_is_said(client, first):
-    assert "no object" in client.get(f"/api/export?kind=mask&photo={first}").json()["error"]
-    assert client.get(f"/api/export?kind=pickle&photo={first}").status_code == 400
+def saved(image, path, **options):
+    image.save(path, **options)
+    return path
+
+
+def turned(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # its top is at the right
+    return saved(Image.new("RGB", (300, 120), "green"), folder / "turned.jpg", exif=exif)
+
+
+STRANGE = {
+    "turned": (turned, (120, 300)),
+    "sixteen bits": (lambda at: saved(Image.fromarray(np.full((90, 70), 40_000, np.uint16)), at / "deep.png"), (70, 90)),
+    "tiny": (lambda at: saved(Image.new("RGB", (10, 10), "red"), at / "tiny.png"), (10, 10)),
+    "one pixel": (lambda at: saved(Image.new("RGB", (1, 1), "red"), at / "pixel.png"), (1, 1)),
+    "panorama": (lambda at: saved(Image.new("RGB", (30_000, 200), "blue"), at / "panorama.png"), (30_000, 200)),
+    "grey with alpha": (lambda at: saved(Image.new("LA", (64, 48), (99, 120)), at / "alpha.png"), (64, 48)),
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_strange_photos_are_opened_segmented_and_saved(client, desk, tmp_path, kind):
+    make, (width, height) = STRANGE[kind]
+    photo = desk.library.add(make(tmp_path))
+    assert (photo.width, photo.height) == (width, height)
+    levels = max(0, (max(width, height) - 1).bit_length() - 9)
+    tile = Image.open(io.BytesIO(client.get(f"/api/photos/{photo.key}/tiles/{levels}/0/0").content))
+    assert tile.size == (min(width, 512), min(height, 512))
+    assert client.get(f"/api/photos/{photo.key}/thumbnail").status_code == 200
+    corner = [width - 0.5, height - 0.5, 1]
+    for method in ("focus", "basam", "plain"):
+        answer = put(client, photo.key, key=method, points=[corner], method=method)
+        assert answer.status_code == 200, answer.text
+    hovered = client.post(f"/api/photos/{photo.key}/hover", json={"x": corner[0], "y": corner[1]})
+    assert hovered.status_code == 200, hovered.text
+    taken = Image.open(io.BytesIO(client.get(f"/api/export?kind=labels&photo={photo.key}").content))
+    assert taken.size == (width, height)
 
 
 def test_an_upload_is_kept_and_segmented(client, desk, photos):
@@ -271,16 +325,6 @@ def test_a_link_out_of_its_folder_is_left_out(photos, tmp_path):
     library = Library([folder], tmp_path / "uploads", None)
     assert library.listed() == []
     assert "leads out" in library.left_out[0]
-
-
-def test_waiting_work_can_be_cancelled(desk):
-    gate = threading.Event()
-    running = desk.ask(gate.wait, 0, "gate", "Waiting")
-    waiting = desk.ask(lambda: 1, 2, "later", "Later")
-    assert desk.worker.cancel() in (1, 2)
-    gate.set()
-    assert waiting.cancelled()
-    assert running.cancelled() or running.result(10)
 
 
 def test_vendored_code_is_what_its_page_says():

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from basam.attention import cpu_tiles as tiled
 from basam.attention.fallbacks import fallback_attention
+from basam.attention.operands import check_bias, check_operands
 from basam.attention.reference import eager_attention
 from basam.attention.triton_ops import triton_attention
 from basam.attention.triton_problem import triton_problem
@@ -46,13 +47,15 @@ def separable_attention(
         `(B, heads, N, d)` in the dtype of q, in any order in memory.
 
     Raises:
+        TypeError: something is no tensor.
         ValueError: shapes that do not fit together, an unknown backend, or `triton` where it is not possible.
     """
-    check(q, k, v, rows, cols)
+    check_operands(q, k, v, scale)
+    check_bias(q, rows, cols)
+    if not isinstance(backend, str) or backend not in ("auto", "tiled", "triton", "eager"):
+        raise InputError(f"backend={backend!r}: allowed are 'auto', 'triton', 'tiled', 'eager'")
     if backend == "eager":
         return eager_attention(q, k, v, rows, cols, scale)
-    if backend not in ("auto", "tiled", "triton"):
-        raise InputError(f"backend={backend!r}: allowed are 'auto', 'triton', 'tiled', 'eager'")
     accelerated = backend == "triton" or (backend == "auto" and q.device.type != "cpu")
     if accelerated:
         problem = triton_problem(q.device, q.dtype, q.shape[-1])
@@ -80,7 +83,7 @@ def warn_of(problem: str) -> None:
         warnings.warn(f"the Triton kernels are not used, PyTorch's fused attention is: {problem}", stacklevel=3)
 
 
-# The next two functions run before every call; the smallest calls take less than a millisecond, so each line here counts.
+# Runs before every call; the smallest calls take less than a millisecond, so each line here counts.
 def one_call(q: Tensor, inputs: tuple[Tensor, ...]) -> bool:
     """Whether all logits are few enough for one fused call."""
     batch, heads, tokens, _ = q.shape
@@ -88,19 +91,6 @@ def one_call(q: Tensor, inputs: tuple[Tensor, ...]) -> bool:
     if logits > SMALL_BYTES:
         return False
     return logits <= SMALL_BYTES_GRAD or not torch.is_grad_enabled() or not any(t.requires_grad for t in inputs)
-
-
-def check(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor) -> None:
-    shape, dtype = q.shape, q.dtype
-    if len(shape) != 4 or not (k.shape == shape == v.shape):
-        raise InputError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
-    if not (k.dtype == dtype == v.dtype and dtype.is_floating_point):
-        raise InputError(f"q, k and v must have one floating dtype: got {dtype}, {k.dtype}, {v.dtype}")
-    if not (rows.shape[:-1] == shape[:-1] == cols.shape[:-1]):
-        name, bias = ("cols", cols) if rows.shape[:-1] == shape[:-1] else ("rows", rows)
-        raise InputError(f"{name} must be (B, heads, N, size) with {tuple(shape[:3])} first: got {tuple(bias.shape)}")
-    if rows.shape[-1] * cols.shape[-1] != shape[2]:
-        raise InputError(f"a grid of {rows.shape[3]} rows and {cols.shape[3]} columns does not have N={shape[2]} tokens")
 
 
 class TiledAttention(torch.autograd.Function):

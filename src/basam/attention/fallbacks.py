@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from basam.attention.cpu_tiles import pieces
+from basam.attention.operands import check_bias, check_operands
 
 # Channels of a head that flash attention takes.
 FLASH_CHANNELS = 256
@@ -29,7 +30,10 @@ def one_hot_attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tenso
     """The bias as more channels of a head, d + H + W of them: q gets it, k the one-hot row and column of its place.
 
     So flash attention, which takes no mask, adds it. q is scaled beforehand, which rounds it once more.
+    Shapes and errors as in `separable_attention`.
     """
+    check_operands(q, k, v, scale)
+    check_bias(q, rows, cols)
     height, width, head_dim = rows.shape[-1], cols.shape[-1], q.shape[-1]
     spare = -(head_dim + height + width) % 8  # flash attention wants multiples of 8
     at = torch.arange(height * width, device=q.device)

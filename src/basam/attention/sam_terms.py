@@ -9,6 +9,7 @@ from torch import Tensor
 
 from basam.attention.cpu_tiles import working_dtype
 from basam.attention.door import separable_attention
+from basam.attention.operands import check_grid, check_operands, check_slopes, check_tables
 from basam.attention.triton_ops import triton_relative
 from basam.attention.triton_problem import triton_problem
 from basam.positions import mask_table
@@ -26,6 +27,9 @@ def separable_bias(q: Tensor, table_h: Tensor, table_w: Tensor, slopes: Tensor |
     convention, `add_decomposed_rel_pos`). Tables `(H, H, d)` and `(W, W, d)`, slopes `(heads,)`. The bias is float32 or better
     whatever the dtype of q: it is small beside the N x N logits that it is added to, so that its precision costs little.
     """
+    check_tables(q, table_h, table_w)
+    if slopes is not None:
+        check_slopes(q, slopes)
     height, width = table_h.shape[0], table_w.shape[0]
     working = working_dtype(q.dtype)
     grid = q.unflatten(2, (height, width)).to(working)
@@ -54,7 +58,15 @@ def relative_attention(
     """Attention over an H x W grid with decomposed relative positions and the bias-mode mask: `(B, heads, N, d)`.
 
     As `separable_attention` with the bias of `separable_bias`; see `by_heads`.
+
+    Raises:
+        TypeError: something is no tensor.
+        ValueError: shapes that do not fit together.
     """
+    check_operands(q, k, v, scale)
+    check_tables(q, table_h, table_w)
+    if slopes is not None:
+        check_slopes(q, slopes)
     if bias_in_kernel(q, k, v, table_h, table_w, slopes):
         height, width = table_h.shape[0], table_w.shape[0]
         return triton_relative(q, k, v, table_h, table_w, slopes, height, width, scale)
@@ -66,7 +78,10 @@ def relative_attention(
 
 
 def masked_attention(q: Tensor, k: Tensor, v: Tensor, height: int, width: int, slopes: Tensor, scale: float) -> Tensor:
-    """The same without relative positions: the bias-mode mask is all that is added."""
+    """The same without relative positions: the bias-mode mask is all that is added. Errors likewise."""
+    check_operands(q, k, v, scale)
+    check_grid(q, height, width)
+    check_slopes(q, slopes)
     if bias_in_kernel(q, k, v, slopes):
         return triton_relative(q, k, v, None, None, slopes, height, width, scale)
 

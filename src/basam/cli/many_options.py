@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -100,10 +100,10 @@ class PhotoOptions:
             raise typer.BadParameter("--quiet and --verbose contradict each other", param_hint="--verbose")
 
     @property
-    def side(self) -> int | str | None:
+    def side(self) -> int | Literal["auto"] | None:
         """`long_side` as `PhotoSettings` has it."""
         if self.long_side in ("auto", "native"):
-            return None if self.long_side == "native" else self.long_side
+            return None if self.long_side == "native" else "auto"
         side = pixels_of_text(self.long_side)
         if side is None:
             raise typer.BadParameter(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from basam.predict import DTYPES
+from basam.checks import DTYPES
 
 
 def parse_max_pixels(value: object) -> int | None:

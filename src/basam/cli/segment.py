@@ -30,7 +30,7 @@ def segment(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Prompts of many photos: JSON lines, CSV or boxes of COCO; PHOTOS is then the folder of their names.",
+            help="Prompts of many photos: JSON lines, CSV, boxes of COCO, a session of basam web; PHOTOS: folder of the names.",
             show_default=False,
         ),
     ] = None,

@@ -27,6 +27,8 @@ from basam.data.prompt_spec import PromptSpec as PromptSpec
 from basam.data.prompting import Prompt as Prompt
 from basam.data.prompting import inscribed_centre as inscribed_centre
 from basam.data.prompting import make_prompt as make_prompt
+from basam.data.sessions import SESSION_FORMAT as SESSION_FORMAT
+from basam.data.sessions import object_label as object_label
 from basam.data.source import KINDS as KINDS
 from basam.data.source import Source as Source
 from basam.data.source import check_mask_values as check_mask_values

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from basam.checks import checked
 from basam.data.base import Dataset, Instance, Loaded, Role, reported_name
 from basam.data.coco_file import load_annotations, usable_annotations, where_of
 from basam.data.decode import check_sizes
@@ -63,6 +64,7 @@ class CocoSample:
         return Instance(str(annotation["id"]), mask, self.categories[category], category)
 
 
+@checked
 def annotation_mask(annotation: dict[str, Any], height: int, width: int, source: str) -> np.ndarray:
     """Mask of an annotation, (height, width) bool with at least one pixel; SampleError where it has none."""
     where = where_of(source, annotation)

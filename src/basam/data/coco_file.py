@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from basam.checks import path_of
+from basam.checks import checked, path_of
 from basam.data.issues import DatasetError, Issue, Issues
 from basam.masks import is_whole
 
@@ -66,6 +66,7 @@ def _check_ids(entries: list[Any], name: str, key: str, path: Path, *, once: boo
             raise DatasetError(f"{path}: {name}[{seen[value]}] and {name}[{index}] have the same {key} {value}")
 
 
+@checked
 def usable_annotations(data: dict[str, Any], source: str) -> tuple[dict[int, list[Annotation]], list[Annotation], Issues]:
     """Annotations of every image in the order of their ids, crowds apart, and what was left out; nothing is decoded."""
     faults = {image["id"]: fault_of(image) for image in data["images"]}

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from basam.checks import path_of
+from basam.checks import checked, path_of
 from basam.data.base import Dataset, Role, reported_name
 from basam.data.coco import coco_splits, read_coco
 from basam.data.issues import DatasetError, Issues
@@ -36,6 +36,7 @@ from basam.data.source import KINDS
 from basam.errors import InputTypeError
 
 
+@checked
 def open_dataset(
     kind: str,
     root: str | Path,
@@ -89,6 +90,7 @@ def open_dataset(
     return _read_pairs(kind, root, layout, chosen, members, name, rule)
 
 
+@checked
 def splits_of(kind: str, root: str | Path) -> list[str]:
     """Names of the splits of a data set that are present in `root`; raises DatasetError as `open_dataset` does."""
     root = _checked_root(kind, root)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from basam.checks import checked
 from basam.data.pairs import IMAGE_SUFFIXES, is_litter
 from basam.errors import InputError
 
@@ -22,6 +23,7 @@ class Listed(NamedTuple):
     faults: list[tuple[str, str]]
 
 
+@checked
 def list_photos(
     words: Iterable[str], *, leave_out: Callable[[Path], bool] = lambda path: False, stdin: Callable[[], str] | None = None
 ) -> Listed:

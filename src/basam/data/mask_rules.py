@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from basam.checks import check_fields, checked
 from basam.data.base import Instance
 from basam.data.issues import DatasetError, Issue, SampleError
 from basam.data.mask_values import FLAT, MaskValues, counts_of, flat_share, read_values
@@ -48,10 +49,12 @@ class MaskRule:
     label: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.kind not in KINDS_OF_RULE or (self.kind == "label") != (self.label is not None and self.label >= 0):
             raise DatasetError(f"mask values {str(self)!r}: nonzero, threshold, label=K or instances is needed")
 
     @classmethod
+    @checked
     def parse(cls, text: str) -> MaskRule:
         """`nonzero`, `threshold`, `label=15` or `instances`."""
         match = re.fullmatch(r"label=(\d{1,8})", text.strip())

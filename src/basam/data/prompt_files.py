@@ -1,4 +1,5 @@
-"""Files of prompts taken apart, one prompt a row: JSON lines, CSV, boxes of COCO. What a row says is not checked.
+"""Files of prompts taken apart, one prompt a row: JSON lines, CSV, boxes of COCO, sessions of `basam web`. What a row says is
+not checked.
 
     {"photo": "a.jpg", "id": 7, "box": [x0, y0, x1, y1], "points": [[x, y, label], ...], "label": "cat", "score": 0.9}
 
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from basam.data.issues import DatasetError
+from basam.data.sessions import SESSION_FORMAT, rows_of_state, session_rows
 from basam.errors import InputError, MissingFileError
 
 BOX, POINT = ("x0", "y0", "x1", "y1"), ("x", "y")
@@ -33,6 +35,11 @@ def rows_of(path: Path, images_json: Path | None) -> Iterator[Row]:
         FileNotFoundError: a file is not there.
         ValueError: it is of none of the kinds, or `images_json` is missing or not wanted.
     """
+    if path.is_dir():
+        if images_json is not None:
+            raise InputError(f"{path}: a session of basam web names its photos itself: leave --images-json out")
+        yield from session_rows(path)
+        return
     text = text_of(path)
     begin = text.lstrip()[:1]
     whole = json_of(path, text) if begin == "[" or (begin == "{" and not is_lines(text)) else None
@@ -46,6 +53,8 @@ def rows_of(path: Path, images_json: Path | None) -> Iterator[Row]:
         yield from boxes_of_coco(whole, names, images_json)
     elif images_json is not None:
         raise InputError(f"{path}: holds no boxes as COCO writes them, the only kind that takes --images-json")
+    elif isinstance(whole, dict) and whole.get("format") == SESSION_FORMAT:
+        yield from rows_of_state(whole)
     elif isinstance(whole, list):
         yield from ((f"entry {index}", entry) for index, entry in enumerate(whole))
     elif whole is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from basam.checks import checked
 from basam.data.issues import DatasetError
 from basam.data.prompt_files import KNOWN, rows_of
 from basam.errors import InputError
@@ -50,8 +51,10 @@ class PromptFile:
     faults: list[str]
 
 
+@checked
 def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | None = None) -> PromptFile:
-    """The prompts of a file; its content decides the kind: JSON lines, CSV, COCO detections or annotations.
+    """The prompts of a file; its content decides the kind: JSON lines, CSV, COCO detections or annotations, a session of
+    `basam web` (the file of a photo, or the folder).
 
     A row that cannot be used, or whose photo is not there, is named, and the others count.
 
@@ -69,7 +72,7 @@ def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | No
     faults = []
     for where, entry in rows_of(path, images_json):
         try:
-            name, row = checked(entry, f"{path}, {where}")
+            name, row = named_row(entry, f"{path}, {where}")
             photo = photos.named(name)
         except InputError as error:
             faults.append(f"{path}, {where}: {error}")
@@ -114,7 +117,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def checked(entry: Any, where: str) -> tuple[str, PromptRow]:
+def named_row(entry: Any, where: str) -> tuple[str, PromptRow]:
     """Name of the photo and prompt of a row.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from basam.checks import NotNegative, Whole, check_fields, checked
 from basam.errors import InputError
 
 PROMPT_KINDS = ("gt-box", "noisy-box", "gt-point", "random-point", "k-points", "none")
@@ -26,11 +27,12 @@ class PromptSpec:
     """
 
     kind: str
-    positives: int = 3
-    negatives: int = 0
-    noise: float = 0.1
+    positives: Whole = 3
+    negatives: Whole = 0
+    noise: NotNegative = 0.1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.kind not in PROMPT_KINDS:
             raise InputError(f"prompt {self.kind!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
         if not 1 <= self.positives <= MOST_POINTS or not 0 <= self.negatives <= MOST_POINTS:
@@ -42,6 +44,7 @@ class PromptSpec:
             raise InputError(f"noisy-box:{self.noise}: the share of the box's side must be at least 0 and below 1")
 
     @classmethod
+    @checked
     def parse(cls, text: str) -> PromptSpec:
         """`gt-box`, `noisy-box:0.2`, `k-points:3`, `k-points:3+2` and so on."""
         match = _SPEC.fullmatch(text.strip())

@@ -29,6 +29,8 @@ from typing import Any
 
 import numpy as np
 
+from basam.arrays import Mask
+from basam.checks import checked
 from basam.data.prompt_spec import PromptSpec
 from basam.errors import InputError
 from basam.files import require
@@ -48,14 +50,15 @@ class Prompt:
         return {"box": self.box, "point_coords": self.points, "point_labels": self.labels}
 
 
+@checked
 def make_prompt(
     spec: PromptSpec,
-    mask: np.ndarray,
+    mask: Mask,
     *,
     seed: int,
     sample_id: str,
     instance_id: str,
-    ignored: np.ndarray | None = None,
+    ignored: Mask | None = None,
 ) -> Prompt:
     """The prompt of one instance with ground truth `mask` (H, W) bool; no point is set on `ignored` pixels (alike).
 
@@ -65,10 +68,10 @@ def make_prompt(
     Raises:
         ValueError: the mask has no pixel, or is no two-dimensional bool array.
     """
-    if mask.ndim != 2 or mask.dtype != bool:
-        raise InputError(f"mask of shape {mask.shape} and type {mask.dtype}: an (H, W) bool array is needed")
     if not mask.any():
         raise InputError(f"instance {instance_id} of {sample_id}: its mask has no pixel, so no prompt can be made")
+    if ignored is not None and ignored.shape != mask.shape:
+        raise InputError(f"ignored of shape {ignored.shape}: that of the mask, {mask.shape}, is needed")
     generator = _generator(str(seed), spec.kind, sample_id, instance_id)
     if spec.kind == "none":
         return Prompt(box=np.array([0.0, 0.0, mask.shape[1], mask.shape[0]]))
@@ -85,11 +88,15 @@ def make_prompt(
     return _points(np.concatenate([inside, outside]), positives=len(inside))
 
 
-def inscribed_centre(mask: np.ndarray) -> np.ndarray:
+@checked
+def inscribed_centre(mask: Mask) -> np.ndarray:
     """Pixel farthest from everything outside mask and image, (2,) x, y: centre of the largest inscribed circle.
 
     The distance is exact. Of several such pixels it is the one nearest to their mean, so that the centre of a bar is not
     at one of its ends.
+
+    Raises:
+        ValueError: the mask has no pixel.
     """
     cv2 = require("cv2", "evaluate")
     x0, y0, x1, y1 = tight_box(mask).astype(int)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from basam.checks import path_of
+from basam.checks import Count, check_fields, checked, one_of, path_of
 from basam.data.issues import DatasetError
 from basam.files import MAX_PIXELS
 
@@ -27,14 +27,18 @@ class Source:
         max_pixels: larger photographs are refused; None: none is.
     """
 
-    kind: str
+    kind: Annotated[str, one_of(*KINDS)]
     root: Path
     split: str | None = None
     name: str | None = None
-    max_pixels: int | None = MAX_PIXELS
+    max_pixels: Count | None = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @classmethod
-    def parse(cls, text: str, max_pixels: int | None = MAX_PIXELS) -> Source:
+    @checked
+    def parse(cls, text: str, max_pixels: Count | None = MAX_PIXELS) -> Source:
         """`kind:ROOT` or `kind:ROOT:split`, perhaps with `NAME=` in front; a root may hold colons as long as it is there.
 
         Raises:
@@ -65,6 +69,7 @@ class Source:
         return open_dataset(self.kind, self.root, split, name=self.name, mask_values=rule).limited_to(self.max_pixels)
 
 
+@checked
 def check_mask_values(mask_values: str | None, sources: Iterable[Source]) -> None:
     """Refuse a rule that cannot be understood, or that none of the sources has a use for.
 

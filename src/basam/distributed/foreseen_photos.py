@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from basam.checks import checked
 from basam.data import PromptRow
 from basam.distributed.job import Outcome, PhotoTask
 from basam.distributed.segmenting import SegmentJob, arguments, kinds, row_of_view, sound
@@ -26,6 +27,7 @@ class PhotoForecast(Outcome):
     memory: int = 0
 
 
+@checked
 def forecasts(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bool = False) -> Iterator[PhotoForecast]:
     """What `run` would do with each photo. Nothing is written, and no photo is decoded or encoded: one pass of the encoder at
     its trained size is timed, the rest follows from numbers of tokens (see `EncodingCost`)."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.checks import checked
 from basam.data import PromptRow
 from basam.distributed.job import Outcome, PhotoTask
 from basam.distributed.running import EXPECTED, run
@@ -22,6 +23,7 @@ from basam.files import ResultFolder, require
 PHOTOS_AT_ONCE = 8
 
 
+@checked
 def ray_segment(
     dataset: Any,
     out: str | Path,

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from basam.checks import checked
 from basam.data import PromptRow
 from basam.distributed.job import Answered, Outcome, PhotoJob, PhotoTask
 from basam.distributed.room import Room
@@ -25,6 +26,7 @@ AHEAD, BEHIND = 2, 2
 EXPECTED = (BasamError, OSError, MemoryError, RuntimeError)
 
 
+@checked
 def tasks_of(
     outputs: Outputs, photos: Sequence[Path], prompts: Mapping[Path, Sequence[PromptRow]] | Sequence[PromptRow] = ()
 ) -> list[PhotoTask]:
@@ -49,6 +51,7 @@ class Step(NamedTuple):
     reading: Future[tuple[Photograph, tuple[str, ...]]] | None
 
 
+@checked
 def run(
     job: PhotoJob,
     tasks: Iterable[PhotoTask],

@@ -8,13 +8,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from basam.checks import Count, Device, Dtype, NameOrPath, NotNegative, check_fields
 from basam.distributed.scene_settings import SceneSettings
-from basam.errors import InputError
 from basam.files import MAX_PIXELS
 from basam.masks import Cleaning
-from basam.predict import DTYPES, MAX_SIDE
+from basam.method import BiasMode
+from basam.predict import MAX_SIDE
 from basam.predict.automatic import POINTS_PER_BATCH, AutomaticSettings
 from basam.predict.writers import TOLERANCE, USUAL_KINDS
 
@@ -40,27 +41,30 @@ class PhotoSettings(ABC):
         overwrite: photos that are done are done again.
 
     Raises:
-        ValueError: a dtype that is unknown, by its name.
+        TypeError, ValueError: a value that makes no sense, by its name.
     """
 
-    model: str = "nano"
-    adapter: str | None = None
-    device: str = "auto"
-    dtype: str = "float32"
+    model: NameOrPath = "nano"
+    adapter: NameOrPath | None = None
+    device: Device = "auto"
+    dtype: Dtype = "float32"
     uncorrected: bool = False
     mode_file: Path | None = None
     changes: dict[str, Any] = field(default_factory=dict)
-    long_side: int | str | None = "auto"
-    max_side: int = MAX_SIDE
-    max_pixels: int | None = MAX_PIXELS
+    long_side: Count | Literal["auto"] | None = "auto"
+    max_side: Count = MAX_SIDE
+    max_pixels: Count | None = MAX_PIXELS
     kinds: tuple[str, ...] = USUAL_KINDS
     cleaning: Cleaning = field(default_factory=Cleaning)
-    tolerance: float = TOLERANCE
+    tolerance: NotNegative = TOLERANCE
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise InputError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")
+        from basam.predict.writers import check_kinds  # needs numpy, which `--help` does not wait for
+
+        check_fields(self)
+        check_kinds(self.kinds)
+        BiasMode.from_dict(self.changes)
 
     def outputs(self, folder: ResultFolder) -> Outputs:
         """What is written to a folder.
@@ -95,7 +99,7 @@ class SegmentSettings(PhotoSettings):
     resize: bool = False
     focus: bool | None = None
     focus_context: float | None = None
-    focus_side: int | None = None
+    focus_side: Count | None = None
     multimask: bool = False
 
     def open(self, outputs: Outputs) -> SegmentJob:
@@ -115,7 +119,7 @@ class EverythingSettings(PhotoSettings):
     """
 
     automatic: AutomaticSettings = field(default_factory=AutomaticSettings)
-    points_per_batch: int = POINTS_PER_BATCH
+    points_per_batch: Count = POINTS_PER_BATCH
     scenes: SceneSettings = field(default_factory=SceneSettings)
 
     def open(self, outputs: Outputs) -> EverythingJob:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from basam.checks import Count, Whole, check_fields, checked
 from basam.errors import InputError
 
 Item = TypeVar("Item")
@@ -20,14 +21,16 @@ class Shard:
         ValueError: there is no such part.
     """
 
-    index: int = 0
-    count: int = 1
+    index: Whole = 0
+    count: Count = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.index < self.count:
             raise InputError(f"shard {self.index}/{self.count}: I/N with I from 0 to N - 1 is needed, such as 0/4")
 
     @classmethod
+    @checked
     def parse(cls, text: str) -> Shard:
         """`1/8`.
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from basam.checks import checked
 from basam.evaluation.calibration import paired_difference
 from basam.evaluation.lines import Line, Results
 from basam.evaluation.metrics import COLUMNS
@@ -46,6 +47,7 @@ def mean_interval(values: Sequence[float]) -> float | None:
     return half_width(statistics.stdev(values) / math.sqrt(len(values)), len(values)) if len(values) > 1 else None
 
 
+@checked
 def paired(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, float | None]:
     """Mean difference of the second over the photographs that both hold, and half the width of its 95 % interval.
 
@@ -60,6 +62,7 @@ def paired(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[flo
     return difference, half_width(error, len(both))
 
 
+@checked
 def image_means(lines: Iterable[Line], metric: str) -> dict[str, float]:
     """For each photograph the mean of a metric over its objects; photographs for which it is not defined are left out."""
     found = {}

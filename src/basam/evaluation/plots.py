@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.checks import Count, Positive, checked
 from basam.evaluation.lines import Line
 from basam.evaluation.metrics import COLUMNS, mean_curves
 from basam.evaluation.settings import NATIVE
@@ -32,12 +33,14 @@ PREFERRED = ("iou", "boundary_iou", "s_measure", "weighted_f", "mae", "ap", "ap_
 PANELS = 6
 
 
-def new_figure(columns: int, rows: int, width: float, height: float) -> tuple[Any, np.ndarray]:
+@checked
+def new_figure(columns: Count, rows: Count, width: Positive, height: Positive) -> tuple[Any, np.ndarray]:
     """A figure and its axes, (rows, columns), without pyplot's global state."""
     figure = require("matplotlib.figure", "evaluate").Figure(figsize=(width * columns, height * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
+@checked
 def save_figure(figure: Any, path: Path) -> Path:
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png", metadata={"Software": None})

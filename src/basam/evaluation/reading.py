@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from basam.checks import Count, checked
 from basam.data import Issue, Loaded, Sample, SampleError
 
 
-def read_sample(sample: Sample, smallest: int = 1) -> tuple[Loaded, np.ndarray]:
+@checked
+def read_sample(sample: Sample, smallest: Count = 1) -> tuple[Loaded, np.ndarray]:
     """A sample and its photograph, `(H, W, 3)` uint8.
 
     Args:

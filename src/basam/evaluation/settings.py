@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from basam.checks import path_of, whole_number
-from basam.data import PromptSpec
+from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, one_of
+from basam.data import KINDS, PromptSpec
 from basam.errors import InputError
 from basam.method import BiasMode
-from basam.predict import DTYPES, Focus
+from basam.predict import Focus
 
 METHODS = {
     "resize": "plain SAM on the photo at the trained long side, padded to a square as in training (SAM 2, 3: squashed to it)",
@@ -22,6 +22,13 @@ METHODS = {
 # What is run by default: the baselines and the correction.
 USUAL_METHODS = ("resize", "plain", "basam")
 NATIVE = "native"
+
+
+def check_sizes(sizes: tuple[int | str, ...]) -> None:
+    """Refuse what is neither a long side in pixels nor `native`."""
+    for size in sizes:
+        if size != NATIVE and (not isinstance(size, int) or size < 1):
+            raise InputError(f"size {size!r}: a long side in pixels or {NATIVE!r} is needed")
 
 
 @dataclass(frozen=True)
@@ -76,34 +83,33 @@ class EvaluateSettings:
         ValueError: naming the field, its value and what is allowed.
     """
 
-    kind: str
-    root: str
+    kind: Annotated[str, one_of(*KINDS)]
+    root: NameOrPath
     split: str | None = None
-    images: str | None = None
-    masks: str | None = None
+    images: NameOrPath | None = None
+    masks: NameOrPath | None = None
     name: str | None = None
     mask_values: str | None = None
-    model: str = "nano"
-    adapter: str | None = None
+    model: NameOrPath = "nano"
+    adapter: NameOrPath | None = None
     sizes: tuple[int | str, ...] = (NATIVE,)
     methods: tuple[str, ...] = USUAL_METHODS
     mode: BiasMode | None = None
     focus: Focus | None = None
     prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"),)
-    detections: str | None = None
+    detections: NameOrPath | None = None
     metrics: tuple[str, ...] = ()
-    seed: int = 0
-    limit: int | None = None
+    seed: Whole = 0
+    limit: Count | None = None
     multimask: bool = False
-    dtype: str = "float32"
-    device: str = "auto"
+    dtype: Dtype = "float32"
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
         from basam.evaluation.metrics import METRICS, metrics_for  # need numpy, which `--help` does not wait for
 
-        for size in self.sizes:
-            if size != NATIVE and (not isinstance(size, int) or size < 1):
-                raise InputError(f"size {size!r}: a long side in pixels or {NATIVE!r} is needed")
+        check_fields(self)
+        check_sizes(self.sizes)
         for name, allowed in (("methods", tuple(METHODS)), ("metrics", tuple(METRICS))):
             for value in getattr(self, name):
                 if value not in allowed:
@@ -117,13 +123,7 @@ class EvaluateSettings:
                 f"focus context {self.focus.context:g} is of the methods focus and focus-plain, given are "
                 + ", ".join(self.methods)
             )
-        if self.dtype not in DTYPES:
-            raise InputError(f"dtype={self.dtype!r}: allowed are {', '.join(DTYPES)}")
-        if self.limit is not None:
-            whole_number(self.limit, "limit", 1)
-        whole_number(self.seed, "seed", 0)
-        path_of(self.root, "root")
-        object.__setattr__(self, "root", os.path.expanduser(os.fspath(self.root)))  # text, otherwise as it was given
+        object.__setattr__(self, "root", os.path.expanduser(self.root))
         for name in ("sizes", "methods", "prompts"):
             values = [str(value) for value in getattr(self, name)]
             twice = sorted({value for value in values if values.count(value) > 1})

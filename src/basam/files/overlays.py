@@ -8,19 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from basam.arrays import Mask, Pixels
+from basam.checks import Whole, checked
+
 COLOURS = ((230, 57, 70), (29, 120, 242), (38, 166, 91), (245, 166, 35), (142, 68, 173), (0, 172, 193))
 WHITE = (255, 255, 255)
 # Lines are this share of the long side wide: seen on a screen that shows the whole photograph, whatever its size.
 LINE = 1 / 400
 
 
+@checked
 def overlay(
-    image: NDArray[np.uint8],
-    masks: Iterable[NDArray[np.bool_]] | NDArray[np.bool_],
+    image: Pixels,
+    masks: Iterable[Mask],
     *,
     boxes: Sequence[Sequence[float]] = (),
     points: Sequence[Sequence[float]] = (),
-    numbers: Sequence[int] | None = None,
+    numbers: Sequence[Whole] | None = None,
 ) -> NDArray[np.uint8]:
     """The photograph `(H, W, 3)` with masks `(H, W)` tinted and outlined, and with the prompts; a copy.
 
@@ -67,8 +71,9 @@ def tint(out: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int
     part[outline(inside, width, reaches)] = WHITE
 
 
+@checked
 def outline(
-    mask: NDArray[np.bool_], width: int, open_sides: tuple[tuple[bool, bool], tuple[bool, bool]] = ((True, True), (True, True))
+    mask: Mask, width: Whole, open_sides: tuple[tuple[bool, bool], tuple[bool, bool]] = ((True, True), (True, True))
 ) -> NDArray[np.bool_]:
     """Pixels of the mask within `width` of its edge, in steps along rows and columns.
 

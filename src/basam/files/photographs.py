@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Union
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from basam.checks import path_of
+from basam.arrays import Mask, Pixels
+from basam.checks import Count, checked, path_of
 from basam.errors import InputError
 from basam.files.limits import MAX_PIXELS
 from basam.files.modes import in_rgb
@@ -54,11 +56,12 @@ class Photograph:
         return 3 * self.image.width * self.image.height
 
 
-ImageLike = Union[str, "os.PathLike[str]", Photograph, Image.Image, NDArray[Any], TensorLike]
+ImageLike = str | os.PathLike[str] | Photograph | Image.Image | NDArray[Any] | TensorLike
 
 
+@checked
 def read_photograph(
-    path: str | os.PathLike[str], *, max_pixels: int | None = MAX_PIXELS, long_side: int | None = None
+    path: str | os.PathLike[str], *, max_pixels: Count | None = MAX_PIXELS, long_side: Count | None = None
 ) -> Photograph:
     """A photograph of any kind that `docs/images.md` lists; arguments and errors as of `open_picture`."""
     stored = open_picture(path, max_pixels=max_pixels, long_side=long_side)
@@ -152,6 +155,7 @@ def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
     return array if array.shape[2] == 3 else to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"))
 
 
+@checked
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     """Upright 8-bit RGB of a PIL image of any mode; what had to be decided is warned of.
 
@@ -167,15 +171,27 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     return found.pixels
 
 
-def write_mask(path: str | os.PathLike[str], mask: NDArray[np.bool_]) -> None:
+@checked
+def write_mask(path: str | os.PathLike[str], mask: Mask) -> None:
     """A mask `(H, W)` as an 8-bit grey PNG of 0 and 255."""
     with replacing(path) as temporary:
         Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, "PNG")
 
 
-def write_image(path: str | os.PathLike[str], image: NDArray[np.uint8]) -> None:
-    """An RGB image, in the format of its suffix (JPEG at quality 90)."""
+@checked
+def write_image(path: str | os.PathLike[str], image: Pixels) -> None:
+    """An RGB image, in the format of its suffix (JPEG at quality 90).
+
+    Raises:
+        ValueError: a suffix that stands for no format.
+    """
     path = path_of(path)
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise InputError(f"{path}: a name that ends in that of a format of images, such as .png or .jpg, is needed")
     options: dict[str, Any] = {"quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {}
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    # Pillow hands files of some formats to the system by itself, and does not notice where a full disk takes but a part.
+    encoded = io.BytesIO()
+    Image.fromarray(image).save(encoded, kind, **options)
     with replacing(path) as temporary:
-        Image.fromarray(image).save(temporary, **options)
+        temporary.write_bytes(encoded.getbuffer())

@@ -57,7 +57,8 @@ def append_json(path: str | os.PathLike[str], value: Any, *, shared: bool = Fals
         where the line begins.
     """
     path, data = path_of(path), json_line(value)
-    with path.open("a+b") as file, locked(file, path, needed=shared), naming_full_disk(path):
+    # Outermost: what could not be written is written again on closing, in vain.
+    with naming_full_disk(path), path.open("a+b") as file, locked(file, path, needed=shared):
         end = file.seek(0, os.SEEK_END)
         if end:
             file.seek(-1, os.SEEK_END)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from basam.errors import OccupiedError
 from basam.files import append_json, begins_with, read_json_at, read_json_lines, write_text
 from basam.geo.windows import SceneWindow, Windows
-from basam.masks import RunMask, placed, runs_of_coco
+from basam.masks import RunMask, placed, read_runs
 
 BEGINNING = b'{"by": "windows of basam"'
 # Windows whose pieces are held in memory, beside a row of them.
@@ -123,7 +123,8 @@ class PieceStore:
         return self.piece(self.windows[place.window], next(iter(read_json_at(self.path, [offset]))))
 
     def piece(self, window: SceneWindow, line: dict[str, Any]) -> Piece:
-        runs = placed(runs_of_coco(line["segmentation"]), window.y0, window.x0, self.windows.height, self.windows.width)
+        inside = read_runs(line["segmentation"], window.y1 - window.y0, window.x1 - window.x0)
+        runs = placed(inside, window.y0, window.x0, self.windows.height, self.windows.width)
         cut = Sides(*self.windows.cut_sides(runs.box, window))
         return Piece(
             runs, cut, self.windows.near, line["predicted_iou"], line["stability"], (line["point"][0], line["point"][1])

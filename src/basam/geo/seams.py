@@ -24,8 +24,12 @@ from basam.masks import area_within, part_of
 ALIKE = 0.5
 # Least share of a strand that lies in the piece that it goes on in; and in one that is alike anyway.
 COVERS, EXPLAINS = 0.7, 0.5
+# Least share of the strand in what the piece that it goes on in has around it, as far to both sides as the strand is long, and
+# no other piece of the strand's window has: a strand is not of all that it lies in.
+FILLS = 0.5
 
 Rectangle = tuple[int, int, int, int]
+Slices = tuple[slice, slice]
 
 
 class Link(NamedTuple):
@@ -113,20 +117,36 @@ def arms(
     for index, candidates in partners.items():
         for band, axis in bands_within(window, pieces[index], other):
             inside = part_of(pieces[index].runs, *band)
-            parts = {partner: part_of(others[partner].runs, *band) & inside for partner in candidates}
-            for strand in strands_of(inside, axis):
-                shares = {partner: part[strand].sum() / inside[strand].sum() for partner, part in parts.items()}
-                enough = [each for each in candidates if shares[each] >= (EXPLAINS if (index, each) in known else COVERS)]
-                if enough:
-                    partner = max(enough, key=lambda each: ((index, each) in known, shares[each]))
-                    yield index, partner, float(shares[partner])
+            rest = np.zeros_like(inside)
+            for each in partners:
+                if each != index and meets(pieces[each], band):
+                    rest |= part_of(pieces[each].runs, *band)
+            parts = {partner: part_of(others[partner].runs, *band) for partner in candidates}
+            for strand, around in strands_of(inside, axis):
+                fits = []
+                for partner, part in parts.items():
+                    covered = int((part & inside)[strand].sum())
+                    share = covered / int(inside[strand].sum())
+                    if (index, partner) in known:
+                        fits += [(True, share, partner)] if share >= EXPLAINS else []
+                    elif share >= COVERS and covered >= FILLS * int((part & ~rest)[around].sum()):
+                        fits.append((False, share, partner))
+                if fits:
+                    _, share, partner = max(fits, key=lambda each: each[:2])
+                    yield index, partner, share
+
+
+def meets(piece: Piece, band: Rectangle) -> bool:
+    """Whether the box of a piece reaches into a rectangle."""
+    x0, y0, x1, y1 = piece.runs.box
+    return x0 < band[2] and band[0] < x1 and y0 < band[3] and band[1] < y1
 
 
 def bands_within(window: SceneWindow, piece: Piece, other: SceneWindow) -> list[tuple[Rectangle, int]]:
-    """Along the edges of a window that may cut a piece and lie within another window, which sees beyond them: the rectangle of
-    the piece in which it may be cut and which the other window sees, and the axis along the edge (0: y)."""
-    x0, y0, x1, y1 = piece.runs.box
-    left, top, right, bottom = max(x0, other.x0), max(y0, other.y0), min(x1, other.x1), min(y1, other.y1)
+    """Along the edges of a window that may cut a piece and lie within another window, which sees beyond them: the rectangle in
+    which it may be cut and which the other window sees, and the axis along the edge (0: y)."""
+    left, top = max(window.x0, other.x0), max(window.y0, other.y0)
+    right, bottom = min(window.x1, other.x1), min(window.y1, other.y1)
     near = piece.near
     wanted = (
         (piece.cut.left and other.x0 < window.x0 < other.x1, (left, top, min(right, window.x0 + near), bottom), 0),
@@ -137,9 +157,13 @@ def bands_within(window: SceneWindow, piece: Piece, other: SceneWindow) -> list[
     return [(band, axis) for is_wanted, band, axis in wanted if is_wanted and band[0] < band[2] and band[1] < band[3]]
 
 
-def strands_of(inside: NDArray[np.bool_], axis: int) -> list[tuple[slice, slice]]:
-    """Where along an axis a mask `(h, w)` has pixels without a gap: slices of it."""
+def strands_of(inside: NDArray[np.bool_], axis: int) -> list[tuple[Slices, Slices]]:
+    """Where along an axis a mask `(h, w)` has pixels without a gap, and the same with its length before and after it."""
     there = np.concatenate([[False], inside.any(axis=1 - axis), [False]])
     edges = np.flatnonzero(there[1:] != there[:-1]).tolist()
-    some = [slice(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True)]
-    return [(each, slice(None)) if axis == 0 else (slice(None), each) for each in some]
+    found = []
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        strand, around = slice(start, end), slice(max(0, 2 * start - end), 2 * end - start)
+        whole = slice(None)
+        found.append(((strand, whole), (around, whole)) if axis == 0 else ((whole, strand), (whole, around)))
+    return found

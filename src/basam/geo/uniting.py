@@ -40,7 +40,8 @@ class Groups:
 def objects_of(store: PieceStore) -> list[list[Place]]:
     """The pieces of each object, in the order of windows and of the masks in them.
 
-    Left out are pieces that are cut, lie within another window as a whole, and are not seen there: that window knows better.
+    Left out is what is cut and not borne out: by no other window, though every edge that cuts lies within one, or not by a
+    window that shows all of it whole.
     """
     groups, places = Groups(), []
     links: list[tuple[float, Place, Place, bool]] = []
@@ -62,20 +63,18 @@ def objects_of(store: PieceStore) -> list[list[Place]]:
     members: dict[Place, list[Place]] = {}
     for place in places:
         members.setdefault(groups.root(place), []).append(place)
-    return [group for group in members.values() if not is_known_better(group, cut, boxes, store)]
+    return [group for group in members.values() if is_borne_out(group, cut, boxes, store)]
 
 
-def is_known_better(
-    group: list[Place], cut: set[Place], boxes: dict[Place, tuple[int, int, int, int]], store: PieceStore
-) -> bool:
-    """Whether all pieces are cut, and a window that shows all of them whole has none of them."""
+def is_borne_out(group: list[Place], cut: set[Place], boxes: dict[Place, tuple[int, int, int, int]], store: PieceStore) -> bool:
+    """Whether a piece is whole, or several windows show the object and all that would show it whole are among them."""
     if not cut.issuperset(group):
-        return False
+        return True
     lows, highs = zip(*((boxes[place][:2], boxes[place][2:]) for place in group), strict=True)
     x0, y0 = map(min, zip(*lows, strict=True))
     x1, y1 = map(max, zip(*highs, strict=True))
     of_group = {place.window for place in group}
-    return any(window.number not in of_group for window in store.windows.seeing_whole((x0, y0, x1, y1)))
+    return len(of_group) > 1 and all(window.number in of_group for window in store.windows.seeing_whole((x0, y0, x1, y1)))
 
 
 def united_piece(pieces: list[Piece]) -> tuple[RunMask, Piece]:

@@ -5,8 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.arrays import Mask
+from basam.checks import checked
+from basam.errors import InputError
 
-def tight_box(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Box of a mask `(H, W)` with at least one pixel, `(4,)` x0, y0, x1, y1 with x1 and y1 one past the last of each."""
+
+@checked
+def tight_box(mask: Mask) -> NDArray[np.float64]:
+    """Box of a mask `(H, W)` with at least one pixel, `(4,)` x0, y0, x1, y1 with x1 and y1 one past the last of each.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if not mask.any():
+        raise InputError(f"mask of shape {mask.shape} has no pixel: nothing is where a box could be")
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from basam.errors import InputError
+from basam.checks import Whole, check_fields
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,14 +25,12 @@ class Cleaning:
         ValueError: a number below 0.
     """
 
-    fill_holes: int = 0
-    min_area: int = 0
+    fill_holes: Whole = 0
+    min_area: Whole = 0
     largest: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("fill_holes", "min_area"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name}={getattr(self, name)}: a number of pixels, 0 or more, is needed")
+        check_fields(self)
 
     @property
     def does_nothing(self) -> bool:

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from basam.checks import NotNegative, checked
 from basam.errors import InputError
 from basam.files import require
 from basam.masks.placing import in_columns
 from basam.masks.runs import RunMask
 
 
-def outlines_of(runs: RunMask, tolerance: float = 0.0) -> list[Any]:
+@checked
+def outlines_of(runs: RunMask, tolerance: NotNegative = 0.0) -> list[Any]:
     """`shapely.Polygon`s of a mask in pixels of the image, (0, 0) being the outer corner of the first pixel; the largest first.
 
     Args:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.arrays import Mask
+from basam.checks import Whole, checked
 from basam.files import outline, require
 from basam.masks.cleaning import Cleaning
 from basam.masks.soft import HALF, SoftMask, reach_in
 
 
-def cleaned(mask: NDArray[np.bool_], cleaning: Cleaning) -> NDArray[np.bool_]:
+@checked
+def cleaned(mask: Mask, cleaning: Cleaning) -> NDArray[np.bool_]:
     """The mask `(H, W)` as `cleaning` wants it; it may be empty."""
     if cleaning.does_nothing or not mask.any():
         return mask
@@ -26,7 +29,8 @@ def cleaned(mask: NDArray[np.bool_], cleaning: Cleaning) -> NDArray[np.bool_]:
     return mask
 
 
-def without_small_regions(mask: NDArray[np.bool_], least: int) -> tuple[NDArray[np.bool_], bool]:
+@checked
+def without_small_regions(mask: Mask, least: Whole) -> tuple[NDArray[np.bool_], bool]:
     """A mask without holes and islands of fewer than `least` pixels, as `SamAutomaticMaskGenerator` cleans it, and whether it
     is another one. The largest island stays, however small."""
     whole = filled(mask, least, enclosed=False)
@@ -45,6 +49,7 @@ def filled(mask: NDArray[np.bool_], least: int, *, enclosed: bool) -> NDArray[np
     return mask | holes[regions]
 
 
+@checked
 def soft_after(soft: SoftMask, mask: NDArray[np.bool_]) -> SoftMask:
     """A soft edge that fits the cleaned mask `(H, W)` of the image: parts that are gone take their edges with them, and holes
     that were filled are wholly of the object."""

@@ -43,6 +43,15 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarra
             return np.zeros((height, width), dtype=bool)
         library = _library()
         return library.decode(library.merge(library.frPyObjects(polygons, height, width))).astype(bool)
+    return read_runs(segmentation, height, width).mask()
+
+
+def read_runs(segmentation: Any, height: int, width: int) -> RunMask:
+    """The runs of an RLE with a list of counts or a compressed text, checked.
+
+    Raises:
+        ValueError: it is neither, of another size, or holds what makes no sense.
+    """
     if not isinstance(segmentation, dict) or "counts" not in segmentation or "size" not in segmentation:
         raise InputError(f"neither polygons nor RLE: {str(segmentation)[:60]}")
     size, counts = segmentation["size"], segmentation["counts"]
@@ -56,13 +65,7 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarra
     # Of floats: so many runs could not make a whole number overflow unseen.
     if runs.sum(dtype=np.float64) != height * width:
         raise InputError(f"RLE counts sum to {runs.sum(dtype=np.float64):.0f} and not to the image's {height * width} pixels")
-    return RunMask(height, width, runs).mask()
-
-
-def runs_of_coco(segmentation: dict[str, Any]) -> RunMask:
-    """The runs of an RLE, compressed or not, that this program wrote: of one of others use `decode_segmentation`."""
-    height, width = segmentation["size"]
-    return RunMask(height, width, runs_of(segmentation["counts"]))
+    return RunMask(height, width, runs)
 
 
 def is_whole(value: Any) -> bool:

@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.arrays import Mask
+from basam.checks import Whole, checked
+from basam.errors import InputError
+
 Runs = NDArray[np.int64]
 
 
@@ -28,19 +32,25 @@ class RunMask:
     counts: Runs
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_]) -> RunMask:
+    @checked
+    def of(cls, mask: Mask) -> RunMask:
         """The runs of a mask `(H, W)`."""
         return cls.of_part(mask, 0, 0, *mask.shape)
 
     @classmethod
-    def of_part(cls, part: NDArray[np.bool_], top: int, left: int, height: int, width: int) -> RunMask:
+    @checked
+    def of_part(cls, part: Mask, top: Whole, left: Whole, height: Whole, width: Whole) -> RunMask:
         """The runs of an image of height x width px whose rows from `top` and columns from `left` hold `part` `(h, w)`, and
         which is empty elsewhere."""
-        columns = np.zeros((part.shape[1], part.shape[0] + 2), dtype=np.int8)
+        if top + part.shape[0] > height or left + part.shape[1] > width:
+            raise InputError(f"part of shape {part.shape} at row {top}, column {left}: it reaches beyond {height} x {width} px")
+        # Each column stands between two pixels of what is outside, so that edges of the object come in pairs.
+        columns = np.zeros((part.shape[1], part.shape[0] + 2), dtype=bool)
         columns[:, 1:-1] = part.T
-        steps = np.diff(columns, axis=1)
-        starts = _places(steps == 1, top, left, height)
-        ends = _places(steps == -1, top, left, height)
+        flat = columns.ravel()
+        column, row = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), part.shape[0] + 2)
+        edges = (column + left) * height + row + top
+        starts, ends = edges[0::2], edges[1::2]
         # A run that reaches the bottom continues at the top of the next column.
         joined = ends[:-1] == starts[1:]
         starts, ends = starts[np.append(True, ~joined)[: len(starts)]], ends[np.append(~joined, True)[: len(ends)]]
@@ -113,11 +123,6 @@ class RunMask:
     def coco(self) -> dict[str, Any]:
         """COCO's compressed RLE, plain JSON: `{"size": [H, W], "counts": "..."}`."""
         return {"size": [self.height, self.width], "counts": packed(self.counts)}
-
-
-def _places(steps: NDArray[np.bool_], top: int, left: int, height: int) -> Runs:
-    columns, rows = np.nonzero(steps)
-    return (columns.astype(np.int64) + left) * height + rows + top
 
 
 def packed(counts: Runs) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from basam.checks import checked, device_name_of
 from basam.errors import InputError
-
-KINDS = ("cpu", "cuda", "mps")
 
 
 def find_device(name: str | torch.device) -> torch.device:
@@ -17,14 +16,7 @@ def find_device(name: str | torch.device) -> torch.device:
     """
     if str(name) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or device.type not in KINDS:
-        raise InputError(
-            f"device {str(name)!r} is unknown: allowed are auto, {', '.join(KINDS)} and numbered ones such as cuda:1"
-        )
+    device = torch.device(device_name_of(name))
     present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if (device.index or 0) >= present[device.type]:
         there = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in present.items() if count)
@@ -32,6 +24,7 @@ def find_device(name: str | torch.device) -> torch.device:
     return device
 
 
+@checked
 def device_name(device: torch.device) -> str:
     """The device for people and records: `cpu`, `cuda:0 (NVIDIA H100)`."""
     return f"cuda:{device.index or 0} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

@@ -7,7 +7,10 @@ import hashlib
 import torch
 from torch import nn
 
+from basam.checks import checked
 
+
+@checked
 def model_fingerprint(model: nn.Module) -> str:
     """SHA-256 over names, types, shapes and bytes of the state dict, in the order of names."""
     digest = hashlib.sha256()

@@ -25,7 +25,7 @@ from typing import Any
 
 from torch import nn
 
-from basam.checks import path_of
+from basam.checks import checked, path_of
 from basam.errors import BasamError, MissingFileError
 from basam.files import replacing
 from basam.method import BiasMode
@@ -96,6 +96,7 @@ def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
         raise ModeFileError(f"{path}: {error}") from error
 
 
+@checked
 def write_mode(
     path: str | os.PathLike[str],
     mode: BiasMode,
@@ -136,6 +137,7 @@ def mode_file_of(path: Path) -> Path | None:
     return file if file.is_file() else None
 
 
+@checked
 def mode_of(path: Path, model: nn.Module) -> ModeFile | None:
     """The mode file that lies beside the weights at `path`, for the plain `model` that was loaded from them.
 

@@ -1,3 +1,4 @@
+from basam.predict.answers import Answer as Answer
 from basam.predict.automatic import AutomaticMasks as AutomaticMasks
 from basam.predict.automatic import MaskCandidate as MaskCandidate
 from basam.predict.focus import CLICK_RULES as CLICK_RULES
@@ -15,7 +16,6 @@ from basam.predict.regions import region_around as region_around
 from basam.predict.regions import regions_of_points as regions_of_points
 from basam.predict.regions import sides_cut as sides_cut
 from basam.predict.resize import Frame as Frame
-from basam.predict.sizes import DTYPES as DTYPES
 from basam.predict.sizes import MAX_SIDE as MAX_SIDE
 from basam.predict.sizes import auto_side as auto_side
 from basam.predict.views import View as View

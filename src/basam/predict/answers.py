@@ -1,15 +1,21 @@
-"""What a prompt was answered on its region: how good it is taken to be, and how answers become masks of the whole image."""
+"""What a prompt was answered on a view: how good it is taken to be, and how answers become masks of the whole image.
+
+Masks are enlarged to the image's size when they are wanted: of several looks at an object, with three masks each, few are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from basam.masks import EDGE, RunMask, SoftMask, reach_in
+from basam.predict.enlarging import Enlarging
 from basam.predict.focus import Focus
 from basam.predict.regions import sides_cut
 from basam.predict.views import View
@@ -20,25 +26,69 @@ OUTSIDE = -20.0
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """Of one prompt: its view, masks `(M, h, w)` at the view's size, predicted IoU `(M,)`, low-resolution logits.
+    """Of one prompt.
 
     Attributes:
-        logits: whether masks are logits instead of booleans.
+        view: what was encoded.
+        scores: predicted IoU `(M,)`.
+        low: logits `(M, h, w)` of the view's padded frame.
+        threshold: of the masks, in logits.
         present: how sure the model is that there is an object; None: it does not say.
+        parts: what `part_of` has found already.
     """
 
     view: View
-    masks: NDArray[Any]
     scores: NDArray[np.float32]
-    low_res: NDArray[np.float32]
-    logits: bool
-    present: torch.Tensor | None = None
+    low: Tensor
+    threshold: float
+    present: Tensor | None = None
+    parts: dict[int, tuple[NDArray[np.bool_], int, int]] = field(default_factory=dict, repr=False)
 
     @property
+    def low_res(self) -> NDArray[np.float32]:
+        return self.low.cpu().numpy()
+
+    def masks(self, logits: bool = False) -> NDArray[Any]:
+        """`(M, height, width)` at the view's own size in the image: bool, or logits."""
+        full = self.view.frame.masks_out(self.low[None])[0]
+        return (full if logits else full > self.threshold).cpu().numpy()
+
+    @cached_property
     def best_mask(self) -> NDArray[np.bool_]:
-        """`(h, w)`, that of the highest predicted IoU."""
-        mask: NDArray[Any] = self.masks[int(self.scores.argmax())]
-        return mask > 0 if self.logits else mask
+        """`(height, width)`, that of the highest predicted IoU."""
+        part, top, left = self.part_of(int(self.scores.argmax()))
+        mask = np.zeros(self.view.frame.original, dtype=bool)
+        mask[top : top + part.shape[0], left : left + part.shape[1]] = part
+        return mask
+
+    def part_of(self, index: int) -> tuple[NDArray[np.bool_], int, int]:
+        """A rectangle that holds one mask, and its top and left edge in the view; the rest of the view costs nothing."""
+        if index not in self.parts:
+            rectangle = self.enlarging.where_above(self.low[index], self.threshold)
+            part, top, left = np.zeros((0, 0), dtype=bool), 0, 0
+            if rectangle is not None:
+                part = self.enlarging.mask(self.low[index], rectangle, self.threshold).cpu().numpy()
+                top, _, left, _ = rectangle
+            self.parts[index] = part, top, left
+        return self.parts[index]
+
+    def runs(self, index: int, height: int, width: int) -> RunMask:
+        """One mask of an image of height x width px."""
+        part, top, left = self.part_of(index)
+        rows, columns = self.view.window(height, width)
+        return RunMask.of_part(part, top + rows.start, left + columns.start, height, width)
+
+    def soft(self, index: int, height: int, width: int) -> SoftMask:
+        """The soft edge of one mask of an image of height x width px."""
+        rectangle = self.enlarging.where_above(self.low[index], self.threshold - EDGE) or (0, 0, 0, 0)
+        rows, columns = self.view.window(height, width)
+        logits = self.enlarging.part(self.low[index], rectangle) - self.threshold
+        top, left = rectangle[0] + rows.start, rectangle[2] + columns.start
+        return SoftMask.of_logits(logits.cpu().numpy(), reach_in(height, width), top, left)
+
+    @property
+    def enlarging(self) -> Enlarging:
+        return Enlarging(self.view.frame, (self.low.shape[-2], self.low.shape[-1]))
 
     def worth(self, focus: Focus, height: int, width: int) -> float:
         """What this answer counts among others to the same prompt, on an image of height x width px: its predicted IoU, less
@@ -49,13 +99,13 @@ class Answer:
         return best - focus.margin - focus.cut * sides_cut(self.best_mask, region, height, width)
 
 
-def whole_masks(answers: Sequence[Answer], height: int, width: int) -> NDArray[Any]:
-    """Masks `(K, M, height, width)` at the image's size: False, or the logit `OUTSIDE`, beyond each region."""
-    first = answers[0].masks
-    masks = np.full((len(answers), len(first), height, width), OUTSIDE if answers[0].logits else False, dtype=first.dtype)
+def whole_masks(answers: Sequence[Answer], height: int, width: int, logits: bool) -> NDArray[Any]:
+    """Masks `(K, M, height, width)` at the image's size, bool or logits: False, or the logit `OUTSIDE`, beyond each region."""
+    kind, outside = (np.float32, OUTSIDE) if logits else (np.bool_, False)
+    masks: NDArray[Any] = np.full((len(answers), len(answers[0].scores), height, width), outside, dtype=kind)
     for index, answer in enumerate(answers):
         rows, columns = answer.view.window(height, width)
-        masks[index][:, rows, columns] = answer.masks
+        masks[index][:, rows, columns] = answer.masks(logits)
     return masks
 
 

@@ -19,6 +19,7 @@ from basam.errors import OrderError, naming_memory
 from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, own_attachment
+from basam.predict.answers import Answer
 from basam.predict.batching import batches
 from basam.predict.clock import DeviceClock
 from basam.predict.views import KeptImage, View
@@ -206,6 +207,17 @@ class Engine:
             if present is not None:
                 objects[part] = present.float()
         return Decoded(masks, scores, low_res, objects if known else None)
+
+    @torch.no_grad()
+    def answers_on(self, view: View, prompts: PromptTensors, *, multimask: bool) -> list[Answer]:
+        """Answers to K prompts on a view, whose masks are enlarged when they are wanted."""
+        answers = []
+        for _, some in batches(prompts, self.prompts_at_once(view, 0)):
+            low, scores, present = self.decode_small(view, some, multimask=multimask)
+            for index, score in enumerate(scores.float().cpu().numpy()):
+                sure = None if present is None else present[index].float()
+                answers.append(Answer(view, score, low[index].float(), self.mask_threshold, sure))
+        return answers
 
     def prompts_at_once(self, view: View, masks_each: int) -> int:
         """How many prompts fit `CHUNK_BYTES` with their decoder activations and `masks_each` upsampled logits (0: none)."""

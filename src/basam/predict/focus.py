@@ -42,7 +42,7 @@ class Focus:
                 raise InputError(f"focus {name}={value!r}: a number of at least {least} is needed")
         if self.side is not None and (not isinstance(self.side, int) or isinstance(self.side, bool) or self.side < 1):
             raise InputError(f"focus side={self.side!r}: whole pixels, or None for the trained long side, are needed")
-        if self.click not in CLICK_RULES:
+        if not isinstance(self.click, str) or self.click not in CLICK_RULES:
             raise InputError(f"focus click={self.click!r}: allowed are {', '.join(CLICK_RULES)}")
 
     @classmethod

@@ -42,15 +42,15 @@ class Focusing:
     Args:
         engine: with an image.
         focus: how regions are chosen.
-        multimask, return_logits: as for `Predictor.predict`.
+        multimask: as for `Predictor.predict`.
     """
 
-    def __init__(self, engine: Engine, focus: Focus, multimask: bool, return_logits: bool) -> None:
+    def __init__(self, engine: Engine, focus: Focus, multimask: bool) -> None:
         pixels, whole = engine.image.pixels, engine.image.whole.frame.original
         if isinstance(pixels, torch.Tensor) or pixels.shape[:2] != whole:
             raise InputError("focus needs the photo itself at its own size: give it to set_image")
         self.engine, self.focus = engine, focus
-        self.multimask, self.return_logits = multimask, return_logits
+        self.multimask = multimask
         self.height, self.width = engine.image.whole.frame.original
         self.geometry = engine.attachment.geometry
         self.side = focus.side or self.geometry.image_size
@@ -207,18 +207,11 @@ class Focusing:
         alike: dict[tuple[View, int], list[int]] = defaultdict(list)
         for index, view in views.items():
             alike[view, len(self.seen_points(prompts, index, view))].append(index)
-        found = {}
+        found: dict[int, Answer] = {}
         for (view, _), indices in alike.items():
-            decoded = self.engine.decode(
-                view,
-                self.tensors(prompts, indices, view),
-                multimask=self.multimask if multimask is None else multimask,
-                return_logits=self.return_logits,
-            )
-            for place, index in enumerate(indices):
-                masks, scores, low_res = (each[place].cpu().numpy() for each in decoded[:3])
-                present = None if decoded.objects is None else decoded.objects[place]
-                found[index] = Answer(view, masks, scores, low_res, self.return_logits, present)
+            tensors = self.tensors(prompts, indices, view)
+            answers = self.engine.answers_on(view, tensors, multimask=self.multimask if multimask is None else multimask)
+            found |= dict(zip(indices, answers, strict=True))
         return found
 
     def seen_points(self, prompts: CheckedPrompts, index: int, view: View) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from basam.checks import Count, checked
 from basam.predict.engine import CHUNK_BYTES, DECODER_NUMBERS_PER_TOKEN, Engine
 from basam.predict.focus import Focus
 from basam.predict.focusing import Focusing
@@ -44,10 +45,11 @@ class Foreseen:
     certain: bool = True
 
 
+@checked
 def foresee(
     predictor: Predictor,
-    height: int,
-    width: int,
+    height: Count,
+    width: Count,
     prompt: dict[str, Any],
     focus: Focus | None,
     *,
@@ -70,7 +72,7 @@ def foresee(
     )
     if focus is None:
         return [Foreseen(whole, (whole,))] * prompts.count
-    focusing = Focusing(predictor, focus, False, False)
+    focusing = Focusing(predictor, focus, False)
     regions = focusing.regions_of_boxes(prompts)
     found = []
     for index in range(prompts.count):
@@ -127,6 +129,7 @@ class EncodingCost:
         return self.resident + max(encoding, decoding) + (BYTES_PER_PIXEL + prompts) * pixels
 
 
+@checked
 def encoding_cost(engine: Engine) -> EncodingCost:
     """Times one pass of the encoder at the trained size, after a small one that warms it up; the image at hand is forgotten."""
     geometry = engine.attachment.geometry

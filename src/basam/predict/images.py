@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from basam.checks import Count, checked
 from basam.errors import InputError
 from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.method import BiasMode
@@ -61,6 +62,7 @@ class ImageTaker(Engine):
 
     reset_predictor = reset_image
 
+    @checked
     def set_image(
         self,
         image: ImageLike,
@@ -68,7 +70,7 @@ class ImageTaker(Engine):
         *,
         long_side: int | None = None,
         square: bool = False,
-        max_pixels: int | None = MAX_PIXELS,
+        max_pixels: Count | None = MAX_PIXELS,
     ) -> None:
         """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
 
@@ -119,6 +121,7 @@ class ImageTaker(Engine):
             )
         return frame
 
+    @checked
     def set_image_batch(
         self,
         images: Sequence[ImageLike],
@@ -126,7 +129,7 @@ class ImageTaker(Engine):
         *,
         long_side: int | None = None,
         square: bool = False,
-        max_pixels: int | None = MAX_PIXELS,
+        max_pixels: Count | None = MAX_PIXELS,
     ) -> None:
         """Read several images; `predict_batch` follows, which encodes those of one size together. As `set_image`.
 

@@ -11,15 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from basam.checks import checked
 from basam.errors import InputError, OrderError
+from basam.families import PromptTensors
 from basam.method import BiasMode
 from basam.model import load, own_section
-from basam.predict.answers import stacked_low_res, whole_masks
+from basam.predict.answers import Answer, stacked_low_res, whole_masks
 from basam.predict.batching import Points, check_tensors
 from basam.predict.focus import Focus
 from basam.predict.focusing import Focusing
 from basam.predict.images import ImageTaker
-from basam.predict.prompts import check_prompts
+from basam.predict.prompts import CheckedPrompts, check_prompts
 from basam.predict.regions import Region
 from basam.predict.sizes import MAX_SIDE
 
@@ -68,6 +70,7 @@ class Predictor(ImageTaker):
         """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
 
+    @checked
     def predict(
         self,
         point_coords: Any = None,
@@ -99,28 +102,60 @@ class Predictor(ImageTaker):
             RuntimeError: no image is set.
             ValueError: a prompt of the wrong shape, with NaN, outside the image or empty, or an unknown label.
         """
-        frame = self.image_frame
-        mask_size = None if focus else self.attachment.geometry.mask_size(*frame.padded)
-        prompts = check_prompts(*frame.original, mask_size, point_coords, point_labels, box, mask_input)
+        prompts = self.checked_prompts(point_coords, point_labels, box, mask_input, focus)
         if focus:
-            settings = focus if isinstance(focus, Focus) else self.focus
-            focusing = Focusing(self, settings, multimask_output, return_logits)
-            answers = focusing.answer(prompts, focus if isinstance(focus, Region) else None)
-            self.views = [answer.view for answer in answers]
-            masks, low_res = whole_masks(answers, *frame.original), stacked_low_res(answers)
+            answers = self.answered(prompts, multimask_output, focus)
+            masks, low_res = whole_masks(answers, *self.original_size, return_logits), stacked_low_res(answers)
             scores = np.stack([answer.scores for answer in answers])
-            present = [answer.present for answer in answers if answer.present is not None]
-            self.object_scores = torch.stack(present) if present else None
         else:
-            points = None if prompts.points is None else self.tensor(frame.points_in(prompts.points))
-            boxes = None if prompts.boxes is None else self.tensor(frame.boxes_in(prompts.boxes))
-            labels = None if prompts.labels is None else torch.from_numpy(prompts.labels).to(self.device)
-            mask_inputs = None if prompts.masks is None else self.tensor(prompts.masks)
-            outputs = self.predict_torch(points, labels, boxes, mask_inputs, multimask_output, return_logits)
+            tensors = self.tensors_of(prompts)
+            given = (tensors.points, tensors.labels, tensors.boxes, tensors.masks)
+            outputs = self.predict_torch(*given, multimask_output, return_logits)
             masks, scores, low_res = (output.cpu().numpy() for output in outputs)
             self.views = [self.image.whole] * prompts.count
         return (masks[0], scores[0], low_res[0]) if prompts.single else (masks, scores, low_res)
 
+    @checked
+    def answers(
+        self,
+        point_coords: Any = None,
+        point_labels: Any = None,
+        box: Any = None,
+        mask_input: Any = None,
+        multimask_output: bool = True,
+        *,
+        focus: bool | Focus | Region = False,
+    ) -> list[Answer]:
+        """`predict` for those who do not want all masks at the image's own size: an answer for each prompt, whose masks are
+        enlarged when they are wanted. Arguments and errors as of `predict`."""
+        return self.answered(self.checked_prompts(point_coords, point_labels, box, mask_input, focus), multimask_output, focus)
+
+    def checked_prompts(self, points: Any, labels: Any, box: Any, masks: Any, focus: bool | Focus | Region) -> CheckedPrompts:
+        mask_size = None if focus else self.attachment.geometry.mask_size(*self.image_frame.padded)
+        return check_prompts(*self.original_size, mask_size, points, labels, box, masks)
+
+    def answered(self, prompts: CheckedPrompts, multimask: bool, focus: bool | Focus | Region) -> list[Answer]:
+        if focus:
+            focusing = Focusing(self, focus if isinstance(focus, Focus) else self.focus, multimask)
+            answers = focusing.answer(prompts, focus if isinstance(focus, Region) else None)
+        else:
+            answers = self.answers_on(self.image.whole, self.tensors_of(prompts), multimask=multimask)
+        self.views = [answer.view for answer in answers]
+        present = [answer.present for answer in answers if answer.present is not None]
+        self.object_scores = torch.stack(present) if present else None
+        return answers
+
+    def tensors_of(self, prompts: CheckedPrompts) -> PromptTensors:
+        """In pixels of the whole image's resized frame."""
+        frame = self.image_frame
+        return PromptTensors(
+            None if prompts.points is None else self.tensor(frame.points_in(prompts.points)),
+            None if prompts.labels is None else torch.from_numpy(prompts.labels).to(self.device),
+            None if prompts.boxes is None else self.tensor(frame.boxes_in(prompts.boxes)),
+            None if prompts.masks is None else self.tensor(prompts.masks),
+        )
+
+    @checked
     def predict_batch(
         self,
         point_coords_batch: Sequence[Any] | None = None,

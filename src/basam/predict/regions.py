@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.checks import Count, NotNegative, Positive, Whole, check_fields, checked
+
 # A region is not enlarged more than this: a handful of pixels holds nothing that a model could see better.
 MOST_ENLARGED = 8
 # Squares around a click, as shares of the image's long side.
@@ -26,9 +28,12 @@ ALIKE = 1.25
 class Region:
     """A square of whole pixels: left and top edge, side. It may reach beyond the right or the bottom of a smaller image."""
 
-    left: int
-    top: int
-    side: int
+    left: Whole
+    top: Whole
+    side: Count
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def shift(self) -> NDArray[np.float64]:
@@ -65,7 +70,8 @@ def region_at(x: float, y: float, side: float, height: int, width: int) -> Regio
     return Region(start(x, width), start(y, height), whole)
 
 
-def region_around(box: NDArray[np.float64], context: float, least: float, height: int, width: int) -> Region:
+@checked
+def region_around(box: NDArray[np.float64], context: Positive, least: NotNegative, height: Count, width: Count) -> Region:
     """The square around a box `(4,)`, `context` times its long side and at least `least` px; it always holds the box."""
     x0, y0, x1, y1 = (float(value) for value in box)
     side = max(context * max(x1 - x0, y1 - y0), least)
@@ -99,7 +105,8 @@ def within(ratio: float) -> bool:
     return 1 / ALIKE <= ratio <= ALIKE
 
 
-def regions_of_points(points: NDArray[np.float64], least: float, height: int, width: int) -> list[Region]:
+@checked
+def regions_of_points(points: NDArray[np.float64], least: NotNegative, height: Count, width: Count) -> list[Region]:
     """Squares of several sizes for points `(P, 2)` that mean one object, the largest first; each holds all of them."""
     low, high = points.min(0), points.max(0)
     x, y = (low + high) / 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from basam.checks import whole_number
+from basam.checks import Count, Whole, checked
 from basam.errors import InputError
 
 SEEDS_OF_A_SPLIT = 1_000_000
@@ -89,6 +89,7 @@ SPLITS: dict[str, dict[str, Folders]] = {
 }
 
 
+@checked
 def folders_of(domain: str, split: str) -> Folders:
     """The folders of a split, by `train`, `val`, `test` or the data set's own name for it.
 
@@ -106,13 +107,13 @@ def folders_of(domain: str, split: str) -> Folders:
     raise InputError(f"unknown split {split!r} of domain {domain}: {DATA_SETS[domain]} has {known}")
 
 
-def seeds_of(folders: Folders, seed: int, count: int) -> range:
+@checked
+def seeds_of(folders: Folders, seed: Whole, count: Count) -> range:
     """The seeds of `count` scenes of a split, of which the first is number `seed`.
 
     Raises:
         ValueError: the numbers are out of range.
     """
-    whole_number(count, "count", 1)
-    if whole_number(seed, "seed", 0) + count > SEEDS_OF_A_SPLIT:
+    if seed + count > SEEDS_OF_A_SPLIT:
         raise InputError(f"seed is {seed} and count is {count}; a split has the seeds 0 to {SEEDS_OF_A_SPLIT - 1}")
     return range(folders.first_seed + seed, folders.first_seed + seed + count)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Annotated
 
 import numpy as np
 
-from basam.checks import whole_number
+from basam.checks import Count, Whole, checked, whole_number
 from basam.errors import InputError
 from basam.scenes import camouflage, crowd, lesion, salient, thin
 from basam.scenes.canvas import Canvas, Scene
@@ -23,9 +25,11 @@ _PAINTERS: dict[str, Callable[[Canvas, Draws], None]] = {
     "crowd": crowd.paint,
 }
 DOMAINS = tuple(_PAINTERS)
+Side = Annotated[int, partial(whole_number, least=SMALLEST)]
 
 
-def render(seed: int, size: int, domain: str) -> Scene:
+@checked
+def render(seed: Whole, size: Side, domain: str) -> Scene:
     """Render a scene: the same one at every size.
 
     Args:
@@ -44,7 +48,8 @@ def render(seed: int, size: int, domain: str) -> Scene:
     return _render(Draws(DOMAINS.index(domain), seed), size, domain)
 
 
-def mosaic(seed: int, size: int, domain: str, tiles: int) -> Scene:
+@checked
+def mosaic(seed: Whole, size: Side, domain: str, tiles: Count) -> Scene:
     """A larger field of view: tiles x tiles different scenes of size / tiles pixels side by side.
 
     With `size` growing in proportion to `tiles`, objects keep their size in pixels while there are more of them: "more scene",
@@ -86,9 +91,8 @@ def _render(draws: Draws, size: int, domain: str) -> Scene:
     return canvas.finish()
 
 
-def check(seed: int, size: int, domain: str) -> None:
+@checked
+def check(seed: Whole, size: Side, domain: str) -> None:
     """Raise ValueError where one of the arguments of `render` is out of its range."""
     if domain not in DOMAINS:
         raise InputError(f"unknown domain {domain!r}; there are {', '.join(DOMAINS)}")
-    whole_number(size, "size", SMALLEST)
-    whole_number(seed, "seed", 0)

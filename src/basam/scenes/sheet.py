@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from basam.errors import InputError
+from basam.checks import Count, Whole, checked
 from basam.scenes.canvas import Scene
 from basam.scenes.draws import hsv
 from basam.scenes.rendering import check, render
@@ -28,12 +28,11 @@ def coloured(scene: Scene) -> np.ndarray:
     return picture
 
 
-def write_sheet(path: Path, domains: Sequence[str], count: int, size: int, seed: int) -> None:
+@checked
+def write_sheet(path: Path, domains: Sequence[str], count: Count, size: int, seed: Whole) -> None:
     """Write the contact sheet of `count` scenes of each domain from `seed` on as PNG; ValueError for numbers out of range."""
     for domain in domains:
         check(seed, size, domain)
-    if count < 1:
-        raise InputError(f"count is {count}; there must be at least 1 scene")
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, encoded(contact_sheet(domains, range(seed, seed + count), size), "PNG", optimize=True))
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from basam.checks import path_of, whole_number
+from basam.checks import Count, Whole, checked, path_of
 from basam.errors import InputError
 from basam.scenes.annotations import CATEGORIES, annotations_of
 from basam.scenes.canvas import Scene
@@ -28,14 +28,15 @@ MARKER = "scenes.json"
 JPEG = {"quality": 95, "subsampling": 0}
 
 
+@checked
 def write_scenes(
     out: str | Path,
     domain: str,
-    count: int,
+    count: Count,
     size: int,
-    seed: int = 0,
+    seed: Whole = 0,
     split: str = "train",
-    workers: int = 1,
+    workers: Count = 1,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[int, int]:
     """Write scenes as the data set that the domain stands for lays itself out.
@@ -58,7 +59,6 @@ def write_scenes(
     folders = folders_of(domain, split)
     seeds = seeds_of(folders, seed, count)
     check(seeds[0], size, domain)
-    whole_number(workers, "workers", 1)
     root = path_of(out, "out")
     marker = root / MARKER
     if not marker.is_file():

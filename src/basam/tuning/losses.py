@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from basam.checks import NotNegative, check_fields, checked
+
 
 def dice_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """1 minus the Dice coefficient of probabilities and target, `(..., h, w)` to `(...)`; smoothed by one pixel.
@@ -37,6 +39,7 @@ def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, weight: Tenso
     return mean_over_pixels(cross_entropy(logits, target) * wrong**gamma, weight)
 
 
+@checked
 def bce_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Binary cross entropy, mean over pixels (weighted by `weight` where given): `(..., h, w)` to `(...)`."""
     return mean_over_pixels(cross_entropy(logits, target), weight)
@@ -75,12 +78,16 @@ def intersection_over_union(
 class LossWeights:
     """Share of each loss in `prompt_losses`."""
 
-    focal: float = 20.0
-    bce: float = 0.0
-    dice: float = 1.0
-    iou: float = 1.0
+    focal: NotNegative = 20.0
+    bce: NotNegative = 0.0
+    dice: NotNegative = 1.0
+    iou: NotNegative = 1.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
+@checked
 def prompt_losses(
     logits: Tensor,
     predicted_iou: Tensor,

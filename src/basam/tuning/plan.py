@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
-from basam.checks import real_number, whole_number
-from basam.errors import InputError
+from basam.checks import Count, NotNegative, Positive, Share, Whole, check_fields, checked, one_of
+
+# As `accelerate` calls them.
+Precision = Annotated[str, one_of("no", "bf16", "fp16")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,27 +27,22 @@ class Plan:
         seed: of batches and of what is drawn at random in weights.
     """
 
-    steps: int
-    rate: float
-    warmup: int = 100
-    floor: float = 0.01
-    weight_decay: float = 0.05
-    clip: float = 1.0
-    accumulate: int = 1
-    ema: float = 0.999
-    precision: str = "no"
-    seed: int = 0
+    steps: Count
+    rate: Positive
+    warmup: Whole = 100
+    floor: Share = 0.01
+    weight_decay: NotNegative = 0.05
+    clip: Positive = 1.0
+    accumulate: Count = 1
+    ema: Share = 0.999
+    precision: Precision = "no"
+    seed: Whole = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("warmup", 0), ("accumulate", 1)):
-            whole_number(getattr(self, name), name, least)
-        real_number(self.ema, "ema", 0, 1)
-        if not 0 < real_number(self.rate, "rate") < math.inf:
-            raise InputError(f"rate={self.rate}: a learning rate above 0 is needed")
-        if self.precision not in ("no", "bf16", "fp16"):
-            raise InputError(f"precision={self.precision!r}: allowed are 'no', 'bf16', 'fp16'")
+        check_fields(self)
 
-    def rate_at(self, step: int) -> float:
+    @checked
+    def rate_at(self, step: Whole) -> float:
         """The learning rate of a step, counted from 0."""
         return learning_rate(step, self.steps, self.rate, self.warmup, self.floor)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from basam.checks import real_number, whole_number
+from basam.checks import Count, NameOrPath, NotNegative, Positive, Share, Whole, check_fields, one_of
 from basam.data import PromptSpec, Source, check_mask_values
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
 from basam.method import BiasMode
+from basam.tuning.plan import Precision
 
 # Learning rates that moved nano and did not shake it; slopes are logarithms and take larger steps than weights.
 RATES = {"bias": 1e-2, "decoder": 3e-4, "lora": 5e-4, "full": 1e-4}
@@ -53,15 +53,13 @@ class Sizes:
 class TuneLoss:
     """Shares of the losses. `boundary`: how much more a pixel at the edge of the object counts in the cross entropy."""
 
-    bce: float = 1.0
-    dice: float = 1.0
-    iou: float = 1.0
-    boundary: float = 0.0
+    bce: NotNegative = 1.0
+    dice: NotNegative = 1.0
+    iou: NotNegative = 1.0
+    boundary: NotNegative = 0.0
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0 <= value < float("inf"):
-                raise InputError(f"{name}={value}: at least 0 is needed")
+        check_fields(self)
         if not self.bce and not self.dice:
             raise InputError("bce and dice are both 0: nothing would be learnt of masks")
 
@@ -77,13 +75,11 @@ START_SLOPE = 0.01
 class Lora:
     """Rank of the pairs and the factor on what they add."""
 
-    rank: int = 8
-    scale: float = 2.0
+    rank: Count = 8
+    scale: Positive = 2.0
 
     def __post_init__(self) -> None:
-        whole_number(self.rank, "rank", 1)
-        if not 0 < real_number(self.scale, "scale") < math.inf:
-            raise InputError(f"scale={self.scale}: a number above 0 is needed")
+        check_fields(self)
 
 
 # What people give, and what the evaluation measures with: boxes, exact and noisy, and points.
@@ -122,55 +118,40 @@ class TuneSettings:
     data: tuple[str, ...]
     validation: tuple[str, ...] = ()
     mask_values: str | None = None
-    model: str = "nano"
-    way: str = "decoder"
+    model: NameOrPath = "nano"
+    way: Annotated[str, one_of(*WAYS)] = "decoder"
     focus: bool = False
     sizes: str | None = None
-    max_side: int = 4096
-    max_pixels: int | None = MAX_PIXELS
-    steps: int = 1000
-    batch_size: int = 4
-    rate: float | None = None
-    slope_rate: float = SLOPE_RATE
-    schedule: str = "cosine"
-    accumulate: int = 1
+    max_side: Count = 4096
+    max_pixels: Count | None = MAX_PIXELS
+    steps: Count = 1000
+    batch_size: Count = 4
+    rate: Positive | None = None
+    slope_rate: Positive = SLOPE_RATE
+    schedule: Annotated[str, one_of(*SCHEDULES)] = "cosine"
+    accumulate: Count = 1
     checkpointing: bool = True
-    precision: str = "no"
+    precision: Precision = "no"
     prompts: tuple[PromptSpec, ...] = MIX
-    sampling: str = "balanced"
+    sampling: Annotated[str, one_of(*SAMPLING)] = "balanced"
     augment: bool = True
     loss: TuneLoss = field(default_factory=TuneLoss)
-    ema: float = 0.99
+    ema: Share = 0.99
     lora: Lora = field(default_factory=Lora)
-    slope: float = START_SLOPE
+    slope: Positive = START_SLOPE
     mode: BiasMode | None = None
-    validate_every: int = 100
-    validate_count: int = 16
-    validate_sizes: tuple[int, ...] = ()
-    seed: int = 0
+    validate_every: Count = 100
+    validate_count: Count = 16
+    validate_sizes: tuple[Count, ...] = ()
+    seed: Whole = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_mask_values(self.mask_values, [Source.parse(source) for source in (*self.data, *self.validation)])
         if self.sizes is not None:
             sizes = Sizes.parse(self.sizes, self.max_side)
             if self.focus and sizes.native:
                 raise InputError("sizes native with focus: regions have no size of their own; give numbers of pixels")
-        for name, allowed in (
-            ("way", WAYS),
-            ("sampling", SAMPLING),
-            ("schedule", SCHEDULES),
-            ("precision", ("no", "bf16", "fp16")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise InputError(f"{name}={getattr(self, name)!r}: allowed are {', '.join(allowed)}")
-        for name in ("rate", "slope_rate", "slope"):
-            value = getattr(self, name)
-            if value is not None and not 0 < real_number(value, name) < math.inf:
-                raise InputError(f"{name}={value}: a number above 0 is needed")
-        for name in ("steps", "batch_size", "accumulate", "validate_every", "validate_count"):
-            whole_number(getattr(self, name), name, 1)
-        whole_number(self.seed, "seed", 0)
-        real_number(self.ema, "ema", 0, 1)
 
     @property
     def highest_rate(self) -> float:

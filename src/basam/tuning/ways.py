@@ -18,11 +18,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from basam.checks import Positive, checked
 from basam.errors import InputError
 from basam.families import LearnedSlopes, family_of
 from basam.files import require
 from basam.method import BiasMode
-from basam.model import Adapter, LoraPair, attach, attachment_of, detach
+from basam.model import Adapter, LoraPair, attach, attachment_of, detach, own_attachment
 from basam.tuning.recipe import START_SLOPE, WAYS, Lora
 
 # Names that projections to q, k and v have in every implementation of SAM, fused or not.
@@ -32,6 +33,7 @@ PROJECTION = re.compile(r"(^|\.)(qkv|q_proj|k_proj|v_proj)$")
 FIXED = re.compile(r"positional_embedding|gaussian_matrix|mask_embed\.|mask_downscaling")
 
 
+@checked
 def tuned_mode(mode: BiasMode | None = None) -> BiasMode:
     """The mode that is tuned with: `mode` with learned slopes, which act at every size.
 
@@ -43,7 +45,10 @@ def tuned_mode(mode: BiasMode | None = None) -> BiasMode:
     return replace(mode or BiasMode(), slopes="learned", schedule="constant")
 
 
-def prepare(model: nn.Module, way: str, mode: BiasMode, *, slope: float = START_SLOPE, lora: Lora | None = None) -> nn.Module:
+@checked
+def prepare(
+    model: nn.Module, way: str, mode: BiasMode, *, slope: Positive = START_SLOPE, lora: Lora | None = None
+) -> nn.Module:
     """Make what `way` trains trainable and nothing else, and attach `model` with `mode` and learned slopes.
 
     `peft` comes first and `attach` second: `attach` then finds the projections as they will run, so that a factor on the
@@ -97,18 +102,24 @@ def lora_layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
     return ((name, module) for name, module in model.named_modules() if hasattr(module, "lora_A"))
 
 
+@checked
 def slopes_of(model: nn.Module) -> LearnedSlopes:
     """The learned slopes of a prepared model."""
     attachment = attachment_of(model)
     if attachment is None or attachment.learned is None:
-        raise InputError("this model has no learned slopes: prepare it first")
+        raise InputError("this model has no learned slopes: prepare it first, with basam.tuning.prepare")
     return attachment.learned
 
 
+@checked
 def adapter_of(model: nn.Module, base: str, base_sha256: str, sections: dict[str, Any] | None = None) -> Adapter:
-    """What was trained of a prepared model, as an adapter of `base`; `sections`: those of its mode file beside the mode."""
-    attachment = attachment_of(model)
-    assert attachment is not None
+    """What was trained of a prepared model, as an adapter of `base`; `sections`: those of its mode file beside the mode.
+
+    Raises:
+        ValueError: the model is not prepared.
+    """
+    slopes = deepcopy(slopes_of(model)).cpu()
+    attachment = own_attachment(model)
     pairs, scale = {}, 1.0
     for name, layer in lora_layers(model):
         pairs[name] = LoraPair(copy_of(layer.lora_A["default"].weight), copy_of(layer.lora_B["default"].weight))
@@ -118,7 +129,6 @@ def adapter_of(model: nn.Module, base: str, base_sha256: str, sections: dict[str
         for name, parameter in model.named_parameters()
         if parameter.requires_grad and ".lora_" not in name
     }
-    slopes = deepcopy(slopes_of(model)).cpu()
     return Adapter(base, base_sha256, attachment.mode, slopes, weights, pairs, scale, sections or {})
 
 

@@ -6,11 +6,12 @@ reload and a second window see the same masks.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,11 @@ from torch.utils._pytree import tree_leaves
 
 from basam.errors import InputError
 from basam.files import read_image
+from basam.masks import RunMask, SoftMask
 from basam.method import BiasMode
-from basam.predict import Predictor, Region, View, auto_side
+from basam.predict import Answer, AutomaticMasks, Predictor, Region, auto_side
 from basam.web.library import LibraryPhoto
+from basam.web.prompts import PromptSet
 from basam.web.pyramid import Pyramid
 
 # What the page calls the ways to answer a prompt.
@@ -30,38 +33,37 @@ METHODS = {
     "basam": "Corrected: the whole photo, with bias-mode attention",
     "plain": "Plain SAM: the whole photo, uncorrected",
 }
+# How sure the model must be of what it finds by itself: predicted IoU, stability. The first is that of Meta's generator, made
+# for a large SAM; a small one such as nano is never that sure.
+SURENESS = {"sure": (0.88, 0.95), "fairly sure": (0.6, 0.8), "unsure": (0.2, 0.3)}
+# Of two masks that the model finds by itself and that have a larger IoU, one stays.
+ALIKE = 0.6
+MOST_POINTS_PER_SIDE = 32
+# Pixels along the long side of the copy that it looks at; more where it is encoded at more.
+SEARCHED = 1024
+# IoU of two masks above which they are the same answer, computed twice.
+SAME = 0.98
+# About what an open photo takes in memory: its pixels, its levels, a predictor's copy.
+BYTES_PER_PIXEL = 12
 # Answers whose low-resolution logits are kept for the next click.
 KEPT_ANSWERS = 256
 
 
-@dataclass(frozen=True)
-class PromptSet:
-    """Prompts of one object, in pixels of the photo; see `session.SegmentedObject`."""
-
-    points: tuple[tuple[float, float, int], ...] = ()
-    box: tuple[float, float, float, float] | None = None
-    method: str = "focus"
-    candidate: int | None = None
-
-    @property
-    def count(self) -> int:
-        return len(self.points) + (self.box is not None)
-
-    @property
-    def before(self) -> PromptSet:
-        """Without the newest point."""
-        return replace(self, points=self.points[:-1])
-
-
 @dataclass(frozen=True, eq=False)
 class PromptAnswer:
-    """Masks `(M, H, W)`, predicted IoU `(M,)`, low-resolution logits `(M, h, w)`, which mask counts, and what was encoded."""
+    """What the model answers, which of its masks counts, and that mask."""
 
-    masks: NDArray[np.bool_]
-    scores: NDArray[np.float32]
-    low_res: NDArray[np.float32]
+    answer: Answer
     chosen: int
-    view: View
+    runs: RunMask
+
+
+class FoundMask(NamedTuple):
+    """What the model found by itself: the prompts that are answered by it, the mask, its predicted IoU."""
+
+    prompts: PromptSet
+    runs: RunMask
+    score: float
 
 
 class OpenPhoto:
@@ -77,7 +79,7 @@ class OpenPhoto:
     def nbytes(self) -> int:
         """What it takes in memory, embeddings included."""
         total = self.pixels.nbytes + self.pyramid.nbytes
-        for predictor in self.predictors.values():
+        for predictor in list(self.predictors.values()):
             image = predictor.image
             total += int(getattr(image.pixels, "nbytes", 0))
             leaves = [leaf for features in list(image.encoded.values()) for leaf in tree_leaves(features)]
@@ -86,31 +88,56 @@ class OpenPhoto:
 
 
 class Answering:
-    """Asks one model about photographs; to be called from one thread.
+    """Asks one model about photographs; to be called from one thread, but for `opened`.
 
     Args:
         model, adapter, device: as for `basam.load`.
         cache: bytes of photographs that are kept open; the one used last is kept in any case.
+        checkpoint: called before each part of the model; what it raises ends the call.
     """
 
     def __init__(
-        self, model: str, cache: int, max_pixels: int | None, *, adapter: str | Path | None = None, device: str | None = None
+        self,
+        model: str,
+        cache: int,
+        max_pixels: int | None,
+        *,
+        adapter: str | Path | None = None,
+        device: str | None = None,
+        checkpoint: Callable[..., None] | None = None,
     ) -> None:
         self.base = Predictor.from_pretrained(model, adapter=adapter, device=device)
+        if checkpoint is not None:
+            for module in self.base.model.modules():
+                module.register_forward_pre_hook(checkpoint)
         self.cache, self.max_pixels = cache, max_pixels
         self.photos: OrderedDict[str, OpenPhoto] = OrderedDict()
+        self.lock, self.opening = threading.RLock(), threading.Lock()
 
     def opened(self, photo: LibraryPhoto) -> OpenPhoto:
-        """The photo in memory; those that were used longest ago make room for it."""
-        if photo.key not in self.photos:
-            self.photos[photo.key] = OpenPhoto(photo, self.max_pixels)
-        self.photos.move_to_end(photo.key)
-        self.make_room()
-        return self.photos[photo.key]
+        """The photo in memory; those that were used longest ago make room for it. Any thread may ask, and waits only where the
+        photo is not open yet."""
+        found = self.if_open(photo.key)
+        if found is None:
+            with self.opening:
+                found = self.if_open(photo.key)
+                if found is None:
+                    found = OpenPhoto(photo, self.max_pixels)
+                    with self.lock:
+                        self.photos[photo.key] = found
+                        self.make_room()
+        return found
+
+    def if_open(self, key: str) -> OpenPhoto | None:
+        with self.lock:
+            if key in self.photos:
+                self.photos.move_to_end(key)
+            return self.photos.get(key)
 
     def make_room(self) -> None:
-        while len(self.photos) > 1 and sum(each.nbytes for each in self.photos.values()) > self.cache:
-            self.photos.popitem(last=False)
+        with self.lock:
+            while len(self.photos) > 1 and sum(each.nbytes for each in self.photos.values()) > self.cache:
+                self.photos.popitem(last=False)
 
     def predictor(self, photo: LibraryPhoto, method: str) -> Predictor:
         """That of a photo: focus and the corrected whole share one, plain SAM has its own, hovering sees a small copy."""
@@ -120,12 +147,53 @@ class Answering:
             predictor = Predictor(self.base.model, BiasMode.off() if kind == "plain" else self.base.mode)
             geometry = predictor.attachment.geometry
             if kind == "hover":
-                predictor.set_image(np.asarray(opened.pyramid.at_most(geometry.image_size)))
+                small = opened.pyramid.at_most(geometry.image_size)
+                predictor.set_image(np.asarray(small), long_side=max(geometry.patch, *small.size))
             else:
-                side = auto_side(photo.height, photo.width, geometry.image_size, geometry.multiple)
-                predictor.set_image(opened.pixels, long_side=min(side, predictor.max_side))
+                predictor.set_image(opened.pixels, long_side=self.whole_side(photo))
             opened.predictors[kind] = predictor
         return opened.predictors[kind]
+
+    def whole_side(self, photo: LibraryPhoto) -> int:
+        """Pixels along the long side at which the whole of a photo is encoded."""
+        geometry = self.base.attachment.geometry
+        side = auto_side(photo.height, photo.width, geometry.image_size, geometry.multiple)
+        return max(geometry.patch, min(side, self.base.max_side))
+
+    def everything(self, photo: LibraryPhoto, sure: str, progress: Callable[[int, int], None]) -> list[FoundMask]:
+        """Masks of everything in a photo, looked for in a copy that is just large enough; those that stay are then the answers
+        to their points by the method `basam`.
+
+        Args:
+            sure: a key of `SURENESS`.
+            progress: called with how much is done, and of how much.
+        """
+        if sure not in SURENESS:
+            raise InputError(f"sure {sure!r}: allowed are {', '.join(SURENESS)}")
+        least_iou, least_stability = SURENESS[sure]
+        side = self.whole_side(photo)
+        generator = AutomaticMasks(
+            Predictor(self.base.model, self.base.mode),
+            points_per_side=min(MOST_POINTS_PER_SIDE, self.base.attachment.geometry.trained_side),
+            points_per_batch=16,  # progress is told, and cancelling possible, this often
+            pred_iou_thresh=least_iou,
+            stability_score_thresh=least_stability,
+            mask_nms_thresh=ALIKE,
+            long_side=side,
+        )
+        copy = np.asarray(self.opened(photo).pyramid.at_most(max(side, SEARCHED)))
+        candidates = generator.find(copy, progress=lambda done, whole: progress(4 * done, 5 * whole))
+        scale, found = photo.width / copy.shape[1], []
+        for number, each in enumerate(candidates):
+            progress(4 * len(candidates) + number, 5 * len(candidates))
+            x, y = (
+                min(value * scale, float(limit)) for value, limit in zip(each.point, (photo.width, photo.height), strict=True)
+            )
+            prompts = PromptSet(((x, y, 1),), method="basam", candidate=each.number)
+            answer = self.answer(photo, prompts)
+            if answer.runs.area:
+                found.append(FoundMask(prompts, answer.runs, float(answer.answer.scores[each.number])))
+        return found
 
     def prepare(self, photo: LibraryPhoto, method: str) -> None:
         """Open a photo and encode what the first prompt will need."""
@@ -137,13 +205,20 @@ class Answering:
             predictor.features  # noqa: B018
         self.make_room()
 
-    def hover(self, photo: LibraryPhoto, x: float, y: float) -> tuple[NDArray[np.bool_], float]:
-        """A quick mask `(h, w)` of a small copy of the photo for a point x, y in pixels of the photo, and its predicted IoU."""
+    def prepare_ahead(self, photo: LibraryPhoto, method: str) -> None:
+        """`prepare` a photo that is not looked at yet, where there is room for it beside the one that is."""
+        with self.lock:
+            taken = [each.nbytes for each in self.photos.values()][-1:]
+        if sum(taken) + BYTES_PER_PIXEL * photo.width * photo.height <= self.cache:
+            self.prepare(photo, method)
+
+    def hover(self, photo: LibraryPhoto, x: float, y: float) -> tuple[RunMask, float]:
+        """A quick mask of a small copy of the photo for a point x, y in pixels of the photo, and its predicted IoU."""
         predictor = self.predictor(photo, "hover")
         scale = predictor.original_size[1] / photo.width
         masks, scores, _ = predictor.predict(np.array([[x * scale, y * scale]]), np.array([1]), multimask_output=True)
         best = int(scores.argmax())
-        return masks[best], float(scores[best])
+        return RunMask.of(masks[best]), float(scores[best])
 
     def answer(self, photo: LibraryPhoto, prompts: PromptSet) -> PromptAnswer:
         """Masks of an object.
@@ -151,6 +226,20 @@ class Answering:
         Raises:
             ValueError: no prompt, one outside the photo, an unknown method, or a candidate that there is not.
         """
+        answer, chosen = self.asked(photo, prompts)
+        return PromptAnswer(answer, chosen, answer.runs(chosen, photo.height, photo.width))
+
+    def soft_edge(self, photo: LibraryPhoto, prompts: PromptSet, runs: RunMask) -> SoftMask | None:
+        """The soft edge of a mask that prompts were answered by; None where they are now answered otherwise, as by another
+        model."""
+        found = self.answer(photo, prompts)
+        shared = found.runs.shared(runs)
+        if not shared or shared < SAME * (found.runs.area + runs.area - shared):
+            return None
+        return found.answer.soft(found.chosen, photo.height, photo.width)
+
+    def asked(self, photo: LibraryPhoto, prompts: PromptSet) -> tuple[Answer, int]:
+        """What the model answers, and which of its masks counts; errors of `answer`."""
         if prompts.method not in METHODS:
             raise InputError(f"method {prompts.method!r}: allowed are {', '.join(METHODS)}")
         if not prompts.count:
@@ -160,25 +249,23 @@ class Answering:
         focus: bool | Region = prompts.method == "focus"
         if focus and mask_input is not None:
             focus = region if region is not None else whole_photo(photo)
-        points = np.array([point[:2] for point in prompts.points]) if prompts.points else None
-        labels = np.array([point[2] for point in prompts.points]) if prompts.points else None
-        masks, scores, low_res = predictor.predict(
-            points,
-            labels,
+        (answer,) = predictor.answers(
+            np.array([point[:2] for point in prompts.points]) if prompts.points else None,
+            np.array([point[2] for point in prompts.points]) if prompts.points else None,
             None if prompts.box is None else np.array(prompts.box),
             mask_input,
             multimask_output=prompts.count == 1,
             focus=focus,
         )
-        view = predictor.views[0]
-        chosen = int(scores.argmax()) if prompts.candidate is None or prompts.count > 1 else prompts.candidate
-        if not 0 <= chosen < len(scores):
-            raise InputError(f"candidate {chosen}: there are {len(scores)} masks")
-        steps[prompts] = low_res[chosen][None], view.region
+        best = int(answer.scores.argmax())
+        chosen = best if prompts.candidate is None or prompts.count > 1 else prompts.candidate
+        if not 0 <= chosen < len(answer.scores):
+            raise InputError(f"candidate {chosen}: there are {len(answer.scores)} masks")
+        steps[prompts] = answer.low_res[chosen][None], answer.view.region
         while len(steps) > KEPT_ANSWERS:
             steps.popitem(last=False)
         self.make_room()
-        return PromptAnswer(masks, scores, low_res, chosen, view)
+        return answer, chosen
 
     def step_before(self, photo: LibraryPhoto, prompts: PromptSet) -> tuple[NDArray[np.float32] | None, Region | None]:
         """The mask prompt `(1, h, w)` that the prompts before the newest point left, and the region that it belongs to.
@@ -190,7 +277,7 @@ class Answering:
             return None, None
         steps = self.opened(photo).steps
         if before not in steps:
-            self.answer(photo, before)
+            self.asked(photo, before)
         low_res, region = steps[before]
         if region is not None and not all(lies_in(region, x, y) for x, y, _ in prompts.points):
             return None, None
@@ -203,41 +290,3 @@ def whole_photo(photo: LibraryPhoto) -> Region:
 
 def lies_in(region: Region, x: float, y: float) -> bool:
     return region.left <= x <= region.left + region.side and region.top <= y <= region.top + region.side
-
-
-def prompts_of(values: dict[str, Any], photo: LibraryPhoto) -> PromptSet:
-    """Prompts as the page sends them.
-
-    Raises:
-        ValueError: naming what is wrong.
-    """
-    points = tuple((*(inside(f"point {point}", point[:2], photo)), label_of(point)) for point in listed("points", values, 3))
-    box = values.get("box")
-    corners = None if box is None else inside("box", listed("box", {"box": [box]}, 4)[0], photo)
-    candidate = values.get("candidate")
-    if candidate is not None and (not isinstance(candidate, int) or isinstance(candidate, bool)):
-        raise InputError(f"candidate {candidate!r}: a whole number is needed")
-    method = values.get("method", "focus")
-    return PromptSet(points, corners, method if isinstance(method, str) else repr(method), candidate)  # type: ignore[arg-type]
-
-
-def listed(name: str, values: dict[str, Any], length: int) -> Sequence[Any]:
-    found = values.get(name) or []
-    if not isinstance(found, list) or len(found) > 1000 or not all(isinstance(e, list) and len(e) == length for e in found):
-        raise InputError(f"{name}: lists of {length} numbers are needed, at most 1000")
-    return found
-
-
-def label_of(point: Sequence[Any]) -> int:
-    if point[2] not in (0, 1):
-        raise InputError(f"label {point[2]!r} of a point: 1 (on the object) or 0 (not on it) is needed")
-    return int(point[2])
-
-
-def inside(name: str, numbers: Sequence[Any], photo: LibraryPhoto) -> tuple[float, ...]:
-    """Numbers x, y, x, y, ... that lie in the photo."""
-    for place, number in enumerate(numbers):
-        limit = photo.height if place % 2 else photo.width
-        if not isinstance(number, (int, float)) or isinstance(number, bool) or not 0 <= number <= limit:
-            raise InputError(f"{name}: {number!r} lies outside the photo of {photo.width} x {photo.height} px")
-    return tuple(float(number) for number in numbers)

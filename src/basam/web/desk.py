@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import basam
-from basam.errors import InputError, MissingFileError
+from basam.errors import InputError
 from basam.files import read_image, read_photograph, replacing
-from basam.web.answering import METHODS, Answering, PromptAnswer, PromptSet, prompts_of
+from basam.masks import SoftMask
+from basam.web.answering import METHODS, SURENESS, Answering
 from basam.web.library import Library, LibraryPhoto
+from basam.web.objects import check_key, checked_colour, new_objects
+from basam.web.prompts import PromptSet, prompts_of
 from basam.web.pyramid import TILE, as_jpeg
 from basam.web.session import PhotoState, SegmentedObject, Session
 from basam.web.settings import WebSettings
-from basam.web.shown import shown_mask
-from basam.web.takeaway import WRITERS, TakenPhoto, take_away
+from basam.web.shown import shown_answer, shown_mask
+from basam.web.takeaway import WRITERS, Takeaway, TakenPhoto, take_away
 from basam.web.worker import AHEAD, CLICK, LOOK, Worker
 
 THUMB = 160
 MOST_OBJECTS = 1000
 LONGEST_NAME = 80
+# Pixels along the side that a model was trained at which is never as sure of a mask as a large one.
+SMALL_MODEL = 512
 
 
 class Desk:
@@ -33,13 +38,18 @@ class Desk:
         self.settings = settings
         self.library = Library(settings.photos, settings.session / "uploads", settings.max_pixels)
         self.session = Session(settings.session)
-        self.answering = Answering(
-            settings.model, settings.cache, settings.max_pixels, adapter=settings.adapter, device=settings.device
-        )
         self.worker = Worker()
+        self.answering = Answering(
+            settings.model,
+            settings.cache,
+            settings.max_pixels,
+            adapter=settings.adapter,
+            device=settings.device,
+            checkpoint=self.worker.checkpoint,
+        )
 
-    def ask(self, work: Callable[[], Any], urgency: int, kind: str, label: str) -> Future[Any]:
-        return self.worker.submit(work, urgency=urgency, kind=kind, label=label)
+    def ask(self, work: Callable[[], Any], urgency: int, kind: str, label: str, window: str = "") -> Future[Any]:
+        return self.worker.submit(work, urgency=urgency, kind=kind, label=label, owner=window)
 
     def overview(self) -> dict[str, Any]:
         geometry = self.answering.base.attachment.geometry
@@ -48,8 +58,9 @@ class Desk:
             "model": self.settings.model,
             "trained": geometry.image_size,
             "methods": METHODS,
-            "writers": {key: label for key, (label, _) in WRITERS.items()},
-            "everything": hasattr(basam, "AutomaticMasks"),
+            "writers": WRITERS,
+            "sureness": list(SURENESS),
+            "sure": list(SURENESS)[0 if geometry.image_size > SMALL_MODEL else -1],
             "maxUpload": self.settings.max_upload,
             "tile": TILE,
             "leftOut": self.library.left_out,
@@ -61,15 +72,9 @@ class Desk:
         size = {"width": photo.width, "height": photo.height}
         return {"id": photo.key, "name": photo.name, **size, "done": state.done, "objects": len(state.objects)}
 
-    def tile(self, key: str, level: int, column: int, row: int) -> Future[bytes]:
-        photo = self.library[key]
-        opened = self.answering.photos.get(key)
-        if opened is not None:  # cut right away: the worker may be encoding
-            found: Future[bytes] = Future()
-            found.set_result(opened.pyramid.tile(level, column, row))
-            return found
-        work = lambda: self.answering.opened(photo).pyramid.tile(level, column, row)  # noqa: E731
-        return self.ask(work, CLICK, "open", f"Opening {photo.name}")
+    def tile(self, key: str, level: int, column: int, row: int) -> bytes:
+        """A tile as JPEG; the photo is opened beside the worker, which may be encoding another."""
+        return self.answering.opened(self.library[key]).pyramid.tile(level, column, row)
 
     def thumbnail(self, key: str) -> bytes:
         """A small JPEG, which is kept beside the session so that a folder appears at once the next time."""
@@ -79,20 +84,23 @@ class Desk:
             image = read_photograph(photo.path, max_pixels=self.settings.max_pixels, long_side=THUMB).image
             image.thumbnail((THUMB, THUMB))
             content = as_jpeg(image)
-            with replacing(place) as temporary:
+            with contextlib.suppress(OSError), replacing(place) as temporary:  # a full disk hides no photo
                 temporary.write_bytes(content)
             return content
         return place.read_bytes()
 
-    def prepare(self, key: str, method: str) -> Future[Any]:
-        """Encode a photo, and the one after it while nobody waits."""
+    def prepare(self, key: str, method: str, window: str) -> Future[Any]:
+        """Encode a photo, and the one after it while nobody waits. The window no longer waits for photos that it left."""
         if method not in METHODS:
             raise InputError(f"method {method!r}: allowed are {', '.join(METHODS)}")
         photo = self.library[key]
-        future = self.ask(lambda: self.answering.prepare(photo, method), LOOK, f"encode {method}", f"Encoding {photo.name}")
+        self.worker.cancel(window, "hover", *(f"encode {each}" for each in METHODS))
+        kind = f"encode {method}"
+        future = self.ask(lambda: self.answering.prepare(photo, method), LOOK, kind, f"Encoding {photo.name}", window)
         following = self.library.after(key)
         if following is not None and following.key not in self.answering.photos:
-            self.ask(lambda: self.answering.prepare(following, method), AHEAD, f"encode {method}", f"Encoding {following.name}")
+            label = f"Encoding {following.name}"
+            self.ask(lambda: self.answering.prepare_ahead(following, method), AHEAD, kind, label, window)
         return future
 
     def record(self, key: str) -> dict[str, Any]:
@@ -101,66 +109,70 @@ class Desk:
         return self.shown(photo, self.session.state(photo))
 
     def shown(self, photo: LibraryPhoto, state: PhotoState) -> dict[str, Any]:
-        objects = [
-            {**vars(each), "shown": shown_mask(self.session.mask(photo, each)) if each.mask else None} for each in state.objects
-        ]
+        objects = [{**each.told(), "shown": shown_mask(each.runs(photo))} for each in state.objects]
         return {**self.told(photo), "revision": state.revision, "objects": objects}
 
-    def put_object(self, key: str, name: str, values: dict[str, Any]) -> Future[dict[str, Any]]:
-        """Set an object's prompts, name and colour, and answer it."""
+    def put_object(self, key: str, name: str, values: dict[str, Any], window: str) -> Future[dict[str, Any]]:
+        """Set an object's prompts, name and colour, and answer it where the prompts are new."""
         photo = self.library[key]
         check_key(name)
         prompts = prompts_of(values, photo)
         label = str(values.get("name") or "Object")[:LONGEST_NAME]
-        colour = str(values.get("colour", ""))
-        if len(colour) != 7 or colour[0] != "#" or not all(each in "0123456789abcdefABCDEF" for each in colour[1:]):
-            raise InputError(f"colour {colour!r}: #rrggbb is needed")
         each = SegmentedObject(
             key=name,
             name=label,
-            colour=colour,
+            colour=checked_colour(str(values.get("colour", ""))),
             points=[list(point) for point in prompts.points],
             box=None if prompts.box is None else list(prompts.box),
             method=prompts.method,
             candidate=prompts.candidate,
         )
-        return self.ask(lambda: self.answered(photo, each, prompts, values), CLICK, "click", f"Segmenting {label}")
+        revision = values.get("revision")
+        old = self.session.state(photo).object(name)
+        if old is not None and old.mask is not None and old.is_asked_as(each):
+            renamed: Future[dict[str, Any]] = Future()
+            renamed.set_result(self.placed(photo, [replace(old, name=each.name, colour=each.colour)], revision))
+            return renamed
+        return self.ask(lambda: self.answered(photo, each, prompts, revision), CLICK, "click", f"Segmenting {label}", window)
 
-    def answered(
-        self, photo: LibraryPhoto, each: SegmentedObject, prompts: PromptSet, values: dict[str, Any]
-    ) -> dict[str, Any]:
+    def answered(self, photo: LibraryPhoto, each: SegmentedObject, prompts: PromptSet, revision: int | None) -> dict[str, Any]:
+        self.session.state(photo).check(photo, revision)  # before the work
+        found = self.answering.answer(photo, prompts)
+        score = float(found.answer.scores[found.chosen])
+        each = replace(each, score=score, area=found.runs.area, mask=found.runs.coco())
+        return {**self.placed(photo, [each], revision), **shown_answer(photo, found)}
+
+    def placed(self, photo: LibraryPhoto, objects: Sequence[SegmentedObject], revision: int | None) -> dict[str, Any]:
+        """The state with objects changed or added; those of a key that there is take its place."""
         with self.session.lock:
             state = self.session.state(photo)
-            answer = self.answering.answer(photo, prompts)
-            mask = answer.masks[answer.chosen]
-            each = replace(
-                each,
-                score=float(answer.scores[answer.chosen]),
-                area=int(np.count_nonzero(mask)),
-                mask=self.session.keep_mask(photo, each.key, mask, state.revision + 1),
-            )
-            kept = [each if old.key == each.key else old for old in state.objects]
-            if all(old.key != each.key for old in state.objects):
-                kept.append(each)
+            kept = {each.key: each for each in (*state.objects, *objects)}
             if len(kept) > MOST_OBJECTS:
                 raise InputError(f"a photo holds at most {MOST_OBJECTS} objects")
-            new = self.session.keep(photo, tuple(kept), state.done, values.get("revision"))
-        return {"revision": new.revision, "object": vars(each), "objects": len(kept), **self.told_of(answer)}
+            new = self.session.keep(photo, tuple(kept.values()), state.done, revision)
+        return {"revision": new.revision, "object": objects[-1].told(), "objects": len(kept)}
 
-    def told_of(self, answer: PromptAnswer) -> dict[str, Any]:
-        region = answer.view.region
-        return {
-            "candidates": [shown_mask(mask) for mask in answer.masks],
-            "scores": [float(score) for score in answer.scores],
-            "chosen": answer.chosen,
-            "region": None if region is None else [region.left, region.top, region.side],
-        }
+    def everything(self, key: str, sure: str, window: str) -> Future[dict[str, Any]]:
+        """Find everything in a photo; what is there already is not added again."""
+        photo = self.library[key]
 
-    def remove_object(self, key: str, name: str, revision: int | None) -> dict[str, Any]:
+        def work() -> dict[str, Any]:
+            found = self.answering.everything(photo, sure, self.worker.progress)
+            self.worker.checkpoint()
+            with self.session.lock:
+                state = self.session.state(photo)
+                new = new_objects(photo, state, found)[: MOST_OBJECTS - len(state.objects)]
+                if new:
+                    self.placed(photo, new, None)
+            return {"added": [each.key for each in new], "found": len(found)}
+
+        return self.ask(work, LOOK, "everything", f"Finding everything in {photo.name}", window)
+
+    def remove_objects(self, key: str, names: Collection[str], revision: int | None) -> dict[str, Any]:
         photo = self.library[key]
         with self.session.lock:
             state = self.session.state(photo)
-            kept = tuple(each for each in state.objects if each.key != name)
+            kept = tuple(each for each in state.objects if each.key not in names)
             new = self.session.keep(photo, kept, state.done, revision)
         return {"revision": new.revision, "objects": len(kept)}
 
@@ -171,42 +183,46 @@ class Desk:
             new = self.session.keep(photo, state.objects, done, None)
         return {"revision": new.revision, "done": new.done}
 
-    def compare(self, key: str, values: dict[str, Any]) -> Future[dict[str, Any]]:
+    def compare(self, key: str, values: dict[str, Any], window: str) -> Future[dict[str, Any]]:
         """The same prompts by every method; nothing is kept of it."""
         photo = self.library[key]
         prompts = replace(prompts_of(values, photo), candidate=None)
 
         def work() -> dict[str, Any]:
             answers = {method: self.answering.answer(photo, replace(prompts, method=method)) for method in METHODS}
-            return {method: self.told_of(answer) for method, answer in answers.items()}
+            return {method: shown_answer(photo, answer) for method, answer in answers.items()}
 
-        return self.ask(work, CLICK, "compare", "Comparing three methods")
+        return self.ask(work, CLICK, "compare", "Comparing three methods", window)
 
-    def hover(self, key: str, values: dict[str, Any]) -> Future[dict[str, Any]]:
+    def hover(self, key: str, values: dict[str, Any], window: str) -> Future[dict[str, Any]]:
         photo = self.library[key]
         points = prompts_of({"points": [[values.get("x"), values.get("y"), 1]]}, photo).points
 
         def work() -> dict[str, Any]:
-            mask, score = self.answering.hover(photo, *points[0][:2])
-            return {"shown": shown_mask(mask, photo.width / mask.shape[1]), "score": score}
+            runs, score = self.answering.hover(photo, *points[0][:2])
+            return {"shown": shown_mask(runs, photo.width / runs.width), "score": score}
 
-        return self.ask(work, LOOK, "hover", "Looking")
+        return self.ask(work, LOOK, "hover", "Looking", window)
 
-    def take(self, kind: str, keys: list[str]) -> tuple[str, str, bytes]:
-        """A download of the photos of `keys` that hold objects."""
+    def take(self, kind: str, keys: Sequence[str], folder: Path, window: str) -> Takeaway:
+        """A download of the photos of `keys` that hold objects, written into an empty folder."""
 
-        def taken() -> Any:
+        def taken() -> Iterator[TakenPhoto]:
             for key in keys:
                 photo = self.library[key]
                 objects = tuple(each for each in self.session.state(photo).objects if each.mask)
                 if objects:
-                    pixels = read_image(photo.path, max_pixels=self.settings.max_pixels)
-                    yield TakenPhoto(photo, pixels, objects, [self.session.mask(photo, each) for each in objects])
+                    yield TakenPhoto(
+                        photo,
+                        lambda: read_image(photo.path, max_pixels=self.settings.max_pixels),  # noqa: B023
+                        objects,
+                        lambda each: self.soft_edge(photo, each, window),  # noqa: B023
+                    )
 
-        return take_away(kind, taken())
+        return take_away(kind, taken(), folder)
 
-
-def check_key(key: str) -> None:
-    """Keys of objects become names of files."""
-    if not (key.isascii() and key.isalnum() and len(key) <= 32):
-        raise MissingFileError(f"object {key!r}: letters and digits are needed")
+    def soft_edge(self, photo: LibraryPhoto, each: SegmentedObject, window: str) -> SoftMask | None:
+        prompts = prompts_of(each.told(), photo)
+        work = lambda: self.answering.soft_edge(photo, prompts, each.runs(photo))  # noqa: E731
+        found: SoftMask | None = self.ask(work, LOOK, "edge", f"Cutting out {each.name}", window).result()
+        return found

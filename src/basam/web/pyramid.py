@@ -28,7 +28,7 @@ class Pyramid:
 
     @property
     def nbytes(self) -> int:
-        return sum(3 * level.width * level.height for level in self.levels)
+        return sum(4 * level.width * level.height for level in self.levels)  # Pillow keeps a colour in four bytes
 
     def at_most(self, side: int) -> Image.Image:
         """The photo at a long side of at most `side` px, from the level that is just large enough."""

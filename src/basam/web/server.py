@@ -7,12 +7,15 @@ import contextlib
 import errno
 import json
 import logging
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -23,6 +26,7 @@ from basam.errors import BasamError, InputError, MissingFileError, is_out_of_mem
 from basam.files import replacing
 from basam.web.desk import Desk
 from basam.web.session import StaleError
+from basam.web.worker import StoppedError
 
 PAGE = Path(__file__).with_name("page")
 # Bytes of a request that is no upload.
@@ -65,8 +69,8 @@ async def refused(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": message_of(error)}, status_of(error), headers=FRESH)
 
 
-async def cancelled(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "cancelled"}, 409, headers=FRESH)
+async def stopped(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "cancelled", "cancelled": True}, 409, headers=FRESH)
 
 
 async def body_of(request: Request) -> dict[str, Any]:
@@ -89,8 +93,13 @@ async def waited(future: Any) -> Any:
         return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
         if future.cancelled():
-            raise InputError("cancelled") from None
+            raise StoppedError("cancelled") from None
         raise
+
+
+def window_of(request: Request) -> str:
+    """Which window of a browser asks; it can cancel what it asked for itself."""
+    return request.headers.get("x-basam-window", "")[:64]
 
 
 def number(request: Request, name: str) -> int:
@@ -118,29 +127,42 @@ def make_app(desk: Desk) -> Starlette:
 
     async def tile(request: Request) -> Response:
         place = (number(request, name) for name in ("level", "column", "row"))
-        future = await run_in_threadpool(desk.tile, request.path_params["photo"], *place)
-        return Response(await waited(future), media_type="image/jpeg", headers=KEPT)
+        content = await run_in_threadpool(desk.tile, request.path_params["photo"], *place)
+        return Response(content, media_type="image/jpeg", headers=KEPT)
 
     async def prepare(request: Request) -> Response:
         values = await body_of(request)
-        await waited(desk.prepare(request.path_params["photo"], str(values.get("method"))))
+        await waited(desk.prepare(request.path_params["photo"], str(values.get("method")), window_of(request)))
         return JSONResponse({"ready": True}, headers=FRESH)
 
     async def change(request: Request) -> Response:
         photo, key, values = request.path_params["photo"], request.path_params["object"], await body_of(request)
         if request.method == "DELETE":
-            found = await run_in_threadpool(desk.remove_object, photo, key, values.get("revision"))
+            found = await run_in_threadpool(desk.remove_objects, photo, [key], values.get("revision"))
         else:
-            found = await waited(desk.put_object(photo, key, values))
+            found = await waited(await run_in_threadpool(desk.put_object, photo, key, values, window_of(request)))
+        return JSONResponse(found, headers=FRESH)
+
+    async def remove(request: Request) -> Response:
+        values = await body_of(request)
+        keys = values.get("keys")
+        if not isinstance(keys, list):
+            raise InputError("keys: a list of objects is needed")
+        photo, revision = request.path_params["photo"], values.get("revision")
+        return JSONResponse(await run_in_threadpool(desk.remove_objects, photo, keys, revision), headers=FRESH)
+
+    async def everything(request: Request) -> Response:
+        sure = str((await body_of(request)).get("sure"))
+        found = await waited(desk.everything(request.path_params["photo"], sure, window_of(request)))
         return JSONResponse(found, headers=FRESH)
 
     async def compare(request: Request) -> Response:
         values = await body_of(request)
-        return JSONResponse(await waited(desk.compare(request.path_params["photo"], values)), headers=FRESH)
+        return JSONResponse(await waited(desk.compare(request.path_params["photo"], values, window_of(request))), headers=FRESH)
 
     async def hover(request: Request) -> Response:
         values = await body_of(request)
-        return JSONResponse(await waited(desk.hover(request.path_params["photo"], values)), headers=FRESH)
+        return JSONResponse(await waited(desk.hover(request.path_params["photo"], values, window_of(request))), headers=FRESH)
 
     async def mark(request: Request) -> Response:
         values = await body_of(request)
@@ -148,7 +170,7 @@ def make_app(desk: Desk) -> Starlette:
         return JSONResponse(found, headers=FRESH)
 
     async def cancel(request: Request) -> Response:
-        return JSONResponse({"cancelled": desk.worker.cancel()}, headers=FRESH)
+        return JSONResponse({"cancelled": desk.worker.cancel(window_of(request))}, headers=FRESH)
 
     async def upload(request: Request) -> Response:
         place = desk.library.free_place(request.query_params.get("name", ""))
@@ -171,12 +193,20 @@ def make_app(desk: Desk) -> Starlette:
     async def export(request: Request) -> Response:
         wanted = request.query_params.get("photo", "")
         keys = [wanted] if wanted else list(desk.library.photos)
-        name, media, content = await run_in_threadpool(desk.take, request.query_params.get("kind", ""), keys)
-        headers = {**FRESH, "content-disposition": f"attachment; filename*=utf-8''{quote(name)}"}
-        return Response(content, media_type=media, headers=headers)
+        kind, window = request.query_params.get("kind", ""), window_of(request)
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="basam-web-")))
+            try:
+                found = await run_in_threadpool(desk.take, kind, keys, folder, window)
+            except CancelledError:
+                raise StoppedError("cancelled") from None
+            headers = {**FRESH, "content-disposition": f"attachment; filename*=utf-8''{quote(found.name)}"}
+            removing = BackgroundTask(stack.pop_all().close)
+        return FileResponse(found.path, media_type=found.media, headers=headers, background=removing)
 
     async def events(request: Request) -> Response:
-        return StreamingResponse(progress(desk), media_type="text/event-stream", headers=FRESH)
+        news = progress(desk, request.query_params.get("window", ""))
+        return StreamingResponse(news, media_type="text/event-stream", headers=FRESH)
 
     photo = "/api/photos/{photo}"
     routes = [
@@ -191,6 +221,8 @@ def make_app(desk: Desk) -> Starlette:
         Route(f"{photo}/tiles/{{level}}/{{column}}/{{row}}", tile),
         Route(f"{photo}/prepare", prepare, methods=["POST"]),
         Route(f"{photo}/objects/{{object}}", change, methods=["PUT", "DELETE"]),
+        Route(f"{photo}/remove", remove, methods=["POST"]),
+        Route(f"{photo}/everything", everything, methods=["POST"]),
         Route(f"{photo}/compare", compare, methods=["POST"]),
         Route(f"{photo}/hover", hover, methods=["POST"]),
         Route(f"{photo}/mark", mark, methods=["POST"]),
@@ -202,12 +234,11 @@ def make_app(desk: Desk) -> Starlette:
         yield
         desk.worker.close()
 
-    return Starlette(
-        routes=routes, lifespan=lifespan, exception_handlers={Exception: refused, BasamError: refused, OSError: refused}
-    )
+    handlers: dict[Any, Any] = {Exception: refused, BasamError: refused, OSError: refused, StoppedError: stopped}
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
 
 
-async def progress(desk: Desk) -> AsyncIterator[str]:
+async def progress(desk: Desk, window: str) -> AsyncIterator[str]:
     """What the worker does, whenever it changes and every second while it works, as server-sent events."""
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
@@ -219,7 +250,7 @@ async def progress(desk: Desk) -> AsyncIterator[str]:
     try:
         while True:
             changed.clear()
-            yield f"data: {json.dumps(desk.worker.told())}\n\n"
+            yield f"data: {json.dumps(desk.worker.told(window))}\n\n"
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(changed.wait(), PULSE if desk.worker.running else 15 * PULSE)
     finally:

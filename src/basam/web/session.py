@@ -1,7 +1,7 @@
-"""What was done with each photo, in a folder: a JSON file and mask files a photo, each written whole or not at all.
+"""What was done with each photo, in a folder: one JSON file a photo, written whole or not at all.
 
-A photo's file is only replaced after the masks that it names are there, so that a killed server or a full disk leaves the state
-before the last click. `docs/web.md` describes the files.
+Prompts, masks and the rest stand in one file, so that a killed server or a full disk leaves the state before the last click.
+`docs/web.md` describes the files, `basam.data.sessions` reads them as prompts.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
+from basam.data import SESSION_FORMAT
 from basam.errors import InputError
-from basam.files import read_json, write_json, write_mask
+from basam.files import read_json, write_json
+from basam.masks import RunMask, read_runs
 from basam.web.library import LibraryPhoto
 
-FORMAT = "basam session 1"
+NOTHING = np.zeros((0, 0), dtype=bool)
 
 
 class StaleError(InputError):
@@ -34,7 +35,7 @@ class SegmentedObject:
         box: x0, y0, x1, y1.
         method: a key of `answering.METHODS`.
         candidate: which of several masks was chosen; None: the best by predicted IoU.
-        score: predicted IoU of the mask; area: its pixels; mask: its file.
+        score: predicted IoU of the mask; area: its pixels; mask: COCO's compressed RLE at the photo's size.
     """
 
     key: str
@@ -46,7 +47,26 @@ class SegmentedObject:
     candidate: int | None = None
     score: float | None = None
     area: int = 0
-    mask: str | None = None
+    mask: dict[str, Any] | None = None
+
+    def runs(self, photo: LibraryPhoto) -> RunMask:
+        """The mask; empty where there is none yet.
+
+        Raises:
+            ValueError: it is not of this photo's size.
+        """
+        if self.mask is None:
+            return RunMask.of_part(NOTHING, 0, 0, photo.height, photo.width)
+        return read_runs(self.mask, photo.height, photo.width)
+
+    def told(self) -> dict[str, Any]:
+        """All but the mask, which the page gets as a picture."""
+        return {name: value for name, value in vars(self).items() if name != "mask"}
+
+    def is_asked_as(self, other: SegmentedObject) -> bool:
+        """Whether the prompts and the way to answer them are the same, so that the mask is."""
+        names = ("points", "box", "method", "candidate")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
 
 @dataclass(frozen=True)
@@ -57,9 +77,21 @@ class PhotoState:
     done: bool = False
     objects: tuple[SegmentedObject, ...] = ()
 
+    def object(self, key: str) -> SegmentedObject | None:
+        return next((each for each in self.objects if each.key == key), None)
+
+    def check(self, photo: LibraryPhoto, revision: int | None) -> None:
+        """That a change was made to this state.
+
+        Raises:
+            StaleError: it was made to another one.
+        """
+        if revision is not None and revision != self.revision:
+            raise StaleError(f"{photo.name} was changed in another window: its newest state is shown now")
+
 
 class Session:
-    """The folder; it is made when something is kept."""
+    """Reads and writes the states of photos. Threads may share it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -78,8 +110,8 @@ class Session:
         if not path.exists():
             return PhotoState()
         values = read_json(path)
-        if values.get("format") != FORMAT:
-            raise InputError(f"{path} is of format {values.get('format')!r}: {FORMAT!r} is needed")
+        if values.get("format") != SESSION_FORMAT:
+            raise InputError(f"{path} is of format {values.get('format')!r}: {SESSION_FORMAT!r} is needed")
         try:
             objects = tuple(SegmentedObject(**each) for each in values["objects"])
             return PhotoState(int(values["revision"]), bool(values["done"]), objects)
@@ -97,11 +129,10 @@ class Session:
         """
         with self.lock:
             before = self.state(photo)
-            if revision is not None and revision != before.revision:
-                raise StaleError(f"{photo.name} was changed in another window: its newest state is shown now")
+            before.check(photo, revision)
             state = PhotoState(before.revision + 1, done, objects)
             values = {
-                "format": FORMAT,
+                "format": SESSION_FORMAT,
                 "photo": str(photo.path),
                 "width": photo.width,
                 "height": photo.height,
@@ -110,24 +141,4 @@ class Session:
                 "objects": [asdict(each) for each in objects],
             }
             write_json(self.file(photo), values)
-            kept = {each.mask for each in objects}
-            for each in before.objects:
-                if each.mask is not None and each.mask not in kept:
-                    (self.folder / each.mask).unlink(missing_ok=True)
             return state
-
-    def keep_mask(self, photo: LibraryPhoto, key: str, mask: NDArray[np.bool_], revision: int) -> str:
-        """The name of a mask file `(H, W)` that was written; its name is new, so that the one before stays until it is not
-        needed."""
-        name = f"{photo.key}_{key}_{revision}.png"
-        with self.lock:
-            write_mask(self.folder / name, mask)
-        return name
-
-    def mask(self, photo: LibraryPhoto, each: SegmentedObject) -> NDArray[np.bool_]:
-        """`(H, W)`; empty where an object has none yet."""
-        if each.mask is None:
-            return np.zeros((photo.height, photo.width), dtype=bool)
-        path = self.folder / Path(each.mask).name
-        with Image.open(path) as image:
-            return np.asarray(image) > 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from basam.checks import Count, Device, NameOrPath, Whole, check_fields, checked
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 LOCAL = "127.0.0.1"
+MOST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +30,22 @@ class WebSettings:
 
     photos: tuple[Path, ...] = ()
     session: Path = field(default_factory=lambda: Path("basam-session"))
-    model: str = "nano"
-    adapter: str | None = None
-    device: str = "auto"
+    model: NameOrPath = "nano"
+    adapter: NameOrPath | None = None
+    device: Device = "auto"
     host: str = LOCAL
-    port: int = 7860
-    cache: int = 4 << 30
-    max_pixels: int | None = MAX_PIXELS
-    max_upload: int = 256 << 20
+    port: Whole = 7860
+    cache: Count = 4 << 30
+    max_pixels: Count | None = MAX_PIXELS
+    max_upload: Count = 256 << 20
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.port > MOST_PORT:
+            raise InputError(f"port={self.port}: a number of at most {MOST_PORT} is needed")
 
 
+@checked
 def bytes_of(text: str) -> int:
     """`4G`, `512M` or a number of bytes.
 

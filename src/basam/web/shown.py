@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from basam.masks import tight_box
+from basam.masks import RunMask, tight_box
+from basam.predict import Answer
+from basam.web.answering import PromptAnswer
+from basam.web.library import LibraryPhoto
 
 # Pixels along the long side of a mask that is sent; the file of the session has all of them.
 MOST_SHOWN = 2048
+# A mask to choose from is sent with this many pixels for each of the model's.
+SMOOTHER = 4
 
 
-def shown_mask(mask: NDArray[np.bool_], scale: float = 1.0) -> dict[str, Any] | None:
-    """A mask `(H, W)` for the page; None: it is empty.
+def shown_mask(runs: RunMask, scale: float = 1.0) -> dict[str, Any] | None:
+    """A mask for the page; None: it is empty.
 
     Args:
         scale: pixels of the photo along a pixel of the mask.
@@ -25,15 +32,56 @@ def shown_mask(mask: NDArray[np.bool_], scale: float = 1.0) -> dict[str, Any] | 
     Returns:
         `box`: x0, y0, x1, y1 in pixels of the photo; `png`: the mask inside of it, one bit a pixel, in base64.
     """
+    if not runs.area:
+        return None
+    part = runs.part()
+    longest = max(part.shape)
+    if longest > MOST_SHOWN:
+        rows, columns = (nearest(length, longest) for length in part.shape)
+        part = part[rows[:, None], columns]
+    return picture(part, [float(value * scale) for value in runs.box])
+
+
+def nearest(length: int, longest: int) -> NDArray[np.intp]:
+    """Which of `length` rows or columns are shown of a mask whose longer side has `longest`."""
+    count = max(1, round(length * MOST_SHOWN / longest))
+    return ((np.arange(count) + 0.5) * length / count).astype(np.intp)
+
+
+def shown_answer(photo: LibraryPhoto, found: PromptAnswer) -> dict[str, Any]:
+    """An answer for the page: the mask that counts, small pictures of the others, scores, the region in pixels."""
+    answer, region = found.answer, found.answer.view.region
+    candidates = [small_mask(photo, answer, index) for index in range(len(answer.scores))]
+    candidates[found.chosen] = shown_mask(found.runs)
+    return {
+        "candidates": candidates,
+        "scores": [float(score) for score in answer.scores],
+        "chosen": found.chosen,
+        "region": None if region is None else [region.left, region.top, region.side],
+    }
+
+
+def small_mask(photo: LibraryPhoto, answer: Answer, index: int) -> dict[str, Any] | None:
+    """One mask at about the model's own resolution, as `shown_mask` has it."""
+    frame = answer.view.frame
+    rows, columns = answer.view.window(photo.height, photo.width)
+    low = F.interpolate(answer.low[None, index : index + 1], scale_factor=SMOOTHER, mode="bilinear")[0, 0]
+    # Pixels of the photo along one of these, down and across; what was padded is cut off.
+    down, across = (
+        padded / length * original / resized
+        for padded, length, original, resized in zip(frame.padded, low.shape, frame.original, frame.resized, strict=True)
+    )
+    mask = (low > answer.threshold).cpu().numpy()
+    mask = mask[: max(1, round(frame.original[0] / down)), : max(1, round(frame.original[1] / across))]
     if not mask.any():
         return None
     x0, y0, x1, y1 = tight_box(mask).astype(int)
-    image = Image.fromarray(mask[y0:y1, x0:x1])
-    longest = max(image.size)
-    if longest > MOST_SHOWN:
-        size = (max(1, round(image.width * MOST_SHOWN / longest)), max(1, round(image.height * MOST_SHOWN / longest)))
-        image = image.resize(size, Image.Resampling.NEAREST)
+    left, top = columns.start or 0, rows.start or 0
+    box = [left + x0 * across, top + y0 * down, left + x1 * across, top + y1 * down]
+    return picture(mask[y0:y1, x0:x1], [float(value) for value in box])
+
+
+def picture(part: NDArray[np.bool_], box: Sequence[float]) -> dict[str, Any]:
     stream = io.BytesIO()
-    image.save(stream, "PNG", compress_level=1)
-    box = [float(value * scale) for value in (x0, y0, x1, y1)]
-    return {"box": box, "png": base64.b64encode(stream.getvalue()).decode()}
+    Image.fromarray(np.ascontiguousarray(part)).save(stream, "PNG", compress_level=1)
+    return {"box": list(box), "png": base64.b64encode(stream.getvalue()).decode()}

@@ -1,114 +1,171 @@
-"""What can be taken away from the page: files made from a photo and its masks.
-
-A further kind is one more entry of `WRITERS`; the page lists what stands there.
-"""
+"""What can be taken away from the page: the files that `--write` names, and the prompts, of one photo or of several."""
 
 from __future__ import annotations
 
-import io
-import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from basam.data import object_label
 from basam.errors import InputError
-from basam.files import overlay
-from basam.masks import tight_box
+from basam.files import append_json, read_json, write_json
+from basam.masks import SoftMask
+from basam.predict.writers import KINDS, TOLERANCE, CocoRun, Found, ResultsOfPhoto, check_kinds, check_size, files_of
 from basam.web.library import LibraryPhoto
 from basam.web.session import SegmentedObject
 
-QUALITY = 92
-MEDIA = {".png": "image/png", ".jpg": "image/jpeg", ".json": "application/json"}
+# What the page calls each kind, in the order that it offers them in.
+WRITERS = {
+    "cutout": "Cut-out",
+    "mask": "Mask",
+    "overlay": "Overlay",
+    "labels": "Label map",
+    "coco": "COCO",
+    "labelme": "labelme",
+    "geojson": "GeoJSON",
+    "svg": "SVG",
+    "csv": "Table (CSV)",
+    "prompts": "Prompts",
+}
+# Kinds with a file for each object; kinds that show pixels of the photo.
+OF_OBJECTS, OF_PIXELS = {"mask", "cutout"}, {"overlay", "cutout"}
+MEDIA = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".svg": "image/svg+xml",
+    ".tif": "image/tiff",
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".geojson": "application/geo+json",
+    ".jsonl": "application/jsonl",
+    ".zip": "application/zip",
+}
 
 
 @dataclass(frozen=True, eq=False)
 class TakenPhoto:
-    """A photo that is taken away: pixels `(H, W, 3)`, its objects, and their masks `(H, W)`, one an object."""
+    """A photo that is taken away.
+
+    Attributes:
+        pixels: reads it, `(H, W, 3)`.
+        objects: those that have a mask.
+        soft_edge: asks for that of an object; None: it is not known.
+    """
 
     photo: LibraryPhoto
-    pixels: NDArray[np.uint8]
+    pixels: Callable[[], NDArray[np.uint8]]
     objects: Sequence[SegmentedObject]
-    masks: Sequence[NDArray[np.bool_]]
+    soft_edge: Callable[[SegmentedObject], SoftMask | None]
 
-    def named(self, index: int) -> str:
-        """The stem of an object's file: of letters and digits, and no two alike."""
-        name = re.sub(r"[^\w-]+", "_", self.objects[index].name).strip("_") or "object"
-        return f"{self.photo.path.stem}_{index + 1}_{name}"
+    def results(self, kind: str, place: Path) -> ResultsOfPhoto:
+        """What the writers of `--write` take; `place` stands for the photo's path."""
+        found = [
+            Found(
+                each.runs(self.photo),
+                each.score or 0.0,
+                each.key,
+                object_label(each.name),
+                point=(each.points[0][0], each.points[0][1]) if len(each.points) == 1 else None,
+                soft=self.soft_edge(each) if kind == "cutout" else None,
+            )
+            for each in self.objects
+        ]
+        pixels = self.pixels() if kind in OF_PIXELS else np.zeros((0, 0, 3), dtype=np.uint8)
+        return ResultsOfPhoto(place, (self.photo.height, self.photo.width), pixels, found, TOLERANCE)
 
-
-Files = Iterable[tuple[str, bytes]]
-Writer = Callable[[TakenPhoto], Files]
-
-
-def write_masks(taken: TakenPhoto) -> Files:
-    """A black and white PNG of the photo's size for each object."""
-    for index, mask in enumerate(taken.masks):
-        yield f"{taken.named(index)}_mask.png", encoded(Image.fromarray(mask), "PNG")
-
-
-def write_cutouts(taken: TakenPhoto) -> Files:
-    """Each object on a transparent ground, cut to its box."""
-    for index, mask in enumerate(taken.masks):
-        if mask.any():
-            x0, y0, x1, y1 = tight_box(mask).astype(int)
-            alpha = mask[y0:y1, x0:x1, None].astype(np.uint8) * 255
-            picture = Image.fromarray(np.concatenate([taken.pixels[y0:y1, x0:x1], alpha], axis=2))
-            yield f"{taken.named(index)}_cutout.png", encoded(picture, "PNG")
+    def prompts(self, name: str) -> Iterator[dict[str, object]]:
+        """Rows that `basam segment --prompts-from` reads; `name` stands for the photo."""
+        for each in self.objects:
+            row = {"photo": name, "id": each.key, "label": object_label(each.name), "points": each.points, "box": each.box}
+            yield {key: value for key, value in row.items() if value}
 
 
-def write_overlay(taken: TakenPhoto) -> Files:
-    """The photo with all objects tinted and outlined."""
-    drawn = Image.fromarray(overlay(taken.pixels, taken.masks))
-    yield f"{taken.photo.path.stem}_overlay.jpg", encoded(drawn, "JPEG", quality=QUALITY)
+@dataclass(frozen=True)
+class Takeaway:
+    """A file to download: its name, its media type, where it lies."""
+
+    name: str
+    media: str
+    path: Path
 
 
-def write_prompts(taken: TakenPhoto) -> Files:
-    """Points, boxes and scores as JSON, as the session keeps them."""
-    values = {"photo": taken.photo.name, "width": taken.photo.width, "height": taken.photo.height}
-    text = json.dumps({**values, "objects": [asdict(each) for each in taken.objects]}, indent=2)
-    yield f"{taken.photo.path.stem}_prompts.json", text.encode()
+def take_away(kind: str, photos: Iterable[TakenPhoto], folder: Path) -> Takeaway:
+    """One file as it is, several in a ZIP; photos are named as if they lay beside the files.
 
-
-# Key: label on the page, and what makes the files.
-WRITERS: dict[str, tuple[str, Writer]] = {
-    "cutout": ("Cut-out (PNG)", write_cutouts),
-    "mask": ("Mask (PNG)", write_masks),
-    "overlay": ("Overlay (JPEG)", write_overlay),
-    "prompts": ("Prompts (JSON)", write_prompts),
-}
-
-
-def take_away(kind: str, photos: Iterable[TakenPhoto]) -> tuple[str, str, bytes]:
-    """Name, media type and content of what is downloaded: one file as it is, several in a ZIP.
+    Args:
+        folder: an empty one that the files are written to.
 
     Raises:
-        ValueError: an unknown kind, or no object to take.
+        ValueError: an unknown kind, no object to take, or a photo that is too large for the format.
+        ImportError: a library is missing; the message names the extra.
     """
     if kind not in WRITERS:
         raise InputError(f"kind {kind!r}: allowed are {', '.join(WRITERS)}")
-    files: dict[str, bytes] = {}
+    if kind in KINDS:
+        check_kinds([kind])
+    folder = folder.resolve()
+    coco = CocoRun(folder) if kind == "coco" else None
+    stems: set[str] = set()
+    names: set[str] = set()
+    paths: list[Path] = []
     for taken in photos:
-        for name, content in WRITERS[kind][1](taken):
-            files[name if name not in files else f"{taken.photo.key}_{name}"] = content
-    if not files:
+        stem = free_name(stems, taken.photo, taken.photo.path.stem)
+        name = free_name(names, taken.photo, taken.photo.name)
+        check_size([kind], taken.photo.height, taken.photo.width)
+        if kind == "prompts":
+            paths = [folder / "prompts.jsonl"]
+            for row in taken.prompts(name):
+                append_json(paths[0], row)
+            continue
+        results = taken.results(kind, Path(name) if kind == "csv" else folder / name)
+        if coco is not None:
+            coco.add(results)
+            continue
+        for index, (file, write) in enumerate(files_of([kind], stem, results).items()):
+            paths.append(folder / (name_of(stem, kind, taken.objects, index) if kind in OF_OBJECTS else file))
+            write(paths[-1])
+    if coco is not None and names:
+        coco.write()
+        paths = [coco.file]
+        name_images(coco.file, folder)
+    if not paths:
         raise InputError("there is no object to take away yet: set a point or draw a box first")
-    if len(files) == 1:
-        (name, content), *_ = files.items()
-        return name, MEDIA[f".{name.rpartition('.')[2]}"], content
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return f"basam_{kind}.zip", "application/zip", stream.getvalue()
+    path = paths[0] if len(paths) == 1 else zipped(folder / f"basam_{kind}.zip", paths)
+    return Takeaway(path.name, MEDIA[path.suffix], path)
 
 
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
+def free_name(taken: set[str], photo: LibraryPhoto, name: str) -> str:
+    """`name`, or one that says which of the photos of this name it is."""
+    for wanted in (name, f"{photo.path.parent.name}_{photo.name}", f"{photo.key}_{photo.name}"):
+        if wanted not in taken:
+            break
+    taken.add(wanted)
+    return wanted
+
+
+def name_of(stem: str, kind: str, objects: Sequence[SegmentedObject], index: int) -> str:
+    """The file of one object: with its number where there are several, and with what it is where that was said."""
+    label = re.sub(r"[^\w-]+", "_", object_label(objects[index].name) or "").strip("_")
+    number = str(index + 1) if len(objects) > 1 else ""
+    return "_".join(filter(None, (stem, number, label, kind))) + ".png"
+
+
+def name_images(path: Path, folder: Path) -> None:
+    """Name the images of a COCO file relative to `folder`."""
+    values = read_json(path)
+    for image in values["images"]:
+        image["file_name"] = str(Path(image["file_name"]).relative_to(folder))
+    write_json(path, values, indent=None)
+
+
+def zipped(path: Path, files: Sequence[Path]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file in files:
+            archive.write(file, file.name)
+            file.unlink()
+    return path

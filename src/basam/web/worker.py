@@ -6,20 +6,34 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
+
+from basam.errors import InputError
 
 # Smaller is more urgent. Someone waits for a click; nobody for the photo after this one.
 CLICK, LOOK, AHEAD = 0, 1, 2
 # How much the newest job of a kind counts in the time that is expected of the next.
 NEWEST = 0.5
+# Seconds between two tellings of how far a job is.
+TELLING = 0.1
+
+
+class StoppedError(InputError):
+    """A job that was cancelled."""
 
 
 @dataclass(order=True)
 class Job:
-    """A call that waits. `kind` is what its time is estimated by, `label` what the page shows."""
+    """A call that waits or runs.
+
+    Attributes:
+        kind: what its time is estimated by; label: what the page shows; owner: the window that asked.
+        begun: when it began, on the monotonic clock; share: how much of it is done, where it says so.
+        stop: it is to end at its next checkpoint; `later`: and to begin anew afterwards.
+    """
 
     urgency: int
     number: int
@@ -27,68 +41,120 @@ class Job:
     future: Future[Any] = field(compare=False)
     kind: str = field(compare=False)
     label: str = field(compare=False)
+    owner: str = field(compare=False, default="")
+    begun: float = field(compare=False, default=0.0)
+    share: float | None = field(compare=False, default=None)
+    stop: bool = field(compare=False, default=False)
+    later: bool = field(compare=False, default=False)
+
+    def is_of(self, owner: str, kinds: Sequence[str]) -> bool:
+        return self.owner == owner and (not kinds or self.kind in kinds)
+
+    def give_up(self) -> None:
+        if not self.future.cancel():  # it had begun before
+            self.future.set_exception(StoppedError("cancelled"))
 
 
 class Worker:
     """A thread that runs jobs; results come as futures.
 
-    A job that runs is not stopped: the model is in the middle of a call. One that waits is, by cancelling its future.
+    A job that waits is cancelled by taking it out; one that runs ends at its next `checkpoint`. What is done ahead of time
+    makes room for what someone waits for, and begins anew afterwards.
     """
 
     def __init__(self) -> None:
         self.waiting: list[Job] = []
-        self.running: tuple[Job, float] | None = None
+        self.running: Job | None = None
         self.expected: dict[str, float] = {}
         self.numbers = itertools.count()
         self.changed = threading.Condition()
         self.listeners: list[Callable[[], None]] = []
         self.open = True
+        self.last_told = 0.0
         self.thread = threading.Thread(target=self.run, name="basam-web", daemon=True)
         self.thread.start()
 
-    def submit(self, work: Callable[[], Any], *, urgency: int, kind: str, label: str) -> Future[Any]:
-        job = Job(urgency, next(self.numbers), work, Future(), kind, label)
+    def submit(self, work: Callable[[], Any], *, urgency: int, kind: str, label: str, owner: str = "") -> Future[Any]:
+        job = Job(urgency, next(self.numbers), work, Future(), kind, label, owner)
         with self.changed:
             heapq.heappush(self.waiting, job)
+            if self.running is not None and self.running.urgency == AHEAD and urgency < AHEAD:
+                self.running.stop = self.running.later = True
             self.changed.notify()
         self.tell()
         return job.future
 
-    def cancel(self) -> int:
-        """Cancel all that wait; how many these were."""
+    def cancel(self, owner: str, *kinds: str) -> int:
+        """Cancel what a window asked for, or of it the jobs of some kinds; how many these were."""
         with self.changed:
-            cancelled, self.waiting = self.waiting, []
+            cancelled = [job for job in self.waiting if job.is_of(owner, kinds)]
+            self.waiting = [job for job in self.waiting if not job.is_of(owner, kinds)]
+            heapq.heapify(self.waiting)
+            stopped = self.running
+            if stopped is not None and stopped.is_of(owner, kinds):
+                stopped.stop, stopped.later = True, False
+            else:
+                stopped = None
         for job in cancelled:
-            job.future.cancel()
+            job.give_up()
         self.tell()
-        return len(cancelled)
+        return len(cancelled) + (stopped is not None)
 
     def close(self) -> None:
         """End after the job at hand."""
-        self.cancel()
         with self.changed:
             self.open = False
+            cancelled, self.waiting = self.waiting, []
             self.changed.notify()
+        for job in cancelled:
+            job.give_up()
         self.thread.join()
 
-    def told(self) -> dict[str, Any]:
-        """For the page: what runs, since how many seconds, how long it is expected to take (None: unknown), how many wait."""
+    def checkpoint(self, *_: Any) -> None:
+        """To be called in the middle of a job, often; elsewhere it does nothing.
+
+        Raises:
+            StoppedError: the job is to end here.
+        """
+        job = self.running
+        if job is not None and job.stop and threading.current_thread() is self.thread:
+            raise StoppedError("cancelled")
+
+    def progress(self, done: int, whole: int) -> None:
+        """How far the job at hand is; a checkpoint as well."""
+        self.checkpoint()
+        if self.running is not None:
+            self.running.share = done / whole
+        if time.monotonic() - self.last_told > TELLING:
+            self.tell()
+
+    def told(self, owner: str = "") -> dict[str, Any]:
+        """For a window: what runs, since how many seconds, what share of it is done (None: unknown), how many seconds it and
+        what this window waits for still take (None: unknown), whether it can cancel something."""
         with self.changed:
             waiting, running = list(self.waiting), self.running
             expected = dict(self.expected)
+        own = [job for job in waiting if job.owner == owner and job.urgency < AHEAD]
         if running is None:
-            return {"running": None, "waiting": len(waiting)}
-        job, start = running
+            return {"running": None, "waiting": len(own)}
+        seconds = time.monotonic() - running.begun
+        share, length = running.share, expected.get(running.kind)
+        if share:
+            length = seconds / share
+        elif length:
+            share = min(seconds / length, 0.98)
         return {
-            "running": job.label,
-            "ahead": job.urgency == AHEAD,
-            "seconds": round(time.monotonic() - start, 2),
-            "expected": expected.get(job.kind),
-            "left": sum(expected.get(each.kind, 0.0) for each in waiting),
-            "waiting": len(waiting),
+            "running": running.label,
+            "ahead": running.urgency == AHEAD,
+            "seconds": round(seconds, 2),
+            "share": None if share is None else round(share, 3),
+            "left": None if not length else max(0.0, length - seconds) + sum(expected.get(each.kind, 0.0) for each in own),
+            "waiting": len(own),
+            "own": bool(own) or running.owner == owner,
         }
 
     def tell(self) -> None:
+        self.last_told = time.monotonic()
         for listener in list(self.listeners):
             listener()
 
@@ -100,25 +166,32 @@ class Worker:
                 if not self.open:
                     return
                 job = heapq.heappop(self.waiting)
-                if not job.future.set_running_or_notify_cancel():
+                if not job.future.running() and not job.future.set_running_or_notify_cancel():
                     continue
-                self.running = job, time.monotonic()
+                job.begun, job.share, job.stop, job.later = time.monotonic(), None, False, False
+                self.running = job
             self.tell()
             try:
                 result = job.work()
             except BaseException as error:
-                self.finish(job)
-                job.future.set_exception(error)
+                again = self.finish(job, isinstance(error, StoppedError))
+                if not again:
+                    job.future.set_exception(error)
             else:
                 self.finish(job)
                 job.future.set_result(result)
             del job
 
-    def finish(self, job: Job) -> None:
+    def finish(self, job: Job, stopped: bool = False) -> bool:
+        """Note a job's time, where it went to its end; whether it waits again."""
         with self.changed:
-            assert self.running is not None
-            seconds = time.monotonic() - self.running[1]
-            before = self.expected.get(job.kind, seconds)
-            self.expected[job.kind] = NEWEST * seconds + (1 - NEWEST) * before
+            seconds = time.monotonic() - job.begun
+            if not stopped:
+                before = self.expected.get(job.kind, seconds)
+                self.expected[job.kind] = NEWEST * seconds + (1 - NEWEST) * before
             self.running = None
+            again = stopped and job.later and self.open
+            if again:
+                heapq.heappush(self.waiting, job)
         self.tell()
+        return again

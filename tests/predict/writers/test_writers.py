@@ -33,6 +33,7 @@ from basam.predict.writers import (
     merge_coco,
     names_of,
 )
+from tests.helpers.labelme_files import label_file_class
 
 SIZE = (60, 80)
 
@@ -184,6 +185,19 @@ def test_labelme(written, results):
     assert shapely.Polygon(small["points"]).area == SMALL.sum()
 
 
+def test_labelme_is_read_by_labelme(written, monkeypatch):
+    """The shapes as labelme's own reader hands them to its window; it also checks the size of the photo beside them."""
+    label_file = label_file_class(monkeypatch)(str(written["_labelme.json"]))
+    ring, small, one, two = label_file.shapes
+    assert [shape["shape_type"] for shape in label_file.shapes] == ["mask", "polygon", "polygon", "polygon"]
+    (x0, y0), (x1, y1) = np.array(ring["points"]).astype(int)
+    assert np.array_equal(ring["mask"], RING[y0 : y1 + 1, x0 : x1 + 1])
+    assert shapely.Polygon(small["points"]).area == SMALL.sum()
+    assert sum(shapely.Polygon(each["points"]).area for each in (one, two)) == PARTS.sum()
+    assert (small["label"], small["description"]) == ("disc", "id 7, score 0.5000, predicted IoU 0.5000")
+    assert all(not shape["other_data"] for shape in label_file.shapes)
+
+
 def test_csv(written):
     with written["_objects.csv"].open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -269,6 +283,9 @@ def test_what_cannot_be_written_is_named_before_the_work():
     check_size(("mask",), 10, 70_000)
     with pytest.raises(ValueError, match="a JPEG holds up to 65500 px along a side, the photo has 70000 x 10"):
         check_size(("overlay",), 10, 70_000)
+    check_size(("coco",), 65_535, 65_537)
+    with pytest.raises(ValueError, match="pycocotools counts up to 4294967295 pixels, the photo has 65536 x 65536"):
+        check_size(("coco",), 65_536, 65_536)
 
 
 def test_cleaning():
@@ -284,7 +301,7 @@ def test_cleaning():
     assert np.array_equal(filled.soft.shares() == 255, disc(30, 30, 20))
     assert cleaned([one], Cleaning(min_area=10_000)) == []
     assert cleaned([one], Cleaning()) == [one]
-    with pytest.raises(ValueError, match="min_area=-1: a number of pixels"):
+    with pytest.raises(ValueError, match="min_area=-1: a whole number of at least 0"):
         Cleaning(min_area=-1)
 
 
@@ -324,7 +341,7 @@ def test_ids_labels_and_scores_of_prompts_go_into_files(results, tmp_path):
 
 
 def test_files_are_numbered_by_the_places_of_the_prompts_that_were_answered(results):
-    some = ResultsOfPhoto(results.photo, SIZE, results.pixels, results.found[:2], 0.0, places=[0, 3], asked=5)
+    some = ResultsOfPhoto(results.photo, SIZE, results.pixels, results.found[:2], 0.0, places=[0, 3], prompts=5)
     assert list(files_of(("mask", "csv"), "a", some)) == ["a_mask_0.png", "a_mask_3.png", "a_objects.csv"]
 
 

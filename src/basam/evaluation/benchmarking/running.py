@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from basam.checks import instance_of, path_of
+from basam.checks import Count, Whole, checked
 from basam.data import Issues, Source
 from basam.evaluation.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
 from basam.evaluation.evaluating import evaluate
@@ -56,12 +56,13 @@ class Benchmark:
         return list(dict.fromkeys((row["candidate"], row["method"]) for row in self.rows))
 
 
+@checked
 def benchmark(
     settings: BenchmarkSettings,
     out: Path,
     *,
-    workers: int | None = None,
-    max_pixels: int | None = MAX_PIXELS,
+    workers: Whole | None = None,
+    max_pixels: Count | None = MAX_PIXELS,
     command: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Benchmark:
@@ -74,8 +75,6 @@ def benchmark(
     Raises:
         ValueError, OSError: as `evaluate`; adapters and data sets are opened before anything is measured.
     """
-    instance_of(settings, "settings", BenchmarkSettings, "basam.evaluation.BenchmarkSettings")
-    out = path_of(out, "out")
     find_device(settings.device)  # before anything is opened
     check_extra("evaluate")
     sources = [Source.parse(source) for source in settings.data]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, checked
 from basam.data import PromptSpec, Source, check_mask_values
 from basam.errors import InputError
+from basam.evaluation.settings import check_sizes
 from basam.method import BiasMode
 
 ZERO_SHOT = "zero-shot"
@@ -22,14 +24,18 @@ class BenchmarkEntry:
     """
 
     name: str
-    adapter: str | None = None
+    adapter: NameOrPath | None = None
     kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def methods(self) -> tuple[str, ...]:
         return ("basam",) if self.kinds else ("plain", "basam")
 
     @classmethod
+    @checked
     def parse(cls, text: str) -> BenchmarkEntry:
         """`NAME=FOLDER`, or `NAME=FOLDER@KIND,KIND`.
 
@@ -58,18 +64,20 @@ class BenchmarkSettings:
 
     data: tuple[str, ...]
     entries: tuple[BenchmarkEntry, ...] = ()
-    model: str = "nano"
+    model: NameOrPath = "nano"
     sizes: tuple[int | str, ...] = ("native",)
     prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"), PromptSpec("gt-point"))
-    limit: int | None = None
-    seed: int = 0
+    limit: Count | None = None
+    seed: Whole = 0
     mode: BiasMode | None = None
     focus: bool = False
     mask_values: str | None = None
-    dtype: str = "float32"
-    device: str = "auto"
+    dtype: Dtype = "float32"
+    device: Device = "auto"
 
     def __post_init__(self) -> None:
+        check_fields(self)
+        check_sizes(self.sizes)
         names = [entry.name for entry in self.entries]
         if len(set(names)) < len(names):
             raise InputError(f"adapters {', '.join(names)}: each needs a name of its own")

@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from basam.checks import checked
 from basam.errors import InputError
 from basam.method import BiasMode
 
@@ -40,6 +41,7 @@ class Candidate:
         return statistics.fmean(self.by_photo)
 
 
+@checked
 def paired_difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
     """Mean of a - b over photographs and its standard error.
 
@@ -52,6 +54,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, fl
     return statistics.fmean(differences), statistics.stdev(differences) / math.sqrt(len(differences))
 
 
+@checked
 def choose(candidates: Sequence[Candidate]) -> Candidate:
     """The candidate that the rule of this module picks."""
     best = max(candidates, key=lambda candidate: candidate.mean).by_photo
@@ -81,6 +84,7 @@ def canonical(mode: BiasMode) -> BiasMode:
     return mode
 
 
+@checked
 def describe(mode: BiasMode) -> str:
     """A mode in a few words, for tables: `plain`, or `factor 0.5, slope 0.1 constant` (what is not said is as usual)."""
     words = []

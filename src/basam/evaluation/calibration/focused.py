@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from basam.checks import Count, Whole, checked
 from basam.data import Dataset, Issues, PromptSpec, Sample, SampleError, make_prompt
 from basam.errors import InputError
 from basam.evaluation.calibration.choice import paired_difference
@@ -101,12 +102,13 @@ class FocusCalibration:
         return rows
 
 
+@checked
 def calibrate_focus(
     predictor: Predictor,
     datasets: Sequence[Dataset],
     *,
-    count: int = 30,
-    seed: int = 0,
+    count: Count = 30,
+    seed: Whole = 0,
     larger: bool = False,
     test_split_allowed: bool = False,
     progress: Callable[[str, int, int], None] | None = None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from basam.checks import whole_number
+from basam.checks import Count, Whole, checked, whole_number
 from basam.data import Dataset, Instance, Issues, PromptSpec, Sample, SampleError, make_prompt
 from basam.errors import BasamError, InputError
 from basam.evaluation.calibration.choice import Candidate, canonical, choose
@@ -94,13 +94,14 @@ def pick_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sampl
     return [samples[index] for index in sorted(chosen)]
 
 
+@checked
 def calibrate(
     predictor: Predictor,
     dataset: Dataset,
-    sizes: Sequence[int],
+    sizes: Sequence[Count],
     *,
-    count: int = 30,
-    seed: int = 0,
+    count: Count = 30,
+    seed: Whole = 0,
     prompts: Sequence[PromptSpec] = PROMPTS,
     test_split_allowed: bool = False,
     progress: Callable[[str, int, int], None] | None = None,

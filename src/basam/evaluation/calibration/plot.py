@@ -6,11 +6,13 @@ import itertools
 import statistics
 from pathlib import Path
 
+from basam.checks import checked
 from basam.evaluation.calibration.unlabelled import LayerStatistics, UnlabelledCalibration
 from basam.files import replacing, require
 from basam.method import BiasMode
 
 
+@checked
 def plot_calibration(path: Path, result: UnlabelledCalibration, title: str = "") -> None:
     """Write the plot as an image, in the format of the suffix.
 

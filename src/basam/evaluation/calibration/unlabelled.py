@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from basam.checks import Count, Whole, checked
 from basam.errors import InputError
 from basam.evaluation.calibration.attention import entropy, total_variation
 from basam.evaluation.calibration.capture import Places, recording
@@ -78,16 +79,17 @@ def modes_to_try(strengths: Sequence[float] = STRENGTHS, slopes: Sequence[float]
     return list(dict.fromkeys([BiasMode.off(), *map(canonical, modes)]))
 
 
+@checked
 def calibrate_unlabelled(
     predictor: Predictor,
     photos: Sequence[Path],
-    sizes: Sequence[int],
+    sizes: Sequence[Count],
     *,
     modes: Sequence[BiasMode] | None = None,
-    count: int = 16,
-    queries: int = QUERIES,
-    seed: int = 0,
-    max_pixels: int | None = MAX_PIXELS,
+    count: Count = 16,
+    queries: Count = QUERIES,
+    seed: Whole = 0,
+    max_pixels: Count | None = MAX_PIXELS,
     progress: Callable[[int, int], None] | None = None,
 ) -> UnlabelledCalibration:
     """Pick the mode with which attention on `photos` is closest to that at the trained size.

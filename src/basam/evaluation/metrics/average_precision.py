@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from basam.arrays import Mask
+from basam.checks import checked
 from basam.data import SampleError, annotation_mask, encode_mask, fault_of, is_crowd, load_annotations, usable_annotations
 from basam.errors import InputError
 from basam.files import require
@@ -22,7 +24,8 @@ from basam.files import require
 _FIGURES = {"ap": 0, "ap50": 1, "ap75": 2, "ap_small": 3, "ap_medium": 4, "ap_large": 5}
 
 
-def coco_result(image_id: int, category_id: int, mask: np.ndarray, score: float, order: int) -> dict[str, Any]:
+@checked
+def coco_result(image_id: int, category_id: int, mask: Mask, score: float, order: int) -> dict[str, Any]:
     """One predicted mask (H, W) bool in COCO's results format, plain JSON.
 
     `order` decides between masks of one image with equal scores, which COCO matches in the order they come in: the
@@ -32,6 +35,7 @@ def coco_result(image_id: int, category_id: int, mask: np.ndarray, score: float,
     return {"image_id": image_id, "category_id": category_id, "segmentation": rle, "score": score, "order": order}
 
 
+@checked
 def coco_ap(annotations: Path, results: Iterable[dict[str, Any]], image_ids: Iterable[int] | None = None) -> dict[str, float]:
     """AP, AP50, AP75 and AP of small, medium and large objects; NaN for a size that no object has.
 

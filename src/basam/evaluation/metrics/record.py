@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from basam.arrays import Mask, Pixels
+from basam.checks import checked
 from basam.errors import InputError
 from basam.evaluation.metrics.case import Case
 from basam.evaluation.metrics.catalogue import METRICS
 
 
+@checked
 def measure(
     probabilities: np.ndarray,
-    truth: np.ndarray,
+    truth: Mask,
     metrics: Iterable[str],
     *,
-    image: np.ndarray | None = None,
-    ignored: np.ndarray | None = None,
+    image: Pixels | None = None,
+    ignored: Mask | None = None,
 ) -> dict[str, Any]:
     """The record of one prediction at the ground truth's own size.
 

@@ -1,7 +1,7 @@
 """Everything in a photo: the model is prompted with a grid of points, and of its masks the best stay, each once.
 
-`grids` says where points and crops lie, `enlarging` brings logits to the photo's size, `decoding` makes and filters masks,
-`suppression` drops what is there twice, `generator` is the whole. Names: `__init__.pyi`.
+`grids` says where points and crops lie, `decoding` makes and filters masks, `suppression` drops what is there twice,
+`generator` is the whole. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

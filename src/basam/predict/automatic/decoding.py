@@ -15,9 +15,9 @@ from torch import Tensor
 
 from basam.families import PromptTensors
 from basam.masks import EDGE, RunMask, SoftMask, reach_in
-from basam.predict.automatic.enlarging import Enlarging
 from basam.predict.automatic.grids import Crop
 from basam.predict.engine import Engine
+from basam.predict.enlarging import Enlarging
 from basam.predict.views import View
 
 # A mask is dropped unseen where the most that its stability can be is below the threshold by this.
@@ -35,6 +35,7 @@ class MaskCandidate:
         point: x, y in pixels of the photo, of the prompt.
         crop: that was encoded.
         soft: its soft edge, where it was wanted.
+        number: which of the point's three masks it is.
     """
 
     runs: RunMask
@@ -43,6 +44,7 @@ class MaskCandidate:
     point: tuple[float, float]
     crop: Crop
     soft: SoftMask | None = None
+    number: int = 0
 
     @property
     def corners(self) -> NDArray[np.float64]:
@@ -110,14 +112,19 @@ class PointDecoding:
         if self.bar.stability > 0 and len(left):
             most = enlarging.most_stable(low[torch.from_numpy(left).to(low.device)], self.level, self.bar.offset)
             left = left[most.cpu().numpy() >= self.bar.stability - MARGIN]
-        found = (self.decided(enlarging, low[index], float(ious[index]), points[index // each]) for index in left.tolist())
+        found = (
+            self.decided(enlarging, low[index], float(ious[index]), points[index // each], index % each)
+            for index in left.tolist()
+        )
         return [candidate for candidate in found if candidate is not None]
 
     @property
     def level(self) -> float:
         return self.engine.mask_threshold
 
-    def decided(self, enlarging: Enlarging, low: Tensor, iou: float, point: NDArray[np.float64]) -> MaskCandidate | None:
+    def decided(
+        self, enlarging: Enlarging, low: Tensor, iou: float, point: NDArray[np.float64], number: int
+    ) -> MaskCandidate | None:
         """One mask at the photo's size; None: it is empty, not stable enough, or cut by the crop."""
         offset = self.bar.offset
         rectangle = enlarging.where_above(low, self.level - (max(EDGE, offset) if self.soft else abs(offset)))
@@ -135,5 +142,5 @@ class PointDecoding:
         soft = None
         if self.soft:
             soft = SoftMask.of_logits((logits - self.level).cpu().numpy(), reach_in(*self.photo), top, left)
-        candidate = MaskCandidate(runs, iou, stability, (x, y), self.crop, soft)
+        candidate = MaskCandidate(runs, iou, stability, (x, y), self.crop, soft, number)
         return None if self.crop.near_edge(candidate.corners, *self.photo) else candidate

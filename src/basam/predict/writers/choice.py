@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from basam.checks import Count, Whole, checked
 from basam.errors import InputError
 from basam.files import require, write_mask
 from basam.predict.writers import pictures, polygons, tables
@@ -14,12 +15,15 @@ from basam.predict.writers.kinds import KINDS
 
 # Of a JPEG's side: Pillow's, a little less than the format's.
 LONGEST_JPEG = 65_500
+# Pixels of an image whose runs COCO's own library counts, in 32 bits.
+MOST_COCO = 2**32 - 1
 # Objects that 16 bits tell apart beside what is none.
 MOST_IN_16_BITS = 65_535
 
 Writer = Callable[[Path], None]
 
 
+@checked
 def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     """Kinds in the order of `KINDS`, each once; the libraries that they need are there.
 
@@ -37,7 +41,8 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in kinds)
 
 
-def check_size(kinds: Sequence[str], height: int, width: int) -> None:
+@checked
+def check_size(kinds: Sequence[str], height: Count, width: Count) -> None:
     """Refuse a photo that is larger than a format can hold, before the work.
 
     Raises:
@@ -47,9 +52,12 @@ def check_size(kinds: Sequence[str], height: int, width: int) -> None:
         raise InputError(
             f"--write overlay: a JPEG holds up to {LONGEST_JPEG} px along a side, the photo has {width} x {height}"
         )
+    if "coco" in kinds and height * width > MOST_COCO:
+        raise InputError(f"--write coco: pycocotools counts up to {MOST_COCO} pixels, the photo has {width} x {height}")
 
 
-def names_of(kinds: Sequence[str], stem: str | Path, count: int, places: Sequence[int] | None = None) -> dict[str, list[str]]:
+@checked
+def names_of(kinds: Sequence[str], stem: str | Path, count: Whole, places: Sequence[int] | None = None) -> dict[str, list[str]]:
     """Names of a photo's files by kind, below the folder of results; with one mask, or none, there is one file of it.
 
     `coco` is no file of a photo, see `CocoRun`.

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from basam.checks import checked
 from basam.errors import MissingFileError, OccupiedError
 from basam.files import append_json, begins_with, locked, read_json_at, read_json_lines, write_text
 from basam.predict.writers.found import UNNAMED, Found, ResultsOfPhoto
@@ -95,6 +96,7 @@ class CocoRun:
             write_text(self.file, pieces_of([self.journal]))
 
 
+@checked
 def merge_coco(folders: Sequence[Path], target: Path) -> int:
     """One COCO file of the masks in several folders of results, such as those of the shards of a run.
 

@@ -1,26 +1,34 @@
 // Requests to the server that the page came from. What goes wrong becomes an Error with the server's own words.
 
 export class ServerError extends Error {
-  constructor(message, status) {
+  constructor(message, status, cancelled = false) {
     super(message);
     this.status = status;
+    this.cancelled = cancelled;
   }
+}
+
+// Names this window to the server: it can cancel what it asked for itself, and nothing else.
+const WINDOW = randomKey(8);
+
+export function randomKey(bytes) {
+  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function ask(method, path, body, raw = false) {
   let response;
   try {
-    response = await fetch(path, { method, body: raw || body === undefined ? body : JSON.stringify(body) });
+    response = await fetch(path, { method, headers: { "x-basam-window": WINDOW }, body: raw || body === undefined ? body : JSON.stringify(body) });
   } catch {
     throw new ServerError("The server does not answer. Start basam web again; what was done is kept.", 0);
   }
   if (response.ok) return response;
   const text = await response.text();
-  let message = text;
+  let values = { error: text };
   try {
-    message = JSON.parse(text).error;
+    values = JSON.parse(text);
   } catch { /* plain text, as the guard answers */ }
-  throw new ServerError(message, response.status);
+  throw new ServerError(values.error, response.status, values.cancelled);
 }
 
 const json = async (...words) => (await ask(...words)).json();
@@ -30,7 +38,8 @@ export const overview = () => json("GET", "/api/overview");
 export const record = (photo) => json("GET", of(photo));
 export const prepare = (photo, method) => json("POST", `${of(photo)}/prepare`, { method });
 export const putObject = (photo, key, values) => json("PUT", `${of(photo)}/objects/${key}`, values);
-export const removeObject = (photo, key, revision) => json("DELETE", `${of(photo)}/objects/${key}`, { revision });
+export const removeObjects = (photo, keys, revision) => json("POST", `${of(photo)}/remove`, { keys, revision });
+export const everything = (photo, sure) => json("POST", `${of(photo)}/everything`, { sure });
 export const compare = (photo, prompts) => json("POST", `${of(photo)}/compare`, prompts);
 export const hover = (photo, x, y) => json("POST", `${of(photo)}/hover`, { x, y });
 export const mark = (photo, done) => json("POST", `${of(photo)}/mark`, { done });
@@ -51,7 +60,7 @@ export async function download(kind, photo) {
 }
 
 export function listen(take) {
-  const events = new EventSource("/api/events");
+  const events = new EventSource(`/api/events?window=${WINDOW}`);
   events.onmessage = (event) => take(JSON.parse(event.data));
   return events;
 }

@@ -21,11 +21,13 @@ const stage = new Stage(byId("viewer"), byId("overlay"), { point, box, hover: lo
 function say(text) { byId("status").textContent = text; }
 
 function fail(error) {
+  if (error.cancelled) return say("Cancelled");
   const place = byId("error");
   place.textContent = error.message;
   place.hidden = false;
   clearTimeout(fail.timer);
   fail.timer = setTimeout(() => { place.hidden = true; }, 9000);
+  return undefined;
 }
 
 const attempt = (task) => async (...words) => {
@@ -77,6 +79,19 @@ function tellScore() {
   const object = work.active;
   if (object?.score != null) say(`${object.name}: predicted IoU ${object.score.toFixed(2)}, ${number.format(object.area)} px`);
 }
+
+const findEverything = attempt(async () => {
+  if (!photo) return;
+  say("Finding everything");
+  busy += 1;
+  const answer = await work.everything(byId("sure").value);
+  busy -= 1;
+  if (!answer) return;
+  const { added, found } = answer;
+  const more = byId("sure").selectedIndex < info.sureness.length - 1 ? " Try a less sure setting." : "";
+  if (added.length) say(`${added.length} ${added.length === 1 ? "object" : "objects"} found`);
+  else say(found ? "Nothing new was found." : `Nothing was found that the model is ${byId("sure").value} of.${more}`);
+});
 
 // Hover preview: one request at a time, the newest place wins.
 
@@ -130,11 +145,12 @@ function refresh() {
   const { active, objects } = work;
   byId("undo").disabled = !work.history.length;
   byId("redo").disabled = !work.undone.length;
+  byId("everything").disabled = !photo;
   byId("compare").disabled = !(active?.points.length || active?.box);
   byId("no-objects").hidden = objects.length > 0;
   byId("hint").textContent = !photo ? "" : !objects.length ? "Click the object you want to cut out." : "Click adds, right click takes away, N starts another object.";
   byId("hint").hidden = !photo || objects.length > 1 || (active?.points.length ?? 0) > 1;
-  each("#writers button", (button) => { button.disabled = !objects.length && byId("scope").value === "one"; });
+  each(".writers button", (button) => { button.disabled = !objects.length && byId("scope").value === "one"; });
   showObjects();
   showAnswers();
   if (active?.method) { method = active.method; showMethod(); }
@@ -226,7 +242,12 @@ async function open(one) {
   cells.get(one.id).scrollIntoView({ block: "nearest", inline: "nearest" });
   byId("viewer").focus({ preventScroll: true });
   say("Preparing the photo for clicks");
-  await api.prepare(one.id, method);
+  try {
+    await api.prepare(one.id, method);
+  } catch (error) {
+    if (photo !== one) return;
+    throw error;
+  }
   if (photo === one) {
     ready = true;
     say("Ready");
@@ -300,7 +321,7 @@ function boxByKeys() {
 const METHOD_ORDER = ["focus", "basam", "plain"];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const KEYS = {
-  n: () => work.start(), d: toggleDone, c: compare, b: boxByKeys, "[": () => go(-1), "]": () => go(1),
+  n: () => work.start(), e: findEverything, d: toggleDone, c: compare, b: boxByKeys, "[": () => go(-1), "]": () => go(1),
   "+": () => stage.zoom(1.4), "=": () => stage.zoom(1.4), "-": () => stage.zoom(1 / 1.4), 0: () => stage.fit(),
   "?": () => byId("sheet").showModal(), o: () => byId("outline").click(), h: () => byId("hover").click(),
   m: () => useMethod(METHOD_ORDER[(METHOD_ORDER.indexOf(method) + 1) % 3]),
@@ -344,7 +365,8 @@ byId("fit").onclick = () => stage.fit();
 byId("help").onclick = () => byId("sheet").showModal();
 byId("new-object").onclick = () => { work.start(); say("Click the next object"); };
 byId("compare").onclick = compare;
-byId("cancel").onclick = attempt(async () => say(`Cancelled ${(await api.cancel()).cancelled}`));
+byId("everything").onclick = findEverything;
+byId("cancel").onclick = attempt(api.cancel);
 byId("opacity").oninput = draw;
 byId("outline").onchange = draw;
 byId("scope").onchange = refresh;
@@ -387,22 +409,30 @@ function showWork() {
   const seconds = told?.running ? told.seconds + (performance.now() - since) / 1000 : 0;
   byId("work").hidden = !told?.running || told.ahead || seconds < 0.4;
   if (byId("work").hidden) return;
-  const left = told.expected ? Math.max(0, told.expected - seconds) + told.left : null;
+  const left = told.left === null ? null : told.left - (performance.now() - since) / 1000;
   byId("work-label").textContent = told.running + (left === null || left < 1 ? " …" : `, about ${Math.ceil(left)} s left`);
-  if (told.expected) byId("work-bar").value = Math.min(0.98, seconds / told.expected);
+  if (told.share) byId("work-bar").value = told.share;
   else byId("work-bar").removeAttribute("value");
-  byId("cancel").hidden = !told.waiting;
+  byId("cancel").hidden = !told.own;
 }
 setInterval(showWork, 200);
+
+const FIRST_WRITERS = 3; // shown at once
 
 const start = attempt(async () => {
   dress(localStorage.theme);
   info = await api.overview();
-  byId("writers").replaceChildren(...Object.entries(info.writers).map(([kind, label]) => {
+  const writers = Object.entries(info.writers).map(([kind, label]) => {
     const button = made("button", { type: "button", textContent: label });
-    button.onclick = attempt(async () => say(`Saved ${await api.download(kind, byId("scope").value === "one" ? photo?.id : null)}`));
+    button.onclick = attempt(async () => {
+      say("Writing …");
+      say(`Saved ${await api.download(kind, byId("scope").value === "one" ? photo?.id : null)}`);
+    });
     return button;
-  }));
+  });
+  byId("writers").append(...writers.slice(0, FIRST_WRITERS));
+  byId("more-writers").append(...writers.slice(FIRST_WRITERS));
+  byId("sure").replaceChildren(...info.sureness.map((name) => made("option", { value: name, textContent: name, selected: name === info.sure })));
   showMethod();
   refresh();
   if (info.leftOut.length) fail(new Error(`Left out: ${info.leftOut.join("; ")}`));

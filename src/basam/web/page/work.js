@@ -32,8 +32,7 @@ export class Work {
 
   fresh() {
     this.made += 1;
-    const key = Array.from(crypto.getRandomValues(new Uint8Array(6)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return { key, name: `Object ${this.made}`, colour: COLOURS[(this.made - 1) % COLOURS.length], points: [], box: null, candidate: null };
+    return { key: api.randomKey(6), name: `Object ${this.made}`, colour: COLOURS[(this.made - 1) % COLOURS.length], points: [], box: null, candidate: null };
   }
 
   start() {
@@ -63,18 +62,49 @@ export class Work {
     });
   }
 
-  undo() { return this.step(this.history, this.undone, 1); }
+  // Adds all that the model finds by itself; one step of the history. Returns how many objects that were, and how many it found.
+  async everything(sure) {
+    let answer = null;
+    await this.queue(async () => {
+      answer = await this.find(sure);
+      if (answer.added.length) this.history.push({ sure, keys: answer.added });
+      this.undone = [];
+    });
+    return answer;
+  }
 
-  redo() { return this.step(this.undone, this.history, 2); }
+  async find(sure) {
+    const { photo } = this;
+    const answer = await api.everything(photo.id, sure);
+    if (this.photo === photo) await this.take(photo, true);
+    return answer;
+  }
 
-  step(from, to, side) {
+  undo() {
+    return this.step(this.history, this.undone, async (entry) => {
+      if (!entry.keys) return this.put(entry[0], entry[1]);
+      const answer = await api.removeObjects(this.photo.id, entry.keys, this.revision);
+      return this.removed(entry.keys, answer);
+    });
+  }
+
+  redo() { return this.step(this.undone, this.history, (entry) => (entry.keys ? this.find(entry.sure) : this.put(entry[0], entry[2]))); }
+
+  step(from, to, apply) {
     return this.queue(async () => {
       const entry = from.at(-1);
       if (!entry) return;
-      await this.put(entry[0], entry[side]);
+      await apply(entry);
       from.pop();
       to.push(entry);
     });
+  }
+
+  removed(keys, answer) {
+    this.revision = answer.revision;
+    this.photo.objects = answer.objects;
+    this.objects = this.objects.filter((each) => !keys.includes(each.key));
+    if (!this.objects.includes(this.active)) this.active = this.objects.at(-1) ?? null;
   }
 
   // One change after the other: each is made to the state that the one before left.
@@ -85,7 +115,7 @@ export class Work {
       try {
         await task();
       } catch (error) {
-        if (error.status === 409) await this.take(photo, true).catch(() => {});
+        if (error.status === 409 && !error.cancelled) await this.take(photo, true).catch(() => {});
         this.failed(error);
       }
       this.changed();
@@ -97,16 +127,17 @@ export class Work {
     const photo = this.photo;
     const place = this.objects.findIndex((each) => each.key === key);
     if (values === null) {
-      const answer = await api.removeObject(photo.id, key, this.revision);
-      this.revision = answer.revision;
-      if (place >= 0) this.objects.splice(place, 1);
-      if (this.active?.key === key) this.active = this.objects.at(-1) ?? null;
-      photo.objects = answer.objects;
+      const answer = await api.removeObjects(photo.id, [key], this.revision);
+      if (this.photo === photo) this.removed([key], answer);
       return;
     }
     const answer = await api.putObject(photo.id, key, { ...values, revision: this.revision });
-    const candidates = await Promise.all((answer.candidates ?? []).map(decoded));
-    const object = { ...answer.object, candidates, scores: answer.scores, chosen: answer.chosen, region: answer.region, mask: candidates[answer.chosen] ?? null };
+    let answered = this.objects[place] ?? {}; // as before, where only name or colour changed
+    if (answer.candidates) {
+      const candidates = await Promise.all(answer.candidates.map(decoded));
+      answered = { candidates, scores: answer.scores, chosen: answer.chosen, region: answer.region, mask: candidates[answer.chosen] };
+    }
+    const object = { ...answered, ...answer.object };
     if (this.photo !== photo) return;
     this.revision = answer.revision;
     photo.objects = answer.objects;

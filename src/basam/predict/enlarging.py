@@ -16,6 +16,9 @@ from torch import Tensor
 
 from basam.predict.resize import Frame
 
+# Logits that are held at once where only the mask is wanted: they fit a processor's cache.
+NUMBERS_AT_ONCE = 1 << 18
+
 
 @dataclass(frozen=True)
 class AxisSteps:
@@ -90,6 +93,18 @@ class Enlarging:
         top, bottom, left, right = rectangle
         rows = self.steps(0).enlarge(low, top, bottom)
         return self.steps(1).enlarge(rows.T.contiguous(), left, right).T
+
+    def mask(self, low: Tensor, rectangle: tuple[int, int, int, int], level: float) -> Tensor:
+        """Which logits of a rectangle are above `level`, `(bottom - top, right - left)` bool; some columns after the others,
+        so that no logits of all of them are ever held."""
+        top, bottom, left, right = rectangle
+        rows = self.steps(0).enlarge(low, top, bottom).T.contiguous()
+        columns = torch.empty((right - left, bottom - top), dtype=torch.bool, device=low.device)
+        steps, count = self.steps(1), max(1, NUMBERS_AT_ONCE // (bottom - top))
+        for first in range(left, right, count):
+            last = min(first + count, right)
+            torch.gt(steps.enlarge(rows, first, last), level, out=columns[first - left : last - left])
+        return columns.T
 
     def most_stable(self, low: Tensor, level: float, offset: float) -> Tensor:
         """The most that the stability `(N,)` of N masks `(N, h, w)` can be at the photo's size.

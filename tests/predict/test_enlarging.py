@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from basam.predict import Frame
-from basam.predict.automatic.enlarging import Enlarging
+from basam.predict.enlarging import Enlarging
 
 FRAMES = {
     "own-size": Frame.fit(96, 128, 128, 16, False),

@@ -1,0 +1,84 @@
+"""What the operands of attention must be. Shapes and dtypes only, which nobody has to wait for, also on a GPU.
+
+These checks run before every call, of which the smallest take less than a millisecond, so each line counts; `torch.compile`
+traces them once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from basam.checks import real_number, whole_number
+from basam.errors import InputError, InputTypeError
+
+
+def check_operands(q: Tensor, k: Tensor, v: Tensor, scale: float) -> None:
+    """Refuse what is not q, k and v `(B, heads, N, d)` of one floating dtype, and a scale that is no number.
+
+    Raises:
+        TypeError: something is no tensor.
+        ValueError: shapes or dtypes that differ, or a scale that is no number.
+    """
+    if not (isinstance(q, Tensor) and isinstance(k, Tensor) and isinstance(v, Tensor)):
+        raise not_tensors(q=q, k=k, v=v)
+    shape, dtype = q.shape, q.dtype
+    if len(shape) != 4 or not (k.shape == shape == v.shape):
+        raise InputError(f"q, k and v must be (B, heads, N, d) alike: got {tuple(shape)}, {tuple(k.shape)}, {tuple(v.shape)}")
+    if not (k.dtype == dtype == v.dtype and dtype.is_floating_point):
+        raise InputError(f"q, k and v must have one floating dtype: got {dtype}, {k.dtype}, {v.dtype}")
+    # Not while compiling, where numbers may be symbols.
+    if not torch.compiler.is_compiling() and (type(scale) is not float or scale != scale):
+        real_number(scale, "scale")
+
+
+def check_bias(q: Tensor, rows: Tensor, cols: Tensor) -> None:
+    """Refuse a bias whose rows `(B, heads, N, H)` and cols `(B, heads, N, W)` are not of the grid of q."""
+    if not (isinstance(rows, Tensor) and isinstance(cols, Tensor)):
+        raise not_tensors(rows=rows, cols=cols)
+    shape = q.shape
+    if not (rows.shape[:-1] == shape[:-1] == cols.shape[:-1]):
+        name, bias = ("cols", cols) if rows.shape[:-1] == shape[:-1] else ("rows", rows)
+        raise InputError(f"{name} must be (B, heads, N, size) with {tuple(shape[:3])} first: got {tuple(bias.shape)}")
+    check_tokens(q, rows.shape[-1], cols.shape[-1])
+
+
+def check_tables(q: Tensor, table_h: Tensor, table_w: Tensor) -> None:
+    """Refuse relative positions that are not `(H, H, d)` and `(W, W, d)` of the grid of q `(B, heads, N, d)`."""
+    if not (isinstance(q, Tensor) and isinstance(table_h, Tensor) and isinstance(table_w, Tensor)):
+        raise not_tensors(q=q, table_h=table_h, table_w=table_w)
+    if q.ndim != 4 or not q.dtype.is_floating_point:
+        raise InputError(f"q must be (B, heads, N, d) of a floating dtype: got {tuple(q.shape)} of {q.dtype}")
+    for name, table in (("table_h", table_h), ("table_w", table_w)):
+        shape = table.shape
+        if len(shape) != 3 or shape[0] != shape[1] or shape[2] != q.shape[3]:
+            raise InputError(f"{name} must be (side, side, d) with d={q.shape[3]}: got {tuple(shape)}")
+    check_tokens(q, table_h.shape[0], table_w.shape[0])
+
+
+def check_grid(q: Tensor, height: int, width: int) -> None:
+    """Refuse a grid of numbers that are none, or of another number of places than q has tokens."""
+    if not torch.compiler.is_compiling() and not (type(height) is int and type(width) is int):
+        whole_number(height, "height", 1)
+        whole_number(width, "width", 1)
+    check_tokens(q, height, width)
+
+
+def check_tokens(q: Tensor, height: int, width: int) -> None:
+    if height * width != q.shape[2]:
+        raise InputError(f"a grid of {height} rows and {width} columns does not have N={q.shape[2]} tokens")
+
+
+def check_slopes(q: Tensor, slopes: Tensor) -> None:
+    """Refuse slopes that are not one per head: those of heads that are not there would be left out unseen."""
+    if not isinstance(slopes, Tensor):
+        raise not_tensors(slopes=slopes)
+    if slopes.ndim != 1 or slopes.shape[0] != q.shape[1]:
+        raise InputError(f"slopes must be (heads,) with {q.shape[1]} heads: got {tuple(slopes.shape)}")
+
+
+def not_tensors(**given: Any) -> InputTypeError:
+    name, value = next(each for each in given.items() if not isinstance(each[1], Tensor))
+    return InputTypeError(f"{name} is a {type(value).__name__}: a torch.Tensor is needed")

@@ -1,0 +1,59 @@
+"""What `basam web` keeps of each photo, read as prompts.
+
+`basam.web.session` writes these files, `docs/web.md` describes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from basam.data.issues import DatasetError
+from basam.errors import InputError
+from basam.files import read_json
+
+SESSION_FORMAT = "basam session 2"
+# What the page calls an object until somebody names it.
+UNNAMED_OBJECT = re.compile(r"Object \d+")
+
+
+def object_label(name: str) -> str | None:
+    """What an object is, by its name on the page; None where nobody named it."""
+    return None if UNNAMED_OBJECT.fullmatch(name) else name
+
+
+def session_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    """Place and content of every prompt in a session folder, photo by photo, as `prompt_files` has them.
+
+    Raises:
+        ValueError: it is no such folder.
+    """
+    files = sorted(path.glob("*.json"))
+    if not files:
+        raise DatasetError(
+            f"{path}: a folder without files of basam web; give a file of prompts or the folder of its --session"
+        )
+    for file in files:
+        try:
+            yield from ((f"{file.name}, {where}", entry) for where, entry in rows_of_state(read_json(file)))
+        except (InputError, OSError) as error:
+            yield file.name, InputError(f"no file of basam web: {error}")
+
+
+def rows_of_state(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Those of one photo, of what its file holds.
+
+    Raises:
+        ValueError: it is of another format.
+    """
+    if values.get("format") != SESSION_FORMAT:
+        raise InputError(f"format {values.get('format')!r}: {SESSION_FORMAT!r} is needed")
+    objects = values.get("objects")
+    for index, each in enumerate(objects if isinstance(objects, list) else []):
+        if not isinstance(each, dict):
+            yield f"object {index}", InputError(f"{str(each)[:40]!r}: an object with prompts is needed")
+            continue
+        row = {"photo": values.get("photo"), "id": each.get("key"), "label": object_label(str(each.get("name")))}
+        yield f"object {index}", {**row, "points": each.get("points"), "box": each.get("box")}
