@@ -284,7 +284,7 @@ def test_cleaning():
     assert np.array_equal(filled.soft.shares() == 255, disc(30, 30, 20))
     assert cleaned([one], Cleaning(min_area=10_000)) == []
     assert cleaned([one], Cleaning()) == [one]
-    with pytest.raises(ValueError, match="min_area=-1: a number of pixels"):
+    with pytest.raises(ValueError, match="min_area=-1: a whole number of at least 0"):
         Cleaning(min_area=-1)
 
 
