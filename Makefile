@@ -35,7 +35,7 @@ test: $(DEV)
 test-slow: $(DEV)
 	$(BIN)/python -m pytest $(WORKERS) --slow
 
-# The oldest versions that pyproject.toml allows, of all but torch.
+# The oldest versions that pyproject.toml allows, of all but torch: see docs/development.md.
 test-oldest: $(DEV)
 	$(PYTHON) -m venv --clear $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import basam
-from basam import data, evaluation, scenes, tuning
+from basam import data, distributed, evaluation, files, masks, predict, scenes, tuning, web
 from basam.checks import path_of, real_number, whole_number
 from tests.helpers.small_run import write_pairs
 
@@ -76,6 +76,104 @@ def test_what_is_wrong_is_named(call, message: str, tmp_path: Path, monkeypatch:
         call()
     assert isinstance(caught.value, basam.BasamError)
     assert not list(tmp_path.iterdir())
+
+
+EMPTY, SOME = np.zeros((4, 6), bool), np.ones((4, 6), bool)
+PHOTO = np.zeros((4, 6, 3), np.uint8)
+FOLDER = {"kind": "folder", "root": "."}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: p.predict(box=[1, 1, 9, 9], focus="yes"), "focus='yes': True or False, or a basam.predict.Focus"),
+        (lambda p: p.predict(box=[1, 1, 9, 9], multimask_output="no"), "multimask_output='no': True or False is needed"),
+        (lambda p: p.predict_batch(box_batch=3), "box_batch=3: a list of values is needed"),
+        (lambda p: p.set_image(PHOTO, max_pixels=-1), "max_pixels=-1: a whole number of at least 1 is needed"),
+        (lambda p: predict.Region(0, 0, 1.5), "side=1.5: a whole number of at least 1 is needed"),
+        (lambda p: predict.foresee(p, 9, 9, None, None), "prompt=None: a dictionary is needed"),
+        (lambda p: predict.foresee("nano", 9, 9, {}, None), "predictor='nano': a basam.Predictor is needed"),
+        (lambda p: predict.auto_side(0, 9, 64, 16), "height=0: a whole number of at least 1 is needed"),
+        (lambda p: evaluation.calibrate(None, None, [64]), "predictor=None: a basam.Predictor is needed"),
+        (lambda p: evaluation.calibrate(p, "coco", [64]), "dataset='coco': a data set, as basam.data.open_dataset gives it,"),
+        (lambda p: evaluation.calibrate_focus(p, "coco"), "datasets='coco': a list of "),
+        (lambda p: evaluation.calibrate_unlabelled(p, "a.jpg", [64]), "photos='a.jpg': a list of paths is needed"),
+        (lambda p: evaluation.calibrate_unlabelled(p, [], [64], count=0), "count=0: a whole number of at least 1 is needed"),
+        (lambda p: evaluation.calibrate_unlabelled(p, [], [6.4]), "sizes[0]=6.4: a whole number of at least 1 is needed"),
+        (lambda p: evaluation.measure(SOME, SOME, "iou"), "metrics='iou': a list of texts is needed"),
+        (lambda p: evaluation.measure(None, SOME, ["iou"]), "probabilities=None: a numpy array is needed"),
+        (lambda p: evaluation.measure(PHOTO, PHOTO, ["iou"]), "truth of shape (4, 6, 3) and uint8: an (H, W) bool array"),
+        (lambda p: evaluation.summarise(None), "records=None: a list of dictionaries is needed"),
+        (lambda p: evaluation.paired(1, {}), "first=1: a dictionary is needed"),
+        (lambda p: files.overlay(None, [SOME]), "image=None: an (H, W, 3) uint8 array with pixels is needed"),
+        (lambda p: files.overlay(PHOTO / 2, [SOME]), "image of shape (4, 6, 3) and float64: an (H, W, 3) uint8 array"),
+        (lambda p: files.overlay(PHOTO, SOME), "masks[0] of shape (6,) and bool: an (H, W) bool array is needed"),
+        (lambda p: files.write_image("a.png", SOME), "image of shape (4, 6) and bool: an (H, W, 3) uint8 array"),
+        (lambda p: files.write_image("a.xyz", PHOTO), "a.xyz: a name that ends in that of a format of images"),
+        (lambda p: files.write_mask("a.png", PHOTO), "mask of shape (4, 6, 3) and uint8: an (H, W) bool array is needed"),
+        (lambda p: data.inscribed_centre(EMPTY), "mask of shape (4, 6) has no pixel"),
+        (lambda p: data.inscribed_centre("x"), "mask='x': an (H, W) bool array is needed"),
+        (lambda p: data.PromptSpec("gt-box", positives="a"), "positives='a': a whole number of at least 0 is needed"),
+        (lambda p: data.PromptSpec.parse(None), "text=None: text is needed"),
+        (lambda p: data.MaskRule("label", "x"), "label='x': a whole number is needed"),
+        (lambda p: data.Source("nothing", "."), "kind='nothing': allowed are dis5k"),
+        (lambda p: data.read_mask("a.png", rule="nonzero"), "rule='nonzero': a "),
+        (lambda p: masks.Cleaning(min_area=2.5), "min_area=2.5: a whole number of at least 0 is needed"),
+        (lambda p: masks.tight_box(EMPTY), "mask of shape (4, 6) has no pixel"),
+        (
+            lambda p: masks.RunMask.of_part(SOME, 2, 0, 5, 6),
+            "part of shape (4, 6) at row 2, column 0: it reaches beyond 5 x 6 px",
+        ),
+        (lambda p: masks.outlines_of(SOME), "runs is a ndarray of shape (4, 6): a basam.masks.RunMask is needed"),
+        (lambda p: tuning.tuned_mode("full"), "mode='full': a basam.BiasMode is needed"),
+        (lambda p: tuning.prepare(p.model, "all", tuning.tuned_mode()), "tune='all': allowed are bias, decoder, lora, full"),
+        (lambda p: tuning.prepare(p.model, "bias", "log"), "mode='log': a basam.BiasMode is needed"),
+        (lambda p: tuning.adapter_of(p.model, "a", "b"), "no learned slopes: prepare it first, with basam.tuning.prepare"),
+        (lambda p: tuning.Plan(steps=1, rate=0), "rate=0: a number above 0 is needed"),
+        (lambda p: tuning.LossWeights(dice="a"), "dice='a': a number of at least 0 is needed"),
+        (lambda p: tuning.TuneLoss(bce=math.nan), "bce=nan: a number of at least 0 is needed"),
+        (lambda p: tuning.TuneSettings(data="folder:."), "data='folder:.': a list of texts is needed"),
+        (lambda p: tuning.TuneSettings(data=("folder:.",), way="all"), "way='all': allowed are bias, decoder, lora, full"),
+        (
+            lambda p: tuning.TuneSettings(data=("folder:.",), prompts=("gt-box",)),
+            "prompts[0]='gt-box': a basam.data",
+        ),
+        (lambda p: evaluation.EvaluateSettings(kind="x", root="."), "kind='x': allowed are dis5k"),
+        (lambda p: evaluation.EvaluateSettings(**FOLDER, mode="log"), "mode='log': a basam.BiasMode is needed"),
+        (lambda p: evaluation.EvaluateSettings(**FOLDER, device="gpu"), "device 'gpu' is unknown: allowed are auto, cpu"),
+        (lambda p: evaluation.EvaluateSettings(**FOLDER, dtype=8), "dtype=8: allowed are float32"),
+        (lambda p: evaluation.EvaluateSettings(**FOLDER, multimask="no"), "multimask='no': True or False is needed"),
+        (lambda p: evaluation.EvaluateSettings(**FOLDER, methods="plain"), "methods='plain': a list of texts is needed"),
+        (lambda p: evaluation.BenchmarkSettings(data=("folder:.",), sizes=(0,)), "size 0: a long side in pixels or 'native'"),
+        (lambda p: evaluation.BenchmarkEntry(None), "name=None: text is needed"),
+        (lambda p: distributed.SegmentSettings(dtype="int8"), "dtype='int8': allowed are float32"),
+        (lambda p: distributed.SegmentSettings(long_side="big"), "long_side='big': a whole number, or 'auto' is needed"),
+        (lambda p: distributed.SegmentSettings(kinds=("film",)), "film"),
+        (lambda p: distributed.EverythingSettings(changes={"tilt": 1}), "unknown field 'tilt' of BiasMode"),
+        (lambda p: distributed.Shard("0", 2), "index='0': a whole number of at least 0 is needed"),
+        (lambda p: web.WebSettings(port=70000), "port=70000: a number of at most 65535 is needed"),
+        (lambda p: web.WebSettings(photos="a.jpg"), "photos='a.jpg': a list of paths is needed"),
+        (lambda p: web.bytes_of(4), "text=4: text is needed"),
+        (lambda p: scenes.mosaic(0, 64, "thin", 0), "tiles=0: a whole number of at least 1 is needed"),
+        (lambda p: scenes.write_sheet("a.png", "thin", 1, 32, 0), "domains='thin': a list of texts is needed"),
+    ],
+)
+def test_what_does_not_fit_an_annotation_is_named(tiny, call, message: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    predictor = basam.Predictor(tiny)
+    predictor.set_image(np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)) as caught:
+        call(predictor)
+    assert isinstance(caught.value, basam.BasamError)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_meant_is_taken() -> None:
+    """Lists where tuples are kept, numbers of numpy, 0 and 1 for False and True, text for paths."""
+    settings = evaluation.EvaluateSettings(kind="folder", root=Path("."), sizes=[np.int64(64)], multimask=1)
+    assert (settings.root, settings.sizes, settings.multimask) == (".", (64,), 1)
+    assert web.WebSettings(photos=["a.jpg"]).photos == (Path("a.jpg"),)
+    assert tuning.Lora(scale=np.float32(0.5)).scale == 0.5
 
 
 def test_numbers_are_those_of_python_and_numpy() -> None:
