@@ -19,33 +19,37 @@ from typing import Any
 from PIL import Image
 from web import Served
 
-PHOTOS = ("coffee.png", "chelsea.png", "rocket.jpg", "astronaut.png", "retina.jpg", "motorcycle_left.png")
-# On the first photo, in shares of it: a box around the cup, and a point on the spoon.
-CUP, SPOON = (0.27, 0.08, 0.77, 0.72), (0.86, 0.62)
+PHOTOS = ("coins.png", "astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "retina.jpg")
+# Of the first photo: its size, and boxes around coins, in pixels.
+SIZE = (384, 303)
+COINS = ((81, 38, 121, 75), (132, 27, 181, 75), (192, 29, 240, 75), (304, 14, 366, 72), (245, 94, 298, 146))
 QUALITY = 82
 README_WIDTH = 840
 PATIENCE = 180_000
 
 
 def place(page: Any, x: float, y: float) -> tuple[float, float]:
-    """Where a place of the first photo, of 3 : 2, in shares of its sides lies on the screen."""
+    """Where a pixel of the first photo lies on the screen while the whole of it is shown."""
     frame = page.locator("#viewer").bounding_box()
-    width = min(frame["width"], frame["height"] * 1.5)
-    height = width / 1.5
-    return frame["x"] + (frame["width"] - width) / 2 + x * width, frame["y"] + (frame["height"] - height) / 2 + y * height
+    scale = min(frame["width"] / SIZE[0], frame["height"] / SIZE[1])
+    left, top = ((frame[side] - scale * pixels) / 2 for side, pixels in zip(("width", "height"), SIZE, strict=True))
+    return frame["x"] + left + x * scale, frame["y"] + top + y * scale
 
 
 def segment(page: Any) -> None:
-    page.mouse.move(*place(page, *CUP[:2]))
-    page.mouse.down()
-    page.mouse.move(*place(page, 0.5, 0.5), steps=4)
-    page.mouse.move(*place(page, *CUP[2:]), steps=4)
-    page.mouse.up()
-    page.locator("#objects li").first.wait_for()
-    page.keyboard.press("n")
-    page.mouse.click(*place(page, *SPOON))
-    page.locator("#candidates button").nth(2).wait_for()
-    page.mouse.move(5, 5)
+    for index, (x0, y0, x1, y1) in enumerate(COINS):
+        page.mouse.move(*place(page, x0, y0))
+        page.mouse.down()
+        page.mouse.move(*place(page, (x0 + x1) / 2, (y0 + y1) / 2), steps=4)
+        page.mouse.move(*place(page, x1, y1), steps=4)
+        page.mouse.up()
+        page.locator("#objects li").nth(index).wait_for()
+        name = page.get_by_label(f"Name of Object {index + 1}")
+        name.fill("Coin")
+        name.press("Enter")
+        page.get_by_label("Name of Coin").nth(index).wait_for()
+        page.locator("#viewer").focus()
+        page.keyboard.press("n")
 
 
 def compare(page: Any) -> None:
@@ -84,6 +88,7 @@ def take(browser: Any, address: str, shots: tuple[Shot, ...], folder: Path) -> N
         page = open_page(context, address)
         if act is not None:
             act(page)
+        page.evaluate("document.activeElement.blur()")
         page.wait_for_timeout(700)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         picture.save(folder / f"{name}.jpg", quality=QUALITY)

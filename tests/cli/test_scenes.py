@@ -131,6 +131,16 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(run, scene, tmp_path, m
     assert ".scene_labels.partial.tif" not in left(tmp_path / "out")
 
 
+def test_a_scene_without_objects_has_empty_files(run, scene, tmp_path):
+    result = run(scene, *WORDS[4:], "--iou", "1", "--write", "overlay,labels,geojson,csv")
+    assert result.exit_code == 0, result.output
+    assert "no mask reaches --iou 1" in " ".join(result.output.split())
+    with rasterio.open(tmp_path / "out" / "scene_labels.tif") as file:
+        assert not file.read(1).any()
+    assert json.loads((tmp_path / "out" / "scene_polygons.geojson").read_text())["features"] == []
+    assert len((tmp_path / "out" / "scene_objects.csv").read_text().splitlines()) == 1
+
+
 def test_what_cannot_be_is_one_line(run, scene, tmp_path, monkeypatch):
     for words, message in (
         (("--write", "mask"), "--write mask: of a georeferenced raster there are overlay, labels, geojson, csv"),

@@ -62,6 +62,20 @@ def test_click_not_on_it_undo_redo_box_and_reload(page, server):
     assert page.problems == []
 
 
+def test_a_slow_and_shaky_click_is_a_click_and_no_box(page, server):
+    x, y = place(page, 300, 300)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.wait_for_timeout(700)
+    page.mouse.move(x + 3, y + 3, steps=3)
+    page.mouse.up()
+    wait_for_objects(page, 1)
+    page.wait_for_timeout(300)
+    (found,) = server.kept()["objects"]
+    assert found["box"] is None
+    assert len(found["points"]) == 1
+
+
 def test_a_zoomed_click_lands_on_its_pixel_and_is_answered_as_the_predictor_does(page, server, photos):
     page.mouse.move(*place(page, 400, 250))
     for _ in range(6):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from basam.checks import path_of
 from basam.errors import OccupiedError
 from basam.files import append_json, begins_with, read_json_at, read_json_lines, write_text
 from basam.geo.windows import SceneWindow, Windows
@@ -72,7 +73,8 @@ class PieceStore:
         FileExistsError: a file is there that is none of these.
     """
 
-    def __init__(self, path: Path, windows: Windows, about: dict[str, Any]) -> None:
+    def __init__(self, path: str | Path, windows: Windows, about: dict[str, Any]) -> None:
+        path = path_of(path)
         self.path, self.windows = path, windows
         self.offsets: dict[int, list[int]] = {}
         self.held: OrderedDict[int, list[Piece]] = OrderedDict()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.checks import path_of
 from basam.errors import FileError, FullDiskError, InputError
 from basam.files import COLOURS, replacing, require, write_image, write_text
 from basam.geo.finding import SceneObjects
@@ -35,7 +36,7 @@ MOST_IN_16_BITS = 65_535
 DIGITS = 3
 
 Rectangle = tuple[int, int, int, int]
-Writer = Callable[[Path], None]
+Writer = Callable[[Any], None]
 
 
 def check_scene_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
@@ -86,7 +87,7 @@ def tiles_of(scene: GeoScene, objects: SceneObjects) -> Iterator[tuple[Rectangle
             yield (x0, y0, x1, y1), labels
 
 
-def write_scene_labels(path: Path, scene: GeoScene, objects: SceneObjects) -> None:
+def write_scene_labels(path: str | Path, scene: GeoScene, objects: SceneObjects) -> None:
     """A GeoTIFF of the objects' numbers in the scene's CRS and place: 16 bits, above 65,535 objects 32; 0, which is none of
     them, is its nodata value.
 
@@ -94,6 +95,7 @@ def write_scene_labels(path: Path, scene: GeoScene, objects: SceneObjects) -> No
         OSError: it cannot be written, or what was read back is something else.
     """
     rasterio = require("rasterio", "geo")
+    path = path_of(path)
     width, height = scene.size
     kind = np.uint16 if len(objects) <= MOST_IN_16_BITS else np.uint32
     form = {"driver": "GTiff", "compress": "deflate", "tiled": True, "blockxsize": TILE, "blockysize": TILE}
@@ -122,7 +124,7 @@ def unwritten(path: Path, reason: str) -> FileError:
     return FileError(f"cannot write {path}: {reason}")
 
 
-def write_scene_polygons(path: Path, scene: GeoScene, objects: SceneObjects, tolerance: float = TOLERANCE) -> None:
+def write_scene_polygons(path: str | Path, scene: GeoScene, objects: SceneObjects, tolerance: float = TOLERANCE) -> None:
     """GeoJSON: a `FeatureCollection` with a `MultiPolygon` for each object, in coordinates of the scene's CRS, which `crs`
     names as GeoJSON had it before RFC 7946. Outer rings run counterclockwise, holes clockwise.
 
@@ -168,7 +170,7 @@ def rings_of(polygon: Any, transform: Sequence[float]) -> list[list[list[float]]
     return rings
 
 
-def write_scene_table(path: Path, scene: GeoScene, objects: SceneObjects) -> None:
+def write_scene_table(path: str | Path, scene: GeoScene, objects: SceneObjects) -> None:
     """CSV as of photographs, boxes and points in pixels of the scene."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         rows = csv.writer(file)
@@ -176,7 +178,7 @@ def write_scene_table(path: Path, scene: GeoScene, objects: SceneObjects) -> Non
         rows.writerows([scene.path, one.id, *row_of(one)] for one in objects)
 
 
-def write_scene_overlay(path: Path, scene: GeoScene, objects: SceneObjects) -> None:
+def write_scene_overlay(path: str | Path, scene: GeoScene, objects: SceneObjects) -> None:
     """The scene with the objects tinted and outlined, as JPEG, reduced to a long side of 2048 px."""
     with scene.reading() as reader:
         pixels = reader.reduced(SHOWN)

@@ -422,8 +422,8 @@ const FIRST_WRITERS = 3; // shown at once
 const start = attempt(async () => {
   dress(localStorage.theme);
   info = await api.overview();
-  const writers = Object.entries(info.writers).map(([kind, label]) => {
-    const button = made("button", { type: "button", textContent: label });
+  const writers = Object.entries(info.writers).map(([kind, label], index) => {
+    const button = made("button", { type: "button", textContent: label, className: index ? "" : "primary" });
     button.onclick = attempt(async () => {
       say("Writing …");
       say(`Saved ${await api.download(kind, byId("scope").value === "one" ? photo?.id : null)}`);

@@ -2,6 +2,9 @@
 
 import { drawMask } from "./masks.js";
 
+// Pixels of the screen that a hand may shake during a click; more is a drag. However long it is held down.
+const SHAKE = 6, LONGEST_CLICK = 60000;
+
 export class Stage {
   // `on`: point(x, y, label), box(x0, y0, x1, y1), hover(x, y) and leave(), in pixels of the photo.
   constructor(element, canvas, on) {
@@ -14,7 +17,7 @@ export class Stage {
     this.rubber = null;
     this.viewer = OpenSeadragon({
       element, drawer: "canvas", showNavigationControl: false, animationTime: 0.25, maxZoomPixelRatio: 16, visibilityRatio: 0.3,
-      minZoomImageRatio: 0.7, springStiffness: 12, zoomPerScroll: 1.3, imageSmoothingEnabled: true, tabIndex: -1,
+      minZoomImageRatio: 0.7, springStiffness: 12, clickDistThreshold: SHAKE, clickTimeThreshold: LONGEST_CLICK, zoomPerScroll: 1.3, imageSmoothingEnabled: true, tabIndex: -1,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },
       gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false },
       gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false },
@@ -42,6 +45,7 @@ export class Stage {
     viewer.addHandler("canvas-drag", (event) => {
       if (!this.boxes(event.pointerType)) return;
       event.preventDefaultAction = true;
+      if (!this.rubber && this.pressed.distanceTo(event.position) <= SHAKE) return;
       this.rubber = [this.pixel(this.pressed), this.pixel(event.position)];
       this.draw();
     });
