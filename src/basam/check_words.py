@@ -44,7 +44,7 @@ def shown(name: str, value: Any) -> str:
 
 
 def words_of(hint: Any, *, several: bool = False) -> str:
-    """`a whole number`, `a list of paths`: what an annotation asks for."""
+    """`a whole number`, `a list of paths`: what an annotation stands for."""
     kind, inner = get_origin(hint), get_args(hint)
     if kind is Annotated:
         return words_of(inner[0], several=several)

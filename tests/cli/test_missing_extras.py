@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import basam
 from basam.cli import app, demo
 from tests.helpers.small_run import write_pairs
 
@@ -51,3 +53,14 @@ def test_the_demo_names_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     line = capsys.readouterr().err
     assert line.startswith("error: skimage.data cannot be imported")
     assert line.endswith('pip install -e ".[demo]"\n')
+
+
+def test_every_extra_that_is_named_is_one() -> None:
+    """Also where an option of a command needs it."""
+    package = Path(basam.__file__).parent
+    calls = re.compile(r"""\b(?:require\("[\w.]+", |check_extra\()"(\w+)"\)""")
+    named = {extra for path in package.rglob("*.py") for extra in calls.findall(path.read_text("utf-8"))}
+    assert named >= {"demo", "evaluate", "outputs", "ray", "tune", "web"}
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
+    section = text.split("[project.optional-dependencies]")[1].split("\n[")[0]
+    assert named <= set(re.findall(r"^(\w+) = \[", section, re.MULTILINE))

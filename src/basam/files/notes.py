@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from basam.errors import InputError
+
 NOTE_KINDS = {
     "several-pictures": "a choice among several pictures",
     "chosen-range": "a range of values that the file does not state",
@@ -23,7 +25,7 @@ class PhotoNote:
         return self.text
 
 
-class RefusedError(ValueError):
+class RefusedError(InputError):
     """A file whose content is understood and not read; the message continues after its name: "holds no picture"."""
 
 

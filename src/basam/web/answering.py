@@ -175,7 +175,7 @@ class Answering:
         generator = AutomaticMasks(
             Predictor(self.base.model, self.base.mode),
             points_per_side=min(MOST_POINTS_PER_SIDE, self.base.attachment.geometry.trained_side),
-            points_per_batch=16,  # progress is told, and cancelling possible, this often
+            points_per_batch=16,  # progress is reported, and cancelling possible, this often
             pred_iou_thresh=least_iou,
             stability_score_thresh=least_stability,
             mask_nms_thresh=ALIKE,

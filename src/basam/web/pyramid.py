@@ -1,4 +1,4 @@
-"""A photo at its own size, at half, at a quarter, ...: made once, cut into tiles as they are asked for."""
+"""A photo at its own size, at half, at a quarter, ...: made once, cut into tiles as they are needed."""
 
 from __future__ import annotations
 

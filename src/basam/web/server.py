@@ -98,7 +98,7 @@ async def waited(future: Any) -> Any:
 
 
 def window_of(request: Request) -> str:
-    """Which window of a browser asks; it can cancel what it asked for itself."""
+    """Which window of a browser a request is from; it can cancel its own jobs."""
     return request.headers.get("x-basam-window", "")[:64]
 
 

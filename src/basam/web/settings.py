@@ -1,4 +1,4 @@
-"""What `basam web` was asked for."""
+"""Settings of `basam web`."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class TakenPhoto:
     Attributes:
         pixels: reads it, `(H, W, 3)`.
         objects: those that have a mask.
-        soft_edge: asks for that of an object; None: it is not known.
+        soft_edge: gives that of an object; None: it is not known.
     """
 
     photo: LibraryPhoto

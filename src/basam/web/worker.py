@@ -1,4 +1,4 @@
-"""One thread that asks the model, one job after the other, the most urgent first; and what the page is told of it."""
+"""One thread that runs the model, one job after the other, the most urgent first; and what the page shows of it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Job:
     """A call that waits or runs.
 
     Attributes:
-        kind: what its time is estimated by; label: what the page shows; owner: the window that asked.
+        kind: what its time is estimated by; label: what the page shows; owner: the window that it is for.
         begun: when it began, on the monotonic clock; share: how much of it is done, where it says so.
-        stop: it is to end at its next checkpoint; `later`: and to begin anew afterwards.
+        stop: it is to end at its next checkpoint; `later`: and to begin again afterwards.
     """
 
     urgency: int
@@ -59,7 +59,7 @@ class Worker:
     """A thread that runs jobs; results come as futures.
 
     A job that waits is cancelled by taking it out; one that runs ends at its next `checkpoint`. What is done ahead of time
-    makes room for what someone waits for, and begins anew afterwards.
+    makes room for what someone waits for, and begins again afterwards.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Worker:
         return job.future
 
     def cancel(self, owner: str, *kinds: str) -> int:
-        """Cancel what a window asked for, or of it the jobs of some kinds; how many these were."""
+        """Cancel the jobs of a window, or those of some kinds; how many these were."""
         with self.changed:
             cancelled = [job for job in self.waiting if job.is_of(owner, kinds)]
             self.waiting = [job for job in self.waiting if not job.is_of(owner, kinds)]

@@ -94,7 +94,7 @@ def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str) -> d
 
 
 def _area(annotation: dict[str, Any], mask: np.ndarray) -> float:
-    """The area that the file gives, by which COCO tells small objects from large ones; else that of the mask."""
+    """The area that the file gives, by which COCO separates small objects from large ones; else that of the mask."""
     area = annotation.get("area")
     known = isinstance(area, (int, float)) and not isinstance(area, bool) and 0 <= area < math.inf
     return float(area) if known else int(mask.sum())  # type: ignore[arg-type]
