@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from basam.masks import EDGE, RunMask, SoftMask, reach_in
+from basam.masks import EDGE, RunMask, SoftMask, reach_in, tight_box
 from basam.predict.enlarging import Enlarging
 from basam.predict.focus import Focus
 from basam.predict.regions import sides_cut
@@ -60,6 +60,12 @@ class Answer:
         mask = np.zeros(self.view.frame.original, dtype=bool)
         mask[top : top + part.shape[0], left : left + part.shape[1]] = part
         return mask
+
+    @cached_property
+    def best_box(self) -> NDArray[np.float64] | None:
+        """Its box `(4,)` in pixels of the view; None: it is empty."""
+        part, top, left = self.part_of(int(self.scores.argmax()))
+        return tight_box(part) + np.array([left, top, left, top]) if part.any() else None
 
     def part_of(self, index: int) -> tuple[NDArray[np.bool_], int, int]:
         """A rectangle that holds one mask, and its top and left edge in the view; the rest of the view costs nothing."""

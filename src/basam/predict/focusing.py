@@ -192,10 +192,9 @@ class Focusing:
 
     def around_answer(self, answer: Answer, prompts: CheckedPrompts, index: int) -> Region:
         """The region of the mask that was answered; a window around the click where it is empty."""
-        mask = answer.best_mask
-        if not mask.any():
+        if answer.best_box is None:
             return self.around_points(self.meant(prompts, index))
-        box = self.with_points(tight_box(mask) + np.tile(answer.view.shift, 2), prompts, index)
+        box = self.with_points(answer.best_box + np.tile(answer.view.shift, 2), prompts, index)
         return region_around(box, self.focus.context, self.least, self.height, self.width)
 
     def best(self, answers: Sequence[Answer]) -> Answer:

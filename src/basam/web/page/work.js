@@ -49,7 +49,7 @@ export class Work {
       const before = this.objects.includes(object) ? prompts(object) : null;
       const after = { ...prompts(object), method: object.method ?? method, ...values(object) };
       await this.put(object.key, after);
-      this.history.push([object.key, before, after]);
+      this.history.push({ key: object.key, before, after });
       this.undone = [];
     });
   }
@@ -57,7 +57,7 @@ export class Work {
   remove(object) {
     return this.queue(async () => {
       await this.put(object.key, null);
-      this.history.push([object.key, prompts(object), null]);
+      this.history.push({ key: object.key, before: prompts(object), after: null });
       this.undone = [];
     });
   }
@@ -67,7 +67,7 @@ export class Work {
     let answer = null;
     await this.queue(async () => {
       answer = await this.find(sure);
-      if (answer.added.length) this.history.push({ sure, keys: answer.added });
+      if (answer.added.length) this.history.push({ sure, found: answer.added });
       this.undone = [];
     });
     return answer;
@@ -82,13 +82,13 @@ export class Work {
 
   undo() {
     return this.step(this.history, this.undone, async (entry) => {
-      if (!entry.keys) return this.put(entry[0], entry[1]);
-      const answer = await api.removeObjects(this.photo.id, entry.keys, this.revision);
-      return this.removed(entry.keys, answer);
+      if (!entry.found) return this.put(entry.key, entry.before);
+      const answer = await api.removeObjects(this.photo.id, entry.found, this.revision);
+      return this.removed(entry.found, answer);
     });
   }
 
-  redo() { return this.step(this.undone, this.history, (entry) => (entry.keys ? this.find(entry.sure) : this.put(entry[0], entry[2]))); }
+  redo() { return this.step(this.undone, this.history, (entry) => (entry.found ? this.find(entry.sure) : this.put(entry.key, entry.after))); }
 
   step(from, to, apply) {
     return this.queue(async () => {
