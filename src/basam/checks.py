@@ -117,7 +117,7 @@ def _plain(value: Any, hint: Any, name: str) -> Any:
     if hint is float:
         return real_number(value, name)
     if hint is Path:
-        return path_of(value, name)
+        return value if isinstance(value, Path) and not str(value).startswith("~") else path_of(value, name)
     if hint is bool:
         # Not every number: 2 is a mistake. Numpy names its own `bool_`, and `bool` from version 2 on.
         if type(value).__name__ not in ("bool", "bool_") and not (isinstance(value, int) and value in (0, 1)):
