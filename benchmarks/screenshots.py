@@ -68,7 +68,6 @@ Shot = tuple[str, int, int, str, Callable[[Any], None] | None]
 PICTURES: tuple[Shot, ...] = (
     ("web", 1280, 800, "light", None),
     ("web-compare", 1280, 800, "dark", compare),
-    ("web-narrow", 390, 844, "dark", None),
 )
 EVERY: tuple[Shot, ...] = tuple(
     (f"{name}-{width}-{scheme}", width, height, scheme, act)

@@ -19,7 +19,7 @@ def predictor() -> basam.Predictor:
     return found
 
 
-POINTS, LABELS = np.array([[[200.0, 150.0]], [[40.0, 30.0]]]), np.array([[1], [1]])
+POINTS, LABELS = np.array([[[200.0, 150.0]], [[140.0, 110.0]]]), np.array([[1], [1]])
 
 
 @pytest.mark.parametrize("focus", [False, True, Region(120, 80, 200)])

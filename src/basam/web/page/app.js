@@ -159,7 +159,7 @@ function refresh() {
 
 function showObjects() {
   byId("objects").replaceChildren(...work.objects.map((object) => {
-    const rename = (values) => { work.active = object; return work.edit(() => values, object.method); };
+    const rename = (values) => { work.select(object); return work.edit(() => values, object.method); };
     const colour = made("input", { type: "color", value: object.colour, ariaLabel: `Colour of ${object.name}` });
     colour.addEventListener("change", () => rename({ colour: colour.value }));
     const name = made("input", { type: "text", value: object.name, maxLength: 80, ariaLabel: `Name of ${object.name}` });
@@ -170,9 +170,9 @@ function showObjects() {
     const item = made("li", { className: object === work.active ? "active" : "" }, colour, name, score, remove);
     item.addEventListener("click", (event) => {
       if (event.target === colour || work.active === object) return;
-      work.active = object;
-      refresh();
-      if (event.target === name) byId("objects").querySelector(".active input[type=text]").focus();
+      work.select(object).then(() => {
+        if (event.target === name) byId("objects").querySelector(".active input[type=text]").focus();
+      });
     });
     return item;
   }));

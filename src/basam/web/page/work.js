@@ -35,9 +35,11 @@ export class Work {
     return { key: api.randomKey(6), name: `Object ${this.made}`, colour: COLOURS[(this.made - 1) % COLOURS.length], points: [], box: null, candidate: null };
   }
 
-  start() {
-    this.active = null;
-    this.changed();
+  // In turn, as changes are: an answer that is on its way makes its own object the active one.
+  start() { return this.queue(async () => { this.active = null; }); }
+
+  select({ key }) {
+    return this.queue(async () => { this.active = this.objects.find((each) => each.key === key) ?? this.active; });
   }
 
   get nextColour() { return this.active?.colour ?? COLOURS[this.made % COLOURS.length]; }
