@@ -136,7 +136,10 @@ def test_names_colours_candidates_methods_and_compare(page, server):
     page.locator("#cards article").nth(2).wait_for()
     page.get_by_role("button", name="Use Corrected").click()
     page.locator("[data-method=basam][aria-pressed=true]").wait_for()
-    page.wait_for_timeout(300)
+    for _ in range(600):  # the button is pressed at once, the answer comes later
+        if server.kept()["objects"][0]["method"] == "basam":
+            break
+        page.wait_for_timeout(100)
     kept = server.kept()["objects"][0]
     assert (kept["name"], kept["colour"], kept["method"]) == ("Sun", "#00ff88", "basam")
     assert page.problems == []

@@ -52,7 +52,7 @@ export class Work {
       const after = { ...prompts(object), method: object.method ?? method, ...values(object) };
       await this.put(object.key, after);
       this.history.push({ key: object.key, before, after });
-      this.undone = [];
+      this.undone.length = 0; // the same list: a step that waits holds it
     });
   }
 
@@ -60,7 +60,7 @@ export class Work {
     return this.queue(async () => {
       await this.put(object.key, null);
       this.history.push({ key: object.key, before: prompts(object), after: null });
-      this.undone = [];
+      this.undone.length = 0; // the same list: a step that waits holds it
     });
   }
 
@@ -70,7 +70,7 @@ export class Work {
     await this.queue(async () => {
       answer = await this.find(sure);
       if (answer.added.length) this.history.push({ sure, found: answer.added });
-      this.undone = [];
+      this.undone.length = 0; // the same list: a step that waits holds it
     });
     return answer;
   }
