@@ -5,8 +5,13 @@ What is none of these, no `OSError` and no lack of memory is a bug: the command 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import currentframe
+from pathlib import Path
+
+PACKAGE = str(Path(__file__).parent)
 
 
 class BasamError(Exception):
@@ -81,3 +86,11 @@ def naming_memory(long_side: int) -> Iterator[None]:
         raise MemoryLackError(
             f"out of memory at a long side of {long_side} px: one of {half} px needs a quarter of the memory"
         ) from error
+
+
+def warn(text: str) -> None:
+    """Warn of what a call of this package was given: the warning names the line outside the package that called it."""
+    level, frame = 1, currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)

@@ -89,7 +89,7 @@ def test_the_test_split_is_refused_unless_meant(root):
         (["folder", ".", "--sizes", "0"], "'0': numbers separated by commas"),
         (["--unlabelled", ".", "--slopes", "nan"], "'nan': numbers separated by commas"),
         (["--unlabelled", "/nowhere"], "/nowhere: no such folder"),
-        (["nothing", "."], "kind 'nothing' is unknown"),
+        (["nothing", "."], "kind='nothing': allowed are dis5k"),
         (["--unlabelled", ".", "--out", "/nowhere/mode.json"], "the folder /nowhere is missing"),
     ],
 )

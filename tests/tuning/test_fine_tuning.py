@@ -69,7 +69,7 @@ def test_a_run_that_was_stopped_goes_on_along_the_same_curve(tuning, tmp_path):
             raise StoppedError
 
     broken = tuning("broken", way="lora")
-    broken.tell = stop
+    broken.report = stop
     with pytest.raises(StoppedError):
         broken.run()
     rest = tuning("broken", way="lora")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from basam.data import PromptRow
 from basam.distributed.job import Answered, PhotoJob, PhotoTask
-from basam.errors import InputError
+from basam.errors import InputError, warn
 from basam.families import Attachment
 from basam.files import Photograph, read_photograph
 from basam.masks import RunMask, SoftMask, reach_in
@@ -151,10 +150,9 @@ class SegmentJob(PhotoJob):
             return self.long_side if isinstance(self.long_side, int) else None
         side = self.automatic_side(height, width)
         if side < max(height, width):
-            warnings.warn(
+            warn(
                 f"the whole of {width} x {height} px is encoded at a long side of {side} px; --long-side native keeps its own, "
-                "a box or a point brings its region at the photo's own pixels",
-                stacklevel=2,
+                "a box or a point brings its region at the photo's own pixels"
             )
         return side
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +14,7 @@ from PIL import Image
 
 from basam.arrays import Mask, Pixels
 from basam.checks import Count, checked, path_of
-from basam.errors import InputError
+from basam.errors import InputError, warn
 from basam.files.limits import MAX_PIXELS
 from basam.files.modes import in_rgb
 from basam.files.notes import PhotoNote
@@ -100,7 +99,7 @@ def pixels_of(
     if isinstance(image, (str, os.PathLike)):
         path, image = os.fspath(image), read_photograph(image, max_pixels=max_pixels, long_side=long_side)
         for note in image.notes:
-            warnings.warn(f"{path}: {note}", stacklevel=3)
+            warn(f"{path}: {note}")
     if isinstance(image, Photograph):
         return image.pixels, image.size[::-1]
     if isinstance(image, np.ndarray):
@@ -167,7 +166,7 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     with named_errors(Path(getattr(image, "filename", "") or "the image")):
         found = photograph(of_pillow(image))
     for note in found.notes:
-        warnings.warn(f"image: {note}", stacklevel=2)
+        warn(f"image: {note}")
     return found.pixels
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from typing import Any
 from torch import nn
 
 from basam.checks import checked, path_of
-from basam.errors import BasamError, MissingFileError
+from basam.errors import BasamError, MissingFileError, warn
 from basam.files import replacing
 from basam.method import BiasMode
 from basam.model.fingerprint import model_fingerprint
@@ -154,10 +153,9 @@ def mode_of(path: Path, model: nn.Module) -> ModeFile | None:
     if content.fingerprint is not None:
         present = model_fingerprint(model)
         if present != content.fingerprint:
-            warnings.warn(
+            warn(
                 f"{file} is for weights {content.fingerprint[:12]}, and these are {present[:12]}: it is not used; "
-                "basam calibrate finds a mode for them",
-                stacklevel=3,
+                "basam calibrate finds a mode for them"
             )
             return None
     return content

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
-from basam.errors import OrderError, naming_memory
+from basam.errors import OrderError, naming_memory, warn
 from basam.families import Attachment, Family, PromptTensors, family_of
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, own_attachment
@@ -152,7 +151,7 @@ class Engine:
         missing = [(image, view) for image, view in dict.fromkeys(places) if view not in image.encoded]
         for image, view in missing:
             if image.note and view == image.whole:
-                warnings.warn(image.note, stacklevel=2)
+                warn(image.note)
         while missing:
             first = missing[0][1]
             count = max(1, most // first.tokens(self.attachment.geometry))

@@ -7,14 +7,13 @@ goes to the model, which has an embedding of its own for it.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.errors import InputError
+from basam.errors import InputError, warn
 
 NAMED = 3  # boxes that a note names
 
@@ -75,7 +74,7 @@ def check_prompts(
         if empty.size:
             raise InputError(f"prompt {empty[0]} of {len(label_array)} has no point inside or outside, and no box: give it one")
     if cut:
-        warnings.warn(cut, stacklevel=3)
+        warn(cut)
     return CheckedPrompts(next(iter(counts.values())), not any(batched), point_array, label_array, box_array, mask_array)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basam.errors import InputError
+from basam.errors import InputError, warn
 from basam.families.attachment import Geometry
 from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters, is_instance
 from basam.families.efficient_sam.encoder import EfficientSamConfig
@@ -131,7 +130,7 @@ class EfficientSamFamily(Family):
         given: list[tuple[Tensor, Tensor]] = []
         if points is not None and labels is not None:
             if (labels == 0).any():
-                warnings.warn("EfficientSAM has no embedding for negative points: only where they are is encoded", stacklevel=3)
+                warn("EfficientSAM has no embedding for negative points: only where they are is encoded")
             given.append((points, labels))
         if boxes is not None:
             corners = torch.tensor([TOP_LEFT, BOTTOM_RIGHT], device=boxes.device).expand(len(boxes), 2)

@@ -9,13 +9,12 @@ answers with a `TargetLength`, which follows the photograph; padding is to a mul
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basam.errors import InputError, OrderError
+from basam.errors import InputError, OrderError, warn
 from basam.families.attachment import Replaced
 from basam.families.shared import AnySizePositions, GridAttention
 
@@ -64,10 +63,9 @@ class Reach:
         highest = self.attachment.max_side
         length = min(max(long_side, self.attachment.geometry.image_size), highest)
         if length < long_side:
-            warnings.warn(
+            warn(
                 f"an image of {long_side} px is reduced to {highest} px; "
-                f"`model.image_encoder.img_size = {long_side}` lifts the limit",
-                stacklevel=2,
+                f"`model.image_encoder.img_size = {long_side}` lifts the limit"
             )
         return length / long_side
 
