@@ -99,6 +99,12 @@ def test_transparency_is_no_band(save):
     scene = open_scene(save(alpha, colours=names))
     assert scene.bands == (1, 2, 3)
     assert not whole(scene)[1][:, :4].any()
+    assert open_scene(save(alpha, colours=names)).notes == ()
+    (note,) = open_scene(save(alpha, colours=names), (1, 2, 3)).notes
+    assert str(note).startswith("its band 4 is read as transparency")
+    looked_at = open_scene(save(alpha, colours=names), (4, 2, 1))  # near infrared, which the file calls transparency
+    assert looked_at.notes == ()
+    assert whole(looked_at)[1].all()
     reverse = [ColorInterp.blue, ColorInterp.green, ColorInterp.red]
     assert open_scene(save(PIXELS[:3], colours=reverse)).bands == (3, 2, 1)
 
@@ -107,10 +113,10 @@ def test_bands_are_chosen(save):
     path = save(PIXELS, photometric="MINISBLACK")
     rgb, _ = whole(open_scene(path, (4, 2, 1)))
     assert np.array_equal(rgb, PIXELS[[3, 1, 0]].transpose(1, 2, 0))
-    with pytest.raises(ImageError, match=r"a\.tif has 4 bands: choose one or three of them, such as --bands 1,2,3"):
+    with pytest.raises(ImageError, match=r"a\.tif has 4 bands: choose three of them \(--bands 3,2,1\) or one \(--bands 1\)"):
         open_scene(path)
     for wrong in ((5,), (1, 2), (0, 1, 2)):
-        with pytest.raises(ImageError, match=r"bands 1 to 4: --bands .* must be one or three of them"):
+        with pytest.raises(ImageError, match=r"bands 1 to 4: bands .* \(--bands\) must be one or three of them"):
             open_scene(path, wrong)
 
 

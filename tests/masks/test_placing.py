@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -50,3 +51,15 @@ def test_an_image_of_more_pixels_than_32_bits_count():
     far = placed(square, 99_990, 99_995, 100_000, 100_000)
     assert (far.area, far.box) == (6, (99_995, 99_990, 99_997, 99_993))
     assert part_of(far, 99_994, 99_991, 99_998, 99_999).sum() == 4
+
+
+def test_what_does_not_fit_is_refused():
+    small = RunMask.of(np.ones((3, 3), dtype=bool))
+    with pytest.raises(ValueError, match="part of 3 x 3 px at row 5, column 0: it reaches beyond 9 x 6 px"):
+        placed(small, 5, 0, 6, 9)
+    with pytest.raises(ValueError, match="top=-1: a whole number of at least 0 is needed"):
+        placed(small, -1, 0, 6, 9)
+    with pytest.raises(ValueError, match="at least one: these are 3 x 3 px, 4 x 4 px"):
+        united([small, RunMask.of(np.zeros((4, 4), dtype=bool))])
+    with pytest.raises(ValueError, match="at least one: these are none"):
+        united([])

@@ -95,6 +95,13 @@ def everything(
             points_per_batch=points_per_batch,
             scenes=scene_settings(geo, window, overlap, bands, options.write),
         )
-        status = do(Work(options, settings), EverythingSummary(f"--iou {iou:g} and --stability {stability:g}"))
+        status = do(Work(options, settings), EverythingSummary(bar_of(iou, stability, options.min_area)))
     if status:
         raise typer.Exit(status)
+
+
+def bar_of(iou: float, stability: float, min_area: int) -> str:
+    """What a mask has to reach, in words."""
+    if not min_area:
+        return f"--iou {iou:g} and --stability {stability:g}"
+    return f"--iou {iou:g}, --stability {stability:g} and --min-area {min_area}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -103,8 +104,9 @@ def open_scene(path: str | Path, bands: Sequence[int] | None = None) -> GeoScene
         }
         if any(kind is None or kind.kind not in "iuf" for kind in kinds):
             raise ImageError(f"{path} has samples of {dataset.dtypes[chosen[0] - 1]}: whole numbers or floats are needed")
-        colours = colours_of(path, dataset, chosen)
-        return GeoScene(path, (dataset.width, dataset.height), dataset.crs, tuple(dataset.transform)[:6], chosen, colours)
+        colours, place = colours_of(path, dataset, chosen), tuple(dataset.transform)[:6]
+        notes = () if bands is None else notes_on(dataset, chosen)
+        return GeoScene(path, (dataset.width, dataset.height), dataset.crs, place, chosen, colours, notes)
 
 
 @contextmanager
@@ -136,13 +138,28 @@ def chosen_bands(path: Path, dataset: Any, bands: Sequence[int] | None) -> tuple
     if bands is not None:
         if len(bands) not in (1, 3) or not all(1 <= band <= dataset.count for band in bands):
             text = ",".join(map(str, bands))
-            raise ImageError(f"{path} has bands 1 to {dataset.count}: --bands {text} must be one or three of them")
+            raise ImageError(f"{path} has bands 1 to {dataset.count}: bands {text} (--bands) must be one or three of them")
         return tuple(bands)
     if len(colours) not in (1, 3):
-        raise ImageError(f"{path} has {len(colours)} bands: choose one or three of them, such as --bands 1,2,3 or --bands 1")
+        advice = "three of them (--bands 3,2,1) or one (--bands 1)" if len(colours) > 3 else "one of them (--bands 1)"
+        raise ImageError(f"{path} has {len(colours)} bands: choose {advice}")
     if len(colours) == 3 and {"red", "green", "blue"} <= set(named):
         return tuple(named.index(name) + 1 for name in ("red", "green", "blue"))
     return tuple(colours)
+
+
+def alpha_of(dataset: Any) -> int | None:
+    """The number of the band that says what is transparent."""
+    return next((number for number, each in enumerate(dataset.colorinterp, start=1) if each.name == "alpha"), None)
+
+
+def notes_on(dataset: Any, bands: tuple[int, ...]) -> tuple[PhotoNote, ...]:
+    """GDAL takes the last band of four for transparency where the file does not say what it is, as of near infrared."""
+    alpha = alpha_of(dataset)
+    if alpha is None or alpha in bands:
+        return ()
+    text = f"its band {alpha} is read as transparency: what is 0 there belongs to no object"
+    return (PhotoNote("hidden", f"{text}; gdal_edit.py -colorinterp_{alpha} undefined makes it a band like the others"),)
 
 
 def colours_of(path: Path, dataset: Any, bands: tuple[int, ...]) -> Colours:
@@ -166,10 +183,20 @@ def read(
     """Samples `(bands, h, w)`, and which pixels hold data `(h, w)`: nodata in no band at least, and NaN in none."""
     shape = None if out is None else (len(bands), *out)
     samples = dataset.read(list(bands), window=window, out_shape=shape)
-    valid = (dataset.read_masks(list(bands), window=window, out_shape=shape) > 0).any(axis=0)
+    if alpha_of(dataset) in bands:  # chosen to be looked at, so that it says nothing about transparency
+        holding = [each != nodata_of(dataset, band) for band, each in zip(bands, samples, strict=True)]
+        valid = np.logical_or.reduce(holding)
+    else:
+        valid = (dataset.read_masks(list(bands), window=window, out_shape=shape) > 0).any(axis=0)
     if samples.dtype.kind == "f":
         valid &= np.isfinite(samples).all(axis=0)
     return samples, valid
+
+
+def nodata_of(dataset: Any, band: int) -> float:
+    """The value of a band that stands for no data; NaN: none does."""
+    value = dataset.nodatavals[band - 1]
+    return math.nan if value is None else value
 
 
 def reduced_size(size: tuple[int, int], long_side: int) -> tuple[int, int]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from basam.checks import Count, Whole, checked
+from basam.errors import InputError
 from basam.masks.runs import RunMask, Runs
 
 
@@ -30,8 +32,16 @@ def of_spans(starts: Runs, ends: Runs, height: int, width: int) -> RunMask:
     return RunMask(height, width, counts[:-1] if len(counts) > 1 and counts[-1] == 0 else counts)
 
 
-def placed(mask: RunMask, top: int, left: int, height: int, width: int) -> RunMask:
-    """A mask of a part of an image of height x width px, whose first row and column are `top` and `left` of the image's."""
+@checked
+def placed(mask: RunMask, top: Whole, left: Whole, height: Count, width: Count) -> RunMask:
+    """A mask of a part of an image of height x width px, whose first row and column are `top` and `left` of the image's.
+
+    Raises:
+        ValueError: the part reaches beyond the image.
+    """
+    if top + mask.height > height or left + mask.width > width:
+        part = f"part of {mask.width} x {mask.height} px at row {top}, column {left}"
+        raise InputError(f"{part}: it reaches beyond {width} x {height} px")
     starts, ends = in_columns(*mask.spans, mask.height)
     column, row = np.divmod(starts, mask.height)
     begins = (column + left) * height + row + top
@@ -39,7 +49,15 @@ def placed(mask: RunMask, top: int, left: int, height: int, width: int) -> RunMa
 
 
 def united(masks: Sequence[RunMask]) -> RunMask:
-    """All pixels of masks of one image, at least one."""
+    """All pixels of masks of one image, at least one.
+
+    Raises:
+        ValueError: there is none, or they are of different sizes.
+    """
+    sizes = {(mask.height, mask.width) for mask in masks}
+    if len(sizes) != 1:
+        found = ", ".join(f"{width} x {height} px" for height, width in sorted(sizes)) or "none"
+        raise InputError(f"masks of one image are needed, at least one: these are {found}")
     starts, ends = (np.concatenate(each) for each in zip(*(mask.spans for mask in masks), strict=True))
     return of_spans(starts, ends, masks[0].height, masks[0].width)
 

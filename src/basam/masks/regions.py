@@ -67,6 +67,8 @@ def regions_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.i
     Regions are of pixels that touch at a side or a corner. The area of 0 is that of no region: more than any.
     """
     library = require("cv2", "outputs")
+    if not mask.size:  # the library ends the process on it
+        return np.zeros(mask.shape, dtype=np.int32), np.array([np.iinfo(np.int64).max])
     _, regions, stats, _ = library.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     areas = stats[:, library.CC_STAT_AREA].astype(np.int64)
     areas[0] = np.iinfo(np.int64).max

@@ -22,7 +22,7 @@ LONGEST_OUTLINE = 4e6
 def encode_mask(mask: np.ndarray) -> dict[str, Any]:
     """`mask` (H, W) bool as COCO's compressed RLE, plain JSON: `{"size": [H, W], "counts": "..."}`."""
     array = np.asarray(mask)
-    if array.ndim != 2 or array.dtype.kind not in "biuf":
+    if array.ndim != 2 or array.dtype.kind not in "biu":
         raise InputError(f"mask of shape {array.shape} and {array.dtype}: (H, W) bool is needed")
     return RunMask.of(array.astype(bool)).coco()
 

@@ -36,6 +36,9 @@ def photo():
         ({"points_per_side": None, "spacing": 0.5}, "spacing=0.5: a number of at least 1 is needed"),
         ({"crop_n_layers": 11}, "crop_n_layers=11: at most 10"),
         ({"output_mode": "png"}, "output_mode='png': allowed are binary_mask, uncompressed_rle, coco_rle"),
+        ({"pred_iou_thresh": None}, "pred_iou_thresh=None: a number of at most 1 is needed"),
+        ({"crop_n_layers": None}, "crop_n_layers=None: a whole number of at least 0 is needed"),
+        ({"crop_overlap_ratio": None}, "crop_overlap_ratio=None: a number"),
         ({"containment_thresh": "all"}, "containment_thresh='all'"),
     ],
 )

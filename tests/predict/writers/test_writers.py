@@ -20,7 +20,7 @@ from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
 from basam.files import ResultFolder
-from basam.masks import Cleaning, RunMask, SoftMask, outlines_of
+from basam.masks import Cleaning, RunMask, SoftMask, outlines_of, without_small_regions
 from basam.predict.writers import (
     KINDS,
     CocoRun,
@@ -286,6 +286,13 @@ def test_what_cannot_be_written_is_named_before_the_work():
     check_size(("coco",), 65_535, 65_537)
     with pytest.raises(ValueError, match="pycocotools counts up to 4294967295 pixels, the photo has 65536 x 65536"):
         check_size(("coco",), 65_536, 65_536)
+
+
+def test_nothing_is_left_of_nothing():
+    empty = np.zeros((0, 0), dtype=bool)
+    found, changed = without_small_regions(empty, 3)
+    assert found.shape == (0, 0)
+    assert not changed
 
 
 def test_cleaning():

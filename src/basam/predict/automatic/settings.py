@@ -10,7 +10,8 @@ from basam.checks import real_number, whole_number
 from basam.errors import InputError
 
 OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
-# Name, least and most of a number; an end that is infinite is none.
+# Of these None is taken: the setting is not used.
+OPTIONAL = ("points_per_side", "spacing", "mask_nms_thresh", "containment_thresh")
 SHARES = ("box_nms_thresh", "crop_nms_thresh", "mask_nms_thresh", "containment_thresh")
 COUNTS = {"points_per_side": 1, "points_per_batch": 1, "crop_n_layers": 0, "crop_n_points_downscale_factor": 1}
 
@@ -45,9 +46,8 @@ def check_settings(given: dict[str, Any]) -> None:
     if sum(given[name] is not None for name in ("points_per_side", "point_grids", "spacing")) != 1:
         raise InputError("points_per_side, point_grids, spacing: give exactly one, and None for points_per_side beside another")
     for name, least in COUNTS.items():
-        value = given[name]
-        if value is not None:
-            whole_number(value, name, least)
+        if given[name] is not None or name not in OPTIONAL:
+            whole_number(given[name], name, least)
     if given["crop_n_layers"] > 10:
         raise InputError(f"crop_n_layers={given['crop_n_layers']}: at most 10, which are {4**10} crops in the last layer")
     for name in SHARES:
@@ -63,5 +63,5 @@ def check_settings(given: dict[str, Any]) -> None:
 
 
 def check_number(name: str, value: Any, least: float, most: float) -> None:
-    if value is not None:
+    if value is not None or name not in OPTIONAL:
         real_number(value, name, least, most)
