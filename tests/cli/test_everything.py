@@ -63,6 +63,8 @@ def test_a_photo_without_objects_is_done(run, photo, tmp_path):
     assert not np.asarray(Image.open(tmp_path / "out" / "a_labels.png")).any()
     coco = json.loads((tmp_path / "out" / "coco.json").read_text())
     assert (len(coco["images"]), coco["annotations"]) == (1, [])
+    none_left = run(photo, *ANY, "--min-area", "100000", "--write", "csv", "--overwrite")
+    assert "and --min-area 100000; its files are empty" in " ".join(none_left.output.split())
 
 
 def test_what_cannot_be_is_one_line(run, photo, tmp_path):
