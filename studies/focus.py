@@ -50,9 +50,10 @@ SHORT = (
 )
 DECISION = (
     "Few images in each column. One prompt on a photo of 640 px: focus is even with the best or the best, for about the time "
-    "of the whole photo at the trained size and a quarter of that at its own size. One box on a large photo, three in which "
-    "the object fills the photo and its region is the whole of it: the whole photo at its own size is better by 0.035, for a hundred times the time, since a region "
-    "of 256 px has too few pixels for the border of an object of a thousand (`--focus-side` gives it more). Many prompts on "
+    "of the whole photo at the trained size and a quarter of that at its own size. One box on a large photo, three of which "
+    "the object fills, so that its region is the whole of it: the whole photo at its own size is better by 0.035, for a "
+    "hundred times the time, since 256 px are too few for the border of an object of a thousand (`--focus-side` gives it "
+    "more). Many prompts on "
     "one photo of 640 px: once per region is even with encoding once, in IoU and in time. No prompt: the whole photo and the "
     "region of the first answer are even, tiles are worse. A larger field of view: focus for boxes, by far; the whole photo "
     "encoded once at its own size, corrected or not, does not come near it, which refutes that encode-once wants it there. "
