@@ -51,8 +51,11 @@ def test_files_of_every_kind_and_resume(run, photo, tmp_path):
     assert labels.max() <= row["masks"]
     again = run(photo, *ANY, "--write", ALL)
     assert "1 of 1 photos were done already in the same way" in again.output
-    other = run(photo, *ANY, "--write", "csv")
+    other = run(photo, *ANY, "--nms", "0.1", "--write", "csv", "--json")
     assert other.exit_code == 0
+    (fewer,) = json.loads(other.stdout)
+    assert 0 < fewer["masks"] < row["masks"]
+    assert len(json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"]) == fewer["masks"]
     assert [name for name in endings(tmp_path / "out") if name.startswith("a")] == ["a_objects.csv"]
 
 

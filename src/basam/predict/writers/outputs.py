@@ -24,7 +24,7 @@ class Outputs:
         kinds: of files; see `KINDS`.
         cleaning: of masks, before.
         tolerance: of polygons, in pixels.
-        coco: the file of the whole run, where it is wanted.
+        coco: the file of the whole run, where it is wanted or there already.
     """
 
     folder: ResultFolder
@@ -42,7 +42,9 @@ class Outputs:
         """
         if not cleaning.does_nothing:
             require("cv2", "outputs")  # before the work: it cleans the first mask
-        coco = CocoRun(folder.root, shared=folder.shared) if "coco" in kinds else None
+        # A folder that has the file keeps it true: masks that are replaced do not stay in it.
+        wanted = "coco" in kinds or (folder.root / "coco.jsonl").exists()
+        coco = CocoRun(folder.root, shared=folder.shared) if wanted else None
         return cls(folder, kinds, cleaning, tolerance, coco)
 
     @property
@@ -61,7 +63,7 @@ class Outputs:
 
     def has(self, photo: Path) -> bool:
         """Whether what is of all photos holds this one, as far as that is wanted: its file may have been removed since."""
-        return self.coco is None or str(photo.resolve()) in self.coco.noted
+        return self.coco is None or "coco" not in self.kinds or str(photo.resolve()) in self.coco.noted
 
     def names(self, stem: str, count: int) -> list[str]:
         """Files of a photo with so many masks, below the folder."""
