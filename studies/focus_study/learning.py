@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from basam import Predictor
 from basam.data import PromptSpec, Sample, make_prompt, open_dataset
 from basam.evaluation import chosen, measure, read_sample
+from basam.masks import tight_box
 from basam.predict import CLICK_SHARES, MOST_ENLARGED, Focus, region_around, sides_cut
 from studies.focus_study.choosing import COUNT, GENERATED, PORTRAITS
 from studies.focus_study.sets import DATA, RUNS
@@ -85,7 +86,8 @@ def answers(predictor: Predictor, sample: Sample) -> Iterator[dict[str, Any]]:
             squares.append(region_around(box, 2.0, TRAINED / MOST_ENLARGED, height, width))
         masks, scores, ious = zip(*map(iou, squares), strict=True)
         inside = [mask[square.inside(height, width)] for mask, square in zip(masks, squares, strict=True)]
-        cuts = [sides_cut(mask, square, height, width) for mask, square in zip(inside, squares, strict=True)]
+        boxes = [tight_box(mask) if mask.any() else None for mask in inside]
+        cuts = [sides_cut(box, square, height, width) for box, square in zip(boxes, squares, strict=True)]
         seen = np.array([mask.mean() for mask in inside])
         yield {
             "features": features(np.array(scores), np.array(cuts), seen, agreement(masks)).tolist(),

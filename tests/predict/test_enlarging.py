@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from basam.masks import tight_box
 from basam.predict import Frame
 from basam.predict.enlarging import Enlarging
 
@@ -51,6 +52,26 @@ def test_a_part_is_that_of_the_whole(name):
         torch.testing.assert_close(enlarging.part(one, rectangle), expected[top:bottom, left:right], atol=2e-4, rtol=1e-4)
         seen += 1
     assert seen > 20
+
+
+@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize("level", [-1.0, 1.5])
+def test_a_box_is_that_of_the_enlarged_mask(name, level):
+    frame = FRAMES[name]
+    low = blobs(frame)
+    enlarging = Enlarging(frame, (low.shape[-2], low.shape[-1]))
+    empty = 0
+    for one in low:
+        rectangle = (0, frame.original[0], 0, frame.original[1])
+        above = enlarging.mask(one, rectangle, level).numpy()
+        found = enlarging.box(one, level)
+        if above.any():
+            assert found is not None
+            assert found.tolist() == tight_box(above).tolist()
+        else:
+            assert found is None
+            empty += 1
+    assert 0 < empty < 30 or level < 0
 
 
 @pytest.mark.parametrize("name", FRAMES)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from basam.masks import EDGE, RunMask, SoftMask, reach_in, tight_box
+from basam.masks import EDGE, RunMask, SoftMask, reach_in
 from basam.predict.enlarging import Enlarging
 from basam.predict.focus import Focus
 from basam.predict.regions import sides_cut
@@ -54,18 +54,9 @@ class Answer:
         return (full if logits else full > self.threshold).cpu().numpy()
 
     @cached_property
-    def best_mask(self) -> NDArray[np.bool_]:
-        """`(height, width)`, that of the highest predicted IoU."""
-        part, top, left = self.part_of(int(self.scores.argmax()))
-        mask = np.zeros(self.view.frame.original, dtype=bool)
-        mask[top : top + part.shape[0], left : left + part.shape[1]] = part
-        return mask
-
-    @cached_property
     def best_box(self) -> NDArray[np.float64] | None:
-        """Its box `(4,)` in pixels of the view; None: it is empty."""
-        part, top, left = self.part_of(int(self.scores.argmax()))
-        return tight_box(part) + np.array([left, top, left, top]) if part.any() else None
+        """The box `(4,)` of the mask of the highest predicted IoU, in pixels of the view; None: it is empty."""
+        return self.enlarging.box(self.low[int(self.scores.argmax())], self.threshold)
 
     def part_of(self, index: int) -> tuple[NDArray[np.bool_], int, int]:
         """A rectangle that holds one mask, and its top and left edge in the view; the rest of the view costs nothing."""
@@ -102,7 +93,7 @@ class Answer:
         best, region = float(self.scores.max()), self.view.region
         if region is None:
             return best
-        return best - focus.margin - focus.cut * sides_cut(self.best_mask, region, height, width)
+        return best - focus.margin - focus.cut * sides_cut(self.best_box, region, height, width)
 
 
 def whole_masks(answers: Sequence[Answer], height: int, width: int, logits: bool) -> NDArray[Any]:

@@ -10,14 +10,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from basam.predict.resize import Frame
 
 # Logits that are held at once where only the mask is wanted: they fit a processor's cache.
 NUMBERS_AT_ONCE = 1 << 18
+# Rows or columns that are looked at together for the edge of a mask.
+STRIP = 64
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,29 @@ class Enlarging:
             last = min(first + count, right)
             torch.gt(steps.enlarge(rows, first, last), level, out=columns[first - left : last - left])
         return columns.T
+
+    def box(self, low: Tensor, level: float) -> NDArray[np.float64] | None:
+        """Box `(4,)` x0, y0, x1, y1 of the logits above `level` at the photo's size; None: there are none."""
+        rectangle = self.where_above(low, level)
+        rows = None if rectangle is None else self.span(low, rectangle, level, 0)
+        if rectangle is None or rows is None:
+            return None
+        columns = self.span(low, (*rows, *rectangle[2:]), level, 1)
+        return None if columns is None else np.array([columns[0], rows[0], columns[1], rows[1]], dtype=np.float64)
+
+    def span(self, low: Tensor, rectangle: tuple[int, int, int, int], level: float, axis: int) -> tuple[int, int] | None:
+        """First row (`axis` 0) or column of a rectangle that holds logits above `level`, and one past the last. Strips are
+        enlarged from both ends inwards until one holds some, since what lies between tells nothing."""
+        begin, end = rectangle[2 * axis : 2 * axis + 2]
+
+        def holding(strip: tuple[int, int]) -> Tensor:
+            top, bottom, left, right = (*strip, *rectangle[2:]) if axis == 0 else (*rectangle[:2], *strip)
+            return strip[0] + self.mask(low, (top, bottom, left, right), level).any(1 - axis).nonzero()[:, 0]
+
+        strips = [(first, min(first + STRIP, end)) for first in range(begin, end, STRIP)]
+        first = next((int(found[0]) for found in map(holding, strips) if len(found)), None)
+        last = next((int(found[-1]) for found in map(holding, reversed(strips)) if len(found)), None)
+        return None if first is None or last is None else (first, last + 1)
 
     def most_stable(self, low: Tensor, level: float, offset: float) -> Tensor:
         """The most that the stability `(N,)` of N masks `(N, h, w)` can be at the photo's size.

@@ -119,13 +119,20 @@ def regions_around_click(x: float, y: float, least: float, height: int, width: i
     return list(dict.fromkeys(region_at(x, y, side, height, width) for side in sides))
 
 
-def sides_cut(mask: NDArray[np.bool_], region: Region, height: int, width: int) -> int:
-    """At how many sides of the region its mask, of the part in the image, is cut off; the image's own border does not count."""
+def sides_cut(box: NDArray[np.float64] | None, region: Region, height: int, width: int) -> int:
+    """At how many sides of the region a mask is cut off; the image's own border does not count.
+
+    Args:
+        box: of the mask, x0, y0, x1, y1 in pixels of the part of the region that lies in the image; None: it is empty.
+    """
+    if box is None:
+        return 0
     rows, columns = region.inside(height, width)
+    x0, y0, x1, y1 = box
     edges = (
-        (mask[0], rows.start > 0),
-        (mask[-1], rows.stop < height),
-        (mask[:, 0], columns.start > 0),
-        (mask[:, -1], columns.stop < width),
+        (y0 <= 0, rows.start > 0),
+        (y1 >= rows.stop - rows.start, rows.stop < height),
+        (x0 <= 0, columns.start > 0),
+        (x1 >= columns.stop - columns.start, columns.stop < width),
     )
-    return sum(bool(inner and edge.any()) for edge, inner in edges)
+    return sum(bool(inner and touched) for touched, inner in edges)

@@ -74,7 +74,8 @@ class Frame:
         """
         if self.resized != self.original:
             size = (self.resized[1], self.resized[0])
-            image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+            # Pillow copies what is not contiguous, such as a region of a photo, several times slower than NumPy does.
+            image = np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BILINEAR))
         pixels = moved(torch.from_numpy(np.array(image)), device or torch.device("cpu"))
         return self.normalised(pixels.permute(2, 0, 1)[None].float(), mean, std)
 

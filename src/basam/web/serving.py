@@ -52,7 +52,8 @@ def serve(settings: WebSettings, *, say: Callable[[str], None], note: Callable[[
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket, before the model is loaded: a taken port is said at once."""
-    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # With the protocol named, asyncio sends each answer at once (TCP_NODELAY); without it, 40 ms after the last one.
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))

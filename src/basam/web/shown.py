@@ -34,12 +34,13 @@ def shown_mask(runs: RunMask, scale: float = 1.0) -> dict[str, Any] | None:
     """
     if not runs.area:
         return None
-    part = runs.part()
-    longest = max(part.shape)
+    columns = runs.part().T  # these lie together in memory
+    longest = max(columns.shape)
     if longest > MOST_SHOWN:
-        rows, columns = (nearest(length, longest) for length in part.shape)
-        part = part[rows[:, None], columns]
-    return picture(part, [float(value * scale) for value in runs.box])
+        across, down = (nearest(length, longest) for length in columns.shape)
+        columns = columns[across].take(down, axis=1)
+    image = Image.fromarray(np.ascontiguousarray(columns)).transpose(Image.Transpose.TRANSPOSE)
+    return picture(image, [float(value * scale) for value in runs.box])
 
 
 def nearest(length: int, longest: int) -> NDArray[np.intp]:
@@ -78,10 +79,10 @@ def small_mask(photo: LibraryPhoto, answer: Answer, index: int) -> dict[str, Any
     x0, y0, x1, y1 = tight_box(mask).astype(int)
     left, top = columns.start or 0, rows.start or 0
     box = [left + x0 * across, top + y0 * down, left + x1 * across, top + y1 * down]
-    return picture(mask[y0:y1, x0:x1], [float(value) for value in box])
+    return picture(Image.fromarray(np.ascontiguousarray(mask[y0:y1, x0:x1])), [float(value) for value in box])
 
 
-def picture(part: NDArray[np.bool_], box: Sequence[float]) -> dict[str, Any]:
+def picture(part: Image.Image, box: Sequence[float]) -> dict[str, Any]:
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(part)).save(stream, "PNG", compress_level=1)
+    part.save(stream, "PNG", compress_level=1)
     return {"box": list(box), "png": base64.b64encode(stream.getvalue()).decode()}
