@@ -81,9 +81,23 @@ def test_parameters_are_those_of_the_live_model():
     assert shown["parameters"] == sum(p.numel() for p in learnt.values())
 
 
-def test_neither_transformers_nor_the_compiler_is_imported(tmp_path):
-    """Each takes longer than all that the command does, reading the file included."""
-    tiny_sam().save_pretrained(tmp_path)
+def test_json_has_what_attaching_does():
+    mode = own_mode(basam.load("nano"))
+    trained, twice, four = json.loads(run("nano", "--json").stdout)["attached"]
+    assert trained == {"long side": 256, "q.k times": 1.0, "mask per patch": 0.0}
+    assert (twice["long side"], four["long side"]) == (512, 1024)
+    assert four["q.k times"] == pytest.approx(mode.factor(4096, 256))
+    assert twice["mask per patch"] == pytest.approx(mode.effective_slope(1024, 256))
+    assert f"{four['q.k times']:.3f} at 1024 px" in run("nano").output
+
+
+@pytest.mark.parametrize("model", ["tiny", "nano"])
+def test_neither_transformers_nor_the_compiler_is_imported(tmp_path, model):
+    """Each takes longer than all that the command does, reading the file included. The mode beside nano's weights is checked
+    against them all the same."""
+    if model == "tiny":
+        tiny_sam().save_pretrained(tmp_path)
+        model = tmp_path
     program = (
         "import sys\n"
         "from typer.testing import CliRunner\n"
@@ -91,5 +105,5 @@ def test_neither_transformers_nor_the_compiler_is_imported(tmp_path):
         "assert CliRunner().invoke(app, ['info', sys.argv[1]]).exit_code == 0\n"
         "print(sorted({'torch', 'torch._dynamo', 'transformers'} & set(sys.modules)))\n"
     )
-    result = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, "-c", program, str(model)], capture_output=True, text=True, timeout=120)
     assert result.stdout == "['torch']\n", result.stderr

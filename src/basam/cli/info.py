@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from basam.cli import console
 from basam.cli.console import one_line_errors
-from basam.method import BiasMode
 
 if TYPE_CHECKING:
-    from basam.families import Geometry
+    from basam.model import ModelInfo
 
 
 def info(
@@ -34,25 +32,27 @@ def info(
         console.say(json.dumps(values, indent=2))
         return
     table = console.new_table(("", " "), texts=("", " "), header=False)
-    sections = {name: value for name, value in values.items() if isinstance(value, dict)}
-    shown = values | {name: ", ".join(f"{key}={value}" for key, value in fields.items()) for name, fields in sections.items()}
-    mode = BiasMode() if found.mode is None else found.mode.mode
-    for name, value in {**shown, **attaching(found.summary.geometry, mode)}.items():
-        table.add_row(name, str(value))
+    values = {name: in_words(value) for name, value in values.items() if name != "attached"}
+    for name, value in (values | attaching(found)).items():
+        table.add_row(name, value)
     console.show(table)
 
 
-def attaching(geometry: Geometry, mode: BiasMode) -> dict[str, str]:
-    """What `attach` does to a model, in words and figures."""
-    tokens, side = geometry.trained_tokens, geometry.image_size
+def in_words(value: Any) -> str:
+    return ", ".join(f"{key}={part}" for key, part in value.items()) if isinstance(value, dict) else str(value)
 
-    def at_sizes(value: Callable[[int, int], float]) -> str:
-        return ", ".join(f"{value(scale**2 * tokens, tokens):.3f} at {scale * side} px" for scale in (1, 2, 4))
+
+def attaching(found: ModelInfo) -> dict[str, str]:
+    """What `attach` does to a model, in words and figures."""
+    geometry = found.summary.geometry
+
+    def at_sizes(name: str) -> str:
+        return ", ".join(f"{each[name]:.3f} at {each['long side']} px" for each in found.corrections())
 
     layers = f"{len(geometry.global_layers)} of {geometry.layers} layers" if geometry.global_layers else "no layer"
     return {
         "attaching": f"corrects attention over the whole grid ({layers})",
-        "q.k times": at_sizes(mode.factor),
-        "mask, per patch": at_sizes(mode.effective_slope),
+        "q.k times": at_sizes("q.k times"),
+        "mask, per patch": at_sizes("mask per patch"),
         "": "lets positions, prompts and padding follow the image; parameters keep names and values",
     }

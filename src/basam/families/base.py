@@ -133,6 +133,10 @@ class Family(ABC):
         """The tensors of a checkpoint that `recognises` accepted, by their keys in it, where more than `load` reads them."""
         return {}
 
+    def loaded_state(self, path: Path) -> Mapping[str, Tensor]:
+        """The state dict of the model that `load` makes of a checkpoint, without building it, where that is known."""
+        return {}
+
     def describe(self, model: nn.Module) -> ModelSummary:
         """The same of a live model."""
         shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}

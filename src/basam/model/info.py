@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from basam.families import ModelSummary
+from basam.families import Family, ModelSummary
 from basam.families.shared import checkpoints
+from basam.method import BiasMode
+from basam.model.fingerprint import state_fingerprint
 from basam.model.loading import family_of_file, resolve
-from basam.model.mode_files import ModeFile, mode_file_of, mode_of
+from basam.model.mode_files import ModeFile, mode_file_of, mode_of, read_mode_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +31,26 @@ class ModelInfo:
     mode: ModeFile | None = None
     mode_file: Path | None = None
 
+    def corrections(self) -> list[dict[str, Any]]:
+        """What attaching does at the trained size, at twice and at four times it: `q.k times`, what the products of queries and
+        keys are multiplied by, and `mask per patch`, what the mask subtracts from them for each patch between the two."""
+        mode, geometry = BiasMode() if self.mode is None else self.mode.mode, self.summary.geometry
+        tokens = geometry.trained_tokens
+        return [
+            {
+                "long side": scale * geometry.image_size,
+                "q.k times": mode.factor(scale**2 * tokens, tokens),
+                "mask per patch": mode.effective_slope(scale**2 * tokens, tokens),
+            }
+            for scale in (1, 2, 4)
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         found = {"file": str(self.file), "family": self.family, **self.summary.to_dict()}
-        if self.mode is None:
-            return found
-        return {**found, "mode": asdict(self.mode.mode), **self.mode.others, "mode file": str(self.mode_file)}
+        if self.mode is not None:
+            found |= {"mode": asdict(self.mode.mode), **self.mode.others, "mode file": str(self.mode_file)}
+        return {**found, "attached": self.corrections()}
 
 
 def model_info(name: str | Path, *, download: bool = False) -> ModelInfo:
@@ -50,7 +66,17 @@ def model_info(name: str | Path, *, download: bool = False) -> ModelInfo:
     family = family_of_file(path)
     summary = family.summary(path)
     checkpoints.check_finite(path, family.state(path))
+    return ModelInfo(
+        file=path, family=family.name, summary=summary, mode=mode_beside(path, family), mode_file=mode_file_of(path)
+    )
+
+
+def mode_beside(path: Path, family: Family) -> ModeFile | None:
+    """What `mode_of` says of the loaded model, without loading it where its weights are known to be those of the mode file."""
     file = mode_file_of(path)
-    # Whether it is for these weights can only be known of the loaded ones.
-    mode = None if file is None else mode_of(path, family.load(path))
-    return ModelInfo(file=path, family=family.name, summary=summary, mode=mode, mode_file=file)
+    if file is None:
+        return None
+    found = read_mode_file(file)
+    if found.fingerprint == state_fingerprint(family.loaded_state(path)):
+        return found
+    return mode_of(path, family.load(path))

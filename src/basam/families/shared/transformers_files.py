@@ -236,6 +236,14 @@ def folder_state(path: Path) -> dict[str, Tensor]:
     return {key: value for file in weight_files(path) for key, value in checkpoints.read_state(file).items()}
 
 
+def loaded_state(path: Path) -> dict[str, Tensor]:
+    """The state dict of the model of a folder: floating-point tensors are float32, and what has two names is there twice."""
+    state = folder_state(path)
+    state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    shared = next((state[name] for name in SHARED if name in state), None)
+    return state if shared is None else state | dict.fromkeys(SHARED, shared)
+
+
 def vit_name(hidden: int, layers: int) -> str:
     """ViT-B, ViT-L or ViT-H, or the sizes of any other."""
     return {(768, 12): "ViT-B", (1024, 24): "ViT-L", (1280, 32): "ViT-H"}.get((hidden, layers), f"ViT {hidden} x {layers}")

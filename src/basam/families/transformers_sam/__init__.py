@@ -63,6 +63,9 @@ class TransformersSam(Family):
     def state(self, path: Path) -> dict[str, Tensor]:
         return transformers_files.folder_state(path)
 
+    def loaded_state(self, path: Path) -> dict[str, Tensor]:
+        return transformers_files.loaded_state(path) if path.is_dir() else {}
+
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
         output = model.vision_encoder(pixel_values)
         dtype = model.mask_decoder.iou_token.weight.dtype
