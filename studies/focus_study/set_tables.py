@@ -85,7 +85,8 @@ def section(data: Set) -> list[str]:
         lines += ["", f"{title}:", "", *table(data, rows, cells, prompt)]
     if (data.run("native") / "summary.json").is_file():
         native = read(data.run("native"))
-        kept = set(next(iter(native.values())).iou)
+        # Fewer images of a set are not always some of the more: only those of both can be compared.
+        kept = set(next(iter(native.values())).iou) & set(next(iter(cells.values())).iou)
         both = {key: only(cell, kept) for key, cell in {**cells, **native}.items()}
         for prompt, title in PROMPTS.items():
             lines += ["", f"{title}, {len(kept)} images that were also encoded whole at their own size:", ""]

@@ -30,7 +30,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Set:
-    """One data set: what is evaluated, and on how many images; `native` of them also at their own size."""
+    """One data set: what is evaluated, and on how many images; `native` also whole at their own size."""
 
     name: str
     kind: str
@@ -65,6 +65,6 @@ SETS = (
     Set("coco", "coco", DATA / "COCO", "val2017", 25, 8, "Photographs of COCO val2017, all instances."),
     Set("isic2017", "isic2017", DATA / "ISIC2017", "test", 34, 3, "Skin lesions, up to 12 megapixels."),
     Set("standin-duts", "duts", DATA / "standin-DUTS", "DUTS-TE", 40, 4, "**Stand-in**: people, leaves and horses."),
-    Set("standin-dis5k", "dis5k", DATA / "standin-DIS5K", "DIS-TE", 9, 2, "**Stand-in**: weeds, vessels and cracks."),
+    Set("standin-dis5k", "dis5k", DATA / "standin-DIS5K", "DIS-TE", 9, 3, "**Stand-in**: weeds, vessels and cracks."),
     Set("generated-camouflage", "cod10k", SCENES, "Test", 16, 4, "**Generated** scenes of 1024 px."),
 )  # fmt: skip
