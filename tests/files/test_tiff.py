@@ -68,6 +68,21 @@ def test_uncompressed_and_turned_in_every_mode(tmp_path, mode, orientation):
     assert np.array_equal(read_image(Image.open(tmp_path / "turned.tif")), TURNS[orientation](upright))
 
 
+def test_ycbcr_that_does_not_say_that_it_is_not_subsampled(tmp_path):
+    """As Pillow before 13 writes it: without the tag, whose default is 2 x 2."""
+    image = Image.fromarray(RGB).convert("YCbCr")
+    image.save(tmp_path / "one.tif")
+    content = (tmp_path / "one.tif").read_bytes()
+    start = int.from_bytes(content[4:8], "little")
+    count = int.from_bytes(content[start : start + 2], "little")
+    tags = [content[start + 2 + 12 * index :][:12] for index in range(count)]
+    kept = [tag for tag in tags if int.from_bytes(tag[:2], "little") != 530]
+    new = len(kept).to_bytes(2, "little") + b"".join(kept) + bytes(4)
+    place = len(content) + len(content) % 2
+    (tmp_path / "two.tif").write_bytes(content[:4] + place.to_bytes(4, "little") + content[8:].ljust(place - 8, b"\0") + new)
+    assert_reads(tmp_path / "two.tif", np.asarray(image.convert("RGB")))
+
+
 KINDS = [(np.uint8, 255), (np.uint16, 65535), (np.uint32, 65535), (np.float16, 1), (np.float32, 1), (np.float64, 1)]
 
 

@@ -59,8 +59,7 @@ def is_read_by_pillow(page: TiffPage) -> bool:
         return False
     is_compressed = page.number(tiff_pages.COMPRESSION, 1) != 1
     if page.bits <= 8 and page.format == "u":
-        is_subsampled = page.photometric == tiff_pages.YCBCR and page.numbers(tiff_pages.SUBSAMPLING, (2, 2)) != (1, 1)
-        return is_compressed or not is_subsampled
+        return is_compressed or not page.is_subsampled
     if page.samples > 1:
         return False
     if page.format == "u" and page.bits in (12, 16):

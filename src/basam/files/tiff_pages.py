@@ -18,10 +18,10 @@ from basam.files.notes import RefusedError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259, 262, 274
 SAMPLES, MAX_SAMPLE, PLANAR, COLOURS, SUB_IFDS, EXTRA, FORMAT = 277, 281, 284, 320, 330, 338, 339
-DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA, GEO_KEYS = 270, 254, 530, 42113, 34735
+DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA, GEO_KEYS, STRIP_BYTES, TILE_BYTES = 270, 254, 530, 42113, 34735, 279, 325
 WANTED = {
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, MAX_SAMPLE, PLANAR, COLOURS, SUB_IFDS),
-    *(EXTRA, FORMAT, DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA, GEO_KEYS),
+    *(EXTRA, FORMAT, DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA, GEO_KEYS, STRIP_BYTES, TILE_BYTES),
 }
 # Letters of `struct` by the number of a tag's type; rational numbers are of no use here.
 TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
@@ -51,6 +51,15 @@ class TiffPage:
     def text(self, tag: int) -> str:
         value = self.tags.get(tag, b"")
         return value.split(b"\0")[0].decode("utf-8", "replace") if isinstance(value, bytes) else ""
+
+    @property
+    def is_subsampled(self) -> bool:
+        """Whether colours are stored for several pixels at once, where nothing is compressed: then there are fewer bytes than
+        samples. The tag alone does not say: Pillow before 13 left it out, and so stated the default, of what was not."""
+        if self.photometric != YCBCR or self.numbers(SUBSAMPLING, (2, 2)) == (1, 1):
+            return False
+        stored = sum(self.numbers(STRIP_BYTES) or self.numbers(TILE_BYTES))
+        return stored < math.prod(self.size) * self.samples * self.bits / 8
 
     @property
     def size(self) -> tuple[int, int]:
