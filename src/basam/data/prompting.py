@@ -102,7 +102,10 @@ def inscribed_centre(mask: Mask) -> np.ndarray:
     x0, y0, x1, y1 = tight_box(mask).astype(int)
     inside = np.pad(mask[y0:y1, x0:x1], 1).astype(np.uint8)  # the rim stands for whatever lies beyond
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    farthest = np.argwhere(distance == distance.max())[:, ::-1]  # x, y
+    # Roots of equal squares differ in their last bit between builds of OpenCV, and with where the image lies in memory. Squares
+    # of distances between pixels are whole numbers, and found again from float32 up to distances of 2000.
+    squares = np.rint(np.square(distance, dtype=np.float64))
+    farthest = np.argwhere(squares == squares.max())[:, ::-1]  # x, y
     nearest = np.square(farthest - farthest.mean(axis=0)).sum(axis=1).argmin()
     return farthest[nearest] + [x0 - 1, y0 - 1]
 
