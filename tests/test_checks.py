@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import basam
-from basam import data, distributed, evaluation, files, masks, predict, scenes, tuning, web
+from basam import data, distributed, evaluation, files, geo, masks, predict, scenes, tuning, web
 from basam.checks import path_of, real_number, whole_number
 from tests.helpers.small_run import write_pairs
 
@@ -78,6 +78,7 @@ def test_what_is_wrong_is_named(call, message: str, tmp_path: Path, monkeypatch:
     assert not list(tmp_path.iterdir())
 
 
+RUNS = np.array([7])
 EMPTY, SOME = np.zeros((4, 6), bool), np.ones((4, 6), bool)
 PHOTO = np.zeros((4, 6, 3), np.uint8)
 FOLDER = {"kind": "folder", "root": "."}
@@ -156,6 +157,39 @@ FOLDER = {"kind": "folder", "root": "."}
         (lambda p: web.bytes_of(4), "text=4: text is needed"),
         (lambda p: scenes.mosaic(0, 64, "thin", 0), "tiles=0: a whole number of at least 1 is needed"),
         (lambda p: scenes.write_sheet("a.png", "thin", 1, 32, 0), "domains='thin': a list of texts is needed"),
+        (lambda p: scenes.write_sheet("a.png", [], 1, 32, 0), "domains=[]: at least one is needed, of "),
+        (lambda p: data.usable_annotations({}, "a.json"), "a.json: no instance annotations of COCO: the list 'images'"),
+        (lambda p: data.usable_annotations({"images": [3]}, "a.json"), "a.json: images[0] has no 'id', 'file_name'"),
+        (lambda p: data.fault_of(None), "image=None: a dictionary is needed"),
+        (lambda p: data.is_crowd("yes"), "annotation='yes': a dictionary is needed"),
+        (lambda p: data.object_label(None), "name=None: text is needed"),
+        (lambda p: data.decode_segmentation([[0, 0, 1, 0, 1, 1]], -1, 4), "height=-1: a whole number of at least 1 is needed"),
+        (lambda p: evaluation.RunFolder(3), "path=3: a path is needed"),
+        (lambda p: evaluation.image_means([{"iou": 1.0}], "iou"), "lines of per_image.jsonl are needed"),
+        (lambda p: evaluation.paired({"a": 1.0}, {"b": 1.0}), "first of 1 photographs, second of 1: they have none in common"),
+        (lambda p: evaluation.half_width("a", 2), "error='a': a number is needed"),
+        (lambda p: geo.Windows(-1, 4, 64, 16), "height=-1: a whole number of at least 1 is needed"),
+        (lambda p: geo.scene_writers(("mask",), "a", None, None), "mask"),
+        (lambda p: masks.RunMask("a", 3, RUNS), "height='a': a whole number of at least 0 is needed"),
+        (lambda p: masks.RunMask(2, 3, None), "counts=None: a (R,) array of whole numbers is needed"),
+        (lambda p: masks.RunMask(2, 3, RUNS), "counts of 7 pixels, the shortest of 7: runs of 2 x 3 px are needed"),
+        (lambda p: masks.RunMask(2, 3, np.array([-1, 7])), "the shortest of -1"),
+        (lambda p: masks.part_of(masks.RunMask.of(SOME), 3, 1, 3, 1), "a rectangle with pixels inside of 6 x 4 px is needed"),
+        (lambda p: masks.part_of(masks.RunMask.of(SOME), 0, 0, 9, 4), "x1=9"),
+        (lambda p: masks.united([3]), "masks[0]=3: a basam.masks.RunMask is needed"),
+        (lambda p: predict.region_around(np.zeros(2), 2.0, 1.0, 4, 4), "box of shape (2,) and float64: a (4,) array"),
+        (lambda p: predict.regions_of_points(np.zeros((0, 2)), 1.0, 4, 4), "points of shape (0, 2) and float64: a (P, 2)"),
+        (lambda p: predict.Frame.fit(0, 3, 64, 16, False), "height=0: a whole number of at least 1 is needed"),
+        (
+            lambda p: basam.AutomaticMasks(p, None, point_grids=[np.full((3, 2), 7.0)]).find(PHOTO),
+            "point_grids: one of shape (3, 2)",
+        ),
+        (lambda p: basam.AutomaticMasks(p, None, point_grids=["a"]).find(PHOTO), "point_grids: numbers are needed"),
+        (lambda p: basam.AutomaticMasks(p, None, point_grids=[]).find(PHOTO), "point_grids: 0 for the photo and 0 layers"),
+        (lambda p: basam.AutomaticMasks(p, long_side=-3), "long_side=-3: a whole number of at least 1 is needed"),
+        (lambda p: basam.AutomaticMasks(p, square="x"), "square='x': True or False is needed"),
+        (lambda p: basam.AutomaticMasks(p, soft=5), "soft=5: True or False is needed"),
+        (lambda p: basam.AutomaticMasks(p, mode="log"), "mode is a str: a basam.BiasMode is needed"),
     ],
 )
 def test_what_does_not_fit_an_annotation_is_named(tiny, call, message: str, tmp_path, monkeypatch) -> None:

@@ -33,20 +33,24 @@ def load_annotations(path: str | os.PathLike[str]) -> dict[str, Any]:
         data = json.loads(path.read_bytes())  # of bytes: with a byte order mark or without
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: cannot be read as JSON: {error}") from error
-    needed = {"images": ("id", "file_name"), "annotations": (), "categories": ("id", "name")}
-    for name, keys in needed.items():
-        entries = data.get(name) if isinstance(data, dict) else None
-        if not isinstance(entries, list):
-            raise DatasetError(f"{path}: no instance annotations of COCO: the list {name!r} is missing")
-        for index, entry in enumerate(entries) if keys else ():
-            missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
-            if missing:
-                raise DatasetError(f"{path}: {name}[{index}] has no {', '.join(map(repr, missing))}")
+    _check_lists(data, str(path))
     for name, key in (("images", "id"), ("categories", "id"), ("annotations", "id")):
         _check_ids(data[name], name, key, path, once=True)
     for key in ("image_id", "category_id"):
         _check_ids(data["annotations"], "annotations", key, path, once=False)
     return data
+
+
+def _check_lists(data: Any, source: str) -> None:
+    needed = {"images": ("id", "file_name"), "annotations": (), "categories": ("id", "name")}
+    for name, keys in needed.items():
+        entries = data.get(name) if isinstance(data, dict) else None
+        if not isinstance(entries, list):
+            raise DatasetError(f"{source}: no instance annotations of COCO: the list {name!r} is missing")
+        for index, entry in enumerate(entries) if keys else ():
+            missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
+            if missing:
+                raise DatasetError(f"{source}: {name}[{index}] has no {', '.join(map(repr, missing))}")
 
 
 def _check_ids(entries: list[Any], name: str, key: str, path: Path, *, once: bool) -> None:
@@ -68,7 +72,12 @@ def _check_ids(entries: list[Any], name: str, key: str, path: Path, *, once: boo
 
 @checked
 def usable_annotations(data: dict[str, Any], source: str) -> tuple[dict[int, list[Annotation]], list[Annotation], Issues]:
-    """Annotations of every image in the order of their ids, crowds apart, and what was left out; nothing is decoded."""
+    """Annotations of every image in the order of their ids, crowds apart, and what was left out; nothing is decoded.
+
+    Raises:
+        DatasetError: a list or a key that is missing, as of `load_annotations`.
+    """
+    _check_lists(data, source)
     faults = {image["id"]: fault_of(image) for image in data["images"]}
     categories = {category["id"] for category in data["categories"]}
     of_image: dict[int, list[Annotation]] = defaultdict(list)
@@ -106,6 +115,7 @@ def _fault_of_annotation(annotation: Any, categories: set[int]) -> str | None:
     return None
 
 
+@checked
 def is_crowd(annotation: Annotation) -> bool | None:
     """Whether an annotation is of a crowd, said by a number or as text; None where it says neither yes nor no."""
     value = annotation.get("iscrowd")
@@ -115,10 +125,12 @@ def is_crowd(annotation: Annotation) -> bool | None:
     return {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}.get(text)
 
 
+@checked
 def fault_of(image: dict[str, Any]) -> str | None:
     """What makes an entry of `images` useless: no name, or no size in pixels."""
-    if not isinstance(image["file_name"], str) or not image["file_name"].strip():
-        return f"its image has the file_name {image['file_name']!r}"
+    name = image.get("file_name")
+    if not isinstance(name, str) or not name.strip():
+        return f"its image has the file_name {name!r}"
     sides = {name: image.get(name) for name in ("height", "width")}
     wrong = [f"{name} {value!r}" for name, value in sides.items() if not _is_side(value)]
     return f"its image has the {' and '.join(wrong)}: whole numbers of pixels are needed" if wrong else None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from basam.checks import checked
 from basam.data.issues import DatasetError
 from basam.errors import InputError
 from basam.files import read_json
@@ -19,6 +20,7 @@ SESSION_FORMAT = "basam session 2"
 UNNAMED_OBJECT = re.compile(r"Object \d+")
 
 
+@checked
 def object_label(name: str) -> str | None:
     """What an object is, by its name on the page; None where nobody named it."""
     return None if UNNAMED_OBJECT.fullmatch(name) else name

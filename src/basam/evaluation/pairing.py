@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from basam.check_words import shown
 from basam.checks import checked
+from basam.errors import InputError
 from basam.evaluation.calibration import paired_difference
 from basam.evaluation.lines import Line, Results
 from basam.evaluation.metrics import COLUMNS
@@ -27,6 +29,7 @@ ORDER = ("resize", "plain", "basam", "focus-plain", "focus")
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
+@checked
 def half_width(error: float, count: int) -> float | None:
     """Half the width of the 95 % interval of a mean over `count` values with this standard error, by Student's t.
 
@@ -53,8 +56,13 @@ def paired(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[flo
 
     Args:
         first, second: a value for each photograph, such as `image_means` gives.
+
+    Raises:
+        ValueError: no photograph is in both.
     """
     both = sorted(first.keys() & second.keys())
+    if not both:
+        raise InputError(f"first of {len(first)} photographs, second of {len(second)}: they have none in common to compare")
     sides = [[side[sample] for sample in both] for side in (second, first)]
     if len(both) < 2:
         return math.fsum(sides[0]) - math.fsum(sides[1]), None
@@ -67,6 +75,8 @@ def image_means(lines: Iterable[Line], metric: str) -> dict[str, float]:
     """For each photograph the mean of a metric over its objects; photographs for which it is not defined are left out."""
     found = {}
     for line in lines:
+        if "sample" not in line or "instances" not in line:
+            raise InputError(f"{shown('lines', line)}: lines of per_image.jsonl are needed, with 'sample' and 'instances'")
         values = [instance["metrics"].get(metric) for instance in line["instances"]]
         defined = [value for value in values if isinstance(value, (int, float))]
         if defined:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from basam.checks import checked
 from basam.errors import BasamError, OccupiedError
 from basam.evaluation.lines import Line, Results, read_lines, to_text
 from basam.files import read_json, write_json, write_text
@@ -31,6 +32,7 @@ class RunFolder:
     Files: `run.json`, `per_image.jsonl`, and while several processes work, `per_image.RANK.jsonl` of each.
     """
 
+    @checked
     def __init__(self, path: Path) -> None:
         self.path = path
         self.run_file = path / "run.json"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from basam.checks import whole_number
+from basam.checks import Count, check_fields, whole_number
 from basam.errors import InputError
 
 # An object nearer than this to an edge of a window may be cut by it, in pixels, as in Meta's crops; less where windows overlap
@@ -45,15 +45,16 @@ class Windows:
         overlap: of neighbours, at least, in pixels. The last of a row or column overlaps more, so that all have one size.
 
     Raises:
-        ValueError: an overlap of fewer than 16 pixels or more than half the side.
+        ValueError: a scene without pixels, an overlap of fewer than 16 pixels or more than half the side.
     """
 
-    height: int
-    width: int
+    height: Count
+    width: Count
     side: int
     overlap: int
 
     def __post_init__(self) -> None:
+        check_fields(self)
         whole_number(self.side, "window", 2 * LEAST_OVERLAP)
         whole_number(self.overlap, "overlap", LEAST_OVERLAP)
         if self.overlap > MOST_OVERLAP * self.side:

@@ -62,7 +62,12 @@ def scene_files(kinds: Sequence[str], stem: str | Path) -> list[str]:
 def scene_writers(
     kinds: Sequence[str], stem: str | Path, scene: GeoScene, objects: SceneObjects, tolerance: float = TOLERANCE
 ) -> dict[str, Writer]:
-    """What writes each file of a scene, by its name, as `ResultFolder.write` takes it."""
+    """What writes each file of a scene, by its name, as `ResultFolder.write` takes it.
+
+    Raises:
+        ValueError: a kind that there is not for scenes.
+    """
+    check_scene_kinds(kinds)
     writers: dict[str, Writer] = {
         "overlay": partial(write_scene_overlay, scene=scene, objects=objects),
         "labels": partial(write_scene_labels, scene=scene, objects=objects),

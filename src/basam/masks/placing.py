@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from basam.arrays import Runs
 from basam.checks import Count, Whole, checked
 from basam.errors import InputError
-from basam.masks.runs import RunMask, Runs
+from basam.masks.runs import RunMask
 
 
 def in_columns(starts: Runs, ends: Runs, height: int) -> tuple[Runs, Runs]:
@@ -48,6 +49,7 @@ def placed(mask: RunMask, top: Whole, left: Whole, height: Count, width: Count) 
     return of_spans(begins, begins + (ends - starts), height, width)
 
 
+@checked
 def united(masks: Sequence[RunMask]) -> RunMask:
     """All pixels of masks of one image, at least one.
 
@@ -62,8 +64,17 @@ def united(masks: Sequence[RunMask]) -> RunMask:
     return of_spans(starts, ends, masks[0].height, masks[0].width)
 
 
+@checked
 def part_of(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
-    """A rectangle of a mask, `(y1 - y0, x1 - x0)` bool; x1 and y1 are one past its last column and row."""
+    """A rectangle of a mask, `(y1 - y0, x1 - x0)` bool; x1 and y1 are one past its last column and row.
+
+    Raises:
+        ValueError: the rectangle has no pixel, or reaches beyond the image.
+    """
+    if not (0 <= x0 < x1 <= mask.width and 0 <= y0 < y1 <= mask.height):
+        raise InputError(
+            f"x0={x0}, y0={y0}, x1={x1}, y1={y1}: a rectangle with pixels inside of {mask.width} x {mask.height} px is needed"
+        )
     starts, ends = in_rectangle(mask, x0, y0, x1, y1)
     rows = y1 - y0
     steps = np.zeros((x1 - x0) * rows + 1, dtype=np.int8)
@@ -74,6 +85,7 @@ def part_of(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     return np.cumsum(steps[:-1], dtype=np.int8).astype(bool).reshape(x1 - x0, rows).T
 
 
+@checked
 def area_within(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> int:
     """Pixels of a mask in a rectangle."""
     starts, ends = in_rectangle(mask, x0, y0, x1, y1)

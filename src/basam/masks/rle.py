@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.checks import Count, checked
 from basam.errors import InputError
 from basam.files import require
 from basam.masks.runs import RunMask
@@ -27,7 +28,8 @@ def encode_mask(mask: np.ndarray) -> dict[str, Any]:
     return RunMask.of(array.astype(bool)).coco()
 
 
-def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarray:
+@checked
+def decode_segmentation(segmentation: Any, height: Count, width: Count) -> np.ndarray:
     """(height, width) bool of an annotation's `segmentation`: polygons, RLE with a list of counts, or compressed RLE.
 
     Polygons of fewer than three points are left out where there are others.

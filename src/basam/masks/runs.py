@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.arrays import Mask
-from basam.checks import Whole, checked
+from basam.arrays import Mask, Runs
+from basam.checks import Whole, check_fields, checked
 from basam.errors import InputError
-
-Runs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +23,22 @@ class RunMask:
 
     Attributes:
         counts: lengths of its runs in pixels down the columns, the first one (it may be 0) of what is outside.
+
+    Raises:
+        ValueError: the runs are not those of an image of this size.
     """
 
-    height: int
-    width: int
+    height: Whole
+    width: Whole
     counts: Runs
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.counts.sum() != self.height * self.width or (len(self.counts) and self.counts.min() < 0):
+            raise InputError(
+                f"counts of {self.counts.sum()} pixels, the shortest of {min(self.counts, default=0)}: runs of "
+                f"{self.height} x {self.width} px are needed"
+            )
 
     @classmethod
     @checked

@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from basam.checks import Count, Whole, checked
+from basam.errors import InputError
 from basam.scenes.canvas import Scene
 from basam.scenes.draws import hsv
-from basam.scenes.rendering import check, render
+from basam.scenes.rendering import DOMAINS, check, render
 from basam.scenes.saving import encoded, save
 
 GAP = 4
@@ -30,7 +31,13 @@ def coloured(scene: Scene) -> np.ndarray:
 
 @checked
 def write_sheet(path: Path, domains: Sequence[str], count: Count, size: int, seed: Whole) -> None:
-    """Write the contact sheet of `count` scenes of each domain from `seed` on as PNG; ValueError for numbers out of range."""
+    """Write the contact sheet of `count` scenes of each domain, at least one, from `seed` on as PNG.
+
+    Raises:
+        ValueError: numbers out of range, an unknown domain or none.
+    """
+    if not domains:
+        raise InputError(f"domains={list(domains)!r}: at least one is needed, of {', '.join(DOMAINS)}")
     for domain in domains:
         check(seed, size, domain)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from basam.checks import Count, Whole, checked, path_of
-from basam.errors import InputError
+from basam.errors import InputError, OccupiedError
 from basam.scenes.annotations import CATEGORIES, annotations_of
 from basam.scenes.canvas import Scene
 from basam.scenes.folders import DATA_SETS, Folders, folders_of, seeds_of
@@ -60,6 +60,8 @@ def write_scenes(
     seeds = seeds_of(folders, seed, count)
     check(seeds[0], size, domain)
     root = path_of(out, "out")
+    if root.is_file():
+        raise OccupiedError(f"{root} is a file: give a folder, or a name that is not taken")
     marker = root / MARKER
     if not marker.is_file():
         root.mkdir(parents=True, exist_ok=True)

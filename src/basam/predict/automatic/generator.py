@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from basam.checks import instance_of
 from basam.errors import InputError, OrderError
 from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.masks import RunMask, without_small_regions
@@ -105,6 +106,8 @@ class AutomaticMasks:
         self.mask_nms_thresh, self.containment_thresh = mask_nms_thresh, containment_thresh
         self.long_side, self.square, self.soft = long_side, square, soft
         check_settings(vars(self))
+        if mode is not None:
+            instance_of(mode, "mode", BiasMode, "a basam.BiasMode")
         self.predictor = model if isinstance(model, Predictor) else Predictor(model, mode)
         self.kept: Kept | None = None
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.checks import list_of
 from basam.errors import InputError
 
 
@@ -71,7 +72,11 @@ def checked_grids(grids: Sequence[Any], layers: int) -> list[NDArray[np.float64]
     Raises:
         ValueError: fewer than there are layers, another shape, or a point outside 0 to 1.
     """
-    found = [np.asarray(grid, dtype=np.float64) for grid in grids]
+    list_of(grids, "point_grids", "(P, 2) arrays, one for each layer,")
+    try:
+        found = [np.asarray(grid, dtype=np.float64) for grid in grids]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"point_grids: numbers are needed, (P, 2) from 0 to 1 of the crop: {error}") from error
     if len(found) <= layers:
         raise InputError(f"point_grids: {len(found)} for the photo and {layers} layers of crops: give one for each")
     for grid in found:

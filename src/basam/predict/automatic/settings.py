@@ -58,6 +58,11 @@ def check_settings(given: dict[str, Any]) -> None:
     check_number("crop_overlap_ratio", given["crop_overlap_ratio"], 0.0, 0.99)
     check_number("min_mask_region_area", given["min_mask_region_area"], 0.0, math.inf)
     check_number("spacing", given["spacing"], 1.0, math.inf)
+    if given["long_side"] is not None:
+        whole_number(given["long_side"], "long_side", 1)
+    for name in ("square", "soft"):
+        if not isinstance(given[name], bool):
+            raise InputError(f"{name}={given[name]!r}: True or False is needed")
     if given["output_mode"] not in OUTPUT_MODES:
         raise InputError(f"output_mode={given['output_mode']!r}: allowed are {', '.join(OUTPUT_MODES)}")
 
