@@ -62,7 +62,7 @@ def test_an_object_that_was_found_is_the_answer_to_its_point(client, desk, first
     photo = desk.library[first]
     each = desk.session.state(photo).objects[0]
     before = each.runs(photo).mask()
-    answer = client.put(f"/api/photos/{first}/objects/again", json=each.told()).json()
+    answer = client.put(f"/api/photos/{first}/objects/again", json=each.reported()).json()
     assert len(answer["scores"]) == 3
     assert answer["object"]["score"] == pytest.approx(each.score, abs=1e-3)
     assert (desk.session.state(photo).objects[-1].runs(photo).mask() != before).mean() < 1e-3
@@ -83,11 +83,11 @@ def test_an_object_that_was_changed_since_stays_as_it_is(client, desk, first):
     assert desk.session.state(desk.library[first]).object(key) == before
 
 
-def test_progress_is_told_and_cancelling_changes_nothing(client, desk, first):
+def test_progress_is_reported_and_cancelling_changes_nothing(client, desk, first):
     told = []
 
     def listener():
-        told.append(desk.worker.told("me"))
+        told.append(desk.worker.reported("me"))
         if told[-1].get("share") and not desk.worker.running.stop:
             desk.worker.cancel("me")
 

@@ -62,7 +62,7 @@ def test_a_window_cancels_only_its_own(worker):
     mine, other = submit(worker, encoding, LOOK, "me"), submit(worker, lambda: 1, LOOK, "other")
     own = submit(worker, lambda: 2, LOOK, "me")
     assert encoding.runs.wait(WAIT)
-    assert worker.told("other")["own"]
+    assert worker.reported("other")["own"]
     assert worker.cancel("nobody") == 0
     assert worker.cancel("me") == 2
     assert other.result(WAIT) == 1
@@ -127,12 +127,12 @@ def test_the_time_left_follows_from_the_share_that_is_done(worker):
 
     future = submit(worker, work, LOOK, "me")
     assert half.wait(WAIT)
-    told = worker.told("me")
-    assert told["share"] == 0.5
-    assert told["left"] == pytest.approx(told["seconds"], abs=0.05)
+    found = worker.reported("me")
+    assert found["share"] == 0.5
+    assert found["left"] == pytest.approx(found["seconds"], abs=0.05)
     gate.set()
     future.result(WAIT)
-    assert worker.told("me") == {"running": None, "waiting": 0}
+    assert worker.reported("me") == {"running": None, "waiting": 0}
 
 
 def test_a_checkpoint_of_another_thread_stops_nothing(worker):

@@ -15,17 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from basam.errors import InputError
-from basam.files import read_image
 from basam.masks import RunMask, SoftMask
 from basam.method import BiasMode
 from basam.predict import Answer, AutomaticMasks, Predictor, Region, auto_side
 from basam.web.library import LibraryPhoto
+from basam.web.open_photo import OpenPhoto
 from basam.web.prompts import PromptSet
-from basam.web.pyramid import Pyramid
 
 # What the page calls the ways to answer a prompt.
 METHODS = {
@@ -64,27 +61,6 @@ class FoundMask(NamedTuple):
     prompts: PromptSet
     runs: RunMask
     score: float
-
-
-class OpenPhoto:
-    """A photograph in memory, with its tiles, and predictors that hold what was encoded of it."""
-
-    def __init__(self, photo: LibraryPhoto, max_pixels: int | None) -> None:
-        self.pixels = read_image(photo.path, max_pixels=max_pixels)
-        self.pyramid = Pyramid(self.pixels)
-        self.predictors: dict[str, Predictor] = {}
-        self.steps: OrderedDict[PromptSet, tuple[NDArray[np.float32], Region | None]] = OrderedDict()
-
-    @property
-    def nbytes(self) -> int:
-        """What it takes in memory, embeddings included."""
-        total = self.pixels.nbytes + self.pyramid.nbytes
-        for predictor in list(self.predictors.values()):
-            image = predictor.image
-            total += int(getattr(image.pixels, "nbytes", 0))
-            leaves = [leaf for features in list(image.encoded.values()) for leaf in tree_leaves(features)]
-            total += sum(leaf.nbytes for leaf in leaves if isinstance(leaf, Tensor))
-        return total
 
 
 class Answering:
@@ -226,7 +202,7 @@ class Answering:
         Raises:
             ValueError: no prompt, one outside the photo, an unknown method, or a candidate that there is not.
         """
-        answer, chosen = self.asked(photo, prompts)
+        answer, chosen = self.decided(photo, prompts)
         return PromptAnswer(answer, chosen, answer.runs(chosen, photo.height, photo.width))
 
     def soft_edge(self, photo: LibraryPhoto, prompts: PromptSet, runs: RunMask) -> SoftMask | None:
@@ -238,7 +214,7 @@ class Answering:
             return None
         return found.answer.soft(found.chosen, photo.height, photo.width)
 
-    def asked(self, photo: LibraryPhoto, prompts: PromptSet) -> tuple[Answer, int]:
+    def decided(self, photo: LibraryPhoto, prompts: PromptSet) -> tuple[Answer, int]:
         """What the model answers, and which of its masks counts; errors of `answer`."""
         if prompts.method not in METHODS:
             raise InputError(f"method {prompts.method!r}: allowed are {', '.join(METHODS)}")
@@ -277,7 +253,7 @@ class Answering:
             return None, None
         steps = self.opened(photo).steps
         if before not in steps:
-            self.asked(photo, before)
+            self.decided(photo, before)
         low_res, region = steps[before]
         if region is not None and not all(lies_in(region, x, y) for x, y, _ in prompts.points):
             return None, None

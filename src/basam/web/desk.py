@@ -64,10 +64,10 @@ class Desk:
             "maxUpload": self.settings.max_upload,
             "tile": TILE,
             "leftOut": self.library.left_out,
-            "photos": [self.told(photo) for photo in self.library.listed()],
+            "photos": [self.reported(photo) for photo in self.library.listed()],
         }
 
-    def told(self, photo: LibraryPhoto) -> dict[str, Any]:
+    def reported(self, photo: LibraryPhoto) -> dict[str, Any]:
         state = self.session.state(photo)
         size = {"width": photo.width, "height": photo.height}
         return {"id": photo.key, "name": photo.name, **size, "done": state.done, "objects": len(state.objects)}
@@ -109,8 +109,8 @@ class Desk:
         return self.shown(photo, self.session.state(photo))
 
     def shown(self, photo: LibraryPhoto, state: PhotoState) -> dict[str, Any]:
-        objects = [{**each.told(), "shown": shown_mask(each.runs(photo))} for each in state.objects]
-        return {**self.told(photo), "revision": state.revision, "objects": objects}
+        objects = [{**each.reported(), "shown": shown_mask(each.runs(photo))} for each in state.objects]
+        return {**self.reported(photo), "revision": state.revision, "objects": objects}
 
     def put_object(self, key: str, name: str, values: dict[str, Any], window: str) -> Future[dict[str, Any]]:
         """Set an object's prompts, name and colour, and answer it where the prompts are new."""
@@ -129,7 +129,7 @@ class Desk:
         )
         revision = values.get("revision")
         old = self.session.state(photo).object(name)
-        if old is not None and old.mask is not None and old.is_asked_as(each):
+        if old is not None and old.mask is not None and old.has_prompts_of(each):
             renamed: Future[dict[str, Any]] = Future()
             renamed.set_result(self.placed(photo, [replace(old, name=each.name, colour=each.colour)], revision))
             return renamed
@@ -150,7 +150,7 @@ class Desk:
             if len(kept) > MOST_OBJECTS:
                 raise InputError(f"a photo holds at most {MOST_OBJECTS} objects")
             new = self.session.keep(photo, tuple(kept.values()), state.done, revision)
-        return {"revision": new.revision, "object": objects[-1].told(), "objects": len(kept)}
+        return {"revision": new.revision, "object": objects[-1].reported(), "objects": len(kept)}
 
     def everything(self, key: str, sure: str, window: str) -> Future[dict[str, Any]]:
         """Find everything in a photo; what is there already is not added again."""
@@ -222,7 +222,7 @@ class Desk:
         return take_away(kind, taken(), folder)
 
     def soft_edge(self, photo: LibraryPhoto, each: SegmentedObject, window: str) -> SoftMask | None:
-        prompts = prompts_of(each.told(), photo)
+        prompts = prompts_of(each.reported(), photo)
         work = lambda: self.answering.soft_edge(photo, prompts, each.runs(photo))  # noqa: E731
         found: SoftMask | None = self.ask(work, LOOK, "edge", f"Cutting out {each.name}", window).result()
         return found

@@ -188,7 +188,7 @@ def make_app(desk: Desk) -> Starlette:
                 await run_in_threadpool(desk.library.check, temporary)
             except BasamError as error:
                 raise InputError(str(error).replace(str(temporary), request.query_params["name"])) from error
-        return JSONResponse(desk.told(desk.library.add(place)), 201, headers=FRESH)
+        return JSONResponse(desk.reported(desk.library.add(place)), 201, headers=FRESH)
 
     async def export(request: Request) -> Response:
         wanted = request.query_params.get("photo", "")
@@ -250,7 +250,7 @@ async def progress(desk: Desk, window: str) -> AsyncIterator[str]:
     try:
         while True:
             changed.clear()
-            yield f"data: {json.dumps(desk.worker.told(window))}\n\n"
+            yield f"data: {json.dumps(desk.worker.reported(window))}\n\n"
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(changed.wait(), PULSE if desk.worker.running else 15 * PULSE)
     finally:

@@ -59,11 +59,11 @@ class SegmentedObject:
             return RunMask.of_part(NOTHING, 0, 0, photo.height, photo.width)
         return read_runs(self.mask, photo.height, photo.width)
 
-    def told(self) -> dict[str, Any]:
+    def reported(self) -> dict[str, Any]:
         """All but the mask, which the page gets as a picture."""
         return {name: value for name, value in vars(self).items() if name != "mask"}
 
-    def is_asked_as(self, other: SegmentedObject) -> bool:
+    def has_prompts_of(self, other: SegmentedObject) -> bool:
         """Whether the prompts and the way to answer them are the same, so that the mask is."""
         names = ("points", "box", "method", "candidate")
         return all(getattr(self, name) == getattr(other, name) for name in names)

@@ -18,7 +18,7 @@ CLICK, LOOK, AHEAD = 0, 1, 2
 # How much the newest job of a kind counts in the time that is expected of the next.
 NEWEST = 0.5
 # Seconds between two tellings of how far a job is.
-TELLING = 0.1
+REPORTING = 0.1
 
 
 class StoppedError(InputError):
@@ -70,7 +70,7 @@ class Worker:
         self.changed = threading.Condition()
         self.listeners: list[Callable[[], None]] = []
         self.open = True
-        self.last_told = 0.0
+        self.last_report = 0.0
         self.thread = threading.Thread(target=self.run, name="basam-web", daemon=True)
         self.thread.start()
 
@@ -125,10 +125,10 @@ class Worker:
         self.checkpoint()
         if self.running is not None:
             self.running.share = done / whole
-        if time.monotonic() - self.last_told > TELLING:
+        if time.monotonic() - self.last_report > REPORTING:
             self.tell()
 
-    def told(self, owner: str = "") -> dict[str, Any]:
+    def reported(self, owner: str = "") -> dict[str, Any]:
         """For a window: what runs, since how many seconds, what share of it is done (None: unknown), how many seconds it and
         what this window waits for still take (None: unknown), whether it can cancel something."""
         with self.changed:
@@ -154,7 +154,7 @@ class Worker:
         }
 
     def tell(self) -> None:
-        self.last_told = time.monotonic()
+        self.last_report = time.monotonic()
         for listener in list(self.listeners):
             listener()
 
