@@ -69,7 +69,7 @@ def test_uncompressed_and_turned_in_every_mode(tmp_path, mode, orientation):
 
 
 def test_ycbcr_that_does_not_say_that_it_is_not_subsampled(tmp_path):
-    """As Pillow before 13 writes it: without the tag, whose default is 2 x 2."""
+    """Without the tag, whose default is 2 x 2."""
     image = Image.fromarray(RGB).convert("YCbCr")
     image.save(tmp_path / "one.tif")
     content = (tmp_path / "one.tif").read_bytes()

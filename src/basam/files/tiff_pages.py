@@ -55,7 +55,7 @@ class TiffPage:
     @property
     def is_subsampled(self) -> bool:
         """Whether colours are stored for several pixels at once, where nothing is compressed: then there are fewer bytes than
-        samples. The tag alone does not say: Pillow before 13 left it out, and so stated the default, of what was not."""
+        samples. The tag alone does not say: who leaves it out states the default, 2 x 2, perhaps of what is not."""
         if self.photometric != YCBCR or self.numbers(SUBSAMPLING, (2, 2)) == (1, 1):
             return False
         stored = sum(self.numbers(STRIP_BYTES) or self.numbers(TILE_BYTES))
