@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from basam.check_words import shown
 from basam.errors import InputError, warn
 
 NAMED = 3  # boxes that a note names
@@ -86,7 +87,7 @@ def numbers(name: str, value: Any, *, finite: bool = True) -> NDArray[np.float64
         if array.dtype == bool or array.dtype.kind not in "iuf":
             raise ValueError
     except (ValueError, TypeError):
-        raise InputError(f"{name}={value!r}: numbers are needed") from None
+        raise InputError(f"{shown(name, value)}: numbers are needed") from None
     array = array.astype(np.float64)
     if finite:
         check_numbers(name, array)

@@ -53,8 +53,10 @@ class Sam2(TransformersSam):
         if not path.is_dir():
             state = official.to_transformers(checkpoints.read_weights(path))
             return fill(official.config_of(read_shapes(path), path), state, path)
-        state = pyramid_files.image_part(transformers_files.folder_state(path))
-        return fill(transformers_files.read_config(path) or {}, state, path)
+        config = transformers_files.read_config(path) or {}
+        with pyramid_files.in_config_of(path):
+            sizes.geometry(config)
+        return fill(config, pyramid_files.image_part(transformers_files.folder_state(path)), path)
 
     def summary(self, path: Path) -> ModelSummary:
         if not path.is_dir():
@@ -62,6 +64,8 @@ class Sam2(TransformersSam):
             config, part = official.config_of(shapes, path), official.image_part(shapes)
             return summary(config, part, len(shapes), official.NEW_IN_2_1 in shapes, "Meta's state dict")
         config, shapes = transformers_files.read_config(path) or {}, transformers_files.stored_folder_shapes(path)
+        with pyramid_files.in_config_of(path):
+            sizes.geometry(config)
         return summary(config, pyramid_files.image_part(shapes), len(shapes), NEW_IN_2_1 in shapes, "transformers Sam2Model")
 
     def state(self, path: Path) -> dict[str, Tensor]:
@@ -85,7 +89,6 @@ def fill(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> nn.Mod
     """
     from basam.families.sam2.modules import build
 
-    sizes.geometry(config)
     model = pyramid_files.built(build, config, path)
     return checkpoints.fill(model, pyramid_files.fitting(model, state, path))
 

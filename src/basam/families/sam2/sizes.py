@@ -15,6 +15,7 @@ from basam.families.shared import pyramid_files
 PATCH = 16  # pixels to a token of the third stage, where the global blocks are
 IMAGE_SIZE = 1024
 MULTIPLE = 32  # the last stage halves the grid once more
+STAGES = 4
 GLOBAL_STAGE = 3  # counted from 1: stages have 4, 8, 16 and 32 pixels to a token
 
 # What config.json may leave out, as in Sam2HieraDetConfig: those of Hiera-T.
@@ -62,17 +63,40 @@ def hiera_name(backbone: Mapping[str, Any]) -> str:
 
 def backbone_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that is about the Hiera encoder."""
-    found = (config.get("vision_config") or {}).get("backbone_config") or {}
+    found = pyramid_files.section(pyramid_files.section(config, "vision_config"), "backbone_config")
     return HIERA | {name: value for name, value in found.items() if value is not None}
+
+
+def check_backbone(backbone: Mapping[str, Any]) -> None:
+    """Refuse a Hiera of another build than the published ones, of which only the sizes may differ.
+
+    Raises:
+        UnsupportedModelError: naming the field and its value.
+    """
+    for name in ("blocks_per_stage", "window_size_per_stage"):
+        pyramid_files.counts_of(backbone, name, STAGES)
+    pyramid_files.counts_of(backbone, "global_attention_blocks", least=0)
+    widths = pyramid_files.counts_of(backbone, "embed_dim_per_stage", STAGES)
+    heads = pyramid_files.counts_of(backbone, "num_attention_heads_per_stage", STAGES)
+    if any(width % count for width, count in zip(widths, heads, strict=True)):
+        raise UnsupportedModelError(f"num_attention_heads_per_stage={heads}: they do not divide embed_dim_per_stage={widths}")
+    pyramid_files.check_given(backbone, patch_stride=PATCH // 4, query_stride=2, num_query_pool_stages=STAGES - 1)
 
 
 def geometry(config: Mapping[str, Any]) -> Geometry:
     """The geometry of a configuration, as `Sam2Config.to_dict` or config.json gives it.
 
     Raises:
-        UnsupportedModelError: global blocks elsewhere than in the third stage, or sizes that do not agree.
+        UnsupportedModelError: global blocks elsewhere than in the third stage, sizes that do not agree or make no sense.
     """
     backbone = backbone_of(config)
+    check_backbone(backbone)
+    vision = pyramid_files.section(config, "vision_config")
+    pyramid_files.check_given(vision, num_feature_levels=3)
+    levels = pyramid_files.counts_of({"fpn_top_down_levels": []} | dict(vision), "fpn_top_down_levels", least=0)
+    if any(level >= STAGES for level in levels):
+        raise UnsupportedModelError(f"fpn_top_down_levels={levels}: levels are 0 to {STAGES - 1}")
+    pyramid_files.check_heads(config, heads=8, width=256)
     blocks, layers = backbone["blocks_per_stage"], tuple(sorted(backbone["global_attention_blocks"]))
     first, last = sum(blocks[:2]) + 1, sum(blocks[:GLOBAL_STAGE]) - 1  # the first block of a stage pools its queries
     outside = [layer for layer in layers if not first <= layer <= last]

@@ -63,15 +63,18 @@ class Sam3Tracker(Sam2):
             raise MissingExtraError(f"SAM 3 of this transformers does not load: {error}; a newer one (5.23) does") from error
 
         state = tracker_part(transformers_files.folder_state(path), path)
-        config = dict(sizes.tracker_config(transformers_files.read_config(path) or {}))
-        sizes.geometry(config)
+        with pyramid_files.in_config_of(path):
+            config = dict(sizes.tracker_config(transformers_files.read_config(path) or {}))
+            sizes.geometry(config)
         state = pyramid_files.fitting(pyramid_files.built(build, config, path), state, path)
         return fill(config, state)
 
     def summary(self, path: Path) -> ModelSummary:
         shapes = transformers_files.stored_folder_shapes(path)
         part = tracker_part(shapes, path)
-        config = sizes.tracker_config(transformers_files.read_config(path) or {})
+        with pyramid_files.in_config_of(path):
+            config = sizes.tracker_config(transformers_files.read_config(path) or {})
+            sizes.geometry(config)
         backbone = sizes.backbone_of(config)
         return ModelSummary(
             architecture=f"SAM 3 {vit_name(backbone['hidden_size'], backbone['num_hidden_layers'])}",

@@ -32,12 +32,12 @@ def tracker_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     if config.get("model_type") == "sam3":
         return {"vision_config": config.get("vision_config")}
-    return config.get("tracker_config") or config
+    return pyramid_files.section(config, "tracker_config") or config
 
 
 def backbone_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a tracker's configuration that is about the vision transformer."""
-    found = (config.get("vision_config") or {}).get("backbone_config") or {}
+    found = pyramid_files.section(pyramid_files.section(config, "vision_config"), "backbone_config")
     return VIT | {name: value for name, value in found.items() if value is not None}
 
 
@@ -51,11 +51,17 @@ def geometry(config: Mapping[str, Any]) -> Geometry:
     """The geometry of a tracker's configuration, as `Sam3TrackerConfig.to_dict` or config.json gives it.
 
     Raises:
-        UnsupportedModelError: sizes that do not agree, or layers that are not there.
+        UnsupportedModelError: sizes that do not agree or make no sense, or layers that are not there.
     """
     backbone = backbone_of(config)
     patch = pyramid_files.side_of(backbone["patch_size"], "backbone_config.patch_size")
-    layers = tuple(sorted(backbone["global_attn_indexes"]))
+    width, heads = pyramid_files.count_of(backbone, "hidden_size"), pyramid_files.count_of(backbone, "num_attention_heads")
+    if width % heads:
+        raise UnsupportedModelError(f"num_attention_heads={heads}: they do not divide the hidden_size of {width}")
+    for name in ("num_hidden_layers", "window_size"):
+        pyramid_files.count_of(backbone, name)
+    pyramid_files.check_heads(config, heads=8, width=256)
+    layers = tuple(sorted(pyramid_files.counts_of(backbone, "global_attn_indexes", least=0)))
     if not all(0 <= layer < backbone["num_hidden_layers"] for layer in layers):
         raise UnsupportedModelError(
             f"global_attn_indexes={list(layers)}: the encoder has {backbone['num_hidden_layers']} layers"

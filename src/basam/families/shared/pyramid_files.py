@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,93 @@ def image_part(tensors: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in tensors.items() if not key.startswith(VIDEO_ONLY)}
 
 
+@contextmanager
+def in_config_of(path: Path) -> Iterator[None]:
+    """Errors about a configuration name the file that it is in."""
+    try:
+        yield
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(f"{path / 'config.json'}: {error}") from error
+
+
+def section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of a configuration; empty where it is left out.
+
+    Raises:
+        UnsupportedModelError: it is no object.
+    """
+    found = config.get(name)
+    if found is not None and not isinstance(found, Mapping):
+        raise UnsupportedModelError(f"{name}={found!r}: an object is needed")
+    return found or {}
+
+
+def is_count(value: Any, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def count_of(config: Mapping[str, Any], name: str) -> int:
+    """A whole number above 0 of a configuration.
+
+    Raises:
+        UnsupportedModelError: it is none.
+    """
+    value = config[name]
+    if not is_count(value):
+        raise UnsupportedModelError(f"{name}={value!r}: a whole number above 0 is needed")
+    return int(value)
+
+
+def counts_of(config: Mapping[str, Any], name: str, length: int | None = None, least: int = 1) -> list[int]:
+    """A list of whole numbers of a configuration.
+
+    Raises:
+        UnsupportedModelError: it is none, or not of this length.
+    """
+    values = config[name]
+    fits = isinstance(values, (list, tuple)) and all(is_count(value, least) for value in values)
+    if not fits or length not in (None, len(values)):
+        raise UnsupportedModelError(
+            f"{name}={values!r}: a list of {'' if length is None else f'{length} '}whole numbers of at least {least} is needed"
+        )
+    return list(values)
+
+
+def check_given(config: Mapping[str, Any], **needed: int) -> None:
+    """Refuse fields of a configuration that are there and say, once or for each axis, something else than all models have.
+
+    Raises:
+        UnsupportedModelError: naming the field, its value and the one that is needed.
+    """
+    for name, value in needed.items():
+        given = config.get(name)
+        if given is not None and given != value and (not isinstance(given, (list, tuple)) or set(given) != {value}):
+            raise UnsupportedModelError(f"{name}={given!r}: {value} is needed, which the grids and feature maps rest on")
+
+
+def check_heads(config: Mapping[str, Any], heads: int, width: int) -> None:
+    """Refuse a decoder whose width its heads do not divide.
+
+    Args:
+        heads, width: where the configuration says neither.
+    """
+    decoder = {"num_attention_heads": heads, "hidden_size": width} | dict(section(config, "mask_decoder_config"))
+    if count_of(decoder, "hidden_size") % count_of(decoder, "num_attention_heads"):
+        raise UnsupportedModelError(
+            f"num_attention_heads={decoder['num_attention_heads']} of the mask decoder: they do not divide its hidden_size of "
+            f"{decoder['hidden_size']}"
+        )
+
+
 def side_of(value: Any, name: str) -> int:
     """A side in pixels of a configuration, which may say it once or for each axis."""
-    sides = set(value) if isinstance(value, (list, tuple)) else {value}
+    sides = set(value) if isinstance(value, (list, tuple)) else {str(value): value}.values()
     if len(sides) != 1:
         raise UnsupportedModelError(f"{name}={value!r}: a square is needed, as all published models were trained on")
-    return int(sides.pop())
+    side = next(iter(sides))
+    if not is_count(side):
+        raise UnsupportedModelError(f"{name}={value!r}: a whole number of pixels is needed")
+    return int(side)
 
 
 def trained_side(config: Mapping[str, Any], patch: int, image_size: int) -> int:
@@ -51,13 +133,15 @@ def trained_side(config: Mapping[str, Any], patch: int, image_size: int) -> int:
     Raises:
         UnsupportedModelError: they do not agree, or the image is no square.
     """
-    prompts = config.get("prompt_encoder_config") or {}
+    prompts = section(config, "prompt_encoder_config")
     given = side_of(prompts.get("patch_size", patch), "prompt_encoder_config.patch_size")
     size = side_of(prompts.get("image_size", image_size), "prompt_encoder_config.image_size")
     side = size // patch
-    sizes = (config.get("vision_config") or {}).get("backbone_feature_sizes")
+    sizes = section(config, "vision_config").get("backbone_feature_sizes")
     expected = [[scale * side, scale * side] for scale in SCALES]
-    if given != patch or (sizes is not None and [list(pair) for pair in sizes] != expected):
+    is_list = isinstance(sizes, (list, tuple)) and all(isinstance(pair, (list, tuple)) for pair in sizes)
+    agrees = sizes is None or (is_list and [list(pair) for pair in sizes] == expected)
+    if given != patch or not agrees:
         raise UnsupportedModelError(
             f"the configuration says backbone_feature_sizes={sizes} beside an image_size of {size} px with patches of {given} "
             f"px: {expected} belong to such images with patches of {patch} px"
@@ -69,8 +153,10 @@ def built(build: Callable[[dict[str, Any]], Any], config: dict[str, Any], path: 
     """`build(config)`, with an error that names the file where `transformers` does not take the configuration."""
     try:
         return build(config)
-    except Exception as error:  # whatever transformers raises
-        raise UnsupportedModelError(f"{path}: transformers does not take this configuration: {error}") from error
+    except Exception as error:  # whatever transformers raises, on any number of lines
+        words = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
+        words = " ".join(words.split())
+        raise UnsupportedModelError(f"{path}: transformers does not take this configuration: {words}") from error
 
 
 def fitting(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
