@@ -66,7 +66,7 @@ def test_segment_reports_the_object_score(folder, root, tmp_path):
 
 def test_info_names_the_family_and_the_grid(folder):
     found = json.loads(call("info", folder, "--json").stdout)
-    expected = ("SAM 2 Hiera 16 x 8", 64) if folder.name == "sam2" else ("SAM 3 ViT 32 x 4", 81)
+    expected = ("SAM 2 or 2.1 Hiera 16 x 8", 64) if folder.name == "sam2" else ("SAM 3 ViT 32 x 4", 81)
     assert (found["architecture"], found["trained tokens"]) == expected
 
 

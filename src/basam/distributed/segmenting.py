@@ -152,7 +152,7 @@ class SegmentJob(PhotoJob):
         if side < max(height, width):
             warn(
                 f"the whole of {width} x {height} px is encoded at a long side of {side} px; --long-side native keeps its own, "
-                "a box or a point brings its region at the photo's own pixels"
+                "--focus shows the region of a box or a point at the photo's own pixels"
             )
         return side
 

@@ -62,11 +62,16 @@ class Sam2(TransformersSam):
         if not path.is_dir():
             shapes = read_shapes(path)
             config, part = official.config_of(shapes, path), official.image_part(shapes)
-            return summary(config, part, len(shapes), official.NEW_IN_2_1 in shapes, "Meta's state dict")
+            version = "2.1" if official.NEW_IN_2_1 in shapes else "2"
+            return summary(config, part, len(shapes), version, "Meta's state dict")
         config, shapes = transformers_files.read_config(path) or {}, transformers_files.stored_folder_shapes(path)
         with pyramid_files.in_config_of(path):
             sizes.geometry(config)
-        return summary(config, pyramid_files.image_part(shapes), len(shapes), NEW_IN_2_1 in shapes, "transformers Sam2Model")
+        part = pyramid_files.image_part(shapes)
+        # Only a tensor for videos tells the two apart.
+        version = "2.1" if NEW_IN_2_1 in shapes else "2" if len(part) < len(shapes) else "2 or 2.1"
+        layout = "Sam2VideoModel" if config.get("model_type") == "sam2_video" else "Sam2Model"
+        return summary(config, part, len(shapes), version, f"transformers {layout}")
 
     def state(self, path: Path) -> dict[str, Tensor]:
         return super().state(path) if path.is_dir() else checkpoints.read_state(path)
@@ -94,12 +99,12 @@ def fill(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> nn.Mod
 
 
 def summary(
-    config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], tensors: int, newer: bool, layout: str
+    config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], tensors: int, version: str, layout: str
 ) -> ModelSummary:
     """What `basam info` prints, of a configuration and the shapes of the image part."""
     backbone = sizes.backbone_of(config)
     return ModelSummary(
-        architecture=f"SAM {'2.1' if newer else '2'} {sizes.hiera_name(backbone)}",
+        architecture=f"SAM {version} {sizes.hiera_name(backbone)}",
         geometry=sizes.geometry(config),
         parameters=count_parameters(shapes),
         windows=tuple(backbone["window_size_per_stage"]),
