@@ -1,4 +1,7 @@
-"""The kernel's door: checks, the choice of a backend, and what makes the tiled kernel known to autograd and torch.compile."""
+"""The kernel's door: checks, the choice of a backend, and what makes the tiled kernel known to autograd and torch.compile.
+
+Rows and columns of the bias are made in `sam_terms`: there the mask and the relative positions of SAM enter.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@
 - `coco`: `annotations/instances_*.json` and folders of images; splits `train2017`, `val2017` and so on
 - `folder`: `images/` and `masks/` (split `all`), or sub-folders with both (splits by their names)
 
+Where their folders lie is said in `layouts`; a data set is added there.
+
 Upper and lower case are the same in split names; `train`, `val` and `test` name the split of that role where there is one.
 """
 

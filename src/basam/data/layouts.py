@@ -1,5 +1,7 @@
 """How the published data sets lay out their folders. Reading them is `pairs` and `coco`; choosing one is `factory`.
 
+A data set of photographs and masks in folders is added here, one of other annotations in `factory`.
+
 Sources: the archives that the data sets' own pages offer: DIS5K (Qin et al., ECCV 2022), DUTS (Wang et al., CVPR 2017),
 the ISIC challenges of 2016, 2017 and 2018, COD10K (Fan et al., CVPR 2020), and the test folders that papers on
 camouflage hand around (CAMO, CHAMELEON, COD10K, NC4K).
