@@ -77,6 +77,6 @@ def mode_beside(path: Path, family: Family) -> ModeFile | None:
     if file is None:
         return None
     found = read_mode_file(file)
-    if found.fingerprint == state_fingerprint(family.loaded_state(path)):
+    if found.fingerprint is None or found.fingerprint == state_fingerprint(family.loaded_state(path)):
         return found
     return mode_of(path, family.load(path))

@@ -60,6 +60,8 @@ def test_grids_of_points_for_each_layer(tiny, photo):
         generator.find(photo)
     one = basam.AutomaticMasks(tiny, None, point_grids=[np.array([[0.25, 0.5]])], **ALL)
     assert {found.point for found in one.find(photo)} == {(80.0, 100.0)}
+    stacked = basam.AutomaticMasks(tiny, None, point_grids=np.array([[[0.25, 0.5]]]), **ALL)
+    assert {found.point for found in stacked.find(photo)} == {(80.0, 100.0)}
     wrong = basam.AutomaticMasks(tiny, None, point_grids=[np.array([[0.25, 1.5]])])
     with pytest.raises(ValueError, match=r"point_grids: one of shape \(1, 2\)"):
         wrong.find(photo)

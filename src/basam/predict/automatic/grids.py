@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.checks import list_of
 from basam.errors import InputError
 
 
@@ -72,7 +71,6 @@ def checked_grids(grids: Sequence[Any], layers: int) -> list[NDArray[np.float64]
     Raises:
         ValueError: fewer than there are layers, another shape, or a point outside 0 to 1.
     """
-    list_of(grids, "point_grids", "(P, 2) arrays, one for each layer,")
     try:
         found = [np.asarray(grid, dtype=np.float64) for grid in grids]
     except (TypeError, ValueError) as error:

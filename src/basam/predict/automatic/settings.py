@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from basam.checks import real_number, whole_number
+from basam.checks import fitting, real_number, whole_number
 from basam.errors import InputError
 
 OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
@@ -61,8 +61,7 @@ def check_settings(given: dict[str, Any]) -> None:
     if given["long_side"] is not None:
         whole_number(given["long_side"], "long_side", 1)
     for name in ("square", "soft"):
-        if not isinstance(given[name], bool):
-            raise InputError(f"{name}={given[name]!r}: True or False is needed")
+        fitting(given[name], bool, name)
     if given["output_mode"] not in OUTPUT_MODES:
         raise InputError(f"output_mode={given['output_mode']!r}: allowed are {', '.join(OUTPUT_MODES)}")
 
