@@ -7,33 +7,50 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from basam.families import IMAGENET_MEAN, IMAGENET_STD
 from basam.tuning import LossWeights, prompt_losses
 
 
 class PromptedLoss(nn.Module):
     """Wraps an attached `transformers` SamModel; `forward(batch)` gives losses of a batch of `PromptedViews`."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, model: Any, weights: LossWeights) -> None:
         super().__init__()
         self.model = model
         self.weights = weights
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
 
     def forward(self, batch: dict[str, Any]) -> dict[str, Tensor]:
-        embeddings = self.model.vision_encoder(batch["pixels"]).last_hidden_state
-        prompts, target = batch["prompts"], batch["target"]
+        pixels = (batch["pixels"].float() / 255 - self.mean) / self.deviation
+        embeddings = self.model.vision_encoder(pixels).last_hidden_state
+        figures: dict[str, Tensor] = {}
+        losses = []
+        for asked in batch["asked"]:
+            loss, reached = self.ask(embeddings, asked | {"target": asked["cells"].float() / 16})
+            losses.append(asked["weight"] * loss)
+            figures |= reached
+        return {"loss": torch.stack(losses).sum()} | figures
+
+    def ask(self, embeddings: Tensor, asked: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one kind of prompt, and the IoU that its answers reach."""
+        kind, prompts, target = asked["kind"], asked["prompts"], asked["target"]
         labels = torch.ones(prompts.shape[:3], dtype=torch.long, device=prompts.device)
-        first = {"input_boxes": prompts} if batch["kind"] == "box" else {"input_points": prompts, "input_labels": labels}
-        output = self.answer(embeddings, batch["multimask"], **first)
+        first = {"input_boxes": prompts} if kind == "box" else {"input_points": prompts, "input_labels": labels}
+        output = self.answer(embeddings, asked["multimask"], **first)
         # One click says little of where an object ends: cross entropy that counts every pixel around it makes such answers
         # too small, so the surroundings weigh only where the prompt says which object is meant.
-        losses, ious = self.losses(output, target, surrounding=batch["kind"] == "box")
-        figures = {"loss": losses.mean(), f"iou_{batch['kind']}": ious.mean()}
-        if batch["refine"]:
-            corrected, one_each = self.decode_again(embeddings, batch, output), target.flatten(0, 1)[:, None]
+        losses, ious = self.losses(output, target, surrounding=kind == "box")
+        loss, figures = losses.mean(), {f"iou_{kind}": ious.mean()}
+        if asked["refine"]:
+            corrected, one_each = self.decode_again(embeddings, asked, output), target.flatten(0, 1)[:, None]
             again, better = self.losses(corrected, one_each, surrounding=True)
-            figures["loss"] = (figures["loss"] + again.mean()) / 2
-            figures["iou_refined"] = better.mean()
-        return figures
+            loss = (loss + again.mean()) / 2
+            figures[f"iou_{kind}_corrected"] = better.mean()
+        return loss, figures
 
     def answer(
         self,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from basam.method import BiasMode
-from basam.model import attach, detach, load
+from basam.model import attach, detach, find_device, load
 from basam.tuning import LossWeights, Plan, Trainer
 from studies.pretrain.model import SIZE, new_model, write_model
 from studies.pretrain.prompted_loss import PromptedLoss
@@ -35,6 +35,7 @@ def pretrain(
     decay: int,
     batch: int,
     prompts: int,
+    distinct: int | None,
     rate: float,
     warmup: int,
     scenes: int,
@@ -56,13 +57,14 @@ def pretrain(
     sources += [] if data is None else photo_sources(data)
     model = new_model(seed) if start is None else load(start)
     # The backward of PyTorch's fused attention on CPU is slow for the decoder's few prompt tokens: a fifth of a step.
-    cast(Any, model).set_attn_implementation({"mask_decoder_config": "eager"})
+    if find_device(device).type == "cpu":
+        cast(Any, model).set_attn_implementation({"mask_decoder_config": "eager"})
     # Attached, since batches are not all square; at the trained size plain SAM and basam are the same.
     module = PromptedLoss(attach(model, BiasMode.off()).train(), WEIGHTS)
     plan = Plan(steps=steps, rate=rate, warmup=warmup, floor=1.0, precision=precision, seed=seed)
-    views = PromptedViews(sources, batch, prompts, seed)
+    views = PromptedViews(sources, batch, prompts, seed, distinct)
     pictures = {source.name: len(source.images) for source in sources}
-    settings = {"batch": batch, "prompts": prompts, "start": start, "pictures": pictures}
+    settings = {"batch": batch, "prompts": prompts, "start": start, "pictures": pictures, "distinct": distinct}
 
     def write(trainer: Trainer, done: int) -> None:
         if trainer.is_main:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch.utils.data import get_worker_info
 
 from basam.data import inscribed_centre
-from basam.families import IMAGENET_MEAN, IMAGENET_STD
+from basam.files import require
 from basam.masks import tight_box
 from studies.pretrain.model import SIZE
 from studies.pretrain.sources import Source
@@ -17,53 +18,80 @@ from studies.pretrain.views import draw_view
 # Height and width of a batch's views and how often: the long side is always the trained one.
 SHAPES = ((SIZE, SIZE), (SIZE * 3 // 4, SIZE), (SIZE, SIZE * 3 // 4))
 SHAPE_SHARES = (0.4, 0.4, 0.2)
-# The kind of prompt, and whether three masks are answered; and how often.
-KINDS = (("box", False), ("box", True), ("point", False), ("point", True))
-KIND_SHARES = (0.48, 0.08, 0.24, 0.20)
-# Every so many steps the answer is corrected by a click and decoded again.
+# The kinds of prompt that a batch is asked with, their weight in the loss, and how often each is answered with three masks.
+KINDS = ("box", "point")
+WEIGHTS = {"box": 0.55, "point": 0.45}
+MULTIMASK_SHARES = {"box": 0.15, "point": 0.45}
+# Every so many steps the answers of one kind are corrected by a click and decoded again.
 REFINE_EVERY = 3
 
 
+class Plan(NamedTuple):
+    """What a batch consists of: height and width of its views, which kinds get three masks, which kind is corrected."""
+
+    shape: tuple[int, int]
+    multimask: dict[str, bool]
+    refine: str | None
+
+
 class PromptedViews:
-    """`size` views a batch with `prompts` objects each, with prompts of one kind."""
+    """`size` views a batch, each with `prompts` boxes and as many clicks: encoding a view costs more than asking for it.
 
-    def __init__(self, sources: list[Source], size: int, prompts: int, seed: int) -> None:
-        self.sources, self.size, self.prompts, self.seed = sources, size, prompts, seed
+    Args:
+        distinct: only so many different views, squares with the same prompts, are shown over and over: what the architecture
+            can learn by heart. None: every view is a new one.
+    """
 
-    def kind(self, step: int) -> tuple[tuple[int, int], tuple[str, bool], bool]:
-        """Height and width, prompt and number of masks, and whether a correction follows."""
+    def __init__(self, sources: list[Source], size: int, prompts: int, seed: int, distinct: int | None = None) -> None:
+        self.sources, self.size, self.prompts, self.seed, self.distinct = sources, size, prompts, seed, distinct
+
+    def plan(self, step: int) -> Plan:
         generator = np.random.default_rng((self.seed, step))
-        shape = SHAPES[generator.choice(len(SHAPES), p=SHAPE_SHARES)]
-        return shape, KINDS[generator.choice(len(KINDS), p=KIND_SHARES)], step % REFINE_EVERY == 0
+        shape = SHAPES[generator.choice(len(SHAPES), p=SHAPE_SHARES)] if self.distinct is None else SHAPES[0]
+        multimask = {kind: bool(generator.random() < MULTIMASK_SHARES[kind]) for kind in KINDS}
+        corrected = KINDS[generator.integers(len(KINDS))]
+        return Plan(shape, multimask, None if step % REFINE_EVERY else corrected)
 
     def describe(self, step: int) -> str:
         return f"views {step * self.size} to {(step + 1) * self.size - 1} (seed {self.seed})"
 
     def make(self, step: int, part: int, parts: int) -> dict[str, Any]:
-        """pixels `(B, 3, H, W)`, target `(B, P, H / 4, W / 4)` in 0..1, boxes `(B, P, 4)` or points `(B, P, 1, 2)`, chance
-        `(B, P)` in 0..1 for the choice of corrections, and the kind of prompt."""
-        (height, width), (kind, multimask), refine = self.kind(step)
-        images, targets, prompts, chances = [], [], [], []
+        """pixels `(B, 3, H, W)` uint8 and, under `asked`, for each kind of prompt a dict: kind, weight, multimask, refine,
+        prompts (boxes `(B, P, 4)` or points `(B, P, 1, 2)`), cells `(B, P, H / 4, W / 4)` uint8 (how many of a cell's 16 pixels
+        the object covers), chance `(B, P)` in 0..1 for the choice of corrections."""
+        (height, width), multimask, refine = self.plan(step)
+        images: list[np.ndarray] = []
+        made: dict[str, dict[str, list[np.ndarray]]] = {kind: {"prompts": [], "cells": [], "chance": []} for kind in KINDS}
+        if get_worker_info() is not None:
+            require("cv2", "tune").setNumThreads(1)  # there is a worker for every core
         for index in range(part, self.size, parts):
-            generator = np.random.default_rng((self.seed, step, index))
+            number = (step, index) if self.distinct is None else ((step * self.size + index) % self.distinct,)
+            generator = np.random.default_rng((self.seed, *number))
             view = draw_view(self.sources, height, width, generator)
-            masks = view.masks[generator.integers(0, len(view.masks), self.prompts)]
-            images.append(view.image)
-            targets.append(masks)
-            prompts.append(np.stack([box(mask, generator) if kind == "box" else point(mask, generator) for mask in masks]))
-            chances.append(generator.random(self.prompts))
-        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
-        pixels = (pixels - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
-        target = torch.from_numpy(np.stack(targets)).float()
-        return {
-            "pixels": pixels.contiguous(),
-            "target": torch.nn.functional.avg_pool2d(target, 4),
-            "kind": kind,
-            "prompts": torch.from_numpy(np.stack(prompts)).float(),
-            "chance": torch.from_numpy(np.stack(chances)).float(),
-            "multimask": multimask,
-            "refine": refine,
-        }
+            images.append(view.image.transpose(2, 0, 1))
+            cells = covered_cells(view.masks)
+            for kind, lists in made.items():
+                chosen = generator.integers(0, len(view.masks), self.prompts)
+                draw = box if kind == "box" else point
+                lists["prompts"].append(np.stack([draw(view.masks[each], generator) for each in chosen]).astype(np.float32))
+                lists["cells"].append(cells[chosen])
+                lists["chance"].append(generator.random(self.prompts, np.float32))
+        asked = [
+            {name: torch.from_numpy(np.stack(each)) for name, each in lists.items()}
+            | {"kind": kind, "weight": WEIGHTS[kind], "multimask": multimask[kind], "refine": kind == refine}
+            for kind, lists in made.items()
+        ]
+        return {"pixels": torch.from_numpy(np.stack(images)), "asked": asked}
+
+
+def covered_cells(masks: np.ndarray) -> np.ndarray:
+    """How many of the 16 pixels of each cell of 4 x 4 a mask covers: `(n, H, W)` bool to `(n, H / 4, W / 4)` uint8."""
+    number, height, width = masks.shape
+    rows = masks.view(np.uint8).reshape(number, height // 4, 4, width)
+    sums = rows[:, :, 0] + rows[:, :, 1] + rows[:, :, 2] + rows[:, :, 3]
+    sums = sums.reshape(number, height // 4, width // 4, 4)
+    cells: np.ndarray = sums[..., 0] + sums[..., 1] + sums[..., 2] + sums[..., 3]
+    return cells
 
 
 def box(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:

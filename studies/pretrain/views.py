@@ -28,13 +28,13 @@ def draw_view(sources: list[Source], height: int, width: int, generator: np.rand
     shares = np.array([source.share for source in sources])
     while True:
         kind = generator.random()
-        if kind < 0.45:
-            view = focused(pick(sources, shares, generator), height, width, generator)
-        elif kind < 0.57:
+        if kind < 0.12:
             view = quilt(sources, shares, height, width, generator)
         else:
-            view = single(pick(sources, shares, generator), height, width, generator)
-            if kind < 0.67:
+            draw = focused if kind < 0.57 else single
+            view = draw(pick(sources, shares, generator), height, width, generator)
+            # An object of another picture in front, whatever the view: photographs are few, and their backgrounds get known.
+            if len(view.masks) and generator.random() < 0.3:
                 view = pasted(view, single(pick(sources, shares, generator), height, width, generator), generator)
         if len(view.masks):
             return View(coloured(view.image, generator), view.masks)
@@ -71,7 +71,7 @@ def focused(source: Source, height: int, width: int, generator: np.random.Genera
     if masks.ndim == 2:
         numbers = np.unique(masks)[1:]  # 0 is the background
         masks = np.asarray(masks)[None] == numbers[:, None, None]
-    masks = masks[masks.sum((1, 2)) >= SMALLEST_FOCUSED]
+    masks = large(masks, SMALLEST_FOCUSED)
     if not len(masks):
         return View(np.zeros((height, width, 3), np.uint8), np.empty((0, height, width), bool))
     mask = masks[generator.integers(len(masks))]
@@ -107,12 +107,14 @@ def warped(masks: np.ndarray, matrix: np.ndarray, size: tuple[int, int], cv2: An
         areas = np.bincount(labels.ravel())
         numbers = [number for number in range(1, len(areas)) if areas[number] >= SMALLEST]
         return np.stack([labels == number for number in numbers]) if numbers else np.empty((0, size[1], size[0]), bool)
-    shown = [cv2.warpAffine(mask.astype(np.uint8) * 255, matrix, size, flags=cv2.INTER_LINEAR) > 127 for mask in masks]
-    return large(np.stack(shown))
+    # 0 and 1 are interpolated and rounded: a pixel is in where at least half of it is.
+    shown = [cv2.warpAffine(mask.view(np.uint8), matrix, size, flags=cv2.INTER_LINEAR) for mask in masks]
+    return large(np.stack(shown).view(bool))
 
 
-def large(masks: np.ndarray) -> np.ndarray:
-    return masks[masks.sum((1, 2)) >= SMALLEST]
+def large(masks: np.ndarray, smallest: int = SMALLEST) -> np.ndarray:
+    """Those masks that have at least so many pixels."""
+    return masks[[np.count_nonzero(mask) >= smallest for mask in masks]]
 
 
 def pasted(view: View, other: View, generator: np.random.Generator) -> View:
@@ -150,12 +152,11 @@ def coloured(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     if generator.random() < 0.15:
         image = image[..., generator.permutation(3)]
     if generator.random() < 0.6:
-        pixels = image.astype(np.float32)
-        grey = pixels.mean(-1, keepdims=True)
         saturation = 0.0 if generator.random() < 0.1 else generator.uniform(0.6, 1.4)
-        pixels = grey + saturation * (pixels - grey)
-        pixels = (pixels - 128) * generator.uniform(0.7, 1.3) + 128 + generator.uniform(-35, 35)
-        image = np.clip(pixels, 0, 255).astype(np.uint8)
+        contrast, brightness = generator.uniform(0.7, 1.3), generator.uniform(-35, 35)
+        channels = contrast * (saturation * np.eye(3) + (1 - saturation) / 3)
+        offset = np.full((3, 1), 128 * (1 - contrast) + brightness)
+        image = cv2.transform(np.ascontiguousarray(image), np.hstack([channels, offset]))
     if generator.random() < 0.1:
-        image = cv2.GaussianBlur(image, (0, 0), generator.uniform(0.5, 1.2))
+        image = cv2.GaussianBlur(np.ascontiguousarray(image), (0, 0), generator.uniform(0.5, 1.2))
     return image

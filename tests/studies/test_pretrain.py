@@ -18,8 +18,8 @@ from studies.pretrain import sources
 from studies.pretrain.model import new_model
 from studies.pretrain.prompted_loss import PromptedLoss, corrections, surroundings
 from studies.pretrain.sources import Source, draw_scene, photo_source, scene_source
-from studies.pretrain.view_batches import PromptedViews
-from studies.pretrain.views import SMALLEST, draw_view, focused
+from studies.pretrain.view_batches import WEIGHTS, PromptedViews, covered_cells
+from studies.pretrain.views import SMALLEST, coloured, draw_view, focused
 from tests.helpers.forked import Forked
 
 
@@ -123,12 +123,45 @@ def test_a_batch_is_a_function_of_its_number_and_parts_make_a_whole(scenes: Sour
     for step in range(3):
         whole, parts = views.make(step, 0, 1), [views.make(step, part, 2) for part in range(2)]
         height, width = whole["pixels"].shape[-2:]
-        assert whole["target"].shape == (4, 2, height // 4, width // 4)
         assert max(height, width) == 256
-        for name in ("pixels", "target", "prompts", "chance"):
-            assert torch.equal(whole[name][0::2], parts[0][name])
-            assert torch.equal(whole[name][1::2], parts[1][name])
-    assert not torch.equal(views.make(0, 0, 1)["chance"], views.make(1, 0, 1)["chance"])
+        tensors = [[made["pixels"], *asked_of(made, "box"), *asked_of(made, "point")] for made in (whole, *parts)]
+        assert tensors[0][1].shape == (4, 2, height // 4, width // 4)
+        for all_of_it, first, second in zip(*tensors, strict=True):
+            assert torch.equal(all_of_it[0::2], first)
+            assert torch.equal(all_of_it[1::2], second)
+    assert not torch.equal(asked_of(views.make(0, 0, 1), "box")[2], asked_of(views.make(1, 0, 1), "box")[2])
+
+
+def asked_of(batch: dict[str, Any], kind: str) -> list[torch.Tensor]:
+    return [one[name] for one in batch["asked"] if one["kind"] == kind for name in ("cells", "prompts", "chance")]
+
+
+def test_views_to_learn_by_heart_come_again(scenes: Source) -> None:
+    views = PromptedViews([scenes], 4, 2, seed=3, distinct=6)
+    first, second, third = (views.make(step, 0, 1) for step in (0, 1, 3))
+    assert torch.equal(first["pixels"][:2], second["pixels"][2:])
+    for kind in ("box", "point"):
+        for name in range(3):
+            assert torch.equal(asked_of(first, kind)[name], asked_of(third, kind)[name])
+            assert torch.equal(asked_of(first, kind)[name][:2], asked_of(second, kind)[name][2:])
+    assert not torch.equal(first["pixels"], second["pixels"])
+
+
+def test_cells_count_the_pixels_that_a_mask_covers() -> None:
+    masks = np.random.default_rng(0).random((3, 8, 12)) < 0.5
+    expected = torch.nn.functional.avg_pool2d(torch.from_numpy(masks)[None].float(), 4)[0] * 16
+    assert torch.equal(torch.from_numpy(covered_cells(masks)).float(), expected)
+
+
+def test_colours_change_as_a_whole_and_pixels_stay_where_they_are() -> None:
+    """Every pixel of one colour gets one other colour, without a seam where values are cut at 0 or 255."""
+    image = np.repeat(np.array([[[250, 20, 90], [10, 200, 60]]], np.uint8), 16, 0).repeat(16, 1)
+    for seed in range(40):
+        changed = coloured(image, np.random.default_rng(seed))
+        assert changed.shape == image.shape
+        assert changed.dtype == np.uint8
+        for half in (changed[:, :8], changed[:, 24:]):
+            assert (half == half[0, 0]).all()
 
 
 def test_corrections_are_where_the_answer_is_wrong() -> None:
@@ -158,15 +191,17 @@ def test_the_loss_asks_every_way_and_reaches_every_part_of_the_model(scenes: Sou
     module = PromptedLoss(model, LossWeights())
     views = PromptedViews([scenes], 2, 2, seed=0)
     seen = set()
-    for step in range(60):
-        _, prompt, refine = views.kind(step)
-        if (prompt, refine) in seen:
+    for step in range(300):
+        plan = views.plan(step)
+        way = (*plan.multimask.items(), plan.refine)
+        if way in seen:
             continue
-        seen.add((prompt, refine))
+        seen.add(way)
         figures = module(views.make(step, 0, 1))
         figures["loss"].backward()
-        assert set(figures) == {"loss", f"iou_{prompt[0]}"} | ({"iou_refined"} if refine else set())
-    assert len(seen) == 8
+        corrected = {f"iou_{plan.refine}_corrected"} if plan.refine else set()
+        assert set(figures) == {"loss", "iou_box", "iou_point"} | corrected
+    assert len(seen) == 12
     idle = {name for name, p in model.named_parameters() if p.requires_grad and p.grad is None}
     assert idle <= {"shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding"}
 
@@ -175,32 +210,33 @@ def test_the_loss_asks_every_way_and_reaches_every_part_of_the_model(scenes: Sou
 def test_the_surroundings_weigh_after_a_box_and_not_after_a_click(scenes: Source, kind: str) -> None:
     model: Any = basam.attach(new_model(0), basam.BiasMode.off()).eval()
     views = PromptedViews([scenes], 2, 2, seed=0)
-    step = next(step for step in range(200) if views.kind(step)[1:] == ((kind, False), False))
+    step = next(step for step in range(200) if views.plan(step).refine is None and not any(views.plan(step).multimask.values()))
     batch = views.make(step, 0, 1)
+    batch["asked"] = [asked for asked in batch["asked"] if asked["kind"] == kind]
     module = PromptedLoss(model, LossWeights(focal=0.0, bce=1.0, dice=0.0, iou=0.0))
     with torch.no_grad():
         found = module(batch)["loss"]
-        embeddings = model.vision_encoder(batch["pixels"]).last_hidden_state
-        prompts = batch["prompts"]
+        embeddings = model.vision_encoder((batch["pixels"].float() / 255 - module.mean) / module.deviation).last_hidden_state
+        cells, prompts, _ = asked_of(batch, kind)
         ones = torch.ones(prompts.shape[:3], dtype=torch.long)
         given = {"input_boxes": prompts} if kind == "box" else {"input_points": prompts, "input_labels": ones}
         logits = module.answer(embeddings, False, **given)[0].flatten(0, 2)
-    target = batch["target"].flatten(0, 1)
+    target = cells.flatten(0, 1) / 16
     weight = surroundings(target) if kind == "box" else None
-    torch.testing.assert_close(found, bce_loss(logits, target, weight).mean())
+    torch.testing.assert_close(found, WEIGHTS[kind] * bce_loss(logits, target, weight).mean())
     other = None if kind == "box" else surroundings(target)
     # A model that has learnt nothing answers about 0 everywhere, so the two differ little, but far beyond rounding.
-    assert abs(found - bce_loss(logits, target, other).mean()) > 1e-4
+    assert abs(found - WEIGHTS[kind] * bce_loss(logits, target, other).mean()) > 1e-4
 
 
 def test_answers_are_those_of_the_model_itself(scenes: Source) -> None:
     model: Any = basam.attach(new_model(1), basam.BiasMode.off()).eval()
     batch = PromptedViews([scenes], 2, 2, seed=0).make(1, 0, 1)
-    boxes = torch.from_numpy(np.stack([[tight_box(m.numpy() > 0.4) * 4 for m in ms] for ms in batch["target"]])).float()
+    boxes, pixels = asked_of(batch, "box")[1], batch["pixels"] / 255
     with torch.no_grad():
-        embeddings = model.vision_encoder(batch["pixels"]).last_hidden_state
+        embeddings = model.vision_encoder(pixels).last_hidden_state
         logits, scores = PromptedLoss(model, LossWeights()).answer(embeddings, True, input_boxes=boxes)
-        output = model(pixel_values=batch["pixels"], input_boxes=boxes, multimask_output=True)
+        output = model(pixel_values=pixels, input_boxes=boxes, multimask_output=True)
     torch.testing.assert_close(logits, output.pred_masks)
     torch.testing.assert_close(scores, output.iou_scores)
 
