@@ -5,7 +5,8 @@
     python -m studies.nano --no-photographs                 # generated scenes only
 
 Photographs come from ../shared/data, reduced to a long side of 256 px; masks are compared at the photograph's own size.
-Box: the tight box of each object. Click: the middle of its largest inscribed circle. One mask a prompt, no choice among three.
+Box: the tight box of each object; with focus its region of the photograph is encoded instead of the whole. Click: the middle of
+the largest inscribed circle. One mask a prompt, no choice among three.
 COCO: instances over 32 x 32 pixels. GrabCut (OpenCV, five rounds from the box) takes long and is run on every third photograph.
 "The truth at the resolution of the logits" is the most that a model with masks of 64 x 64 can reach.
 Scenes have seeds that no training uses. The interval is a bootstrap over pictures, whose instances are averaged first.
@@ -19,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -123,12 +124,12 @@ def measure(predictors: dict[str, Predictor], pictures: Iterator[Picture], title
         middles = np.stack([inscribed_centre(truth) for truth in truths])[:, None]
         for name, predictor in predictors.items():
             predictor.set_image(picture.image, long_side=SIZE)
-            masks, _, _ = predictor.predict(box=boxes, multimask_output=False)
-            found[f"box: {name}"].append([iou(mask, truth) for mask, truth in zip(masks[:, 0], truths, strict=True)])
+            asked: dict[str, dict[str, Any]] = {"box": {"box": boxes}, "box, focus": {"box": boxes, "focus": True}}
             if picture.clicks:
-                labels = np.ones((len(truths), 1), int)
-                masks, _, _ = predictor.predict(middles, labels, multimask_output=False)
-                found[f"click: {name}"].append([iou(mask, truth) for mask, truth in zip(masks[:, 0], truths, strict=True)])
+                asked["click"] = {"point_coords": middles, "point_labels": np.ones((len(truths), 1), int)}
+            for prompt, given in asked.items():
+                masks, _, _ = predictor.predict(**given, multimask_output=False)
+                found[f"{prompt}: {name}"].append([iou(mask, truth) for mask, truth in zip(masks[:, 0], truths, strict=True)])
     return found
 
 
@@ -144,11 +145,12 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["nano"])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--no-photographs", action="store_true")
-    parser.add_argument("--scenes", type=int, default=200)
+    parser.add_argument("--scenes", type=int, default=200, help="0: photographs only")
+    parser.add_argument("--no-grabcut", action="store_true", help="leave out what takes longest")
     parser.add_argument("--out", type=Path, help="the figures as JSON")
     options = parser.parse_args()
     predictors = {name: Predictor.from_pretrained(name) for name in options.models}
-    sets: dict[str, Iterator[Picture]] = {f"{options.scenes} scenes": scenes(options.scenes)}
+    sets: dict[str, Iterator[Picture]] = {f"{options.scenes} scenes": scenes(options.scenes)} if options.scenes else {}
     if not options.no_photographs:
         sets = {
             "COCO val2017": photographs("coco", options.data / "COCO", "val2017", 32 * 32),
@@ -159,6 +161,8 @@ def main() -> None:
     print(f"{date.today()}, long side {SIZE} px, float32\n")
     figures = {}
     for title, pictures in sets.items():
+        if options.no_grabcut:
+            pictures = (picture._replace(grabcut=False) for picture in pictures)
         found = measure(predictors, pictures, title)
         for name, each in found.items():
             instances = [value for picture in each for value in picture]

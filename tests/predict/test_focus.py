@@ -264,6 +264,16 @@ def test_a_zoom_ends_where_it_finds_the_same_again(predictor, monkeypatch):
     assert predictor.views[0].region is None
 
 
+@pytest.mark.parametrize(("x", "looks"), [(285, 1), (265, 2)])
+def test_a_zoom_ends_where_the_next_square_is_nearly_one_that_was_looked_at(predictor, monkeypatch, x, looks):
+    # The mask reaches from x = 100 to 250 and the click beyond it: squares of 370 px, of which the whole photo is 400, share
+    # 0.86 with it; squares of 330 px 0.68, in which the mask reaches from 100 to 224, so that the click gives the same square.
+    fixed = FixedMasks(predictor, monkeypatch, slice(4, 6), slice(4, 10))
+    predictor.set_image(photo(300, 400))
+    predictor.predict(point_coords=[[x, 110]], point_labels=[1], focus=Focus(click="zoom"))
+    assert len(fixed.asked) == looks
+
+
 def test_a_zoom_with_an_empty_first_mask_looks_around_the_click(predictor, monkeypatch):
     fixed = FixedMasks(predictor, monkeypatch, slice(0, 0), slice(0, 0), scores=[0.1, 0.9])
     predictor.set_image(photo(300, 400))

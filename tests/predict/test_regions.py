@@ -99,3 +99,11 @@ def test_a_window_around_a_point_holds_it(y, x, side):
     region = region_at(x, y, side, 100, 200)
     assert region.left <= x <= region.left + region.side
     assert region.top <= y <= region.top + region.side
+
+
+def test_squares_share_what_lies_in_both():
+    one = Region(10, 20, 100)
+    assert one.overlap(one) == 1
+    assert one.overlap(Region(60, 20, 100)) == Region(60, 20, 100).overlap(one) == pytest.approx(5000 / 15000)
+    assert one.overlap(Region(20, 30, 50)) == pytest.approx(0.25)
+    assert one.overlap(Region(110, 20, 5)) == one.overlap(Region(300, 300, 5)) == 0

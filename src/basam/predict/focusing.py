@@ -34,6 +34,8 @@ from basam.predict.views import View
 
 # How often a click is looked at under the rule `zoom`, the whole photo included.
 LOOKS = 4
+# A square that shares this much (IoU) with one that was looked at shows nothing new.
+KNOWN = 0.8
 
 
 class Focusing:
@@ -183,11 +185,13 @@ class Focusing:
         return [self.view(each) for each in regions_of_points(points, self.least, self.height, self.width)]
 
     def best_of_zooms(self, prompts: CheckedPrompts, index: int) -> Answer:
-        """The best answer of looking at the whole photo, then at the region of the mask found there, and so on."""
-        view, answers = self.coarse, list[Answer]()
-        while view not in [answer.view for answer in answers] and len(answers) < LOOKS:
-            answers.append(self.decode(prompts, {index: view})[index])
-            view = self.view(self.around_answer(answers[-1], prompts, index))
+        """The best answer of looking at the whole photo, then at the region of the mask found there, and so on, until a
+        region is nearly one that was looked at."""
+        region, seen, answers = Region(0, 0, max(self.height, self.width)), list[Region](), list[Answer]()
+        while len(answers) < LOOKS and all(region.overlap(each) < KNOWN for each in seen):
+            answers.append(self.decode(prompts, {index: self.view(region)})[index])
+            seen.append(region)
+            region = self.around_answer(answers[-1], prompts, index)
         return self.best(answers)
 
     def around_answer(self, answer: Answer, prompts: CheckedPrompts, index: int) -> Region:

@@ -52,6 +52,13 @@ class Region:
         """Whether the region covers an image of this size."""
         return self.side >= max(height, width)
 
+    def overlap(self, other: Region) -> float:
+        """Intersection over union of both squares."""
+        across = min(self.left + self.side, other.left + other.side) - max(self.left, other.left)
+        down = min(self.top + self.side, other.top + other.side) - max(self.top, other.top)
+        shared = max(0, across) * max(0, down)
+        return shared / (self.side**2 + other.side**2 - shared)
+
     def holds(self, box: NDArray[np.float64]) -> bool:
         """Whether a box `(4,)` as x0, y0, x1, y1 lies inside."""
         x0, y0, x1, y1 = box
