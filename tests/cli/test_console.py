@@ -113,7 +113,7 @@ SHORTER = {
 
 
 def option_defaults(command: str) -> dict[str, Any]:
-    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    found = typer.main.get_command(app).commands[command].load()  # type: ignore[attr-defined]
     # Where other options matter, too, the default is None, and the help has its value without them.
     return {each.name: each.show_default if each.default is None else each.default for each in found.params}
 
