@@ -92,6 +92,16 @@ def test_commands_are_taken(page):
             known[command].make_context(command, arguments).close()  # raises on an unknown option or a missing argument
 
 
+@pages_with(lambda page: commands(lines_of_shell(page)))
+def test_runs_of_a_page_have_folders_of_their_own(page):
+    """A run folder refuses other settings, so that a page's second run would end in an error."""
+    runs: dict[str, list[str]] = {}
+    for arguments in commands(lines_of_shell(page)):
+        if arguments[0] in ("evaluate", "tune", "benchmark") and "--out" in arguments:
+            folder = arguments[arguments.index("--out") + 1]
+            assert runs.setdefault(folder, arguments) == arguments, f"{name(page)}: {folder}"
+
+
 @pages_with(lambda page: commands(words_in_text(page)))
 def test_commands_in_the_text_have_these_options(page):
     """The text may name a part of a command only."""
