@@ -92,8 +92,8 @@ def new_table(columns: Iterable[str], *, title: str | None = None, texts: Sequen
 
 
 def show(table: Table) -> None:
-    """Where the terminal is too narrow, headings and texts take several lines, and gaps are smaller; no figure and no word but a
-    long name is broken. Where that does not suffice, lines are longer than the terminal.
+    """Where the terminal is too narrow, headings and texts take several lines, and gaps are smaller; no figure is broken, no
+    word but a long name. Where that does not suffice, lines are longer than the terminal.
     """
     from rich.cells import cell_len
     from rich.console import Console
