@@ -25,7 +25,7 @@ from typing import Any
 
 SIZE = (4288, 2848)
 GOAL = 3.0  # seconds
-START = "import torch, basam.cli.segment_work, basam.cli.segment_table, basam.masks; from basam import load; load('nano')"
+START = "import basam.cli.segment, basam.cli.many, basam.cli.summaries, basam.masks; from basam import load; load('nano')"
 
 
 def photo_of(folder: Path) -> tuple[Path, str]:

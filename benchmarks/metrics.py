@@ -1,4 +1,7 @@
-"""Seconds that each metric takes on one prediction: `python benchmarks/metrics.py [SIDE]` (2048).
+"""Seconds that each metric takes on one prediction.
+
+    python benchmarks/metrics.py            # of 2048 x 2048
+    python benchmarks/metrics.py 512
 
 The picture is made up: a disc, three bars and a small disc, predicted with soft edges, noise and one bar missing. HCE
 follows outlines and grows with their length; the camouflage context measure grows with the area of the object.
@@ -6,7 +9,7 @@ follows outlines and grows with their length; the camouflage context measure gro
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 
 import numpy as np
@@ -41,7 +44,10 @@ def seconds(name: str, probabilities: np.ndarray, truth: np.ndarray, photograph:
     return min(times)
 
 
-def main(side: int) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("side", type=int, nargs="?", default=2048, help="of the prediction in pixels (2048)")
+    side = parser.parse_args().side
     case = scene(side)
     print(f"| metric at {side} x {side} | seconds |\n|---|---|")
     total = 0.0
@@ -53,4 +59,4 @@ def main(side: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2048)
+    main()

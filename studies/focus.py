@@ -106,7 +106,7 @@ def page(done: list[Set]) -> str:
     run = json.loads((done[0].run("region") / "run.json").read_text())
     made, model = run["sessions"][-1], run["model"]
     commands = [f"basam {shlex.join(MAKE_SCENES)}"]
-    commands += [f"basam {shlex.join(words)}" for words in choosing.commands()]
+    commands += [*choosing.links(), *(f"basam {shlex.join(words)}" for words in choosing.commands())]
     commands += [
         f"basam {shlex.join(data.command(part))}"
         for data in done

@@ -120,6 +120,9 @@ def page(tables: list[Table]) -> str:
     )
     parts.append("")
     parts += changes(tables, model["trained long side"])
+    parts += ["", "The modes that the commands below name:", "", "```bash", f"mkdir -p {RUNS}"]
+    parts += [f"echo '{json.dumps({'strength': strength})}' > {RUNS / name}.json" for name, strength in STRENGTHS.items()]
+    parts += ["```", ""]
     for table in tables:
         parts += section(table, runs[table.name])
     parts += [

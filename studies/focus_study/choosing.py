@@ -6,6 +6,7 @@ Only photographs that what ships may be made with: of the stand-in for DUTS thos
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 from studies.commands import basam
@@ -34,20 +35,19 @@ def commands() -> list[list[str]]:
     return [*scenes, [*words, "--count", str(COUNT), "--seed", "0", "--device", "cpu", "--out", str(OUT)]]
 
 
-def link_portraits() -> None:
-    """A folder in the layout of DUTS with links to the photographs that may be chosen on."""
-    source = DATA / "standin-DUTS" / "DUTS-TR"
+def links() -> list[str]:
+    """Lines for a shell: a folder in the layout of DUTS with links to the photographs that may be chosen on."""
+    lines = []
     for folder in ("DUTS-TR-Image", "DUTS-TR-Mask"):
-        target = PORTRAITS / "DUTS-TR" / folder
-        target.mkdir(parents=True, exist_ok=True)
-        for file in (source / folder).iterdir():
-            link = target / file.name
-            if file.name.startswith(ALLOWED) and not link.exists():
-                link.symlink_to(file.resolve())
+        source, target = DATA / "standin-DUTS" / "DUTS-TR" / folder, PORTRAITS / "DUTS-TR" / folder
+        files = " ".join(f'"$PWD"/{source}/{name}*' for name in ALLOWED)
+        lines += [f"mkdir -p {target}", f"ln -sf {files} {target}"]
+    return lines
 
 
 def choose() -> None:
-    link_portraits()
+    for line in links():
+        subprocess.run(line, shell=True, check=True)
     for words in commands():
         basam(words)
 

@@ -113,7 +113,7 @@ SHORTER = {
 
 
 def option_defaults(command: str) -> dict[str, Any]:
-    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    found = typer.main.get_command(app).commands[command].load()  # type: ignore[attr-defined]
     # Where other options matter, too, the default is None, and the help has its value without them.
     return {each.name: each.show_default if each.default is None else each.default for each in found.params}
 
@@ -165,6 +165,32 @@ def test_the_demo_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found[box].mean() > 0.2
     assert found[~box].mean() < 0.1
     assert (tmp_path / "chelsea_overlay.png").is_file()
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_words_and_figures_of_a_table_are_whole(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where neither headings of two lines nor smaller gaps suffice, lines are longer than the terminal."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    table = console.new_table(["prompt", "method", "weighted F", "boundary IoU ± 95 %"], texts=["prompt", "method"])
+    table.add_row("gt-box", "focus-plain by 2 sizes", "0.719", "+0.0201 ± 0.0102")
+    console.show(table)
+    lines = capsys.readouterr().out.splitlines()
+    for whole in ("prompt", "method", "weighted", "boundary", "gt-box", "focus-plain", "0.719", "+0.0201 ± 0.0102"):
+        assert any(whole in line for line in lines), whole
+    assert (len(lines) == 2) == (columns == 80)
+    assert max(map(len, lines)) <= max(columns, len("gt-box focus-plain weighted F +0.0201 ± 0.0102"))
+
+
+def test_long_names_in_a_table_are_folded(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    table = console.new_table(["photo", "masks"], texts=["photo"])
+    table.add_row("summer/" * 10, "12")
+    console.show(table)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert "".join(line[:33].strip() for line in lines[1:]) == "summer/" * 10
 
 
 def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,10 +3,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import basam
 from basam.cli import app
+from basam.cli.commands import LINES, LazyGroup
 from tests.helpers.forked import Forked
 
 SOURCE = str(Path(basam.__file__).parents[1])
@@ -33,6 +36,48 @@ def test_help_imports_nothing_heavy():
     result = python("-c", program)
     assert {"HELP segment", "HELP benchmark"} < set(result.stdout.splitlines())
     assert "HEAVY []" in result.stdout
+
+
+def test_help_and_a_command_import_the_modules_that_they_need():
+    program = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from basam.cli import app\n"
+        "from basam.cli.commands import LINES\n"
+        "for words in (['--help'], ['--version'], ['merge', '--help'], ['segment', '-h']):\n"
+        "    assert CliRunner().invoke(app, words).exit_code == 0\n"
+        "    print(*sorted(name for name in LINES if f'basam.cli.{name}' in sys.modules), sep=',')\n"
+        "print('basam.evaluation.settings' in sys.modules)\n"
+    )
+    result = python("-c", program)
+    assert result.stdout.split("\n")[:5] == ["", "", "merge", "merge,segment", "False"], result.stderr
+
+
+def test_lines_of_the_help_are_the_first_of_the_commands():
+    commands = get_command(app).commands
+    assert list(commands) == list(LINES)
+    for name, line in LINES.items():
+        command = commands[name].load()
+        assert (command.name, command.help.split("\n\n")[0]) == (name, line)
+        assert command.params
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--nonsense"], ["sgment"], ["segment"], ["merge", "--help"]])
+@pytest.mark.parametrize("columns", ["60", "200"])
+def test_commands_that_wait_look_like_loaded_ones(monkeypatch, words, columns):
+    """The help, and what is said of wrong words."""
+
+    def output():
+        result = CliRunner().invoke(app, words, env={"COLUMNS": columns})
+        return result.exit_code, result.output
+
+    def loaded(group, **settings):
+        made(group, **settings)
+        group.commands = {name: command.load() for name, command in group.commands.items()}
+
+    found, made = output(), LazyGroup.__init__
+    monkeypatch.setattr(LazyGroup, "__init__", loaded)
+    assert found == output()
 
 
 def test_help_has_a_short_name_for_every_command():

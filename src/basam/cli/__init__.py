@@ -1,4 +1,7 @@
-"""The command line: parse, call, print. Commands import the library inside their functions, so that `--help` is quick."""
+"""The command line: parse, call, print. A command is added in `commands.py`, where its module is named.
+
+So that `--help` is quick, modules of commands are imported once they are given, and the library inside their functions.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,14 @@ from typing import Annotated
 import typer
 
 from basam import __version__
-from basam.cli.benchmark import benchmark
-from basam.cli.calibrate import calibrate
+from basam.cli.commands import LazyGroup
 from basam.cli.console import DEBUG, DEBUGGING, say
-from basam.cli.download import download
-from basam.cli.evaluate import evaluate
-from basam.cli.everything import everything
-from basam.cli.info import info
-from basam.cli.merge import merge
-from basam.cli.scenes import scenes
-from basam.cli.segment import segment
-from basam.cli.tune import tune
-from basam.cli.web import web
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="basam",
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -49,19 +43,6 @@ def root(
     Exit status: 0 all done; 1 something was left out, the rest was done; 2 nothing could be done; 130 stopped by Ctrl-C.
     """
     DEBUGGING.on = debug
-
-
-app.command()(segment)
-app.command()(everything)
-app.command()(merge)
-app.command()(evaluate)
-app.command()(info)
-app.command()(download)
-app.command()(scenes)
-app.command()(calibrate)
-app.command()(tune)
-app.command()(benchmark)
-app.command()(web)
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEBUG = "BASAM_DEBUG"  # in the environment: as --debug
 NOTHING_DONE, SOME_FAILED, STOPPED = 2, 1, 130  # exit statuses; the last one as shells have it for Ctrl-C
 MOST_NAMED = 20  # files that are named one by one
+LONGEST_WORD = 24  # of a table, in columns of the terminal
 
 
 def console(stderr: bool = False) -> Console:
@@ -86,15 +87,24 @@ def new_table(columns: Iterable[str], *, title: str | None = None, texts: Sequen
 
     table = Table(title=title, box=None, header_style="bold", pad_edge=False, show_header=header)
     for name in columns:
-        left = name in texts
-        table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not left)
+        table.add_column(name, justify="left" if name in texts else "right", overflow="fold")
     return table
 
 
 def show(table: Table) -> None:
+    """Where the terminal is too narrow, headings and texts take several lines, and gaps are smaller; no figure is broken, no
+    word but a long name. Where that does not suffice, lines are longer than the terminal.
+    """
+    from rich.cells import cell_len
     from rich.console import Console
 
-    Console(markup=False, emoji=False, highlight=False).print(table)
+    for column in table.columns:
+        cells = [str(cell) for cell in column.cells]
+        words = [*str(column.header).split(), *(cells if column.justify == "right" else " ".join(cells).split())]
+        column.min_width = min(max(map(cell_len, words), default=0), LONGEST_WORD)
+    console = Console(markup=False, emoji=False, highlight=False)
+    table.collapse_padding = sum((column.min_width or 0) + 2 for column in table.columns) - 2 > console.width
+    console.print(table, crop=False)
 
 
 class Bars:
