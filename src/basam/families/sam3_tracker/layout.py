@@ -5,8 +5,8 @@ No model is built for it. Names are those of `Sam3TrackerModel`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,13 @@ class TrackerShapes(Shapes):
     def in_file(self, key: str) -> str:
         if key in self.keys_of:
             return self.keys_of[key]
-        # What is missing would lie beside what is called most like it.
+        # What is missing would lie where most of its part lie.
         part = part_of(key)
-        others = [name for name in self.keys_of if part_of(name) == part]
-        beside = max(others, key=lambda name: len(commonprefix((name, key))), default=None)
-        if beside is None:
-            return key
-        return self.keys_of[beside].removesuffix(beside.removeprefix(part)) + key.removeprefix(part)
+        beginnings = Counter(
+            home.removesuffix(name.removeprefix(part)) for name, home in self.keys_of.items() if part_of(name) == part
+        )
+        beginning = beginnings.most_common(1)[0][0] if beginnings else part
+        return beginning + key.removeprefix(part)
 
 
 def part_of(name: str) -> str:
