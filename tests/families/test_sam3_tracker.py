@@ -251,6 +251,19 @@ def test_what_is_missing_of_a_video_model_is_named_as_it_names_it(tmp_path, end)
         assert str(caught.value) == message
 
 
+def test_what_only_videos_need_is_no_tracker_and_no_detector(tmp_path):
+    video_model().save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    memory = {key: value for key, value in state.items() if ".memory_" in key or "object_pointer" in key}
+    assert len(memory) > 10
+    save_file(memory, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    for read in (basam.load, family_of_file(tmp_path).summary):
+        with pytest.raises(
+            basam.UnsupportedModelError, match=r"tensors missing: mask_decoder\.conv_s0\.bias, .* \.\.\. \(\d{3}\)$"
+        ):
+            read(tmp_path)
+
+
 def test_upstream_writes_the_prefix_of_the_tracker_twice(tmp_path):
     """Why the above is needed. Should upstream mend it, this test says so."""
     video_model().save_pretrained(tmp_path)

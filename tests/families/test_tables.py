@@ -164,3 +164,15 @@ def test_what_only_videos_need_may_be_there(tmp_path: Path) -> None:
     assert (summary.architecture, summary.tensors) == ("SAM 2.1 Hiera 16 x 8", len(state))
     assert summary.layout == "transformers Sam2VideoModel"
     assert summary.parameters == sum(parameter.numel() for parameter in basam.load(tmp_path).parameters())
+
+
+def test_the_part_that_only_videos_need_lacks_all_others(tmp_path: Path) -> None:
+    tiny_sam2().save_pretrained(tmp_path)
+    save_file(
+        {"memory_attention.layers.0.norm.weight": torch.ones(3)}, tmp_path / "model.safetensors", metadata={"format": "pt"}
+    )
+    for read in (basam.load, family_of_file(tmp_path).summary):
+        with pytest.raises(
+            basam.UnsupportedModelError, match=r"tensors missing: mask_decoder\.conv_s0\.bias, .* \.\.\. \(\d{3}\)$"
+        ):
+            read(tmp_path)

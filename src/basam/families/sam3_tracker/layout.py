@@ -21,8 +21,8 @@ DETECTOR = (
 TRACKER, DETECTOR_PART = "tracker_model.", "detector_model."
 # What a model of both parts calls what its parts share, and what a tracker by itself calls it.
 SHARED = {f"{DETECTOR_PART}vision_encoder.backbone.": "vision_encoder.backbone.", "tracker_neck.": "vision_encoder.neck."}
-# What every tracker has and no detector.
-PROMPTS = "prompt_encoder."
+# What names of a detector's own tensors begin with, of which no tracker has any, and what every tracker has.
+TEXTS, PROMPTS = ("text_encoder.", "geometry_encoder.", "detr_encoder."), "prompt_encoder."
 
 
 class TrackerShapes(Shapes):
@@ -63,18 +63,19 @@ def tracker_keys(keys: Iterable[str], path: Path) -> dict[str, str]:
         UnsupportedModelError: there is no tracker among them, or a tensor of it is there twice.
     """
     found: dict[str, str] = {}
-    again = []
+    again, texts = [], False
     for key in keys:
         name = key
         while name.startswith(TRACKER):
             name = name.removeprefix(TRACKER)
+        texts = texts or name.removeprefix(DETECTOR_PART).startswith(TEXTS)
         for start, own in SHARED.items():
             if name.startswith(start):
                 name = own + name.removeprefix(start)
         if not name.startswith((DETECTOR_PART, *pyramid_files.VIDEO_ONLY)):
             again += [key] if name in found else []
             found.setdefault(name, key)
-    if not any(name.startswith(PROMPTS) for name in found):
+    if texts and not any(name.startswith(PROMPTS) for name in found):
         raise UnsupportedModelError(f"{path} {DETECTOR}")
     if again:
         raise Shapes(path, {}, whole_keys=True).misfit(unexpected=again)
