@@ -246,10 +246,11 @@ def test_a_click_looks_around_its_coarse_mask(predictor, monkeypatch):
 
 @pytest.mark.parametrize("click", ["coarse", "zoom", "scales"])
 @pytest.mark.parametrize("size", [(300, 400), (320, 320)])
-def test_the_mask_of_a_click_goes_back_to_its_region(predictor, monkeypatch, click, size):
+@pytest.mark.parametrize("side", [None, 72])  # 72 px are padded to 80
+def test_the_mask_of_a_click_goes_back_to_its_region(predictor, monkeypatch, click, size, side):
     fixed = FixedMasks(predictor, monkeypatch, slice(4, 6), slice(8, 10), scores=np.linspace(0, 1, 40))  # the last look wins
     predictor.set_image(photo(*size))
-    prompt = {"point_coords": [[220, 110]], "point_labels": [1], "focus": Focus(click=click, margin=0, cut=0)}
+    prompt = {"point_coords": [[220, 110]], "point_labels": [1], "focus": Focus(click=click, margin=0, cut=0, side=side)}
     _, _, low_res = predictor.predict(**prompt, multimask_output=False)
     view = predictor.views[0]
     assert view.region is not None

@@ -31,6 +31,7 @@ from basam.predict.regions import (
     regions_of_points,
     share_regions,
 )
+from basam.predict.resize import Frame
 from basam.predict.views import View
 
 # How often a click is looked at under the rule `zoom`, the whole photo included.
@@ -124,7 +125,7 @@ class Focusing:
     def is_of_whole(self, prompts: CheckedPrompts, index: int) -> bool:
         """Whether a mask prompt is one of the whole image. One of a region's size is of the region that the prompt has without
         it: a mask alone has none, so that it has to be of the whole image."""
-        if prompts.masks is None or prompts.masks.shape[2:] != self.geometry.mask_size(self.side, self.side):
+        if prompts.masks is None or prompts.masks.shape[2:] != self.region_mask_size:
             return True
         return self.region is None and prompts.boxes is None and not len(self.meant(prompts, index))
 
@@ -152,7 +153,7 @@ class Focusing:
                 return view
         shapes = dict.fromkeys(self.mask_size(view) for view in views)
         sizes = " or ".join(f"(1, {height}, {width})" for height, width in shapes)
-        height, width = self.geometry.mask_size(self.side, self.side)
+        height, width = self.region_mask_size
         raise InputError(
             f"mask_input of shape (1, {logits.shape[0]}, {logits.shape[1]}): {sizes} of the whole image is needed, or, "
             f"beside a point or a box, (1, {height}, {width}) of its region"
@@ -160,6 +161,11 @@ class Focusing:
 
     def mask_size(self, view: View) -> tuple[int, int]:
         return self.geometry.mask_size(*view.frame.padded)
+
+    @property
+    def region_mask_size(self) -> tuple[int, int]:
+        """That of every region which is not the whole image."""
+        return self.geometry.mask_size(*Frame.of_model(self.geometry, self.side, self.side, self.side, square=True).padded)
 
     @property
     def is_small(self) -> bool:
@@ -254,13 +260,15 @@ class Focusing:
         if prompts.boxes is not None:
             boxes = engine.tensor(frame.boxes_in(prompts.boxes[indices] - np.tile(view.shift, 2)))
         if prompts.masks is not None:
-            masks = engine.tensor(np.stack([self.mask_in(prompts, index, view) for index in indices]))
+            of_whole = [self.is_of_whole(prompts, index) for index in indices]
+            given = zip(prompts.masks[indices], of_whole, strict=True)
+            masks = engine.tensor(np.stack([self.mask_in(logits, whole, view) for logits, whole in given]))
         return PromptTensors(points, labels, boxes, masks)
 
-    def mask_in(self, prompts: CheckedPrompts, index: int, view: View) -> NDArray[np.float32]:
-        """The mask of a prompt, `(1, h, w)`, in this view: one of the whole image is cut and resampled to it."""
-        logits, (height, width) = prompts.masks[index], self.mask_size(view)  # type: ignore[index]
-        if not self.is_of_whole(prompts, index):
+    def mask_in(self, logits: NDArray[np.float32], of_whole: bool, view: View) -> NDArray[np.float32]:
+        """A mask prompt `(1, h, w)` in this view: one of the whole image is cut and resampled to it."""
+        height, width = self.mask_size(view)
+        if not of_whole:
             return logits[:, :height, :width]  # beside that of a region, `stacked_low_res` filled up that of the whole image
         if view.region is None and logits.shape[1:] == (height, width):
             return logits
