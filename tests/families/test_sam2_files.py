@@ -137,6 +137,19 @@ def test_a_tensor_that_does_not_fit_is_named(saved, tmp_path, change, message):
         assert str(caught.value) == f"{file} does not fit its model: tensors {message}"
 
 
+def test_keys_with_a_prefix_are_named_with_it(saved, tmp_path):
+    state, file = torch.load(saved)["model"], tmp_path / "parallel.pt"
+    torch.save({f"module.{key}": value for key, value in state.items()}, file)
+    loaded, expected = basam.load(file).state_dict(), basam.load(saved).state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in expected.items())
+    assert family_of_file(file).summary(file).to_dict() == family_of_file(saved).summary(saved).to_dict()
+    del state["no_mem_embed"]
+    torch.save({f"module.{key}": value for key, value in state.items()}, file)
+    for read in (basam.load, family_of_file(file).summary):
+        with pytest.raises(basam.UnsupportedModelError, match=r"tensors missing: module\.no_mem_embed \(1\)$"):
+            read(file)
+
+
 def test_an_encoder_that_is_not_published_is_named(saved, tmp_path):
     state = {key: value for key, value in torch.load(saved)["model"].items() if ".blocks.11." not in key}
     torch.save(state, tmp_path / "changed.pt")
