@@ -123,7 +123,8 @@ def test_a_bad_photo_does_not_stop_the_others(photos, model, tmp_path):
     result = run(photos[0], bad, small, tmp_path / "absent.png", photos[1], "--model", model, "--out", tmp_path / "o")
     assert result.exit_code == 1
     assert "bad.jpg is not an image" in result.output
-    assert "smaller than a patch" in result.output
+    assert "smaller than a patch (16 px): give a larger image, or one of 16 px or more to enlarge it to" in result.output
+    assert "long_side" not in result.output
     assert "absent.png: no such file" in result.output
     assert files(tmp_path / "o") == ["a_mask.png", "a_overlay.jpg", "b_mask.png", "b_overlay.jpg"]
 

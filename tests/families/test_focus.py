@@ -116,6 +116,32 @@ def test_coordinates_are_exact_to_half_a_pixel(each_model, monkeypatch, height, 
                 np.testing.assert_allclose(given, resized.ravel(), atol=1e-3)
 
 
+@pytest.mark.parametrize(("height", "width"), [(300, 400), (401, 250), (320, 320)])
+@pytest.mark.parametrize("square", [False, True])
+def test_a_mask_of_the_whole_photo_lies_where_it_lay(each_model, monkeypatch, height, width, square):
+    """The signed distance to a square, which `predict` returned for the whole photo, alone as a prompt."""
+    predictor = basam.Predictor(each_model)
+    if predictor.family.name.startswith("EfficientSAM"):
+        pytest.skip("it takes no masks")
+    measuring = Measuring(predictor, monkeypatch)
+    for place in CORNERS:
+        box = square_in(height, width, 90, place)
+        predictor.set_image(photo_of(height, width, box), square=square)
+        _, _, low_res = predictor.predict(box=box, multimask_output=False)
+        predictor.predict(mask_input=low_res, multimask_output=False, focus=True)
+        view = predictor.views[0]
+        whole = predictor.image_frame
+        pixel = max(of / length for of, length in zip(whole.original, low_res.shape[1:], strict=True)) * max(
+            padded / resized for padded, resized in zip(whole.padded, whole.resized, strict=True)
+        )
+        # Twice the square, to a pixel of the mask.
+        assert view.region is not None
+        assert 2 * 90 - 4 * pixel <= view.region.side <= 2 * 90 + 4 * pixel
+        given = view.frame.masks_out(measuring.asked[-1].masks)[0, 0].numpy()
+        found = np.array(edges_of(given)) + np.tile(view.shift, 2)
+        np.testing.assert_allclose(found, box, atol=pixel, err_msg=f"{place}, {view}")
+
+
 def test_a_region_is_seen_at_the_photos_own_pixels(each_model, monkeypatch):
     """What the encoder is given is the crop, number by number, where region and model have one size."""
     predictor = basam.Predictor(each_model)

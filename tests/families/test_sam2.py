@@ -8,11 +8,13 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from transformers import Sam2Model, Sam2VideoConfig, Sam2VideoModel, Sam2VisionModel
 
 import basam
 from basam.families import PromptTensors, family_of
 from basam.families.sam2 import sizes
+from basam.families.shared import vit
 from basam.method import length_scale
 from basam.model import family_of_file
 from tests.helpers.pyramids import (
@@ -90,6 +92,20 @@ def test_factor_and_mask_are_the_dense_formula(slope):
     found = run(model, pixels, **PROMPTS[0])
     assert_equal(found, run(oracle, pixels, **PROMPTS[0]), 1e-4)
     assert (found[0] - run(plain, pixels, **PROMPTS[0])[0]).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_with_the_factor_alone_attention_stays_fused(monkeypatch, slope):
+    masked, fused = [], []
+    masked_attention, sdpa = vit.masked_attention, F.scaled_dot_product_attention
+    monkeypatch.setattr(vit, "masked_attention", lambda *given: masked.append(1) or masked_attention(*given))
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *given, **more: fused.append(more) or sdpa(*given, **more))
+    model = basam.attach(tiny_sam2(), basam.BiasMode(slope=slope))
+    with torch.no_grad():
+        model.vision_encoder(torch.randn(1, 3, 192, 192))
+    scale = pytest.approx(length_scale(144, 64) / math.sqrt(16))
+    plain = [more for more in fused if more.get("attn_mask") is None and more.get("scale") == scale]
+    assert (len(masked), len(plain)) == ((2, 0) if slope else (0, 2))  # of two global blocks
 
 
 def test_the_trained_size_is_untouched_and_detach_is_exact():
@@ -202,10 +218,23 @@ def test_sizes_that_do_not_agree_are_named(folder, part, name, value, message):
 
 
 def test_global_blocks_elsewhere_are_refused():
-    with pytest.raises(
-        basam.UnsupportedModelError, match=r"global_attention_blocks=\[2, 4\]: blocks 4 to 5 .*\[2\] lie outside"
-    ):
-        basam.attach(tiny_sam2(global_attention_blocks=[2, 4]))
+    check_refused(
+        tiny_sam2(global_attention_blocks=[2, 4]), r"global_attention_blocks=\[2, 4\]: blocks 4 to 5 .*\[2\] lie outside"
+    )
+
+
+def test_a_live_model_with_a_wrong_table_of_sizes_is_refused():
+    model = tiny_sam2()
+    model.config.vision_config.backbone_feature_sizes = [[64, 64], [32, 32], [16, 16]]
+    check_refused(model, r"backbone_feature_sizes=\[\[64, 64\], \[32, 32\], \[16, 16\]\] beside an image_size of 128 px")
+
+
+def check_refused(model, message):
+    """With the message, and without a change."""
+    kinds = [type(module) for module in model.modules()]
+    with pytest.raises(basam.UnsupportedModelError, match=message):
+        basam.attach(model)
+    assert [type(module) for module in model.modules()] == kinds
 
 
 @pytest.mark.parametrize("size", [(120, 128), (128, 144), (16, 16)])

@@ -168,9 +168,9 @@ def test_a_folder_loads_strictly(folder):
     memory = next(name for name in load_file(folder / "model.safetensors") if name.endswith("no_memory_embedding"))
     check_changed_tensors(
         folder,
-        (lambda t: t.pop(memory), r"tensors missing: no_memory_embedding \(1\)"),
+        (lambda t: t.pop(memory), rf"tensors missing: {memory} \(1\)"),
         (lambda t: t.update(extra=torch.ones(1)), r"tensors unexpected: extra \(1\)"),
-        (lambda t: t.update({memory: torch.ones(1, 1, 7)}), "of another shape: no_memory_embedding"),
+        (lambda t: t.update({memory: torch.ones(1, 1, 7)}), rf"of another shape: {memory} \(1\)"),
     )
 
 
@@ -233,6 +233,35 @@ def test_the_tracker_of_a_video_model_loads_however_often_its_prefix_was_written
     assert run(basam.attach(loaded), pixels, **PROMPTS[0])[0].shape == (1, 2, 3, 24, 36)
     with pytest.raises(basam.UnsupportedModelError, match=r"Sam3VideoModel is SAM 3 for videos.*Sam3TrackerModel"):
         basam.attach(video)
+
+
+@pytest.mark.parametrize(
+    "end", ["vision_encoder.backbone.layer_norm.bias", "tracker_neck.fpn_layers.1.proj1.bias", "mask_decoder.iou_token.weight"]
+)
+def test_what_is_missing_of_a_video_model_is_named_as_it_names_it(tmp_path, end):
+    video_model().save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    key = next(name for name in state if name.endswith(end))
+    del state[key]
+    save_file({**state, "extra": torch.ones(1)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    for read in (basam.load, family_of_file(tmp_path).summary):
+        with pytest.raises(basam.UnsupportedModelError) as caught:
+            read(tmp_path)
+        message = f"{tmp_path} does not fit its model: tensors missing: {key} (1); unexpected: extra (1)"
+        assert str(caught.value) == message
+
+
+def test_what_only_videos_need_is_no_tracker_and_no_detector(tmp_path):
+    video_model().save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    memory = {key: value for key, value in state.items() if ".memory_" in key or "object_pointer" in key}
+    assert len(memory) > 10
+    save_file(memory, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    for read in (basam.load, family_of_file(tmp_path).summary):
+        with pytest.raises(
+            basam.UnsupportedModelError, match=r"tensors missing: mask_decoder\.conv_s0\.bias, .* \.\.\. \(\d{3}\)$"
+        ):
+            read(tmp_path)
 
 
 def test_upstream_writes_the_prefix_of_the_tracker_twice(tmp_path):

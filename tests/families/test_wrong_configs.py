@@ -29,6 +29,16 @@ OF_BOTH = [
     (PROMPTS, "patch_size", True, "a whole number of pixels is needed"),
     (DECODER, "num_attention_heads", 3, "do not divide its hidden_size"),
     (DECODER, "num_attention_heads", -2, "a whole number above 0 is needed"),
+    (DECODER, "mlp_dim", "64", "a whole number above 0 is needed"),
+    (DECODER, "num_hidden_layers", None, "a whole number above 0 is needed"),
+    (DECODER, "attention_downsample_rate", 0, "a whole number above 0 is needed"),
+    (DECODER, "iou_head_depth", 2.5, "a whole number above 0 is needed"),
+    (DECODER, "hidden_size", 64, "one number of channels is needed"),
+    (PROMPTS, "hidden_size", 64, "one number of channels is needed"),
+    (PROMPTS, "mask_input_channels", -16, "a whole number above 0 is needed"),
+    (VISION, "fpn_hidden_size", 64, "one number of channels is needed"),
+    (VISION, "fpn_hidden_size", "32", "a whole number above 0 is needed"),
+    (BACKBONE, "num_channels", [3], "a whole number above 0 is needed"),
 ]
 OF_SAM2 = [
     (BACKBONE, "blocks_per_stage", 3, "a list of 4 whole numbers of at least 1 is needed"),
@@ -45,6 +55,16 @@ OF_SAM2 = [
     (BACKBONE, "num_query_pool_stages", 1, "3 is needed"),
     (VISION, "num_feature_levels", 9, "3 is needed"),
     (VISION, "fpn_top_down_levels", [9], "levels are 0 to 3"),
+    (VISION, "fpn_kernel_size", 3, "1 is needed"),
+    (VISION, "backbone_channel_list", [128, 64, 32], "a list of 4 whole numbers of at least 1 is needed"),
+    (VISION, "backbone_channel_list", [16, 32, 64, 128], "in reverse is needed"),
+    (BACKBONE, "hidden_size", 24, "the first of embed_dim_per_stage=[16, 32, 64, 128] is needed"),
+    (BACKBONE, "hidden_size", None, "a whole number above 0 is needed"),
+    (BACKBONE, "mlp_ratio", "4", "a number above 0 is needed"),
+    (BACKBONE, "mlp_ratio", -1.0, "a number above 0 is needed"),
+    (BACKBONE, "patch_kernel_size", [7, 5], "7 is needed"),
+    (BACKBONE, "patch_padding", 2, "3 is needed"),
+    (BACKBONE, "window_positional_embedding_background_size", 7, "a list of 2 whole numbers of at least 1 is needed"),
 ]
 OF_SAM3 = [
     (BACKBONE, "patch_size", 0, "a whole number of pixels is needed"),
@@ -54,6 +74,12 @@ OF_SAM3 = [
     (BACKBONE, "num_attention_heads", 3, "they do not divide the hidden_size"),
     (BACKBONE, "window_size", -3, "a whole number above 0 is needed"),
     (BACKBONE, "window_size", 0, "a whole number above 0 is needed"),
+    (BACKBONE, "intermediate_size", 0, "a whole number above 0 is needed"),
+    (BACKBONE, "pretrain_image_size", "42", "a whole number of pixels is needed"),
+    (BACKBONE, "pretrain_image_size", 7, "at least the patch_size of 14 is needed"),
+    (VISION, "scale_factors", 4.0, "4.0, 2.0, 1.0 and any of"),
+    (VISION, "scale_factors", [4.0, 2.0, 1.0, 8.0], "4.0, 2.0, 1.0 and any of"),
+    (VISION, "scale_factors", [2.0, 1.0, 0.5], "4.0, 2.0, 1.0 and any of"),
 ]
 
 

@@ -53,13 +53,21 @@ def test_arrays_are_taken_as_they_are():
         (np.full((4, 4), np.nan), "image array of float64 from nan to nan: floats must lie in 0 to 1"),
         (RGB.astype(np.uint16), "image array of dtype uint16: uint8, or floats from 0 to 1, are needed"),
         (np.zeros((5, 6, 2), np.uint8), r"image array of shape \(5, 6, 2\): \(H, W\), "),
-        (np.zeros((1, 3, 4, 5), np.uint8), r"image array of shape \(1, 3, 4, 5\): "),
+        (np.zeros((1, 3, 4, 5), np.uint8), r"image array of shape \(1, 3, 4, 5\): .* or \(C, H, W\) .*one image at a time"),
         (np.zeros((0, 4, 3), np.uint8), r"image array of shape \(0, 4, 3\) has no pixels"),
     ],
 )
 def test_other_arrays_are_refused(array, message):
     with pytest.raises(ValueError, match=message):
         read_image(array)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_channels_may_be_first(channels):
+    last = np.random.default_rng(0).integers(0, 256, (5, 6, channels), dtype=np.uint8)
+    assert np.array_equal(read_image(np.moveaxis(last, 2, 0)), read_image(last))
+    both = last.reshape(1, 30, channels)  # may be read both ways
+    assert read_image(both).shape == (1, 30, 3)
 
 
 def test_alpha_of_an_array_is_laid_over_white_and_warns_where_it_hides_everything():

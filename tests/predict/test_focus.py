@@ -165,6 +165,43 @@ def test_a_mask_of_the_whole_image_says_where_to_look(predictor):
     native[:, 12:25, 56:69] = 5  # of 4 image pixels each: what predict returns for the whole image without focus
     predictor.predict(mask_input=native, focus=True)
     assert predictor.views[0].region == Region(198, 22, 104)
+    with pytest.raises(ValueError, match="mask_input has no logit above 0, so it does not say where to look: give a point"):
+        predictor.predict(mask_input=np.full((1, 12, 16), -5, np.float32), focus=True)
+    with pytest.raises(
+        ValueError, match=r"mask_input of shape \(1, 16, 16\): \(1, 12, 16\) or \(1, 76, 100\) of the whole image"
+    ):
+        predictor.predict(mask_input=np.zeros((1, 16, 16), np.float32), focus=True)
+
+
+WAYS = [{}, {"long_side": SIDE}, {"long_side": SIDE, "square": True}]
+BOX = {"box": [190, 110, 250, 140]}
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "prompt"),
+    [
+        *((size, options, {}) for size in ((300, 400), (320, 320)) for options in WAYS),
+        # Beside a box, a mask of the size of a region's is taken for one.
+        *((size, options, BOX) for size, options in (((300, 400), WAYS[0]), ((300, 400), WAYS[1]), ((320, 320), WAYS[0]))),
+    ],
+)
+def test_a_mask_of_the_whole_image_is_cut_as_by_hand(predictor, size, options, prompt):
+    image = photo(*size)
+    predictor.set_image(image, **options)
+    whole = predictor.image_frame
+    height, width = predictor.attachment.geometry.mask_size(*whole.padded)
+    # A soft disc around (220, 120) in pixels of the image.
+    rows = (np.arange(height) + 0.5) * whole.padded[0] / height * size[0] / whole.resized[0]
+    columns = (np.arange(width) + 0.5) * whole.padded[1] / width * size[1] / whole.resized[1]
+    low_res = (30 - np.hypot(columns[None] - 220, rows[:, None] - 120)).astype(np.float32)[None]
+    masks, *_ = predictor.predict(**prompt, mask_input=low_res, return_logits=True, focus=True)
+    region = predictor.views[0].region
+    assert region is not None
+    window = region.inside(*size)
+    crop = whole.masks_out(torch.from_numpy(low_res)[None])[..., window[0], window[1]]
+    by_hands = torch.nn.functional.interpolate(crop, (16, 16), mode="bilinear", antialias=True)[0].numpy()
+    (expected, *_), _ = by_hand(image, region, prompt, mask_input=by_hands)
+    assert np.abs(masks[:, window[0], window[1]] - expected).max() < 0.02 * np.abs(expected).max()
 
 
 def test_a_region_may_be_given(predictor):
@@ -205,6 +242,22 @@ def test_a_click_looks_around_its_coarse_mask(predictor, monkeypatch):
     # The click that says "not here" lies outside of the region, where it says nothing.
     np.testing.assert_allclose(second.points.numpy(), [[[45 * 0.64, 35 * 0.64]]], rtol=1e-6)
     assert second.labels.tolist() == [[1]]
+
+
+@pytest.mark.parametrize("click", ["coarse", "zoom", "scales"])
+@pytest.mark.parametrize("size", [(300, 400), (320, 320)])
+@pytest.mark.parametrize("side", [None, 72])  # 72 px are padded to 80
+def test_the_mask_of_a_click_goes_back_to_its_region(predictor, monkeypatch, click, size, side):
+    fixed = FixedMasks(predictor, monkeypatch, slice(4, 6), slice(8, 10), scores=np.linspace(0, 1, 40))  # the last look wins
+    predictor.set_image(photo(*size))
+    prompt = {"point_coords": [[220, 110]], "point_labels": [1], "focus": Focus(click=click, margin=0, cut=0, side=side)}
+    _, _, low_res = predictor.predict(**prompt, multimask_output=False)
+    view = predictor.views[0]
+    assert view.region is not None
+    low_res += np.random.default_rng(0).normal(size=low_res.shape).astype(np.float32)
+    predictor.predict(**prompt, mask_input=low_res, multimask_output=False)
+    assert predictor.views == [view]
+    np.testing.assert_array_equal(fixed.asked[-1].masks[0].numpy(), low_res)
 
 
 def test_a_click_with_an_empty_coarse_mask_looks_around_itself(predictor, monkeypatch):

@@ -243,7 +243,9 @@ def test_a_bad_image_keeps_the_one_at_hand(predictor, tmp_path):
     (tmp_path / "x.jpg").write_bytes(b"no image")
     with pytest.raises(basam.ImageError, match=r"x\.jpg"):
         predictor.set_image(tmp_path / "x.jpg")
-    with pytest.raises(ValueError, match="smaller than a patch"):
+    with pytest.raises(
+        ValueError, match=r"a long side of 9 px is smaller than a patch \(16 px\): give a larger image, or one of 16"
+    ):
         predictor.set_image(photo(5, 9))
     assert np.array_equal(predictor.predict(box=[10, 5, 60, 50])[2], before)
 

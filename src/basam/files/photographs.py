@@ -137,7 +137,9 @@ def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
     if array.ndim == 3 and shape[2] not in (1, 3, 4) and shape[0] in (1, 3, 4):
         array = np.moveaxis(array, 0, 2)
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise InputError(f"image {name} of shape {shape}: (H, W), (H, W, 1), (H, W, 3), (H, W, 4) or (3, H, W) is needed")
+        raise InputError(
+            f"image {name} of shape {shape}: (H, W), (H, W, C) or (C, H, W) with C = 1, 3 or 4 is needed, one image at a time"
+        )
     if 0 in shape:
         raise InputError(f"image {name} of shape {shape} has no pixels")
     if array.dtype.kind == "f":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from basam.predict.regions import (
     regions_of_points,
     share_regions,
 )
+from basam.predict.resize import Frame
 from basam.predict.views import View
 
 # How often a click is looked at under the rule `zoom`, the whole photo included.
@@ -45,14 +47,15 @@ class Focusing:
         engine: with an image.
         focus: how regions are chosen.
         multimask: as for `Predictor.predict`.
+        region: where all prompts are answered, instead of a region for each.
     """
 
-    def __init__(self, engine: Engine, focus: Focus, multimask: bool) -> None:
+    def __init__(self, engine: Engine, focus: Focus, multimask: bool, region: Region | None = None) -> None:
         pixels, whole = engine.image.pixels, engine.image.whole.frame.original
         if isinstance(pixels, torch.Tensor) or pixels.shape[:2] != whole:
             raise InputError("focus needs the photo itself at its own size: give it to set_image")
         self.engine, self.focus = engine, focus
-        self.multimask = multimask
+        self.multimask, self.region = multimask, region
         self.height, self.width = engine.image.whole.frame.original
         self.geometry = engine.attachment.geometry
         self.side = focus.side or self.geometry.image_size
@@ -64,21 +67,25 @@ class Focusing:
     def view(self, region: Region) -> View:
         return View.of_region(region, self.height, self.width, self.side, self.geometry)
 
-    def answer(self, prompts: CheckedPrompts, region: Region | None = None) -> list[Answer]:
-        """An answer for each prompt; `region`: where all of them are answered, instead of a region for each."""
+    def answer(self, prompts: CheckedPrompts) -> list[Answer]:
+        """An answer for each prompt."""
         order = range(prompts.count)
-        if region is not None:
-            found = self.decode(prompts, dict.fromkeys(order, self.view(region)))
+        if self.region is not None:
+            found = self.decode(prompts, dict.fromkeys(order, self.view(self.region)))
             return [found[index] for index in order]
-        regions = self.regions_of_boxes(prompts)
-        clicks = [index for index in order if index not in regions]
+        views = {index: self.view(region) for index, region in self.regions_of_boxes(prompts).items()}
+        clicks = [index for index in order if index not in views]
+        # Where a click looks does not depend on a mask beside it: so the mask of an earlier answer finds its region again.
+        bare = replace(prompts, masks=None)
+        found = {}
         choose = {"scales": self.best_of_scales, "zoom": self.best_of_zooms}.get(self.focus.click)
-        if choose is not None:
-            found = {index: choose(prompts, index) for index in clicks}
+        if choose is None:
+            views |= {index: self.view(region) for index, region in self.regions_of_clicks(bare, clicks).items()}
         else:
-            found = {}
-            regions |= self.regions_of_clicks(prompts, clicks)
-        found |= self.decode(prompts, {index: self.view(each) for index, each in regions.items()})
+            found = {index: choose(bare, index) for index in clicks}
+        if prompts.masks is not None:
+            views |= {index: answer.view for index, answer in found.items()}
+        found |= self.decode(prompts, views)
         return [found[index] for index in order]
 
     def regions_of_boxes(self, prompts: CheckedPrompts) -> dict[int, Region]:
@@ -91,8 +98,10 @@ class Focusing:
         """Index and box of the prompts that say by themselves where their object is; positive points lie inside."""
         for index in range(prompts.count):
             box = None if prompts.boxes is None else prompts.boxes[index]
-            if box is None and prompts.masks is not None:
+            if box is None and prompts.masks is not None and self.is_of_whole(prompts, index):
                 box = self.box_of_low_res(prompts.masks[index, 0])
+                if box is None and not len(self.meant(prompts, index)):
+                    raise InputError("mask_input has no logit above 0, so it does not say where to look: give a point or a box")
             if box is not None:
                 yield index, self.with_points(box, prompts, index)
 
@@ -115,15 +124,24 @@ class Focusing:
             return points
         return prompts.points[index][prompts.labels[index] >= 0]
 
+    def is_of_whole(self, prompts: CheckedPrompts, index: int) -> bool:
+        """Whether a mask prompt is one of the whole image. One of a region's size is of the region that the prompt has without
+        it: a mask alone has none, so that it has to be of the whole image."""
+        if prompts.masks is None or prompts.masks.shape[2:] != self.region_mask_size:
+            return True
+        return self.region is None and prompts.boxes is None and not len(self.meant(prompts, index))
+
     def box_of_low_res(self, logits: NDArray[np.float32]) -> NDArray[np.float64] | None:
         """The box in pixels of the image of low-resolution logits of the whole image; None where it is empty."""
         frame = self.whole_of(logits).frame
-        scale = frame.padded[0] / logits.shape[0]  # model pixels along a side of a pixel of the mask
-        mask = logits[: math.ceil(frame.resized[0] / scale), : math.ceil(frame.resized[1] / scale)] > 0
+        # Model pixels along the sides of a pixel of the mask.
+        up, across = (padded / length for padded, length in zip(frame.padded, logits.shape, strict=True))
+        mask = logits[: math.ceil(frame.resized[0] / up), : math.ceil(frame.resized[1] / across)] > 0
         if not mask.any():
             return None
+        scale = np.array([across * self.width / frame.resized[1], up * self.height / frame.resized[0]] * 2)
         limit = np.array([self.width, self.height, self.width, self.height], dtype=np.float64)
-        return np.minimum(tight_box(mask) * scale * (self.width / frame.resized[1]), limit)
+        return np.minimum(tight_box(mask) * scale, limit)
 
     def whole_of(self, logits: NDArray[np.float32]) -> View:
         """The view of the whole image that low-resolution logits `(h, w)` belong to, by their size.
@@ -131,17 +149,25 @@ class Focusing:
         Raises:
             ValueError: neither that of a first pass nor that of the image as it is set.
         """
-        for view in (self.coarse, self.engine.image.whole):
+        views = (self.coarse, self.engine.image.whole)
+        for view in views:
             if logits.shape == self.mask_size(view):
                 return view
-        sizes = " or ".join(
-            f"(1, {height}, {width})"
-            for height, width in {self.mask_size(self.coarse), self.geometry.mask_size(self.side, self.side)}
+        shapes = dict.fromkeys(self.mask_size(view) for view in views)
+        sizes = " or ".join(f"(1, {height}, {width})" for height, width in shapes)
+        height, width = self.region_mask_size
+        raise InputError(
+            f"mask_input of shape (1, {logits.shape[0]}, {logits.shape[1]}): {sizes} of the whole image is needed, or, "
+            f"beside a point or a box, (1, {height}, {width}) of its region"
         )
-        raise InputError(f"mask_input of shape (1, {logits.shape[0]}, {logits.shape[1]}): {sizes} is needed")
 
     def mask_size(self, view: View) -> tuple[int, int]:
         return self.geometry.mask_size(*view.frame.padded)
+
+    @property
+    def region_mask_size(self) -> tuple[int, int]:
+        """That of every region which is not the whole image."""
+        return self.geometry.mask_size(*Frame.of_model(self.geometry, self.side, self.side, self.side, square=True).padded)
 
     @property
     def is_small(self) -> bool:
@@ -238,16 +264,18 @@ class Focusing:
         if prompts.boxes is not None:
             boxes = engine.tensor(frame.boxes_in(prompts.boxes[indices] - np.tile(view.shift, 2)))
         if prompts.masks is not None:
-            masks = engine.tensor(np.stack([self.mask_in(prompts.masks[index], view) for index in indices]))
+            of_whole = [self.is_of_whole(prompts, index) for index in indices]
+            given = zip(prompts.masks[indices], of_whole, strict=True)
+            masks = engine.tensor(np.stack([self.mask_in(logits, whole, view) for logits, whole in given]))
         return PromptTensors(points, labels, boxes, masks)
 
-    def mask_in(self, logits: NDArray[np.float32], view: View) -> NDArray[np.float32]:
-        """A mask prompt `(1, h, w)` of this view as it is; one of the whole image cut and resampled to the view."""
+    def mask_in(self, logits: NDArray[np.float32], of_whole: bool, view: View) -> NDArray[np.float32]:
+        """A mask prompt `(1, h, w)` in this view: one of the whole image is cut and resampled to it."""
         height, width = self.mask_size(view)
-        if logits.shape[1:] == (height, width):
+        if not of_whole:
+            return logits[:, :height, :width]  # beside that of a region, `stacked_low_res` filled up that of the whole image
+        if view.region is None and logits.shape[1:] == (height, width):
             return logits
-        if view.region is None and logits.shape[1] >= height and logits.shape[2] >= width:
-            return logits[:, :height, :width]  # filled up by `stacked_low_res`
         whole = self.whole_of(logits[0]).frame.masks_out(torch.from_numpy(logits)[None])
         rows, columns = view.window(self.height, self.width)
         part = F.interpolate(whole[..., rows, columns], view.frame.resized, mode="bilinear", antialias=True)

@@ -75,7 +75,8 @@ class ImageTaker(Engine):
         """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
 
         Args:
-            image: what `basam.files.read_image` takes: a path, a PIL image, an array or tensor, `(H, W, 3)` uint8.
+            image: what `basam.files.read_image` takes: a path, a PIL image, or an array or tensor, which may be `(H, W)` grey,
+                `(H, W, C)` or, with channels first, `(C, H, W)`, C being 1, 3 or 4; uint8, or floats from 0 to 1. No batch.
             image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
             long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
             square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just what the grid needs.
@@ -111,7 +112,8 @@ class ImageTaker(Engine):
         long_side = whole("long_side", long_side)
         if long_side < geometry.patch or min(height, width) < 1:
             raise InputError(
-                f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image or long_side"
+                f"a long side of {long_side} px is smaller than a patch ({geometry.patch} px): give a larger image, or one of "
+                f"{geometry.patch} px or more to enlarge it to"
             )
         frame = Frame.of_model(geometry, height, width, long_side, square)
         if frame.padded[0] * frame.padded[1] > MOST_ENCODED:

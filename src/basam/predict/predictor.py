@@ -88,7 +88,8 @@ class Predictor(ImageTaker):
             point_coords: `(P, 2)` x, y in pixels of the image, or `(K, P, 2)`; a list of K with different P will do.
             point_labels: `(P,)` or `(K, P)`: 1 inside the object, 0 outside, -1 Meta's padding, -10 a point that is not there.
             box: `(4,)` x0, y0, x1, y1 in pixels of the image, or `(K, 4)`; cut to the image, with a warning.
-            mask_input: `(1, h, w)` or `(K, 1, h, w)` logits that an earlier call returned as `low_res`, with the same focus.
+            mask_input: `(1, h, w)` or `(K, 1, h, w)` logits that an earlier call returned as `low_res`. With focus: of the same
+                focus beside the same point or box; or of the whole image, and alone those say where to look.
             multimask_output: three masks per prompt, for ambiguous ones; otherwise one.
             return_logits: logits instead of booleans.
             focus: encode the region that each prompt is about instead of the whole image. True: as this predictor's
@@ -136,8 +137,8 @@ class Predictor(ImageTaker):
 
     def answered(self, prompts: CheckedPrompts, multimask: bool, focus: bool | Focus | Region) -> list[Answer]:
         if focus:
-            focusing = Focusing(self, focus if isinstance(focus, Focus) else self.focus, multimask)
-            answers = focusing.answer(prompts, focus if isinstance(focus, Region) else None)
+            region = focus if isinstance(focus, Region) else None
+            answers = Focusing(self, focus if isinstance(focus, Focus) else self.focus, multimask, region).answer(prompts)
         else:
             answers = self.answers_on(self.image.whole, self.tensors_of(prompts), multimask=multimask)
         self.views = [answer.view for answer in answers]

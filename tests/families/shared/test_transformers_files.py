@@ -24,10 +24,10 @@ VISION = {
 }
 
 
-def build(model_class):
+def build(model_class, **more):
     torch.manual_seed(0)
     config_class = SamHQConfig if "HQ" in model_class.__name__ else SamConfig
-    decoder = {"hidden_size": 16, "mlp_dim": 16} | ({"vit_dim": 16} if config_class is SamHQConfig else {})
+    decoder = {"hidden_size": 16, "mlp_dim": 16} | more | ({"vit_dim": 16} if config_class is SamHQConfig else {})
     config = config_class(
         vision_config=VISION, prompt_encoder_config={"hidden_size": 16, "image_size": 64}, mask_decoder_config=decoder
     )
@@ -51,6 +51,15 @@ def test_every_class_loads_and_is_summed_up_from_its_files(model_class, tmp_path
     encoder = family_of(basam.attach(loaded)).encoder(loaded)
     with torch.no_grad():
         assert encoder(torch.randn(1, 3, 48, 96)).last_hidden_state.shape == (1, 16, 3, 6)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_the_iou_head_may_have_any_depth(depth, tmp_path):
+    """It has two layers at least, whatever the configuration says."""
+    model = build(SamModel, iou_head_depth=depth)
+    model.save_pretrained(tmp_path)
+    loaded = basam.load(tmp_path).state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in model.state_dict().items())
 
 
 def test_shards_and_pickled_weights_are_the_same_model(tmp_path):

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, count_parameters, is_instance
-from basam.families.sam2 import official, sizes
-from basam.families.shared import checkpoints, pyramid_files, read_shapes, transformers_files
+from basam.families.sam2 import layout, official, sizes
+from basam.families.shared import Shapes, checkpoints, pyramid_files, pyramid_layout, read_shapes, transformers_files
 from basam.families.transformers_sam import TransformersSam
 
-# A tensor that SAM 2.1 has and SAM 2 has not.
-NEW_IN_2_1 = "occlusion_spatial_embedding_parameter"
+# A tensor that SAM 2.1 has and SAM 2 has not, by the names of transformers and of Meta.
+NEW_IN_2_1 = {"occlusion_spatial_embedding_parameter", "no_obj_embed_spatial"}
 
 NEIGHBOURS = {
     "Sam2VideoModel": "is SAM 2 for videos: for images load its folder with basam.load, or as transformers' Sam2Model",
@@ -50,28 +50,45 @@ class Sam2(TransformersSam):
         return super().recognises(path) if path.is_dir() else official.recognises(path)
 
     def load(self, path: Path) -> nn.Module:
+        config, _, _ = self.read(path)
         if not path.is_dir():
-            state = official.to_transformers(checkpoints.read_weights(path))
-            return fill(official.config_of(read_shapes(path), path), state, path)
-        config = transformers_files.read_config(path) or {}
-        with pyramid_files.in_config_of(path):
-            sizes.geometry(config)
-        return fill(config, pyramid_files.image_part(transformers_files.folder_state(path)), path)
+            return fill(config, official.to_transformers(checkpoints.read_weights(path)), path)
+        state = transformers_files.folder_state(path)
+        return fill(config, {key: value for key, value in state.items() if not key.startswith(pyramid_files.VIDEO_ONLY)}, path)
 
     def summary(self, path: Path) -> ModelSummary:
+        config, shapes, part = self.read(path)
+        # Only a tensor for videos tells the two apart.
+        version = "2.1" if shapes.keys() & NEW_IN_2_1 else "2" if len(part) < len(shapes) else "2 or 2.1"
+        upstream = "Sam2VideoModel" if config["model_type"] == "sam2_video" else "Sam2Model"
+        backbone = sizes.backbone_of(config)
+        return ModelSummary(
+            architecture=f"SAM {version} {sizes.hiera_name(backbone)}",
+            geometry=sizes.geometry(config),
+            parameters=count_parameters(part),
+            windows=tuple(backbone["window_size_per_stage"]),
+            tensors=len(shapes),
+            layout=f"transformers {upstream}" if path.is_dir() else "Meta's state dict",
+        )
+
+    def read(self, path: Path) -> tuple[dict[str, Any], Shapes, Shapes]:
+        """Configuration, shapes of all tensors and of those that images need, every one of which fits.
+
+        Raises:
+            UnsupportedModelError: naming what does not fit, of the configuration or of the tensors.
+        """
         if not path.is_dir():
             shapes = read_shapes(path)
-            config, part = official.config_of(shapes, path), official.image_part(shapes)
-            version = "2.1" if official.NEW_IN_2_1 in shapes else "2"
-            return summary(config, part, len(shapes), version, "Meta's state dict")
+            config, part = official.config_of(shapes), shapes.without(official.VIDEO_ONLY)
+            part.compare(layout.expected_tensors(config))
+            return config, shapes, part
         config, shapes = transformers_files.read_config(path) or {}, transformers_files.stored_folder_shapes(path)
         with pyramid_files.in_config_of(path):
             sizes.geometry(config)
-        part = pyramid_files.image_part(shapes)
-        # Only a tensor for videos tells the two apart.
-        version = "2.1" if NEW_IN_2_1 in shapes else "2" if len(part) < len(shapes) else "2 or 2.1"
-        layout = "Sam2VideoModel" if config.get("model_type") == "sam2_video" else "Sam2Model"
-        return summary(config, part, len(shapes), version, f"transformers {layout}")
+            expected = layout.expected_tensors(config)
+        part = shapes.without(pyramid_files.VIDEO_ONLY)
+        part.compare(pyramid_layout.table_to_transformers(expected, official.RULES))
+        return config, shapes, part
 
     def state(self, path: Path) -> dict[str, Tensor]:
         return super().state(path) if path.is_dir() else checkpoints.read_state(path)
@@ -96,21 +113,6 @@ def fill(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> nn.Mod
 
     model = pyramid_files.built(build, config, path)
     return checkpoints.fill(model, pyramid_files.fitting(model, state, path))
-
-
-def summary(
-    config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], tensors: int, version: str, layout: str
-) -> ModelSummary:
-    """What `basam info` prints, of a configuration and the shapes of the image part."""
-    backbone = sizes.backbone_of(config)
-    return ModelSummary(
-        architecture=f"SAM {version} {sizes.hiera_name(backbone)}",
-        geometry=sizes.geometry(config),
-        parameters=count_parameters(shapes),
-        windows=tuple(backbone["window_size_per_stage"]),
-        tensors=tensors,
-        layout=layout,
-    )
 
 
 FAMILY = Sam2()

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from basam.families.base import UnsupportedModelError
 from basam.families.sam2 import sizes
-from basam.families.shared import holds, layout, meta_files
+from basam.families.shared import Shapes, holds, layout, pyramid_layout
 
 # Beginnings of keys of every file with an image encoder and a mask decoder, and how they continue.
 PARTS = {"image_encoder.trunk.": r"blocks\.|patch_embed\.|pos_embed", "sam_mask_decoder.": ""}
@@ -32,40 +32,28 @@ VIDEO_ONLY = (
     "no_obj_ptr",
     "no_obj_embed_spatial",
 )
-NEW_IN_2_1 = "no_obj_embed_spatial"
 
 # Meta's names and those of transformers, in the order of replacing.
 RULES = (
     (r"^image_encoder\.trunk\.", "vision_encoder.backbone."),
     (r"^image_encoder\.neck\.convs\.(\d+)\.conv\.", r"vision_encoder.neck.convs.\1."),
     (r"^no_mem_embed$", "no_memory_embedding"),
-    (r"^sam_(prompt_encoder|mask_decoder)\.", r"\1."),
     (r"\.patch_embed\.proj\.", ".patch_embed.projection."),
-    (r"\.out_proj\.", ".o_proj."),
-    *meta_files.PROMPT_AND_DECODER,
+    *pyramid_layout.PROMPT_AND_DECODER,
 )
-POINTS = "prompt_encoder.point_embed."
-SHARED = "prompt_encoder.shared_embedding.positional_embedding"
 
 
 def recognises(path: Path) -> bool:
     return holds(path, PARTS)
 
 
-def image_part(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """Tensors (or their shapes) that images need."""
-    return {key: value for key, value in tensors.items() if not key.startswith(VIDEO_ONLY)}
-
-
-def config_of(shapes: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, Any]:
+def config_of(shapes: Shapes) -> dict[str, Any]:
     """The configuration of a file, as `Sam2Config` takes it.
 
     Raises:
-        UnsupportedModelError: an encoder that is none of the published ones.
+        UnsupportedModelError: an encoder that is none of the published ones, or the tensor is missing that says which.
     """
-    if STEM not in shapes:
-        raise UnsupportedModelError(f"{path} does not fit its model: tensors missing: {STEM} (1)")
-    width = shapes[STEM][0]
+    width = shapes.sizes(STEM, 4)[0]
     blocks = layout.count_parts(shapes, "image_encoder.trunk.blocks.")
     for hiera in sizes.PUBLISHED.values():
         if (hiera["hidden_size"], sum(hiera["blocks_per_stage"])) == (width, blocks):
@@ -78,19 +66,12 @@ def config_of(shapes: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, An
         f"{name} ({hiera['hidden_size']} x {sum(hiera['blocks_per_stage'])})" for name, hiera in sizes.PUBLISHED.items()
     )
     raise UnsupportedModelError(
-        f"{path}: a Hiera of {width} channels and {blocks} blocks, whose heads and windows no tensor has; known are {known}. "
-        "Save it in transformers' layout, whose config.json has them"
+        f"{shapes.path}: a Hiera of {width} channels and {blocks} blocks, whose heads and windows no tensor has; known are "
+        f"{known}. Save it in transformers' layout, whose config.json has them"
     )
 
 
 def to_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The image part of a state dict with Meta's keys under those of `Sam2Model`."""
-    found = image_part(state)
-    renamed = {meta_files.mlp_key(key, RULES, found) or meta_files.rename(key, RULES): value for key, value in found.items()}
-    # Meta keeps one embedding for each kind of point, transformers all of them in one table.
-    kinds = sorted(key for key in renamed if key.startswith(POINTS))
-    if kinds == [f"{POINTS}{kind}.weight" for kind in range(len(kinds))] and kinds:
-        renamed[f"{POINTS}weight"] = torch.cat([renamed.pop(key) for key in kinds])
-    if SHARED in renamed:
-        renamed["shared_image_embedding.positional_embedding"] = renamed[SHARED]
-    return renamed
+    """The image part of a state dict with Meta's keys, whose shapes were compared, under those of `Sam2Model`."""
+    found = {key: value for key, value in state.items() if not key.startswith(VIDEO_ONLY)}
+    return pyramid_layout.to_transformers(found, RULES, torch.cat)

@@ -5,7 +5,7 @@ It takes points, boxes and masks. The detector of SAM 3, which takes texts, is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,16 @@ from torch import nn
 
 from basam.errors import MissingExtraError
 from basam.families.attachment import Geometry
-from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
+from basam.families.base import ModelSummary, count_parameters
 from basam.families.sam2 import Sam2
-from basam.families.sam3_tracker import sizes
-from basam.families.shared import pyramid_files, transformers_files, vit_name
+from basam.families.sam3_tracker import layout, sizes
+from basam.families.shared import Shapes, pyramid_files, transformers_files, vit_name
 
-DETECTOR = (
-    "is SAM 3's detector, whose prompts are texts: that is not supported. For points, boxes and masks use its tracker, "
-    "transformers' Sam3TrackerModel; basam.load takes it from a folder of Sam3TrackerModel or Sam3VideoModel"
-)
 NEIGHBOURS = {
-    "Sam3Model": DETECTOR,
+    "Sam3Model": layout.DETECTOR,
     "Sam3VideoModel": "is SAM 3 for videos: for images load its folder with basam.load, or as transformers' Sam3TrackerModel",
     "Sam3TrackerVideoModel": "tracks in videos: for images load its folder with basam.load, or as Sam3TrackerModel",
 }
-TRACKER, DETECTOR_PART, NECK = "tracker_model.", "detector_model.", "tracker_neck."
-BACKBONE = "vision_encoder.backbone."
-# A tensor of every tracker.
-TOKEN = "mask_decoder.obj_score_token.weight"
 
 
 class Sam3Tracker(Sam2):
@@ -62,19 +54,13 @@ class Sam3Tracker(Sam2):
         except ImportError as error:
             raise MissingExtraError(f"SAM 3 of this transformers does not load: {error}; a newer one (5.23) does") from error
 
-        state = tracker_part(transformers_files.folder_state(path), path)
-        with pyramid_files.in_config_of(path):
-            config = dict(sizes.tracker_config(transformers_files.read_config(path) or {}))
-            sizes.geometry(config)
-        state = pyramid_files.fitting(pyramid_files.built(build, config, path), state, path)
-        return fill(config, state)
+        config, _, part = self.read(path)
+        stored = transformers_files.folder_state(path)
+        state = {name: stored[key] for name, key in part.keys_of.items()}
+        return fill(config, pyramid_files.fitting(pyramid_files.built(build, config, path), state, path))
 
     def summary(self, path: Path) -> ModelSummary:
-        shapes = transformers_files.stored_folder_shapes(path)
-        part = tracker_part(shapes, path)
-        with pyramid_files.in_config_of(path):
-            config = sizes.tracker_config(transformers_files.read_config(path) or {})
-            sizes.geometry(config)
+        config, shapes, part = self.read(path)
         backbone = sizes.backbone_of(config)
         return ModelSummary(
             architecture=f"SAM 3 {vit_name(backbone['hidden_size'], backbone['num_hidden_layers'])}",
@@ -85,30 +71,15 @@ class Sam3Tracker(Sam2):
             layout="transformers Sam3TrackerModel",
         )
 
-
-def tracker_part(tensors: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Tensors (or their shapes) of the tracker, under the names that `Sam3TrackerModel` gives them.
-
-    A model of both parts keeps the encoder with the detector and the tracker's neck by itself. `transformers` writes a prefix
-    again and again each time that it saves what it loaded: however often it is there, it is taken off.
-
-    Raises:
-        UnsupportedModelError: there is no tracker among them.
-    """
-    found = {}
-    for key, value in tensors.items():
-        name = key
-        while name.startswith(TRACKER):
-            name = name.removeprefix(TRACKER)
-        if name.startswith(NECK):
-            name = f"vision_encoder.neck.{name.removeprefix(NECK)}"
-        if name.startswith(DETECTOR_PART + BACKBONE):
-            name = name.removeprefix(DETECTOR_PART)
-        if not name.startswith(DETECTOR_PART):
-            found[name] = value
-    if TOKEN not in found:
-        raise UnsupportedModelError(f"{path} {DETECTOR}")
-    return pyramid_files.image_part(found)
+    def read(self, path: Path) -> tuple[dict[str, Any], Shapes, layout.TrackerShapes]:
+        shapes = transformers_files.stored_folder_shapes(path)
+        part = layout.TrackerShapes(path, shapes)
+        with pyramid_files.in_config_of(path):
+            config = dict(sizes.tracker_config(transformers_files.read_config(path) or {}))
+            sizes.geometry(config)
+            expected = layout.expected_tensors(config)
+        part.compare(expected)
+        return config, shapes, part
 
 
 FAMILY = Sam3Tracker()

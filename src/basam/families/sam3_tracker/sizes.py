@@ -17,12 +17,18 @@ IMAGE_SIZE = 1008
 # What config.json may leave out, as in Sam3ViTConfig.
 VIT: dict[str, Any] = {
     "hidden_size": 1024,
+    "intermediate_size": 4736,
+    "num_channels": 3,
     "num_hidden_layers": 32,
     "num_attention_heads": 16,
     "patch_size": 14,
     "window_size": 24,
     "global_attn_indexes": [7, 15, 23, 31],
+    "pretrain_image_size": 336,
 }
+# The same of Sam3VisionConfig.
+VISION: dict[str, Any] = {"fpn_hidden_size": 256, "scale_factors": [4.0, 2.0, 1.0, 0.5]}
+SCALES = (4.0, 2.0, 1.0, 0.5)  # that the neck makes feature maps at, relative to the encoder's grid
 
 
 def tracker_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -37,8 +43,34 @@ def tracker_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def backbone_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a tracker's configuration that is about the vision transformer."""
-    found = pyramid_files.section(pyramid_files.section(config, "vision_config"), "backbone_config")
-    return VIT | {name: value for name, value in found.items() if value is not None}
+    return pyramid_files.completed(pyramid_files.section(config, "vision_config"), "backbone_config", VIT)
+
+
+def vision_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a tracker's configuration that is about the image encoder: what its neck is like."""
+    return pyramid_files.completed(config, "vision_config", VISION)
+
+
+def patch_of(backbone: Mapping[str, Any]) -> int:
+    """Pixels along a side of a patch."""
+    return pyramid_files.side_of(backbone["patch_size"], "backbone_config.patch_size")
+
+
+def pretrain_side(backbone: Mapping[str, Any]) -> int:
+    """Pixels along a side of the images whose absolute positions repeat over the grid."""
+    return pyramid_files.side_of(backbone["pretrain_image_size"], "backbone_config.pretrain_image_size")
+
+
+def check_neck(vision: Mapping[str, Any]) -> None:
+    """Refuse a neck that does not begin with the three feature maps that the mask decoder takes.
+
+    Raises:
+        UnsupportedModelError: naming the field and its value.
+    """
+    scales, first = vision["scale_factors"], list(pyramid_files.SCALES)
+    known = isinstance(scales, (list, tuple)) and all(scale in SCALES for scale in scales)
+    if not known or list(scales[: len(first)]) != first:
+        raise UnsupportedModelError(f"scale_factors={scales!r}: 4.0, 2.0, 1.0 and any of {SCALES} after them are needed")
 
 
 def rotary_theta(backbone: Any) -> float:
@@ -54,13 +86,16 @@ def geometry(config: Mapping[str, Any]) -> Geometry:
         UnsupportedModelError: sizes that do not agree or make no sense, or layers that are not there.
     """
     backbone = backbone_of(config)
-    patch = pyramid_files.side_of(backbone["patch_size"], "backbone_config.patch_size")
+    patch = patch_of(backbone)
     width, heads = pyramid_files.count_of(backbone, "hidden_size"), pyramid_files.count_of(backbone, "num_attention_heads")
     if width % heads:
         raise UnsupportedModelError(f"num_attention_heads={heads}: they do not divide the hidden_size of {width}")
-    for name in ("num_hidden_layers", "window_size"):
+    for name in ("num_hidden_layers", "window_size", "intermediate_size", "num_channels"):
         pyramid_files.count_of(backbone, name)
-    pyramid_files.check_heads(config, heads=8, width=256)
+    if (pretrained := pretrain_side(backbone)) < patch:
+        raise UnsupportedModelError(f"pretrain_image_size={pretrained}: at least the patch_size of {patch} is needed")
+    check_neck(vision_of(config))
+    pyramid_files.decoder_sizes(config)
     layers = tuple(sorted(pyramid_files.counts_of(backbone, "global_attn_indexes", least=0)))
     if not all(0 <= layer < backbone["num_hidden_layers"] for layer in layers):
         raise UnsupportedModelError(

@@ -2,6 +2,7 @@ from basam.families.shared import checkpoints as checkpoints
 from basam.families.shared import layout as layout
 from basam.families.shared import meta_files as meta_files
 from basam.families.shared import pyramid_files as pyramid_files
+from basam.families.shared import pyramid_layout as pyramid_layout
 from basam.families.shared import transformers_files as transformers_files
 from basam.families.shared.decoder_queries import query_replacements as query_replacements
 from basam.families.shared.pyramid_parts import AnySizePyramid as AnySizePyramid

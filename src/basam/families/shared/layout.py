@@ -31,7 +31,8 @@ def norm(key: str, channels: int) -> Table:
 
 
 def head(key: str, inputs: int, hidden: int, outputs: int, depth: int) -> Table:
-    """An MLP of `depth` layers."""
+    """An MLP of `depth` layers; `transformers` makes no fewer than two."""
+    depth = max(2, depth)
     widths = [inputs, *[hidden] * (depth - 1), outputs]
     found: Table = {}
     for number in range(depth):
@@ -80,8 +81,13 @@ def prompt_encoder(prompt: Mapping[str, Any], features: int) -> Table:
     return found | conv(f"{mask}3", narrow, wide, 2) | norm(f"{mask}4", wide) | conv(f"{mask}6", wide, channels, 1)
 
 
-def mask_decoder(decoder: Mapping[str, Any]) -> Table:
-    """Meta's `MaskDecoder` of a `mask_decoder_config`."""
+def mask_decoder(decoder: Mapping[str, Any], *, numbered: bool = False) -> Table:
+    """Meta's `MaskDecoder` of a `mask_decoder_config`.
+
+    Args:
+        numbered: the layers of an MLP in the transformer have numbers, as in SAM 2; `transformers` makes as many of them as the
+            transformer has layers, which are two in every published model.
+    """
     prefix, width = "mask_decoder.", decoder["hidden_size"]
     inner, masks = width // decoder["attention_downsample_rate"], decoder["num_multimask_outputs"] + 1
     found: Table = {f"{prefix}iou_token.weight": (1, width), f"{prefix}mask_tokens.weight": (masks, width)}
@@ -90,7 +96,11 @@ def mask_decoder(decoder: Mapping[str, Any]) -> Table:
         found |= attention(f"{block}self_attn", width, width)
         found |= attention(f"{block}cross_attn_token_to_image", width, inner)
         found |= attention(f"{block}cross_attn_image_to_token", width, inner)
-        found |= linear(f"{block}mlp.lin1", width, decoder["mlp_dim"]) | linear(f"{block}mlp.lin2", decoder["mlp_dim"], width)
+        if numbered:
+            found |= head(f"{block}mlp", width, decoder["mlp_dim"], width, decoder["num_hidden_layers"])
+        else:
+            found |= linear(f"{block}mlp.lin1", width, decoder["mlp_dim"])
+            found |= linear(f"{block}mlp.lin2", decoder["mlp_dim"], width)
         for which in (1, 2, 3, 4):
             found |= norm(f"{block}norm{which}", width)
     found |= attention(f"{prefix}transformer.final_attn_token_to_image", width, inner)

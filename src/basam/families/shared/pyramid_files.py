@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from basam.families.base import UnsupportedModelError
 from basam.families.shared import checkpoints
 from basam.families.shared.shapes import Shapes
+from basam.families.shared.transformers_files import DEFAULTS
 
 # What names of tensors begin with that only videos need.
 VIDEO_ONLY = (
@@ -26,13 +28,14 @@ VIDEO_ONLY = (
 )
 # Pixels along a side of a patch in each of the feature maps that the mask decoder takes; the finest is that of the masks.
 SCALES = (4, 2, 1)
+WIDTH = 256  # channels of feature maps and prompts, where a configuration does not say
+# What config.json may leave out of the sizes of prompt encoder and mask decoder: the same as in SAM's.
+DECODERS = {
+    "prompt_encoder_config": DEFAULTS["prompt_encoder_config"],
+    "mask_decoder_config": DEFAULTS["mask_decoder_config"] | {"num_attention_heads": 8},
+}
 # Parts of a configuration that an image model has.
 PARTS = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
-
-
-def image_part(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """Tensors (or their shapes) that images need."""
-    return {key: value for key, value in tensors.items() if not key.startswith(VIDEO_ONLY)}
 
 
 @contextmanager
@@ -99,18 +102,50 @@ def check_given(config: Mapping[str, Any], **needed: int) -> None:
             raise UnsupportedModelError(f"{name}={given!r}: {value} is needed, which the grids and feature maps rest on")
 
 
-def check_heads(config: Mapping[str, Any], heads: int, width: int) -> None:
-    """Refuse a decoder whose width its heads do not divide.
+def check_positive(config: Mapping[str, Any], name: str) -> None:
+    """Refuse a field of a configuration that is no number above 0.
 
-    Args:
-        heads, width: where the configuration says neither.
+    Raises:
+        UnsupportedModelError: naming it and its value.
     """
-    decoder = {"num_attention_heads": heads, "hidden_size": width} | dict(section(config, "mask_decoder_config"))
-    if count_of(decoder, "hidden_size") % count_of(decoder, "num_attention_heads"):
+    value = config[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise UnsupportedModelError(f"{name}={value!r}: a number above 0 is needed")
+
+
+def completed(config: Mapping[str, Any], name: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A part of a configuration with defaults for what it leaves out; a list may be left out as null."""
+    given = {
+        field: value
+        for field, value in section(config, name).items()
+        if value is not None or not isinstance(defaults.get(field), list)
+    }
+    return {**defaults, **given}
+
+
+def decoder_sizes(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Sizes of prompt encoder and mask decoder, with the defaults of `transformers` for what a configuration leaves out.
+
+    Raises:
+        UnsupportedModelError: one is no whole number above 0, or they do not agree with each other or with the feature maps.
+    """
+    found = {part: completed(config, part, defaults) for part, defaults in DECODERS.items()}
+    for part, defaults in DECODERS.items():
+        for name in defaults:
+            count_of(found[part], name)
+    prompts, decoder = found["prompt_encoder_config"], found["mask_decoder_config"]
+    if decoder["hidden_size"] % decoder["num_attention_heads"]:
         raise UnsupportedModelError(
             f"num_attention_heads={decoder['num_attention_heads']} of the mask decoder: they do not divide its hidden_size of "
             f"{decoder['hidden_size']}"
         )
+    channels = count_of(completed(config, "vision_config", {"fpn_hidden_size": WIDTH}), "fpn_hidden_size")
+    if len({channels, prompts["hidden_size"], decoder["hidden_size"]}) > 1:
+        raise UnsupportedModelError(
+            f"fpn_hidden_size={channels} beside hidden_size={prompts['hidden_size']} of the prompt encoder and "
+            f"hidden_size={decoder['hidden_size']} of the mask decoder: one number of channels is needed"
+        )
+    return found
 
 
 def side_of(value: Any, name: str) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,6 +51,14 @@ class Shapes(dict[str, tuple[int, ...]]):
     def in_file(self, key: str) -> str:
         """A key as the file has it, or would have it."""
         return key if key in self.added else self.prefix + key
+
+    def without(self, beginnings: tuple[str, ...]) -> Shapes:
+        """These shapes without the tensors whose keys begin so."""
+        found = copy(self)
+        for key in self:
+            if key.startswith(beginnings):
+                del found[key]
+        return found
 
     def sizes(self, key: str, dimensions: int) -> tuple[int, ...]:
         """The shape of a tensor that sizes of the model follow from.
