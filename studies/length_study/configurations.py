@@ -67,8 +67,8 @@ SLOPE_SWEEP = tuple(
 )
 STRENGTH_SWEEP = tuple(configuration(True, slope, strength=strength) for slope in (0.0, SLOPE, 1.0) for strength in STRENGTHS)
 SWEEPS = SLOPE_SWEEP + STRENGTH_SWEEP
-# The mode of nano, in its `mode.json`: docs/results/extrapolation.md says how it came to be, and the rule's own answer.
-OF_NANO = configuration(True, SLOPE, strength=0.25)
+# The mode that nano had until 2026-11-27: docs/results/extrapolation.md says how it came to be, and the rule's own answer.
+QUARTER = configuration(True, SLOPE, strength=0.25)
 ALL = {c.name: c for c in (*CORE, *SWEEPS)}
 
 

@@ -151,8 +151,9 @@ def test_a_single_file_has_its_mode_beside_it(tmp_path):
     assert mode_of(file, model).mode == MODE
 
 
-def test_nano_carries_the_mode_of_its_study():
-    assert own_mode(basam.load("nano")) == BiasMode(strength=0.25)
+def test_nano_carries_the_mode_that_was_calibrated_for_its_weights(recwarn):
+    assert own_mode(basam.load("nano")) == BiasMode(scaling="none", slope=0, decoder="log")
+    assert not recwarn.list
 
 
 def test_info_prints_the_mode(folder):

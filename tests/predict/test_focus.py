@@ -351,7 +351,7 @@ def test_focus_needs_the_photo(predictor):
 
 
 def test_a_model_may_bring_its_own_focus(tmp_path):
-    assert basam.Predictor.from_pretrained("nano").focus == Focus(click="zoom", margin=0.1)
+    assert basam.Predictor.from_pretrained("nano").focus == Focus(click="zoom", margin=0)
     assert basam.Predictor(tiny_sam()).focus == Focus()
     folder = tmp_path / "mine"
     tiny_sam().save_pretrained(folder)
