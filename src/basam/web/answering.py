@@ -27,7 +27,7 @@ from basam.web.prompts import PromptSet
 # What the page calls the ways to answer a prompt.
 METHODS = {
     "focus": "Focus: the region of the prompt, at the photo's own pixels",
-    "basam": "Corrected: the whole photo, with bias-mode attention",
+    "basam": "Corrected: the whole photo, with the correction that suits the model",
     "plain": "Plain SAM: the whole photo, uncorrected",
 }
 # How sure the model must be of what it finds by itself: predicted IoU, stability. The first is that of Meta's generator, made
