@@ -120,10 +120,23 @@ def test_the_edge_of_a_cut_out_is_as_soft_as_the_logits(results, tmp_path):
     files = files_of(("cutout",), results.photo, ResultsOfPhoto(results.photo, SIZE, results.pixels, [one], 1.0))
     (write,) = files.values()
     write(tmp_path / "cut.png")
-    alpha = np.asarray(Image.open(tmp_path / "cut.png"))[..., 3]
-    assert np.array_equal(alpha >= 128, (logits > 0)[5:55, 8:60])
+    cut = Image.open(tmp_path / "cut.png")
+    left, top = int(cut.text["left"]), int(cut.text["top"])
+    alpha = np.asarray(cut)[..., 3]
+    assert np.array_equal(alpha >= 128, (logits > 0)[top : top + alpha.shape[0], left : left + alpha.shape[1]])
     assert len(np.unique(alpha)) > 20
-    assert alpha[25, 22] == 255
+    assert alpha[30 - top, 30 - left] == 255
+
+
+def test_a_cut_out_is_no_larger_than_its_mask_and_edge(results, tmp_path):
+    logits = np.full(SIZE, -0.5, dtype=np.float32)  # the model is unsure of the whole photo
+    logits[20:40, 30:45] = 0.5
+    one = Found(RunMask.of(logits > 0), 0.5, 1, soft=SoftMask.of_logits(logits, 3))
+    (write,) = files_of(("cutout",), results.photo, ResultsOfPhoto(results.photo, SIZE, results.pixels, [one], 1.0)).values()
+    write(tmp_path / "cut.png")
+    cut = Image.open(tmp_path / "cut.png")
+    assert (cut.text["left"], cut.text["top"], cut.size) == ("27", "17", (21, 26))
+    assert np.array_equal(np.asarray(cut)[..., :3], results.pixels[17:43, 27:48])
 
 
 def test_a_soft_edge_stays_near_the_masks_edge():

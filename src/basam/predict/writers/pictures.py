@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from basam.files import overlay, replacing, require, write_image, write_mask
@@ -40,9 +41,9 @@ def write_cutout(path: Path, results: ResultsOfPhoto, index: int) -> None:
         if one.soft is None:
             (left, top, *_), alpha = one.runs.box, one.runs.part().astype(np.uint8) * 255
         else:
-            left, top, alpha = one.soft.left, one.soft.top, one.soft.shares()
-    if not alpha.size:
-        alpha = np.zeros((1, 1), dtype=np.uint8)
+            # What the model is unsure of reaches farther than the edge that is kept of it, and than what cleaning leaves.
+            down, across, alpha = trimmed(one.soft.shares())
+            left, top = one.soft.left + across, one.soft.top + down
     rows, columns = alpha.shape
     part = results.pixels
     if part.shape[:2] == (height, width):
@@ -56,6 +57,14 @@ def write_cutout(path: Path, results: ResultsOfPhoto, index: int) -> None:
     text.add_text("top", str(top))
     with replacing(path) as temporary:
         Image.fromarray(np.dstack([part, alpha])).save(temporary, "PNG", pnginfo=text)
+
+
+def trimmed(alpha: NDArray[np.uint8]) -> tuple[int, int, NDArray[np.uint8]]:
+    """The smallest rectangle outside of which all is 0: its first row and column, its values; of nothing, one pixel of 0."""
+    rows, columns = (np.flatnonzero(alpha.any(axis)) for axis in (1, 0))
+    if not rows.size:
+        return 0, 0, np.zeros((1, 1), dtype=np.uint8)
+    return int(rows[0]), int(columns[0]), alpha[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def write_labels(path: Path, results: ResultsOfPhoto) -> None:
