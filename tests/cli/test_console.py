@@ -153,18 +153,18 @@ def test_the_demo_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     pytest.importorskip("skimage")
     from basam.cli.demo import main
 
-    main(["--photo", "chelsea", "--out", str(tmp_path)])
+    main(["--out", str(tmp_path)])
     printed = capsys.readouterr().out
-    assert "photo    chelsea (scikit-image), 451 x 300 px" in printed
-    with Image.open(tmp_path / "chelsea_mask.png") as mask:
-        assert mask.size == (451, 300)
+    assert "photo    astronaut (scikit-image), 512 x 512 px" in printed
+    with Image.open(tmp_path / "astronaut_mask.png") as mask:
+        assert mask.size == (512, 512)
         assert mask.getextrema() == (0, 255)
         found = np.asarray(mask) > 0
     box = np.zeros_like(found)
-    box[10:260, 100:390] = True
-    assert found[box].mean() > 0.2
-    assert found[~box].mean() < 0.1
-    assert (tmp_path / "chelsea_overlay.png").is_file()
+    box[15:190, 150:300] = True
+    assert found[box].mean() > 0.5
+    assert found[~box].mean() < 0.01
+    assert (tmp_path / "astronaut_overlay.png").is_file()
 
 
 @pytest.mark.parametrize("columns", [20, 40, 80])

@@ -62,6 +62,33 @@ def test_click_not_on_it_undo_redo_box_and_reload(page, server):
     assert page.problems == []
 
 
+def test_where_there_is_no_right_button_a_tool_says_not_on_it(page, server):
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    page.get_by_role("button", name="Not", exact=True).click()
+    page.mouse.click(*place(page, 600, 450))
+    page.wait_for_function("document.querySelectorAll('[data-tool=not][aria-pressed=true]').length === 1")
+    page.wait_for_timeout(1000)
+    (found,) = server.kept()["objects"]
+    assert [point[2] for point in found["points"]] == [1, 0]
+    assert page.problems == []
+
+
+def test_the_main_button_can_be_read_while_it_is_pointed_at_and_where_there_is_nothing_to_save(page):
+    colours = "button => [getComputedStyle(button).backgroundColor, getComputedStyle(button).color]"
+    button = page.get_by_role("button", name="Cut-out", exact=True)
+    unused = button.evaluate(colours)
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    page.wait_for_timeout(300)
+    usual = button.evaluate(colours)
+    button.hover()
+    page.wait_for_timeout(300)
+    assert button.evaluate(colours) == usual
+    assert unused[0] != usual[0]
+    assert unused[1] != usual[1]
+
+
 def test_a_slow_and_shaky_click_is_a_click_and_no_box(page, server):
     x, y = place(page, 300, 300)
     page.mouse.move(x, y)

@@ -148,7 +148,7 @@ function refresh() {
   byId("everything").disabled = !photo;
   byId("compare").disabled = !(active?.points.length || active?.box);
   byId("no-objects").hidden = objects.length > 0;
-  byId("hint").textContent = !photo ? "" : !objects.length ? "Click the object you want to cut out." : "Click adds, right click takes away, N starts another object.";
+  byId("hint").textContent = !photo ? "" : !objects.length ? "Click the object you want to cut out." : "Click adds, right click (or Not) takes away, N starts another object.";
   byId("hint").hidden = !photo || objects.length > 1 || (active?.points.length ?? 0) > 1;
   each(".writers button", (button) => { button.disabled = !objects.length && byId("scope").value === "one"; });
   showObjects();

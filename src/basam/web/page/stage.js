@@ -34,7 +34,7 @@ export class Stage {
     viewer.addHandler("canvas-click", (event) => {
       if (!event.quick || this.moving()) return;
       const { altKey, ctrlKey } = event.originalEvent;
-      this.point(event.position, altKey || ctrlKey ? 0 : 1);
+      this.point(event.position, altKey || ctrlKey || this.tool === "not" ? 0 : 1);
     });
     viewer.addHandler("canvas-contextmenu", (event) => {
       event.preventDefault = true;
