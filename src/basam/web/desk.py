@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import basam
 from basam.errors import InputError
 from basam.files import read_image, read_photograph, replacing
@@ -69,7 +72,7 @@ class Desk:
 
     def reported(self, photo: LibraryPhoto) -> dict[str, Any]:
         state = self.session.state(photo)
-        size = {"width": photo.width, "height": photo.height}
+        size = {"width": photo.width, "height": photo.height, "content": photo.content}
         return {"id": photo.key, "name": photo.name, **size, "done": state.done, "objects": len(state.objects)}
 
     def tile(self, key: str, level: int, column: int, row: int) -> bytes:
@@ -79,7 +82,7 @@ class Desk:
     def thumbnail(self, key: str) -> bytes:
         """A small JPEG, which is kept beside the session so that a folder appears at once the next time."""
         photo = self.library[key]
-        place = self.settings.session / "thumbnails" / f"{photo.key}.jpg"
+        place = self.settings.session / "thumbnails" / f"{photo.key}-{photo.content}.jpg"
         if not place.exists():
             image = read_photograph(photo.path, max_pixels=self.settings.max_pixels, long_side=THUMB).image
             image.thumbnail((THUMB, THUMB))
@@ -214,12 +217,16 @@ class Desk:
                 if objects:
                     yield TakenPhoto(
                         photo,
-                        lambda: read_image(photo.path, max_pixels=self.settings.max_pixels),  # noqa: B023
+                        lambda: self.pixels(photo),  # noqa: B023
                         objects,
                         lambda each: self.soft_edge(photo, each, window),  # noqa: B023
                     )
 
         return take_away(kind, taken(), folder)
+
+    def pixels(self, photo: LibraryPhoto) -> NDArray[np.uint8]:
+        photo.check_content()
+        return read_image(photo.path, max_pixels=self.settings.max_pixels)
 
     def soft_edge(self, photo: LibraryPhoto, each: SegmentedObject, window: str) -> SoftMask | None:
         prompts = prompts_of(each.reported(), photo)

@@ -16,20 +16,35 @@ from basam.files import ImageError, open_picture, picture_size
 
 # Kinds that are read but that Pillow does not list: they come with the extra `formats`.
 MORE_SUFFIXES = {".heic", ".heif", ".avif"}
+# Bytes at either end of a file by which it is known again.
+LOOKED_AT = 1 << 16
 
 
 @dataclass(frozen=True)
 class LibraryPhoto:
-    """A photograph on the disk; width and height in pixels, upright."""
+    """A photograph on the disk; width and height in pixels, upright; `content` says which it was, see `content_of`."""
 
     key: str
     path: Path
     width: int
     height: int
+    content: str
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    def check_content(self) -> None:
+        """That the file is still the photograph that was listed.
+
+        Raises:
+            ValueError: another has taken its place.
+        """
+        if content_of(self.path) != self.content:
+            raise InputError(
+                f"{self.path} is another photo than when basam web was started: start it again to work on this one, "
+                "or put the former one back"
+            )
 
 
 class Library:
@@ -78,7 +93,7 @@ class Library:
     def add(self, path: Path) -> LibraryPhoto:
         found = path.resolve()
         width, height = picture_size(found, max_pixels=self.max_pixels)
-        photo = LibraryPhoto(key_of_path(found), found, width, height)
+        photo = LibraryPhoto(key_of_path(found), found, width, height, content_of(found))
         with self.lock:
             self.photos[photo.key] = photo
         return photo
@@ -122,6 +137,17 @@ class Library:
 
 def key_of_path(path: Path) -> str:
     return hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def content_of(path: Path) -> str:
+    """What a file is known again by, quick for folders of large photographs: its size, its beginning and its end."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        found = hashlib.sha256(str(size).encode())
+        for place in (0, max(0, size - LOOKED_AT)):
+            file.seek(place)
+            found.update(file.read(LOOKED_AT))
+    return found.hexdigest()[:16]
 
 
 def suffixes() -> set[str]:

@@ -20,6 +20,7 @@ class OpenPhoto:
     """A photograph in memory, with its tiles, and predictors that hold what was encoded of it."""
 
     def __init__(self, photo: LibraryPhoto, max_pixels: int | None) -> None:
+        photo.check_content()
         self.pixels = read_image(photo.path, max_pixels=max_pixels)
         self.pyramid = Pyramid(self.pixels)
         self.predictors: dict[str, Predictor] = {}

@@ -101,15 +101,15 @@ class Session:
         return self.folder / f"{photo.key}.json"
 
     def state(self, photo: LibraryPhoto) -> PhotoState:
-        """What is kept of a photo; an empty state where nothing is.
+        """What is kept of a photo; an empty state where nothing is, or what was done with another photo in its place.
 
         Raises:
             ValueError: the file is damaged, or of another format; the message names it.
         """
         path = self.file(photo)
-        if not path.exists():
+        values = self.values(photo)
+        if values is None:
             return PhotoState()
-        values = read_json(path)
         if values.get("format") != SESSION_FORMAT:
             raise InputError(f"{path} is of format {values.get('format')!r}: {SESSION_FORMAT!r} is needed")
         try:
@@ -117,6 +117,25 @@ class Session:
             return PhotoState(int(values["revision"]), bool(values["done"]), objects)
         except (KeyError, TypeError) as error:
             raise InputError(f"{path} is damaged: {error}") from error
+
+    def aside(self, photo: LibraryPhoto, content: str) -> Path:
+        """Where the state of another photo of the same path is kept."""
+        return self.folder / f"{photo.key}.{content}.aside"
+
+    def values(self, photo: LibraryPhoto) -> dict[str, Any] | None:
+        """What stands in the file of this photo, which may have been put aside and come back; None where there is none."""
+        for path in (self.file(photo), self.aside(photo, photo.content)):
+            values = read_json(path) if path.exists() else None
+            if values is not None and is_of(values, photo):
+                return values
+        return None
+
+    def put_aside(self, photo: LibraryPhoto) -> None:
+        """Give the state of another photo of this path a file of its own, before it would be overwritten."""
+        path = self.file(photo)
+        values = read_json(path) if path.exists() else None
+        if values is not None and not is_of(values, photo):
+            path.replace(self.aside(photo, str(values.get("content", "former"))))
 
     def keep(self, photo: LibraryPhoto, objects: tuple[SegmentedObject, ...], done: bool, revision: int | None) -> PhotoState:
         """The next state, written.
@@ -130,15 +149,24 @@ class Session:
         with self.lock:
             before = self.state(photo)
             before.check(photo, revision)
+            self.put_aside(photo)
             state = PhotoState(before.revision + 1, done, objects)
             values = {
                 "format": SESSION_FORMAT,
                 "photo": str(photo.path),
                 "width": photo.width,
                 "height": photo.height,
+                "content": photo.content,
                 "revision": state.revision,
                 "done": done,
                 "objects": [asdict(each) for each in objects],
             }
             write_json(self.file(photo), values)
             return state
+
+
+def is_of(values: dict[str, Any], photo: LibraryPhoto) -> bool:
+    """Whether a state was made on this photo, and not on another one that lay in its place."""
+    if "width" in values and (values["width"], values.get("height")) != (photo.width, photo.height):
+        return False
+    return values.get("content") in (None, photo.content)

@@ -45,8 +45,9 @@ export const hover = (photo, x, y) => json("POST", `${of(photo)}/hover`, { x, y 
 export const mark = (photo, done) => json("POST", `${of(photo)}/mark`, { done });
 export const cancel = () => json("POST", "/api/cancel", {});
 export const upload = (file) => json("POST", `/api/photos?name=${encodeURIComponent(file.name)}`, file, true);
-export const thumbnail = (photo) => `${of(photo)}/thumbnail`;
-export const tile = (photo, level, column, row) => `${of(photo)}/tiles/${level}/${column}/${row}`;
+// What the browser keeps is that of one content.
+export const thumbnail = (photo) => `${of(photo.id)}/thumbnail?${photo.content}`;
+export const tile = (photo, level, column, row) => `${of(photo.id)}/tiles/${level}/${column}/${row}?${photo.content}`;
 
 export async function download(kind, photo) {
   const response = await ask("GET", `/api/export?kind=${kind}${photo ? `&photo=${photo}` : ""}`);

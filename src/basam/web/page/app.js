@@ -206,7 +206,7 @@ function showPhotos() {
   for (const one of info.photos) {
     if (!cells.has(one.id)) {
       const mark = made("b", { className: "mark" });
-      const image = made("img", { alt: "", loading: "lazy", src: api.thumbnail(one.id), width: 120, height: 90 });
+      const image = made("img", { alt: "", loading: "lazy", src: api.thumbnail(one), width: 120, height: 90 });
       const cell = made("button", { type: "button", title: one.name }, image, mark, made("span", { textContent: one.name }));
       cell.addEventListener("click", attempt(() => open(one)));
       byId("photos").append(made("li", {}, cell));
@@ -237,7 +237,7 @@ async function open(one) {
   byId("photo-size").textContent = `${number.format(one.width)} × ${number.format(one.height)} px`;
   document.title = `${one.name} – basam`;
   history.replaceState(null, "", `#${one.id}`);
-  const opened = stage.open(one, info.tile, (level, column, row) => api.tile(one.id, level, column, row));
+  const opened = stage.open(one, info.tile, (level, column, row) => api.tile(one, level, column, row));
   await Promise.all([opened, work.take(one)]);
   cells.get(one.id).scrollIntoView({ block: "nearest", inline: "nearest" });
   byId("viewer").focus({ preventScroll: true });
