@@ -233,6 +233,21 @@ def test_by_keyboard_alone(page, server):
     page.locator("#done[aria-pressed=true]").wait_for()
 
 
+def test_the_status_line_does_not_outlive_what_it_says(page, server):
+    status = page.locator("#status")
+    page.mouse.click(*place(page, 300, 300))
+    status.filter(has_text="predicted IoU").wait_for()
+    page.locator("#undo").click()
+    status.filter(has_text="Undone").wait_for()
+    page.keyboard.press("Control+y")
+    status.filter(has_text="Done again").wait_for()
+    wait_for_objects(page, 1)
+    page.route("**/api/export*", lambda route: route.fulfill(status=400, json={"error": "the disk is full"}))
+    page.get_by_role("button", name="Mask", exact=True).click()
+    page.locator("#error", has_text="the disk is full").wait_for()
+    assert status.text_content() == ""
+
+
 def test_two_windows_do_not_overwrite_each_other(page, server):
     other = opened(page.context, server.address)
     page.mouse.click(*place(page, 300, 300))
@@ -305,6 +320,8 @@ def test_a_server_that_was_killed_and_started_again_goes_on(chromium, photos, tm
         server.kill()
         page.get_by_role("button", name="Remove Object 1").click()
         page.locator("#error", has_text="does not answer").wait_for()
+        page.wait_for_timeout(9500)
+        assert page.locator("#error").is_visible(), "nothing works until it is read"
     finally:
         server.kill()
     again = RunningServer(photos, tmp_path / "session")

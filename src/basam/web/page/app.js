@@ -25,8 +25,10 @@ function fail(error) {
   const place = byId("error");
   place.textContent = error.message;
   place.hidden = false;
+  say("");
   clearTimeout(fail.timer);
-  fail.timer = setTimeout(() => { place.hidden = true; }, 9000);
+  // Without the server nothing works until somebody reads this.
+  if (![0, 403].includes(error.status)) fail.timer = setTimeout(() => { place.hidden = true; }, 9000);
   return undefined;
 }
 
@@ -37,6 +39,14 @@ const attempt = (task) => async (...words) => {
     return fail(error);
   }
 };
+
+async function undo() {
+  if (await work.undo()) say("Undone");
+}
+
+async function redo() {
+  if (await work.redo()) say("Done again");
+}
 
 // Prompts.
 
@@ -336,8 +346,8 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   const take = (act) => { event.preventDefault(); act(); };
   if (event.ctrlKey || event.metaKey) {
-    if (key === "z") take(() => (event.shiftKey ? work.redo() : work.undo()));
-    if (key === "y") take(() => work.redo());
+    if (key === "z") take(event.shiftKey ? redo : undo);
+    if (key === "y") take(redo);
     return;
   }
   if (ARROWS[event.key] && inViewer) return take(() => stage.moveCrosshair(...ARROWS[event.key], event.shiftKey));
@@ -357,8 +367,8 @@ function hold(held) {
 byId("previous").onclick = () => go(-1);
 byId("next").onclick = () => go(1);
 byId("done").onclick = toggleDone;
-byId("undo").onclick = () => work.undo();
-byId("redo").onclick = () => work.redo();
+byId("undo").onclick = undo;
+byId("redo").onclick = redo;
 byId("zoom-in").onclick = () => stage.zoom(1.4);
 byId("zoom-out").onclick = () => stage.zoom(1 / 1.4);
 byId("fit").onclick = () => stage.fit();

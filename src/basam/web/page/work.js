@@ -92,14 +92,18 @@ export class Work {
 
   redo() { return this.step(this.undone, this.history, (entry) => (entry.found ? this.find(entry.sure) : this.put(entry.key, entry.after))); }
 
-  step(from, to, apply) {
-    return this.queue(async () => {
+  // Whether there was a step, and it was made.
+  async step(from, to, apply) {
+    let made = false;
+    await this.queue(async () => {
       const entry = from.at(-1);
       if (!entry) return;
       await apply(entry);
       from.pop();
       to.push(entry);
+      made = true;
     });
+    return made;
   }
 
   removed(keys, answer) {
