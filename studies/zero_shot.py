@@ -15,10 +15,11 @@ import os
 import shlex
 import shutil
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from basam import BiasMode
 from basam.evaluation import paired
 from basam.evaluation.metrics import COLUMNS
 from studies.commands import basam
@@ -32,8 +33,10 @@ SCENES = RUNS / "generated-COD10K"
 MAKE_SCENES = ["scenes", "--out", str(SCENES), "--domain", "camouflage", "--split", "test", "--count", "16", "--size", "1024"]
 SIZES, LARGER_SIZES = "256,512,1024", "512,1024,2048"
 COMMON = ["--prompts", "gt-box,gt-point", "--seed", "0"]
-# The correction at a quarter of its strength, and at its full one, which is what the paper describes.
-STRENGTHS = {"quarter": 0.25, "full": 1.0}
+# The mode that nano brings along, which is no option, and the correction as the paper describes it.
+OWN, FULL = "own", "full"
+MODES: dict[str, dict[str, float] | None] = {OWN: None, FULL: {"strength": 1.0}}
+SUBJECTS = {OWN: "The model's own mode", FULL: "The correction at full strength"}
 LARGER = ("facebook/sam-vit-base", "facebook/sam-vit-large", "facebook/sam-vit-huge")
 
 
@@ -58,16 +61,16 @@ class Table:
         """`--name` of data that is no published data set, although it has the layout of one."""
         return ["--name", self.root.name] if self.root.name.startswith("standin-") else []
 
-    def run_of(self, strength: str) -> Path:
-        """The folder of plain SAM and the correction at a quarter, or of the correction at full strength."""
-        return self.run if strength == "quarter" else self.run.with_name(f"{self.name}-{strength}")
+    def run_of(self, name: str) -> Path:
+        """The folder of plain SAM and nano's own mode, or of the correction at full strength."""
+        return self.run if name == OWN else self.run.with_name(f"{self.name}-{name}")
 
-    def command(self, strength: str = "quarter") -> list[str]:
-        methods = "resize,plain,basam" if strength == "quarter" else "basam"
+    def command(self, name: str = OWN) -> list[str]:
+        methods = ["--methods", "resize,plain,basam"] if name == OWN else ["--methods", "basam", "--mode", str(mode_file(name))]
         words = ["evaluate", self.kind, str(self.root), *self.named, "--split", self.split, "--model", "nano", "--sizes", SIZES]
         return [
-            *words, "--methods", methods, "--mode", str(RUNS / f"{strength}.json"), *COMMON,
-            "--limit", str(self.limit), "--out", str(self.run_of(strength)),
+            *words, *methods, *COMMON,
+            "--limit", str(self.limit), "--out", str(self.run_of(name)),
         ]  # fmt: skip
 
     def command_of_larger(self, model: str) -> list[str]:
@@ -75,6 +78,10 @@ class Table:
         words += ["--sizes", LARGER_SIZES]
         methods = ["--methods", "resize,plain,basam"]
         return [*words, *methods, *COMMON, "--out", str(Path("runs") / model.split("/")[1] / self.name)]
+
+
+def mode_file(name: str) -> Path:
+    return RUNS / f"{name}.json"
 
 
 SALIENCY = ("s_measure", "weighted_f", "f_max", "e_max", "mae", "iou", "boundary_iou")
@@ -95,8 +102,8 @@ TABLES = (
 def page(tables: list[Table]) -> str:
     runs = {table.name: json.loads((table.run / "run.json").read_text()) for table in tables}
     first = next(iter(runs.values()))
-    model, made, mode = first["model"], first["sessions"][-1], first["settings"]["mode"]
-    strengths = " and ".join(f"{strength} ({name})" for name, strength in STRENGTHS.items())
+    model, made = first["model"], first["sessions"][-1]
+    assert BiasMode(**first["settings"]["mode"]) == replace(BiasMode.off(), decoder="log"), "what the text says of nano's mode"
     parts = [
         "# Zero-shot results",
         "",
@@ -106,11 +113,12 @@ def page(tables: list[Table]) -> str:
         "",
         "`make zero-shot` makes this page: it runs the commands below and takes every figure from their run folders. "
         f"Made {made['started'][:10]} on 2 cores of an AMD EPYC, no GPU, seed {first['settings']['seed']}, "
-        f"torch {made['versions']['torch']}, mode `BiasMode(strength=...)` with {strengths}, slope {mode['slope']}. "
+        f"torch {made['versions']['torch']}. "
         "To keep it within half an hour, some sets are a number of images evenly spaced over the split (`--limit`).",
         "",
         "*resize* is plain SAM on the photo squeezed to the trained size, *plain* is SAM at the size without correction, "
-        "*quarter* and *full* with it, at a quarter of its strength and at its full one, which the paper describes. "
+        "*own* with the mode that `nano` brings along (the mask decoder's attention to the image is scaled by lambda, the "
+        "encoder's is left alone), *full* with the correction that the paper describes, `BiasMode(strength=1)`. "
         "[Evaluation](../evaluation.md) explains prompts, metrics and their two conventions.",
     ]
     parts += ["", "## What the correction changes", ""]
@@ -120,8 +128,8 @@ def page(tables: list[Table]) -> str:
     )
     parts.append("")
     parts += changes(tables, model["trained long side"])
-    parts += ["", "The modes that the commands below name:", "", "```bash", f"mkdir -p {RUNS}"]
-    parts += [f"echo '{json.dumps({'strength': strength})}' > {RUNS / name}.json" for name, strength in STRENGTHS.items()]
+    parts += ["", "The mode that commands below name:", "", "```bash", f"mkdir -p {RUNS}"]
+    parts += [f"echo '{json.dumps(mode)}' > {mode_file(name)}" for name, mode in MODES.items() if mode]
     parts += ["```", ""]
     for table in tables:
         parts += section(table, runs[table.name])
@@ -143,13 +151,13 @@ def page(tables: list[Table]) -> str:
 
 def section(table: Table, run: dict[str, Any]) -> list[str]:
     summary = json.loads((table.run / "summary.json").read_text())
-    full = json.loads((table.run_of("full") / "summary.json").read_text())
-    rows = [{**row, "method": "quarter" if row["method"] == "basam" else row["method"]} for row in summary["rows"]]
-    rows += [{**row, "method": "full"} for row in full["rows"]]
-    rows.sort(key=lambda row: (row["prompt"], int(row["size"]), ("resize", "plain", "quarter", "full").index(row["method"])))
+    full = json.loads((table.run_of(FULL) / "summary.json").read_text())
+    rows = [{**row, "method": OWN if row["method"] == "basam" else row["method"]} for row in summary["rows"]]
+    rows += [{**row, "method": FULL} for row in full["rows"]]
+    rows.sort(key=lambda row: (row["prompt"], int(row["size"]), ("resize", "plain", OWN, FULL).index(row["method"])))
     words = [f"basam {shlex.join(MAKE_SCENES)}"] if table.root == SCENES else []
     lines = ["", f"## {summary['data']}", "", f"{table.about} {summary['images']} images, {rows[0]['count']} objects.", ""]
-    lines += ["```bash", *words, *(f"basam {shlex.join(table.command(strength))}" for strength in STRENGTHS), "```", ""]
+    lines += ["```bash", *words, *(f"basam {shlex.join(table.command(name))}" for name in MODES), "```", ""]
     columns = [name for name in table.columns if any(row.get(name) is not None for row in rows)]
     lines += [
         "| prompt | method | size | " + " | ".join(COLUMNS[name].title for name in columns) + " |",
@@ -170,11 +178,11 @@ def section(table: Table, run: dict[str, Any]) -> list[str]:
 
 def changes(tables: list[Table], trained_side: int) -> list[str]:
     """What the correction does to IoU beyond the trained size; computed, so that no text can be kinder than the figures."""
-    lines = ["| data | prompt | size | images | plain | quarter - plain | 95 % | full - plain | 95 % |", "|" + "---|" * 9]
-    verdicts: dict[str, list[int]] = {name: [] for name in STRENGTHS}
+    lines = ["| data | prompt | size | images | plain | own - plain | 95 % | full - plain | 95 % |", "|" + "---|" * 9]
+    verdicts: dict[str, list[int]] = {name: [] for name in MODES}
     for table in tables:
         plain = read(f"{table.run}:plain")
-        corrected = {name: read(f"{table.run_of(name)}:basam") for name in STRENGTHS}
+        corrected = {name: read(f"{table.run_of(name)}:basam") for name in MODES}
         for size, prompt in plain:
             if int(size) <= trained_side:
                 continue
@@ -187,7 +195,7 @@ def changes(tables: list[Table], trained_side: int) -> list[str]:
                 cells += [f"{difference:+.4f}", f"±{interval:.4f}"]
             lines.append(f"| {' | '.join(cells)} |")
     sentences = [
-        f"At {name} strength the correction is better than plain SAM at the same size in {found.count(1)} of {len(found)} "
+        f"{SUBJECTS[name]} is better than plain SAM at the same size in {found.count(1)} of {len(found)} "
         f"comparisons, worse in {found.count(-1)}, and in {found.count(0)} the interval holds 0: these images cannot tell."
         for name, found in verdicts.items()
     ]
@@ -211,12 +219,12 @@ def main() -> None:
         if not options.page and (options.only is None or table.name in options.only):
             if table.root == SCENES:
                 basam(MAKE_SCENES)
-            for name, strength in STRENGTHS.items():
-                mode = RUNS / f"{name}.json"
-                mode.parent.mkdir(parents=True, exist_ok=True)
-                mode.write_text(json.dumps({"strength": strength}) + "\n")
+            for name, mode in MODES.items():
+                if mode:
+                    RUNS.mkdir(parents=True, exist_ok=True)
+                    mode_file(name).write_text(json.dumps(mode) + "\n")
                 basam(table.command(name))
-    done = [table for table in TABLES if all((table.run_of(name) / "summary.json").is_file() for name in STRENGTHS)]
+    done = [table for table in TABLES if all((table.run_of(name) / "summary.json").is_file() for name in MODES)]
     for table in done:
         copy_plots(table)
     (DOCS / "zero-shot.md").write_text(page(done), encoding="utf-8")

@@ -8,13 +8,14 @@
 | `mask S` | the bias-mode mask alone, with slope S |
 | `both S` | factor and mask |
 | `... x T` | the same at strength T |
+| `decoder` | plain but for the mask decoder's attention to the image, which is scaled by the factor: nano's own mode |
 | `..., extend` | the same with positions extended instead of interpolated |
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from basam.method import BiasMode, Positions
 
@@ -67,9 +68,8 @@ SLOPE_SWEEP = tuple(
 )
 STRENGTH_SWEEP = tuple(configuration(True, slope, strength=strength) for slope in (0.0, SLOPE, 1.0) for strength in STRENGTHS)
 SWEEPS = SLOPE_SWEEP + STRENGTH_SWEEP
-# The mode that nano had until 2026-11-27: docs/results/extrapolation.md says how it came to be, and the rule's own answer.
-QUARTER = configuration(True, SLOPE, strength=0.25)
-ALL = {c.name: c for c in (*CORE, *SWEEPS)}
+OWN = Configuration("decoder", replace(PLAIN.mode, decoder="log"))  # the mode that nano brings along
+ALL = {c.name: c for c in (*CORE, *SWEEPS, OWN)}
 
 
 def names(configurations: Iterable[Configuration]) -> tuple[str, ...]:
@@ -82,7 +82,8 @@ def effect(c: Configuration, grid: tuple[int, int], trained_side: int) -> tuple[
     if c.squeezed and grid != (trained_side, trained_side):
         return ("squeezed",)
     positions = c.mode.positions if max(grid) != trained_side else ""
-    return c.mode.factor(tokens, trained), c.mode.effective_slope(tokens, trained), positions
+    decoder = c.mode.decoder if tokens != trained else ""
+    return c.mode.factor(tokens, trained), c.mode.effective_slope(tokens, trained), positions, decoder
 
 
 def by_effect(wanted: Sequence[str], grid: tuple[int, int], trained_side: int) -> list[list[Configuration]]:
