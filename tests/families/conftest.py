@@ -245,8 +245,8 @@ def mobile() -> nn.Module:
 
 
 def efficient() -> nn.Module:
-    from basam.families.efficient_sam.encoder import EfficientSamConfig
     from basam.families.efficient_sam.modules import EfficientSam
+    from basam.families.efficient_sam.sizes import EfficientSamConfig
 
     sizes = {"width": 16, "depth": 1, "heads": 1, "mlp": 16, "image_size": 128, "channels": 32}
     return EfficientSam(EfficientSamConfig(**sizes, decoder_inner=16, decoder_mlp=32, iou_hidden=16, upscaling=(8, 4)))

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 
 import basam
 from basam.families import PromptTensors, count_parameters, efficient_sam
-from basam.families.efficient_sam.encoder import Attention, EfficientSamConfig
+from basam.families.efficient_sam.encoder import Attention
 from basam.families.efficient_sam.modules import EfficientSam
+from basam.families.efficient_sam.sizes import EfficientSamConfig
 from basam.families.registry import family_of
 from basam.families.shared import Shapes
 from basam.method import distances, length_scale

@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from basam.families.attachment import Attachment, Geometry
-from basam.families.mobile_sam.tinyvit import ScaledWindowAttention, TinyViT, TinyViTConfig, WindowAttention
+from basam.families import Attachment, Geometry
+from basam.families.mobile_sam.sizes import TinyViTConfig
+from basam.families.mobile_sam.tinyvit import ScaledWindowAttention, TinyViT, WindowAttention
 from basam.method import BiasMode
 
 SMALL = TinyViTConfig(

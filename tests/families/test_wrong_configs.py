@@ -1,21 +1,30 @@
-"""What a config.json of SAM 2 or SAM 3 must not say is named with its file, before anything is built."""
+"""What a config.json must not say is named with its file, before anything is built."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers.activations import ACT2FN
 
 import basam
+from basam import BasamError
+from basam.errors import InputError
 from basam.families.base import UnsupportedModelError
+from basam.families.shared import config_fields
 from basam.model import model_info
+from tests.families.conftest import mobile
+from tests.helpers.tiny import tiny_sam
 from tests.helpers.tiny_sam2 import tiny_sam2
 from tests.helpers.tiny_sam3 import tiny_sam3
 
 VISION, BACKBONE = ("vision_config",), ("vision_config", "backbone_config")
+TINYVIT = ("tinyvit",)
+ROTARY = (*BACKBONE, "rope_parameters")
 PROMPTS, DECODER = ("prompt_encoder_config",), ("mask_decoder_config",)
 OF_BOTH = [
     ((), "vision_config", "x", "an object is needed"),
@@ -40,7 +49,28 @@ OF_BOTH = [
     (VISION, "fpn_hidden_size", "32", "a whole number above 0 is needed"),
     (BACKBONE, "num_channels", [3], "a whole number above 0 is needed"),
 ]
+# Fields that no tensor shows, of every model.
+IN_COMMON = [
+    (DECODER, "hidden_act", "nope", "one of gelu, gelu_10, "),
+    (DECODER, "hidden_act", None, "one of gelu, gelu_10, "),
+    (PROMPTS, "layer_norm_eps", "1e-6", "a number with a point, such as 1e-06, is needed"),
+    (PROMPTS, "layer_norm_eps", 0, "a number with a point, such as 1e-06, is needed"),
+    (VISION, "initializer_range", None, "a number with a point, such as 1e-06, is needed"),
+    ((), "dtype", "nope", "a type such as float32 is needed"),
+]
+OF_BOTH += [
+    *IN_COMMON,
+    (VISION, "model_type", "nope", "is needed, which the grids and feature maps rest on"),
+    (VISION, "backbone_feature_sizes", None, "the configuration says backbone_feature_sizes=None"),
+    (BACKBONE, "model_type", "hiera", "is needed, which the grids and feature maps rest on"),
+    (BACKBONE, "hidden_act", "nope", "one of gelu, gelu_10, "),
+    (BACKBONE, "num_attention_heads", None, "a whole number above 0 is needed"),
+    (DECODER, "dynamic_multimask_via_stability", 1, "true or false is needed"),
+    (DECODER, "dynamic_multimask_stability_thresh", "0.98", "a number with a point"),
+]
 OF_SAM2 = [
+    (VISION, "fpn_kernel_size", None, "a whole number is needed"),
+    (BACKBONE, "num_query_pool_stages", None, "a whole number is needed"),
     (BACKBONE, "blocks_per_stage", 3, "a list of 4 whole numbers of at least 1 is needed"),
     (BACKBONE, "blocks_per_stage", [1, 1], "a list of 4 whole numbers of at least 1 is needed"),
     (BACKBONE, "blocks_per_stage", [1, 1, "2", 1], "a list of 4 whole numbers of at least 1 is needed"),
@@ -67,6 +97,11 @@ OF_SAM2 = [
     (BACKBONE, "window_positional_embedding_background_size", 7, "a list of 2 whole numbers of at least 1 is needed"),
 ]
 OF_SAM3 = [
+    (BACKBONE, "rope_parameters", 3, "an object is needed"),
+    (ROTARY, "rope_type", "linear", "'axial' is needed"),
+    (ROTARY, "rope_theta", "x", "a number above 0 is needed"),
+    (BACKBONE, "image_size", 7, "at least the patch_size of 14 is needed"),
+    (BACKBONE, "hidden_dropout", 1.5, "a number from 0 to 1 is needed"),
     (BACKBONE, "patch_size", 0, "a whole number of pixels is needed"),
     (BACKBONE, "patch_size", "x", "a whole number of pixels is needed"),
     (BACKBONE, "global_attn_indexes", 3, "a list of whole numbers of at least 0 is needed"),
@@ -83,11 +118,43 @@ OF_SAM3 = [
 ]
 
 
+OF_SAM1 = [
+    *IN_COMMON,
+    ((), "vision_config", "x", "an object is needed"),
+    ((), "mask_decoder_config", 7, "an object is needed"),
+    ((), "tie_word_embeddings", 0, "true or false is needed"),
+    (VISION, "global_attn_indexes", "x", "a list of layers, counted from 0, of the"),
+    (VISION, "global_attn_indexes", [-1], "a list of layers, counted from 0, of the"),
+    (VISION, "num_hidden_layers", "x", "a whole number above 0 is needed"),
+    (VISION, "mlp_ratio", 4, "a number with a point"),
+    (VISION, "attention_dropout", None, "a number from 0 to 1 is needed"),
+    (VISION, "mlp_dim", 1.5, "a whole number is needed"),
+    (VISION, "model_type", [], "a text is needed"),
+    (PROMPTS, "patch_size", 0, "a whole number of pixels is needed"),
+    (PROMPTS, "image_size", [1, 2, 3], "a whole number of pixels is needed"),
+    (DECODER, "num_attention_heads", 7, "they do not divide its hidden_size of"),
+    (DECODER, "num_attention_heads", -1, "a whole number above 0 is needed"),
+]
+OF_SAM = [(VISION, "global_attn_indexes", [99], "a list of layers, counted from 0, of the 4 is needed")]
+OF_MOBILE = [
+    ((), "tinyvit", "x", "an object is needed"),
+    (TINYVIT, "depths", None, "a list of 4 whole numbers of at least 1 is needed"),
+    (TINYVIT, "widths", [16, 32], "a list of 4 whole numbers of at least 1 is needed"),
+    (TINYVIT, "windows", [0, 7, "14", 7], "a list of 4 whole numbers of at least 0 is needed"),
+    (TINYVIT, "heads", [0, 3, 5, 7], "they must divide widths="),
+    (TINYVIT, "expansion", 0, "a whole number above 0 is needed"),
+    (TINYVIT, "image_size", 100, "a multiple of 16 is needed"),
+    (TINYVIT, "colour", 1, "tinyvit has colour=1: known are widths, "),
+]
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    found = {"sam2": tmp_path_factory.mktemp("sam2"), "sam3": tmp_path_factory.mktemp("sam3")}
-    tiny_sam2().save_pretrained(found["sam2"])
-    tiny_sam3().save_pretrained(found["sam3"])
+    made = {"sam": tiny_sam, "mobile": mobile, "sam2": tiny_sam2, "sam3": tiny_sam3}
+    found = {kind: tmp_path_factory.mktemp(kind) for kind in made}
+    for kind, build in made.items():
+        build().save_pretrained(found[kind])
+        assert model_info(found[kind]).summary.parameters > 0, "what is changed below was right"
     return found
 
 
@@ -106,12 +173,21 @@ def changed(folder: Path, out: Path, place: tuple[str, ...], name: str, value: A
 
 @pytest.mark.parametrize(
     ("kind", "place", "name", "value", "message"),
-    [(kind, *case) for kind, own in (("sam2", OF_SAM2), ("sam3", OF_SAM3)) for case in (*OF_BOTH, *own)],
+    [
+        (kind, *case)
+        for kind, cases in {
+            "sam": (*OF_SAM1, *OF_SAM),
+            "mobile": (*OF_SAM1, *OF_MOBILE),
+            "sam2": (*OF_BOTH, *OF_SAM2),
+            "sam3": (*OF_BOTH, *OF_SAM3),
+        }.items()
+        for case in cases
+    ],
 )
 def test_a_wrong_value_is_named(folders, tmp_path, kind, place, name, value, message) -> None:
     folder = changed(folders[kind], tmp_path / "model", place, name, value)
     for read in (model_info, basam.load):
-        with pytest.raises(UnsupportedModelError, match=re.escape(message)) as caught:
+        with pytest.raises((UnsupportedModelError, InputError), match=re.escape(message)) as caught:
             read(folder)
         assert str(caught.value).startswith(f"{folder / 'config.json'}: ")
         assert name in str(caught.value)
@@ -119,9 +195,46 @@ def test_a_wrong_value_is_named(folders, tmp_path, kind, place, name, value, mes
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["sam2", "sam3"])
-def test_what_transformers_refuses_is_one_line(folders, tmp_path, kind) -> None:
-    folder = changed(folders[kind], tmp_path / "model", BACKBONE, "hidden_act", "nope")
-    with pytest.raises(UnsupportedModelError, match="does not take this configuration: KeyError: 'nope'") as caught:
+@pytest.mark.parametrize("kind", ["sam", "mobile", "sam2", "sam3"])
+def test_what_transformers_alone_refuses_is_one_line(folders, tmp_path, kind) -> None:
+    """Of fields that are about nothing here: whatever it says, on any number of lines."""
+    folder = changed(folders[kind], tmp_path / "model", VISION, "id2label", "x")
+    with pytest.raises(UnsupportedModelError, match="does not take this configuration: 'str' object") as caught:
         basam.load(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_the_functions_are_those_of_transformers() -> None:
+    assert set(config_fields.ACTIVATIONS) == set(ACT2FN)
+
+
+def test_a_function_of_a_newer_transformers_is_taken(monkeypatch) -> None:
+    monkeypatch.setitem(ACT2FN, "newest", ACT2FN["gelu"])
+    assert config_fields.is_activation("newest")
+    assert not config_fields.is_activation("nope")
+
+
+@pytest.mark.parametrize("kind", ["sam", "mobile", "sam2", "sam3"])
+def test_no_kind_of_value_is_refused_by_load_alone(folders, tmp_path, kind) -> None:
+    """Each field of each configuration with a value of another kind: what `info` takes, transformers builds."""
+    config = json.loads((folders[kind] / "config.json").read_text())
+    tried = 0
+    for place, name in fields_of(config):
+        for number, value in enumerate((None, "nope", 1.5)):
+            folder = changed(folders[kind], tmp_path / f"{tried} {name} {number}", place, name, value)
+            tried += 1
+            try:
+                model_info(folder)
+            except BasamError:
+                continue
+            basam.load(folder)
+    assert tried > 100
+
+
+def fields_of(config: dict[str, Any], place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every field with the way to it, but for those about the file itself and about classes."""
+    for name, value in config.items():
+        if name not in ("transformers_version", "architectures", "_name_or_path", "id2label", "label2id"):
+            yield place, name
+            if isinstance(value, dict):
+                yield from fields_of(value, (*place, name))

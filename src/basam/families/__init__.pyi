@@ -1,5 +1,4 @@
 from basam.families.attachment import Attachment as Attachment
-from basam.families.attachment import Geometry as Geometry
 from basam.families.attachment import Replaced as Replaced
 from basam.families.attachment import ReplacedEncoder as ReplacedEncoder
 from basam.families.attachment import combine as combine
@@ -10,6 +9,7 @@ from basam.families.base import ModelSummary as ModelSummary
 from basam.families.base import PromptTensors as PromptTensors
 from basam.families.base import UnsupportedModelError as UnsupportedModelError
 from basam.families.base import count_parameters as count_parameters
+from basam.families.geometry import Geometry as Geometry
 from basam.families.registry import agrees as agrees
 from basam.families.registry import families as families
 from basam.families.registry import family_of as family_of

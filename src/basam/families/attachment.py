@@ -16,47 +16,10 @@ from torch import Tensor, device, nn
 
 from basam.attention import fast_products
 from basam.errors import InputError
+from basam.families.geometry import Geometry
 from basam.families.slopes import LearnedSlopes
 from basam.method import Aspect, BiasMode
 from basam.positions import extent
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """What the correction has to know of a model. Sizes are those of training."""
-
-    patch: int  # pixels along a side of a patch
-    trained_side: int  # patches along a side of the trained, square grid
-    layers: int
-    global_layers: tuple[int, ...]  # indices of layers that attend over the whole grid
-    heads: int
-    multiple: int = 0  # pixels that both sides of an input must be multiples of; 0 stands for the patch
-    mask_scale: int = 4  # pixels of a low-resolution mask along a side of a patch
-    aspect: Aspect = "square"  # what positions are normalised by where the mode does not say
-    squashed: bool = False  # whether training squashed photos to a square, instead of padding them to one
-    round_to: int = 0  # pixels; sides are resized to the nearest multiple where padding disturbs the model; 0: they are padded
-
-    def __post_init__(self) -> None:
-        if not self.multiple:
-            object.__setattr__(self, "multiple", self.patch)
-
-    @property
-    def step(self) -> int:
-        """Pixels from one size of an input to the next that the model takes without padding."""
-        return self.round_to or self.multiple
-
-    @property
-    def trained_tokens(self) -> int:
-        return self.trained_side**2
-
-    @property
-    def image_size(self) -> int:
-        """Long side in pixels that the model was trained at."""
-        return self.patch * self.trained_side
-
-    def mask_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the low-resolution masks of an input of height x width px."""
-        return height // self.patch * self.mask_scale, width // self.patch * self.mask_scale
 
 
 class Present(threading.local):

@@ -1,7 +1,8 @@
 """The contract: what a family of SAM implementations says to the rest of the package.
 
 A family is one folder beside this file with a `FAMILY` object in its `__init__.py`: how to recognise its models and files,
-which modules to replace (see `attachment`) and how to run encoder and decoder.
+which modules to replace (see `attachment`) and how to run encoder and decoder. What it says of files needs no torch, which
+takes seconds to import: `basam info` asks nothing else.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
-
-import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from basam.errors import BasamError
-from basam.families.attachment import Geometry
+from basam.families.geometry import Geometry
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from basam.families.shared import StoredTensor
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -129,11 +131,11 @@ class Family(ABC):
         """
         raise UnsupportedModelError(f"{path}: the family {self.name!r} recognises it and has no `summary` of it")
 
-    def state(self, path: Path) -> Mapping[str, Tensor]:
+    def state(self, path: Path) -> Mapping[str, StoredTensor]:
         """The tensors of a checkpoint that `recognises` accepted, by their keys in it, where more than `load` reads them."""
         return {}
 
-    def loaded_state(self, path: Path) -> Mapping[str, Tensor]:
+    def loaded_state(self, path: Path) -> Mapping[str, StoredTensor]:
         """The state dict of the model that `load` makes of a checkpoint, without building it, where that is known."""
         return {}
 
@@ -176,10 +178,13 @@ class Family(ABC):
 
     def decode_each(self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
         """`decode` of B images encoded together, with one prompt each: `(B, M, h, w)` and `(B, M)`."""
+        import torch
+        from torch.utils._pytree import tree_map_only
+
         answers = []
         for index in range(len(prompts)):
             one = slice(index, index + 1)
-            features_of_one = tree_map_only(Tensor, lambda tensor: tensor[one], features)  # noqa: B023
+            features_of_one = tree_map_only(torch.Tensor, lambda tensor: tensor[one], features)  # noqa: B023
             answers.append(self.decode(model, features_of_one, prompts[one], multimask=multimask))
         logits, scores = zip(*answers, strict=True)
         return torch.cat(logits), torch.cat(scores)

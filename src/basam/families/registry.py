@@ -14,12 +14,13 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib import metadata
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 import basam.families as package
 from basam.families.base import Family, UnsupportedModelError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 GROUP = "basam.families"
 
@@ -67,6 +68,8 @@ def family_of(model: nn.Module) -> Family:
     Raises:
         UnsupportedModelError: naming the class found and the families known.
     """
+    from torch import nn
+
     if not isinstance(model, nn.Module):
         raise UnsupportedModelError(f"{model!r} is no model: a torch.nn.Module, such as basam.load gives, is needed")
     for family in families():

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from basam.checks import checked, path_of
 from basam.errors import BasamError, MissingFileError
 from basam.families import LearnedSlopes
-from basam.families.shared import checkpoints
+from basam.families.shared import checkpoints, listed
 from basam.files import replacing
 from basam.method import BiasMode
 from basam.model.attaching import attach, set_own_mode
@@ -135,9 +135,9 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
     if not math.isfinite(scale):
         raise AdapterError(f"{folder / TENSORS}: its header says lora_scale={header['lora_scale']!r}, no number that is finite")
     if broken := [name for name, tensor in tensors.items() if not checkpoints.is_finite(tensor)]:
-        raise AdapterError(f"{folder / TENSORS} holds NaN or infinity in {checkpoints.listed(broken)}: tune it again")
+        raise AdapterError(f"{folder / TENSORS} holds NaN or infinity in {listed(broken)}: tune it again")
     if whole := [name for name, tensor in tensors.items() if not tensor.is_floating_point()]:
-        raise AdapterError(f"{folder / TENSORS} holds whole numbers in {checkpoints.listed(whole)}: floating ones are needed")
+        raise AdapterError(f"{folder / TENSORS} holds whole numbers in {listed(whole)}: floating ones are needed")
     log = tensors.pop("slopes.log", None)
     weights = {name.removeprefix("weight."): tensors.pop(name) for name in list(tensors) if name.startswith("weight.")}
     modules = sorted({name[5:-2] for name in tensors if name.startswith("lora.") and name.endswith((".A", ".B"))})

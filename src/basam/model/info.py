@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from basam.families import Family, ModelSummary
-from basam.families.shared import checkpoints
+from basam.families.shared import stored
 from basam.method import BiasMode
-from basam.model.fingerprint import state_fingerprint
+from basam.model.fingerprint import stored_fingerprint
 from basam.model.loading import family_of_file, resolve
 from basam.model.mode_files import ModeFile, mode_file_of, mode_of, read_mode_file
 
@@ -65,7 +65,7 @@ def model_info(name: str | Path, *, download: bool = False) -> ModelInfo:
     path = resolve(name, fetch=download)
     family = family_of_file(path)
     summary = family.summary(path)
-    checkpoints.check_finite(path, family.state(path))
+    stored.check_finite(path, family.state(path))
     return ModelInfo(
         file=path, family=family.name, summary=summary, mode=mode_beside(path, family), mode_file=mode_file_of(path)
     )
@@ -77,6 +77,6 @@ def mode_beside(path: Path, family: Family) -> ModeFile | None:
     if file is None:
         return None
     found = read_mode_file(file)
-    if found.fingerprint is None or found.fingerprint == state_fingerprint(family.loaded_state(path)):
+    if found.fingerprint is None or found.fingerprint == stored_fingerprint(family.loaded_state(path)):
         return found
     return mode_of(path, family.load(path))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from basam.checks import path_of
 from basam.errors import InputError, InputTypeError, MissingFileError
 from basam.families import Family, UnsupportedModelError, agrees, families, family_of
 from basam.families.shared import is_complete, looks_like, read_shapes
-from basam.model.attaching import set_own_mode
-from basam.model.devices import find_device
 from basam.model.downloads import PUBLISHED, DownloadError, is_cached, published
 from basam.model.mode_files import mode_of
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 # Embedded models: folders of this package.
 EMBEDDED = {"nano": Path(__file__).with_name("nano")}
@@ -156,6 +156,11 @@ def load(
         ModeFileError: a mode file beside the weights cannot be read.
         AdapterError: the adapter is none, or was made for other weights.
     """
+    import torch
+
+    from basam.model.attaching import set_own_mode
+    from basam.model.devices import find_device
+
     if dtype is not None and dtype not in (torch.float32, torch.bfloat16, torch.float16):
         raise InputError(f"dtype={dtype!r}: torch.float32, torch.bfloat16 or torch.float16 is needed")
     path = resolve(name)

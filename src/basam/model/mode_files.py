@@ -20,15 +20,16 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
-
-from basam.checks import checked, path_of
+from basam.checks import checked, fitting, path_of
 from basam.errors import BasamError, MissingFileError, warn
 from basam.files import replacing
 from basam.method import BiasMode
 from basam.model.fingerprint import model_fingerprint
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FILE = "mode.json"
 SECTIONS = ("found", "fingerprint", "focus")
@@ -136,7 +137,6 @@ def mode_file_of(path: Path) -> Path | None:
     return file if file.is_file() else None
 
 
-@checked
 def mode_of(path: Path, model: nn.Module) -> ModeFile | None:
     """The mode file that lies beside the weights at `path`, for the plain `model` that was loaded from them.
 
@@ -146,7 +146,7 @@ def mode_of(path: Path, model: nn.Module) -> ModeFile | None:
     Raises:
         ModeFileError: it cannot be read.
     """
-    file = mode_file_of(path)
+    file = mode_file_of(fitting(path, Path, "path"))
     if file is None:
         return None
     content = read_mode_file(file)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from basam.errors import InputError, warn
-from basam.families.attachment import Geometry
 from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters, is_instance
-from basam.families.efficient_sam.encoder import EfficientSamConfig
-from basam.families.shared import Shapes, checkpoints, holds, layout, meta_files, read_shapes
+from basam.families.efficient_sam.layout import expected_tensors
+from basam.families.efficient_sam.sizes import EfficientSamConfig
+from basam.families.geometry import Geometry
+from basam.families.shared import Shapes, StoredTensor, holds, layout, meta_files, read_shapes, stored_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 PARTS = {
     "image_encoder.": r"blocks\.",
@@ -52,19 +52,6 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
     }
 
 
-def build(config: EfficientSamConfig) -> nn.Module:
-    """A model without numbers."""
-    from basam.families.efficient_sam.modules import EfficientSam
-
-    with torch.device("meta"):
-        return EfficientSam(config)
-
-
-@lru_cache(maxsize=8)
-def tensors_of(config: EfficientSamConfig) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(value.shape) for key, value in build(config).state_dict().items()}
-
-
 def config_of(shapes: Shapes) -> EfficientSamConfig:
     """Sizes of a file; every tensor of the model is in it, and none is too many.
 
@@ -72,7 +59,7 @@ def config_of(shapes: Shapes) -> EfficientSamConfig:
         UnsupportedModelError: naming the tensors that do not fit.
     """
     config = EfficientSamConfig(**sizes(shapes))
-    shapes.compare(tensors_of(config))
+    shapes.compare(expected_tensors(config))
     return config
 
 
@@ -101,10 +88,18 @@ class EfficientSamFamily(Family):
         return holds(path, PARTS)
 
     def load(self, path: Path) -> nn.Module:
-        return checkpoints.fill(build(config_of(read_shapes(path))), checkpoints.read_weights(path))
+        import torch
 
-    def state(self, path: Path) -> dict[str, Tensor]:
-        return checkpoints.read_state(path)
+        from basam.families.efficient_sam.modules import EfficientSam
+        from basam.families.shared import checkpoints
+
+        config = config_of(read_shapes(path))
+        with torch.device("meta"):
+            model = EfficientSam(config)
+        return checkpoints.fill(model, checkpoints.read_weights(path))
+
+    def state(self, path: Path) -> dict[str, StoredTensor]:
+        return stored_tensors(path)
 
     def summary(self, path: Path) -> ModelSummary:
         shapes = read_shapes(path)
@@ -122,6 +117,8 @@ class EfficientSamFamily(Family):
         return model.image_encoder(pixel_values).to(model.mask_decoder.iou_token.weight.dtype)
 
     def decode(self, model: Any, features: Tensor, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
+        import torch
+
         from basam.families.efficient_sam.modules import BOTTOM_RIGHT, MAX_POINTS, TOP_LEFT
 
         points, labels, boxes = prompts.points, prompts.labels, prompts.boxes

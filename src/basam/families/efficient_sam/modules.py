@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from basam.families.attachment import Replaced
 from basam.families.efficient_sam import encoder as efficient_encoder
-from basam.families.efficient_sam.encoder import EfficientSamConfig, Encoder
+from basam.families.efficient_sam.encoder import Encoder
+from basam.families.efficient_sam.sizes import EfficientSamConfig
 from basam.families.shared import merge_heads
 from basam.method import Aspect
 from basam.positions import extent, image_wide_coordinates

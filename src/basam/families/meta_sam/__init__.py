@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
-
-from basam.families.attachment import Geometry, Replaced, combine
 from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters
-from basam.families.shared import checkpoints, holds, meta_files, read_shapes, vit_name
+from basam.families.geometry import Geometry
+from basam.families.shared import StoredTensor, holds, meta_files, read_shapes, stored_tensors, vit_name
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from basam.families.attachment import Replaced
 
 
 class MetaSam(Family):
@@ -20,6 +23,8 @@ class MetaSam(Family):
     name = "Meta's segment_anything, its forks and its files"
 
     def matches(self, model: Any) -> bool:
+        from torch import nn
+
         encoder = getattr(model, "image_encoder", None)
         blocks = getattr(encoder, "blocks", None)
         return (
@@ -45,6 +50,7 @@ class MetaSam(Family):
         )
 
     def replacements(self, model: Any) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+        from basam.families.attachment import combine
         from basam.families.meta_sam import modules as ours
 
         parts: list[tuple[nn.Module, type[Replaced]]] = [
@@ -77,8 +83,8 @@ class MetaSam(Family):
             layout="Meta's state dict",
         )
 
-    def state(self, path: Path) -> dict[str, Tensor]:
-        return checkpoints.read_state(path)
+    def state(self, path: Path) -> dict[str, StoredTensor]:
+        return stored_tensors(path)
 
     def encode(self, model: Any, pixel_values: Tensor) -> tuple[Tensor, dict[str, Any]]:
         output = model.image_encoder(pixel_values)
@@ -93,6 +99,8 @@ class MetaSam(Family):
     def decode(
         self, model: Any, features: tuple[Tensor, dict[str, Any]], prompts: PromptTensors, *, multimask: bool
     ) -> tuple[Tensor, Tensor]:
+        from basam.families.attachment import Replaced
+
         embedding, extra = features
         if isinstance(model, Replaced):
             model.basam.grid = (embedding.shape[-2], embedding.shape[-1])

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
-
-from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, count_parameters, is_instance
-from basam.families.mobile_sam.tinyvit import TinyViT, TinyViTConfig, tinyvit_config
-from basam.families.shared import Shapes, checkpoints, holds, layout, meta_files, read_shapes, transformers_files
+from basam.families.geometry import Geometry
+from basam.families.mobile_sam.layout import PREFIX, encoder_tensors
+from basam.families.mobile_sam.sizes import STAGES, TinyViTConfig, checked_sizes
+from basam.families.shared import Shapes, holds, layout, meta_files, read_config, read_shapes, read_sizes, transformers_files
 from basam.families.transformers_sam import TransformersSam
 
+if TYPE_CHECKING:
+    from torch import nn
+
 PARTS = {"image_encoder.": r"layers\.", **meta_files.PROMPTS_AND_MASKS}
-STAGES = 4  # of every TinyViT; the first is convolutional
 IMAGE_SIZE = 1024  # no tensor of a TinyViT says it
-ENCODER = "image_encoder."
 ENCODER_RULES = ((r"^image_encoder\.", "vision_encoder."),)
 
 
@@ -31,25 +29,18 @@ def tinyvit_sizes(shapes: Shapes) -> dict[str, Any]:
         UnsupportedModelError: a tensor that one follows from is missing or has no such shape.
     """
     stages = range(STAGES)
-    biases = [shapes.sizes(f"{ENCODER}layers.{stage}.blocks.0.attn.attention_biases", 2) for stage in stages[1:]]
-    merged = [shapes.sizes(f"{ENCODER}layers.{stage}.downsample.conv1.c.weight", 4)[0] for stage in stages[:-1]]
+    biases = [shapes.sizes(f"{PREFIX}layers.{stage}.blocks.0.attn.attention_biases", 2) for stage in stages[1:]]
+    merged = [shapes.sizes(f"{PREFIX}layers.{stage}.downsample.conv1.c.weight", 4)[0] for stage in stages[:-1]]
     return {
-        "widths": (shapes.sizes(f"{ENCODER}patch_embed.seq.2.c.weight", 4)[0], *merged),
-        "depths": tuple(layout.count_parts(shapes, f"{ENCODER}layers.{stage}.blocks.") for stage in stages),
+        "widths": (shapes.sizes(f"{PREFIX}patch_embed.seq.2.c.weight", 4)[0], *merged),
+        "depths": tuple(layout.count_parts(shapes, f"{PREFIX}layers.{stage}.blocks.") for stage in stages),
         "heads": (0, *(heads for heads, _ in biases)),
         "windows": (0, *(math.isqrt(distances) for _, distances in biases)),
-        "expansion": max(1, shapes.sizes(f"{ENCODER}layers.1.blocks.0.mlp.fc1.weight", 2)[0] // merged[0]),
-        "classes": shapes.sizes(f"{ENCODER}head.weight", 2)[0],
-        "channels": shapes.sizes(f"{ENCODER}neck.0.weight", 4)[0],
+        "expansion": max(1, shapes.sizes(f"{PREFIX}layers.1.blocks.0.mlp.fc1.weight", 2)[0] // merged[0]),
+        "classes": shapes.sizes(f"{PREFIX}head.weight", 2)[0],
+        "channels": shapes.sizes(f"{PREFIX}neck.0.weight", 4)[0],
         "image_size": IMAGE_SIZE,
     }
-
-
-@lru_cache(maxsize=8)
-def encoder_tensors(sizes: TinyViTConfig) -> dict[str, tuple[int, ...]]:
-    """The tensors of a TinyViT, by Meta's keys."""
-    with torch.device("meta"):
-        return {f"{ENCODER}{key}": tuple(value.shape) for key, value in TinyViT(sizes).state_dict().items()}
 
 
 def sizes_of(shapes: Shapes) -> tuple[TinyViTConfig, dict[str, dict[str, Any]]]:
@@ -91,7 +82,10 @@ class MobileSam(TransformersSam):
         return super().recognises(path) if path.is_dir() else holds(path, PARTS)
 
     def load(self, path: Path) -> nn.Module:
+        import torch
+
         from basam.families.mobile_sam.modules import MobileSamConfig, MobileSamModel
+        from basam.families.shared import checkpoints
 
         if path.is_dir():
             return transformers_files.load(path, MobileSamModel, folder_tensors(path)[1])
@@ -109,9 +103,6 @@ class MobileSam(TransformersSam):
         checkpoints.fill(model, meta_files.to_transformers(checkpoints.read_weights(path), ENCODER_RULES))
         model.tie_weights()
         return model
-
-    def state(self, path: Path) -> dict[str, Tensor]:
-        return super().state(path) if path.is_dir() else checkpoints.read_state(path)
 
     def summary(self, path: Path) -> ModelSummary:
         if path.is_dir():
@@ -132,8 +123,8 @@ class MobileSam(TransformersSam):
 
 def folder_tensors(path: Path) -> tuple[TinyViTConfig, dict[str, tuple[int, ...]]]:
     """Sizes of the TinyViT, and the tensors by the keys of `transformers`, that a folder's config.json promises."""
-    sizes = tinyvit_config((transformers_files.read_config(path) or {}).get("tinyvit") or {})
-    configs = transformers_files.read_sizes(path)
+    sizes = checked_sizes((read_config(path) or {}).get("tinyvit") or {}, path / "config.json")
+    configs = read_sizes(path)
     features = configs["vision_config"]["num_pos_feats"]
     return sizes, meta_files.to_transformers(
         encoder_tensors(sizes) | layout.prompts_and_masks(configs, features), ENCODER_RULES

@@ -10,7 +10,8 @@ from transformers import SamConfig
 from transformers.models.sam import modeling_sam as sam
 
 from basam.families.mobile_sam import tinyvit
-from basam.families.mobile_sam.tinyvit import TinyViT, TinyViTConfig, tinyvit_config
+from basam.families.mobile_sam.sizes import TinyViTConfig, tinyvit_config
+from basam.families.mobile_sam.tinyvit import TinyViT
 from basam.families.shared import AnySizeModel, SamEncoding, SamPrompts
 
 

@@ -10,9 +10,6 @@ Segment Anything" (MobileSAM), 2023, which makes the last merging keep the resol
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,39 +17,9 @@ from torch import Tensor, nn
 
 from basam.errors import InputError
 from basam.families.attachment import Replaced, ReplacedEncoder
+from basam.families.mobile_sam.sizes import TinyViTConfig
 from basam.families.shared import join_windows, neck, split_windows
 from basam.method import distances
-
-
-@dataclass(frozen=True)
-class TinyViTConfig:
-    """Sizes of a TinyViT; one entry a stage, the first of which is convolutional."""
-
-    widths: tuple[int, ...] = (64, 128, 160, 320)
-    depths: tuple[int, ...] = (2, 2, 6, 2)
-    heads: tuple[int, ...] = (0, 4, 5, 10)
-    windows: tuple[int, ...] = (0, 7, 14, 7)
-    expansion: int = 4  # of MLPs and of inverted bottlenecks
-    classes: int = 1000  # of the classifier, which is in the file and not used
-    channels: int = 256  # of the embedding
-    image_size: int = 1024  # the long side it was trained at
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Pixels a token of each stage: the last merging keeps the resolution."""
-        stages = len(self.widths)
-        return tuple(4 * 2 ** min(stage, stages - 2) for stage in range(stages))
-
-    @property
-    def patch(self) -> int:
-        """Pixels a token of the embedding."""
-        return self.strides[-1]
-
-
-def tinyvit_config(fields: Mapping[str, Any]) -> TinyViTConfig:
-    """From what JSON keeps of a configuration, which has lists for tuples; fields that are left out take their default."""
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    return TinyViTConfig(**values)
 
 
 class ConvNorm(nn.Sequential):

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import Tensor, nn
-
-from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, count_parameters, is_instance
+from basam.families.geometry import Geometry
 from basam.families.sam2 import layout, official, sizes
-from basam.families.shared import Shapes, checkpoints, pyramid_files, pyramid_layout, read_shapes, transformers_files
+from basam.families.shared import (
+    Shapes,
+    check_fields,
+    pyramid_files,
+    pyramid_layout,
+    read_config,
+    read_shapes,
+    transformers_files,
+)
 from basam.families.transformers_sam import TransformersSam
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 # A tensor that SAM 2.1 has and SAM 2 has not, by the names of transformers and of Meta.
 NEW_IN_2_1 = {"occlusion_spatial_embedding_parameter", "no_obj_embed_spatial"}
@@ -50,6 +59,8 @@ class Sam2(TransformersSam):
         return super().recognises(path) if path.is_dir() else official.recognises(path)
 
     def load(self, path: Path) -> nn.Module:
+        from basam.families.shared import checkpoints
+
         config, _, _ = self.read(path)
         if not path.is_dir():
             return fill(config, official.to_transformers(checkpoints.read_weights(path)), path)
@@ -82,16 +93,14 @@ class Sam2(TransformersSam):
             config, part = official.config_of(shapes), shapes.without(official.VIDEO_ONLY)
             part.compare(layout.expected_tensors(config))
             return config, shapes, part
-        config, shapes = transformers_files.read_config(path) or {}, transformers_files.stored_folder_shapes(path)
+        config, shapes = read_config(path) or {}, transformers_files.stored_folder_shapes(path)
         with pyramid_files.in_config_of(path):
             sizes.geometry(config)
             expected = layout.expected_tensors(config)
+        check_fields(config, path)
         part = shapes.without(pyramid_files.VIDEO_ONLY)
         part.compare(pyramid_layout.table_to_transformers(expected, official.RULES))
         return config, shapes, part
-
-    def state(self, path: Path) -> dict[str, Tensor]:
-        return super().state(path) if path.is_dir() else checkpoints.read_state(path)
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
         from basam.families.shared import decoder_features  # model code of transformers, which takes seconds to import
@@ -110,8 +119,9 @@ def fill(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> nn.Mod
         UnsupportedModelError: naming what does not fit, of the configuration or of the tensors.
     """
     from basam.families.sam2.modules import build
+    from basam.families.shared import checkpoints
 
-    model = pyramid_files.built(build, config, path)
+    model = transformers_files.built(lambda: build(config), path)
     return checkpoints.fill(model, pyramid_files.fitting(model, state, path))
 
 

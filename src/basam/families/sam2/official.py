@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from basam.families.base import UnsupportedModelError
 from basam.families.sam2 import sizes
 from basam.families.shared import Shapes, holds, layout, pyramid_layout
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Beginnings of keys of every file with an image encoder and a mask decoder, and how they continue.
 PARTS = {"image_encoder.trunk.": r"blocks\.|patch_embed\.|pos_embed", "sam_mask_decoder.": ""}
@@ -73,5 +73,7 @@ def config_of(shapes: Shapes) -> dict[str, Any]:
 
 def to_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The image part of a state dict with Meta's keys, whose shapes were compared, under those of `Sam2Model`."""
+    import torch
+
     found = {key: value for key, value in state.items() if not key.startswith(VIDEO_ONLY)}
     return pyramid_layout.to_transformers(found, RULES, torch.cat)

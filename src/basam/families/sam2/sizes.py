@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from basam.families.attachment import Geometry
 from basam.families.base import UnsupportedModelError
+from basam.families.geometry import Geometry
 from basam.families.shared import pyramid_files
 
 PATCH = 16  # pixels to a token of the third stage, where the global blocks are
@@ -83,6 +83,7 @@ def check_backbone(backbone: Mapping[str, Any]) -> None:
     Raises:
         UnsupportedModelError: naming the field and its value.
     """
+    pyramid_files.check_given(backbone, model_type="sam2_hiera_det_model")
     for name in ("blocks_per_stage", "window_size_per_stage"):
         pyramid_files.counts_of(backbone, name, STAGES)
     pyramid_files.counts_of(backbone, "global_attention_blocks", least=0)
@@ -107,7 +108,9 @@ def check_neck(vision: Mapping[str, Any], widths: list[int]) -> None:
     Raises:
         UnsupportedModelError: naming the field and its value.
     """
-    pyramid_files.check_given(vision, num_feature_levels=3, fpn_kernel_size=1, fpn_stride=1, fpn_padding=0)
+    pyramid_files.check_given(
+        vision, model_type="sam2_vision_model", num_feature_levels=3, fpn_kernel_size=1, fpn_stride=1, fpn_padding=0
+    )
     levels = pyramid_files.counts_of(vision, "fpn_top_down_levels", least=0)
     if any(level >= STAGES for level in levels):
         raise UnsupportedModelError(f"fpn_top_down_levels={levels}: levels are 0 to {STAGES - 1}")

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from basam.errors import MissingExtraError
-from basam.families.attachment import Geometry
 from basam.families.base import ModelSummary, count_parameters
+from basam.families.geometry import Geometry
 from basam.families.sam2 import Sam2
 from basam.families.sam3_tracker import layout, sizes
-from basam.families.shared import Shapes, pyramid_files, transformers_files, vit_name
+from basam.families.shared import Shapes, check_fields, pyramid_files, read_config, transformers_files, vit_name
+
+if TYPE_CHECKING:
+    from torch import nn
 
 NEIGHBOURS = {
     "Sam3Model": layout.DETECTOR,
@@ -57,7 +58,7 @@ class Sam3Tracker(Sam2):
         config, _, part = self.read(path)
         stored = transformers_files.folder_state(path)
         state = {name: stored[key] for name, key in part.keys_of.items()}
-        return fill(config, pyramid_files.fitting(pyramid_files.built(build, config, path), state, path))
+        return fill(config, pyramid_files.fitting(transformers_files.built(lambda: build(config), path), state, path))
 
     def summary(self, path: Path) -> ModelSummary:
         config, shapes, part = self.read(path)
@@ -75,9 +76,10 @@ class Sam3Tracker(Sam2):
         shapes = transformers_files.stored_folder_shapes(path)
         part = layout.TrackerShapes(path, shapes)
         with pyramid_files.in_config_of(path):
-            config = dict(sizes.tracker_config(transformers_files.read_config(path) or {}))
+            config = dict(sizes.tracker_config(read_config(path) or {}))
             sizes.geometry(config)
             expected = layout.expected_tensors(config)
+        check_fields(config, path)
         part.compare(expected)
         return config, shapes, part
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from basam.families.attachment import Geometry
 from basam.families.base import UnsupportedModelError
+from basam.families.geometry import Geometry
 from basam.families.shared import pyramid_files
 
 IMAGE_SIZE = 1008
@@ -28,6 +28,7 @@ VIT: dict[str, Any] = {
 }
 # The same of Sam3VisionConfig.
 VISION: dict[str, Any] = {"fpn_hidden_size": 256, "scale_factors": [4.0, 2.0, 1.0, 0.5]}
+ROTARY = ("axial", "default")  # what versions of transformers call the rotary positions that SAM 3 has
 SCALES = (4.0, 2.0, 1.0, 0.5)  # that the neck makes feature maps at, relative to the encoder's grid
 
 
@@ -86,6 +87,12 @@ def geometry(config: Mapping[str, Any]) -> Geometry:
         UnsupportedModelError: sizes that do not agree or make no sense, or layers that are not there.
     """
     backbone = backbone_of(config)
+    pyramid_files.check_given(backbone, model_type="sam3_vit_model")
+    rotary = pyramid_files.section(backbone, "rope_parameters")
+    if rotary.get("rope_type", ROTARY[0]) not in ROTARY:
+        raise UnsupportedModelError(f"rope_type={rotary['rope_type']!r}: {ROTARY[0]!r} is needed, which SAM 3 has")
+    if "rope_theta" in rotary:
+        pyramid_files.check_positive(rotary, "rope_theta")
     patch = patch_of(backbone)
     width, heads = pyramid_files.count_of(backbone, "hidden_size"), pyramid_files.count_of(backbone, "num_attention_heads")
     if width % heads:
@@ -94,7 +101,12 @@ def geometry(config: Mapping[str, Any]) -> Geometry:
         pyramid_files.count_of(backbone, name)
     if (pretrained := pretrain_side(backbone)) < patch:
         raise UnsupportedModelError(f"pretrain_image_size={pretrained}: at least the patch_size of {patch} is needed")
-    check_neck(vision_of(config))
+    vision = vision_of(config)
+    pyramid_files.check_given(vision, model_type="sam3_vision_model")
+    # Of the encoder alone, for which images need not be square; the trained grid is that of the prompt encoder.
+    if isinstance(size := backbone.get("image_size"), int) and size < patch:
+        raise UnsupportedModelError(f"image_size={size} in backbone_config: at least the patch_size of {patch} is needed")
+    check_neck(vision)
     pyramid_files.decoder_sizes(config)
     layers = tuple(sorted(pyramid_files.counts_of(backbone, "global_attn_indexes", least=0)))
     if not all(0 <= layer < backbone["num_hidden_layers"] for layer in layers):

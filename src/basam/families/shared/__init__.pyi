@@ -3,7 +3,11 @@ from basam.families.shared import layout as layout
 from basam.families.shared import meta_files as meta_files
 from basam.families.shared import pyramid_files as pyramid_files
 from basam.families.shared import pyramid_layout as pyramid_layout
+from basam.families.shared import stored as stored
 from basam.families.shared import transformers_files as transformers_files
+from basam.families.shared.config_fields import check_fields as check_fields
+from basam.families.shared.config_fields import is_whole as is_whole
+from basam.families.shared.config_fields import read_config as read_config
 from basam.families.shared.decoder_queries import query_replacements as query_replacements
 from basam.families.shared.pyramid_parts import AnySizePyramid as AnySizePyramid
 from basam.families.shared.pyramid_parts import AnySizeVision as AnySizeVision
@@ -14,10 +18,12 @@ from basam.families.shared.shapes import Shapes as Shapes
 from basam.families.shared.shapes import holds as holds
 from basam.families.shared.shapes import looks_like as looks_like
 from basam.families.shared.shapes import read_shapes as read_shapes
+from basam.families.shared.shapes import stored_tensors as stored_tensors
+from basam.families.shared.state_dicts import listed as listed
+from basam.families.shared.stored import StoredTensor as StoredTensor
 from basam.families.shared.transformers_files import CLASSES as CLASSES
 from basam.families.shared.transformers_files import is_complete as is_complete
 from basam.families.shared.transformers_files import quiet as quiet
-from basam.families.shared.transformers_files import read_config as read_config
 from basam.families.shared.transformers_files import vit_name as vit_name
 from basam.families.shared.transformers_parts import AnySizeEncoding as AnySizeEncoding
 from basam.families.shared.transformers_parts import AnySizeModel as AnySizeModel
@@ -25,6 +31,7 @@ from basam.families.shared.transformers_parts import AnySizePrompts as AnySizePr
 from basam.families.shared.transformers_parts import SamEncoding as SamEncoding
 from basam.families.shared.transformers_parts import SamPrompts as SamPrompts
 from basam.families.shared.transformers_parts import share_recording as share_recording
+from basam.families.shared.transformers_sizes import read_sizes as read_sizes
 from basam.families.shared.vit import AnySizePositions as AnySizePositions
 from basam.families.shared.vit import GridAttention as GridAttention
 from basam.families.shared.vit import merge_heads as merge_heads

@@ -47,6 +47,12 @@ def attention(key: str, channels: int, inner: int) -> Table:
     return found
 
 
+def neck(key: str, inputs: int, channels: int) -> Table:
+    """The end of all image encoders of SAM 1."""
+    found = conv(f"{key}.0", inputs, channels, 1, bias=False) | norm(f"{key}.1", channels)
+    return found | conv(f"{key}.2", channels, channels, 3, bias=False) | norm(f"{key}.3", channels)
+
+
 def image_encoder(vision: Mapping[str, Any]) -> Table:
     """Meta's `ImageEncoderViT` of a `vision_config`."""
     prefix, width, patch = "image_encoder.", vision["hidden_size"], vision["patch_size"]
@@ -64,9 +70,7 @@ def image_encoder(vision: Mapping[str, Any]) -> Table:
             table = (2 * side - 1, width // vision["num_attention_heads"])
             found |= {f"{block}attn.rel_pos_h": table, f"{block}attn.rel_pos_w": table}
         found |= linear(f"{block}mlp.lin1", width, vision["mlp_dim"]) | linear(f"{block}mlp.lin2", vision["mlp_dim"], width)
-    channels = vision["output_channels"]
-    found |= conv(f"{prefix}neck.0", width, channels, 1, bias=False) | norm(f"{prefix}neck.1", channels)
-    return found | conv(f"{prefix}neck.2", channels, channels, 3, bias=False) | norm(f"{prefix}neck.3", channels)
+    return found | neck(f"{prefix}neck", width, vision["output_channels"])
 
 
 def prompt_encoder(prompt: Mapping[str, Any], features: int) -> Table:

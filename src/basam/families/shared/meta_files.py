@@ -11,15 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import torch
-from torch import nn
-
-from basam.families.attachment import Geometry
 from basam.families.base import UnsupportedModelError
-from basam.families.shared import checkpoints, layout
+from basam.families.geometry import Geometry
+from basam.families.shared import layout
 from basam.families.shared.shapes import Shapes, read_shapes
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Value = TypeVar("Value")
 
@@ -196,7 +196,10 @@ def to_transformers(found: Mapping[str, Value], image_rules: tuple[tuple[str, st
 
 def load(path: Path) -> nn.Module:
     """The `SamModel` of a file with Meta's keys, in float32 and evaluation mode; every tensor is accounted for."""
+    import torch
     from transformers import SamConfig, SamModel
+
+    from basam.families.shared import checkpoints
 
     config = SamConfig(**configs(read_shapes(path)))
     with torch.device("meta"):

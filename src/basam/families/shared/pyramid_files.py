@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from basam.families.base import UnsupportedModelError
-from basam.families.shared import checkpoints
 from basam.families.shared.shapes import Shapes
-from basam.families.shared.transformers_files import DEFAULTS
+from basam.families.shared.transformers_sizes import DEFAULTS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 # What names of tensors begin with that only videos need.
 VIDEO_ONLY = (
@@ -90,7 +89,7 @@ def counts_of(config: Mapping[str, Any], name: str, length: int | None = None, l
     return list(values)
 
 
-def check_given(config: Mapping[str, Any], **needed: int) -> None:
+def check_given(config: Mapping[str, Any], **needed: int | str) -> None:
     """Refuse fields of a configuration that are there and say, once or for each axis, something else than all models have.
 
     Raises:
@@ -99,7 +98,7 @@ def check_given(config: Mapping[str, Any], **needed: int) -> None:
     for name, value in needed.items():
         given = config.get(name)
         if given is not None and given != value and (not isinstance(given, (list, tuple)) or set(given) != {value}):
-            raise UnsupportedModelError(f"{name}={given!r}: {value} is needed, which the grids and feature maps rest on")
+            raise UnsupportedModelError(f"{name}={given!r}: {value!r} is needed, which the grids and feature maps rest on")
 
 
 def check_positive(config: Mapping[str, Any], name: str) -> None:
@@ -172,10 +171,11 @@ def trained_side(config: Mapping[str, Any], patch: int, image_size: int) -> int:
     given = side_of(prompts.get("patch_size", patch), "prompt_encoder_config.patch_size")
     size = side_of(prompts.get("image_size", image_size), "prompt_encoder_config.image_size")
     side = size // patch
-    sizes = section(config, "vision_config").get("backbone_feature_sizes")
+    vision: Mapping[str, Any] = section(config, "vision_config")
+    sizes: Any = vision.get("backbone_feature_sizes")
     expected = [[scale * side, scale * side] for scale in SCALES]
     is_list = isinstance(sizes, (list, tuple)) and all(isinstance(pair, (list, tuple)) for pair in sizes)
-    agrees = sizes is None or (is_list and [list(pair) for pair in sizes] == expected)
+    agrees = "backbone_feature_sizes" not in vision or (is_list and [list(pair) for pair in sizes] == expected)
     if given != patch or not agrees:
         raise UnsupportedModelError(
             f"the configuration says backbone_feature_sizes={sizes} beside an image_size of {size} px with patches of {given} "
@@ -184,22 +184,16 @@ def trained_side(config: Mapping[str, Any], patch: int, image_size: int) -> int:
     return side
 
 
-def built(build: Callable[[dict[str, Any]], Any], config: dict[str, Any], path: Path) -> Any:
-    """`build(config)`, with an error that names the file where `transformers` does not take the configuration."""
-    try:
-        return build(config)
-    except Exception as error:  # whatever transformers raises, on any number of lines
-        words = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
-        words = " ".join(words.split())
-        raise UnsupportedModelError(f"{path}: transformers does not take this configuration: {words}") from error
-
-
 def fitting(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """`state` in float32 and in memory of its own, for `model`, which was built on the meta device.
 
     Raises:
         UnsupportedModelError: a tensor that is missing, too many, of another shape or not finite; the message names it.
     """
+    import torch
+
+    from basam.families.shared import checkpoints
+
     shapes = Shapes(path, {key: tuple(value.shape) for key, value in state.items()}, whole_keys=True)
     shapes.compare({key: tuple(value.shape) for key, value in model.state_dict().items()})
     # Copies: a tensor that still lies in the file would change with it.

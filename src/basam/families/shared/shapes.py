@@ -12,7 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from basam.families.base import UnsupportedModelError
-from basam.families.shared.checkpoints import listed, read_state, refuse, without_prefix
+from basam.families.shared.state_dicts import listed, refuse, unwrap, without_prefix
+from basam.families.shared.stored import NotStoredError, StoredTensor, TornError, read_safetensors, read_zip
 
 # A part of many keys of a format that is none of ours, and what a file with it is. The first that fits is named.
 FORMATS = (
@@ -125,15 +126,25 @@ def stored_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
 
 @lru_cache(maxsize=8)
 def shapes_of(path: Path, modified: int, size: int) -> dict[str, tuple[int, ...]]:
-    if path.suffix != ".safetensors":
-        return {key: tuple(value.shape) for key, value in read_state(path).items()}
-    from safetensors import SafetensorError, safe_open
+    return {key: value.shape for key, value in stored_tensors(path).items()}
+
+
+def stored_tensors(path: Path) -> dict[str, StoredTensor]:
+    """The tensors of a checkpoint file, by their keys in it; torch is imported for files that only it can read.
+
+    Raises:
+        UnsupportedModelError: it holds anything else, or is no checkpoint; nothing of it was executed.
+    """
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(path, framework="pt") as tensors:  # reads the header only
-            return {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
-    except SafetensorError as error:
+        return read_safetensors(path) if path.suffix == ".safetensors" else unwrap(path, read_zip(path), StoredTensor)
+    except (SafetensorError, TornError) as error:
         raise refuse(path, error) from error
+    except NotStoredError:
+        from basam.families.shared.checkpoints import as_stored, read_state
+
+        return {key: as_stored(value) for key, value in read_state(path).items()}
 
 
 def holds(path: Path, parts: Mapping[str, str]) -> bool:

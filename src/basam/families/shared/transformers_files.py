@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
-
-from basam.errors import InputError, MissingFileError
-from basam.families.attachment import Geometry
+from basam.errors import MissingFileError
 from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
-from basam.families.shared import checkpoints, layout, meta_files
-from basam.families.shared.shapes import Shapes, stored_shapes
+from basam.families.geometry import Geometry
+from basam.families.shared import layout, meta_files
+from basam.families.shared.config_fields import read_config
+from basam.families.shared.shapes import Shapes, stored_shapes, stored_tensors
+from basam.families.shared.stored import StoredTensor
+from basam.families.shared.transformers_sizes import read_sizes
 from basam.files import read_json
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 # model_type in config.json: the class that loads it.
 CLASSES = {
@@ -25,80 +28,8 @@ CLASSES = {
     "sam_hq_vision_model": "SamHQVisionModel",
 }
 
-# What config.json may leave out, as in SamConfig and SamHQConfig. A flag or a number says what kind of value is needed.
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "vision_config": {
-        "hidden_size": 768,
-        "num_channels": 3,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "image_size": 1024,
-        "patch_size": 16,
-        "window_size": 14,
-        "output_channels": 256,
-        "num_pos_feats": 128,
-        "qkv_bias": True,
-        "use_abs_pos": True,
-        "use_rel_pos": True,
-    },
-    "prompt_encoder_config": {"hidden_size": 256, "mask_input_channels": 16, "num_point_embeddings": 4},
-    "mask_decoder_config": {
-        "hidden_size": 256,
-        "mlp_dim": 2048,
-        "num_hidden_layers": 2,
-        "attention_downsample_rate": 2,
-        "num_multimask_outputs": 3,
-        "iou_head_depth": 3,
-        "iou_head_hidden_dim": 256,
-        "vit_dim": 768,
-    },
-}
-GLOBAL_LAYERS = (2, 5, 8, 11)
-MLP_RATIO = 4.0
-
 # The encoding of positions has two names for one tensor: a file may have either, or both.
 SHARED = ("shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding")
-
-
-def read_config(path: Path) -> dict[str, Any] | None:
-    """config.json of a checkpoint folder; None where there is none.
-
-    Raises:
-        ValueError: config.json is no JSON object.
-    """
-    file = path / "config.json"
-    if not file.is_file():
-        return None
-    try:
-        config = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} is not JSON ({error}): is the checkpoint complete?") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{file} holds a {type(config).__name__}, not a JSON object: is the checkpoint complete?")
-    return config
-
-
-def read_sizes(path: Path) -> dict[str, dict[str, Any]]:
-    """Sizes in the config.json of a folder, with the defaults of `transformers` for what it leaves out.
-
-    Raises:
-        ValueError: it holds no JSON object, or a size that is no whole number.
-    """
-    config = read_config(path) or {}
-    if "vision" in config.get("model_type", ""):
-        config = {"vision_config": config}
-    found = {part: defaults | (config.get(part) or {}) for part, defaults in DEFAULTS.items()}
-    vision = found["vision_config"]
-    vision["mlp_dim"] = vision.get("mlp_dim") or int(vision["hidden_size"] * vision.get("mlp_ratio", MLP_RATIO))
-    vision["global_attn_indexes"] = vision.get("global_attn_indexes", GLOBAL_LAYERS)
-    for part, defaults in DEFAULTS.items():
-        for name, default in defaults.items():
-            value = found[part][name]
-            least = 0 if name in ("window_size", "num_hidden_layers") or isinstance(default, bool) else 1
-            if type(value) is not type(default) or value < least:
-                kind = "true or false" if isinstance(default, bool) else "a whole number above 0"
-                raise InputError(f"{path / 'config.json'}: {name}={value!r} in {part}: {kind} is needed")
-    return found
 
 
 def expected_tensors(path: Path) -> dict[str, tuple[int, ...]]:
@@ -126,19 +57,33 @@ def load(path: Path, model_class: Any = None, expected: Mapping[str, tuple[int, 
     """
     import transformers
 
+    from basam.families.shared import checkpoints
+
     folder_shapes(path, expected_tensors(path) if expected is None else expected)
     if model_class is None:
         model_class = getattr(transformers, CLASSES[(read_config(path) or {})["model_type"]])
     options = {"dtype": "float32", "local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
     try:
         with quiet():  # what it warns of was checked already
-            model, info = model_class.from_pretrained(path, **options)
+            model, info = built(lambda: model_class.from_pretrained(path, **options), path)
     except OSError as error:
         raise MissingFileError(f"{path} has no readable weights beside its config.json: {error}") from error
     if unread := [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]:
         raise UnsupportedModelError(f"{path}: transformers {transformers.__version__} does not read {unread[:5]} of it")
     checkpoints.check_finite(path, model.state_dict())
     return model.eval()
+
+
+def built(build: Callable[[], Any], path: Path) -> Any:
+    """`build()`, with an error that names the file where `transformers` does not take the configuration."""
+    try:
+        return build()
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # whatever transformers raises, on any number of lines
+        words = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
+        words = " ".join(words.split())
+        raise UnsupportedModelError(f"{path}: transformers does not take this configuration: {words}") from error
 
 
 @contextmanager
@@ -233,13 +178,19 @@ def folder_state(path: Path) -> dict[str, Tensor]:
     Raises:
         UnsupportedModelError: a pickled file holds more than tensors.
     """
+    from basam.families.shared import checkpoints
+
     return {key: value for file in weight_files(path) for key, value in checkpoints.read_state(file).items()}
 
 
-def loaded_state(path: Path) -> dict[str, Tensor]:
-    """The state dict of the model of a folder: floating-point tensors are float32, and what has two names is there twice."""
-    state = folder_state(path)
-    state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+def stored_state(path: Path) -> dict[str, StoredTensor]:
+    """The same as they lie in the files."""
+    return {key: value for file in weight_files(path) for key, value in stored_tensors(file).items()}
+
+
+def loaded_state(path: Path) -> dict[str, StoredTensor]:
+    """The state dict of the model of a folder, in which what has two names is there twice."""
+    state = stored_state(path)
     shared = next((state[name] for name in SHARED if name in state), None)
     return state if shared is None else state | dict.fromkeys(SHARED, shared)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
-
-from basam.families.attachment import Geometry
 from basam.families.base import Family, ModelSummary, PromptTensors, UnsupportedModelError, is_instance
-from basam.families.shared import transformers_files
+from basam.families.geometry import Geometry
+from basam.families.shared import StoredTensor, read_config, stored_tensors, transformers_files
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 class TransformersSam(Family):
@@ -52,7 +53,7 @@ class TransformersSam(Family):
         return model.vision_encoder
 
     def recognises(self, path: Path) -> bool:
-        return path.is_dir() and (transformers_files.read_config(path) or {}).get("model_type") in self.model_types
+        return path.is_dir() and (read_config(path) or {}).get("model_type") in self.model_types
 
     def load(self, path: Path) -> nn.Module:
         return transformers_files.load(path)
@@ -60,10 +61,10 @@ class TransformersSam(Family):
     def summary(self, path: Path) -> ModelSummary:
         return transformers_files.summary(path)
 
-    def state(self, path: Path) -> dict[str, Tensor]:
-        return transformers_files.folder_state(path)
+    def state(self, path: Path) -> dict[str, StoredTensor]:
+        return transformers_files.stored_state(path) if path.is_dir() else stored_tensors(path)
 
-    def loaded_state(self, path: Path) -> dict[str, Tensor]:
+    def loaded_state(self, path: Path) -> dict[str, StoredTensor]:
         return transformers_files.loaded_state(path) if path.is_dir() else {}
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
