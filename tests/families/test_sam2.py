@@ -205,6 +205,18 @@ def test_the_image_encoder_alone_is_named():
 
 
 @pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("EdgeTamModel", "EdgeTamModel is EdgeTAM, which is not supported: .*Sam2Model"),
+        ("SAM2Base", r"SAM2Base is a live model of Meta's sam2: give its file to basam\.load"),
+    ],
+)
+def test_a_relative_that_is_not_supported_is_named(name, message):
+    with pytest.raises(basam.UnsupportedModelError, match=message):
+        basam.attach(type(name, (torch.nn.Module,), {})())
+
+
+@pytest.mark.parametrize(
     ("part", "name", "value", "message"),
     [
         ("vision_config", "backbone_feature_sizes", [[64, 64], [32, 32], [16, 16]], r"backbone_feature_sizes=\[\[64, 64\]"),

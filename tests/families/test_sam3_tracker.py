@@ -152,6 +152,14 @@ def without_the_fourth_level(model):
     return model
 
 
+def test_a_model_without_the_fourth_level_loads_again(tmp_path):
+    model = without_the_fourth_level(tiny_sam3())
+    model.config.vision_config.scale_factors = [4.0, 2.0, 1.0]
+    model.save_pretrained(tmp_path)
+    pixels = torch.randn(1, 3, 126, 126)
+    assert_equal(run(basam.load(tmp_path), pixels, **PROMPTS[0]), run(model, pixels, **PROMPTS[0]))
+
+
 @pytest.fixture
 def folder(tmp_path):
     tiny_sam3().save_pretrained(tmp_path / "sam3")

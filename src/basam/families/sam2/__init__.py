@@ -28,6 +28,9 @@ NEW_IN_2_1 = {"occlusion_spatial_embedding_parameter", "no_obj_embed_spatial"}
 
 NEIGHBOURS = {
     "Sam2VideoModel": "is SAM 2 for videos: for images load its folder with basam.load, or as transformers' Sam2Model",
+    "SAM2Base": "is a live model of Meta's sam2: give its file to basam.load, which makes transformers' Sam2Model of it",
+    "EdgeTamModel": "is EdgeTAM, which is not supported: SAM 2.1 T (Sam2Model) is the smallest of its kind that is",
+    "EdgeTamVideoModel": "is EdgeTAM, which is not supported: SAM 2.1 T (Sam2Model) is the smallest of its kind that is",
     "Sam2VisionModel": "is the image encoder of SAM 2 alone, so it makes no masks: load the whole model (Sam2Model)",
 }
 
