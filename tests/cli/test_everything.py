@@ -104,3 +104,11 @@ def test_segment_writes_the_same_kinds(run, photo, tmp_path):
             left, top = int(cut.text["left"]), int(cut.text["top"])
             alpha = np.asarray(cut)[..., 3]
             assert np.array_equal(alpha >= 128, mask[top : top + alpha.shape[0], left : left + alpha.shape[1]])
+
+
+def test_what_only_rasters_take_is_not_dropped_without_a_word(run, photo):
+    result = run(photo, *ANY, "--window", "64", "--bands", "3,2,1")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "window=64, bands=(3, 2, 1) are for georeferenced rasters" in said
+    assert "note: " not in run(photo, *ANY, "--write", "csv").output

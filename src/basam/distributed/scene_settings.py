@@ -31,6 +31,11 @@ class SceneSettings:
 
         return is_georeferenced(path) if self.wanted is None else self.wanted
 
+    @property
+    def given(self) -> str:
+        """What was given of windows and bands, in words; empty where nothing was."""
+        return ", ".join(f"{name}={value}" for name, value in self.to_dict().items() if value is not None)
+
     def to_dict(self) -> dict[str, Any]:
         """All of it that decides the masks."""
         return {"window": self.window, "overlap": self.overlap, "bands": self.bands}

@@ -15,7 +15,7 @@ from basam.checks import whole_number
 from basam.distributed.finding import EverythingJob
 from basam.distributed.job import Answered, Outcome, PhotoTask
 from basam.distributed.scene_settings import SceneSettings
-from basam.errors import MissingExtraError
+from basam.errors import MissingExtraError, warn
 from basam.files import key_of
 from basam.geo import (
     DEFAULT_SCENE_KINDS,
@@ -57,6 +57,11 @@ class SceneJob(EverythingJob):
     def read(self, task: PhotoTask) -> Any:
         """The photo, or the `GeoScene`, of which no pixel is held."""
         if not self.scenes.holds(task.photo):
+            if self.scenes.given:
+                warn(
+                    f"{self.scenes.given} are for georeferenced rasters: this file does not say where on the earth it lies, so "
+                    "it is read as a photograph"
+                )
             return super().read(task)
         try:
             scene = open_scene(task.photo, self.scenes.bands)
