@@ -89,7 +89,7 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
             numbers = [f"{value:.4f}" for value in (candidate.mean, *candidate.by_size)]
             lines.append([describe(candidate.mode), *numbers, paired, "chosen" if candidate is result.chosen else ""])
         columns = ["candidate", what, *(f"{size} px" for size in sizes), "minus plain ± standard error", ""]
-        title = f"By {name} on {len(result.photos)} photographs of {dataset.title} ({seconds[name]:.0f} s):"
+        title = f"By {name} on {len(result.candidates[0].scores)} photographs of {dataset.title} ({seconds[name]:.0f} s):"
         parts.append(f"{title}\n\n{markdown(columns, lines)}")
     # Picked or not: what would the best correction have done?
     best = {

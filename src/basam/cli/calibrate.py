@@ -27,14 +27,15 @@ def calibrate(
     sizes: Annotated[str, typer.Option(metavar="N,N", help="Long sides in pixels to calibrate for.")] = "1024",
     max_pixels: MaxPixels = MAX_PIXELS,
     count: Annotated[
-        int | None, typer.Option(min=2, help="Photographs at most: 30, and 16 without masks.", show_default=False)
+        int | None,
+        typer.Option(min=2, help="Photographs of each data set at most: 30, and 16 without masks.", show_default=False),
     ] = None,
     focus: Annotated[
         bool, typer.Option("--focus", help="Choose how regions of prompts are found, beside the mode in OUT.")
     ] = False,
     also: Annotated[
         list[str] | None,
-        typer.Option(metavar="[NAME=]KIND:ROOT[:SPLIT]", help="With --focus: more data, which counts alike. Repeatable."),
+        typer.Option(metavar="[NAME=]KIND:ROOT[:SPLIT]", help="More data with masks. Repeatable."),
     ] = None,
     larger: Annotated[
         bool, typer.Option("--larger", help="With --focus: also regions of 1.5 times the trained side, which cost 2.25 times.")
@@ -65,8 +66,10 @@ def calibrate(
         raise typer.BadParameter("--mask-values and --split go with KIND and ROOT: --unlabelled takes a folder of photographs")
     if unlabelled is not None and focus:
         raise typer.BadParameter("--focus needs masks: give KIND and ROOT")
-    if (also or larger) and not focus:
-        raise typer.BadParameter("--also and --larger go with --focus")
+    if larger and not focus:
+        raise typer.BadParameter("--larger goes with --focus")
+    if unlabelled is not None and also:
+        raise typer.BadParameter("--also needs masks: give KIND and ROOT")
     if unlabelled is None and (slopes is not None or plot is not None):
         raise typer.BadParameter("--slopes and --plot go with --unlabelled")
     long_sides = parse_list("--sizes", sizes, int, "512,1024")
@@ -83,11 +86,11 @@ def calibrate(
             assert kind is not None
             assert root is not None
             sources = [Source(kind, root, split or "train", max_pixels=max_pixels)]
+            sources += [Source.parse(text, max_pixels) for text in also or []]
             if focus:
-                sources += [Source.parse(text, max_pixels) for text in also or []]
                 whole = job.focus_with_masks(sources, count, test_split, mask_values, larger)
             else:
-                whole = job.with_masks(sources[0], count, test_split, mask_values)
+                whole = job.with_masks(sources, count, test_split, mask_values)
     console.say(f"wrote {out}")
     if not whole:
         raise typer.Exit(console.SOME_FAILED)

@@ -47,16 +47,18 @@ class CalibrationJob:
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise FileError(f"--out {self.out}: the folder {folder} is missing or cannot be written")
 
-    def with_masks(self, source: Source, count: int | None, test_split: bool, mask_values: str | None = None) -> bool:
-        """Calibrate on a data set, print and write; False where a file of it was broken."""
+    def with_masks(
+        self, sources: Sequence[Source], count: int | None, test_split: bool, mask_values: str | None = None
+    ) -> bool:
+        """Calibrate on data sets, print and write; False where a file of them was broken."""
         check_extra("evaluate")
-        dataset = source.open(mask_values=mask_values)
-        labelled.check_split(dataset, test_split)
+        datasets = [source.open(source.split or "train", mask_values) for source in sources]
+        labelled.check_datasets(datasets, test_split)
         with Bars() as bars:
             predictor = self.predictor()
             result = labelled.calibrate(
                 predictor,
-                dataset,
+                datasets,
                 self.sizes,
                 **number(count),
                 seed=self.seed,
@@ -66,7 +68,7 @@ class CalibrationJob:
         how = f"mean IoU with {' and '.join(map(str, labelled.PROMPTS))}"
         how += f", mask values {mask_values}" if mask_values is not None else ""
         found = report.provenance(
-            result.candidates, result.chosen, how=how, data=dataset.title, **self.given(), photos=result.photos
+            result.candidates, result.chosen, how=how, data=list(result.photos), **self.given(), photos=result.photos
         )
         write_mode(self.out, result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
         console.problems(result.issues)

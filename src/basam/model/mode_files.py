@@ -3,7 +3,7 @@
     {
       "mode": {"scaling": "log", "strength": 0.5, ...},
       "fingerprint": "70d69e36...",
-      "found": {"how": "mean IoU with gt-box and gt-point", "data": "ISIC2017 train", "date": "2026-11-26", ...}
+      "found": {"how": "mean IoU with gt-box and gt-point", "data": ["ISIC2017 train"], "date": "2026-11-26", ...}
     }
 
 Other sections, such as `focus`, stay as they are when a mode is written into a file that has them. `found` is for people and

@@ -5,7 +5,9 @@ import pytest
 import basam
 from basam import BiasMode
 from basam.data import open_dataset
+from basam.errors import InputError
 from basam.evaluation.calibration import labelled
+from tests.helpers.small_run import write_pairs
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_a_real_search_is_the_same_twice(predictor, photo_folder):
     ]
     assert runs[0].candidates == runs[1].candidates
     assert runs[0].photos == runs[1].photos
-    assert len(runs[0].photos) == 2
+    assert [len(photos) for photos in runs[0].photos.values()] == [2]
     assert len(runs[0].plain.scores[0]) == 2
     assert all(0 <= score <= 1 for candidate in runs[0].candidates for row in candidate.scores for score in row)
     assert steps[:2] == [("factors", 1, 2), ("factors", 2, 2)]
@@ -75,6 +77,18 @@ def test_a_photograph_is_read_once_a_pass(monkeypatch, predictor, photo_folder):
     assert len(loads) == 2 * len(dataset)
 
 
+def test_several_data_sets_give_as_many_photographs_each(monkeypatch, predictor, photo_folder, tmp_path):
+    write_pairs(tmp_path / "more" / "train", 4)
+    datasets = [open_dataset("folder", root, "train") for root in (photo_folder, tmp_path / "more")]
+    monkeypatch.setattr(labelled, "measure_photo", world(lambda mode: float(mode.decoder == "log")))
+    result = labelled.calibrate(predictor, datasets, [64], count=2)
+    assert {title: len(photos) for title, photos in result.photos.items()} == {each.title: 2 for each in datasets}
+    assert len(result.chosen.scores) == 4
+    assert result.chosen.mode.decoder == "log"
+    with pytest.raises(InputError, match=r"at least one data set is needed, and each once"):
+        labelled.calibrate(predictor, [datasets[0], datasets[0]], [64])
+
+
 def test_test_splits_are_refused_unless_meant(monkeypatch, predictor, photo_folder):
     dataset = open_dataset("folder", photo_folder, "test")
     with pytest.raises(labelled.TestSplitError, match=r"is a test split.*training or validation split"):
@@ -87,7 +101,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_used(predictor, photo_folder)
     (photo_folder / "train" / "images" / "1.png").write_bytes(b"no image")
     result = labelled.calibrate(predictor, open_dataset("folder", photo_folder, "train"), [64])
     assert [issue.where[-5:] for issue in result.issues.broken] == ["1.png"]
-    assert len(result.photos) == 3
+    assert [len(photos) for photos in result.photos.values()] == [3]
 
 
 def test_too_few_photographs_are_an_error(predictor, photo_folder):

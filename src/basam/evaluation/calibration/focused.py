@@ -18,7 +18,7 @@ from basam.checks import Count, Whole, checked
 from basam.data import Dataset, Issues, PromptSpec, Sample, SampleError, make_prompt
 from basam.errors import InputError
 from basam.evaluation.calibration.choice import paired_difference
-from basam.evaluation.calibration.labelled import check_split, few_instances, ious, pick_samples
+from basam.evaluation.calibration.labelled import check_datasets, few_instances, ious, pick_samples
 from basam.evaluation.reading import read_sample
 from basam.predict import Focus, Predictor
 
@@ -125,11 +125,7 @@ def calibrate_focus(
         TestSplitError: see `check_split`.
         ValueError: fewer than two usable photographs of a data set, none, or one twice.
     """
-    for dataset in datasets:
-        check_split(dataset, test_split_allowed)
-    titles = [dataset.title for dataset in datasets]
-    if not titles or len(set(titles)) < len(titles):
-        raise InputError(f"data {', '.join(titles) or 'none'}: at least one data set is needed, and each once")
+    check_datasets(datasets, test_split_allowed)
     trained = predictor.attachment.geometry.image_size
     passes = Passes(predictor, datasets, count, seed, progress)
     boxes = [replace(Focus(), context=context) for context in CONTEXTS]

@@ -60,11 +60,15 @@ PASSES: tuple[Callable[[BiasMode], list[BiasMode]], ...] = (factors, masks, head
 
 @dataclass
 class Calibration:
-    """What a search found: every candidate, plain SAM first, the one picked, and what was wrong with the photographs."""
+    """What a search found: every candidate, plain SAM first, the one picked, and what was wrong with the photographs.
+
+    Attributes:
+        photos: the ones measured on, by the title of their data set.
+    """
 
     candidates: list[Candidate]
     chosen: Candidate
-    photos: list[str]
+    photos: dict[str, list[str]]
     issues: Issues = field(default_factory=Issues)
 
     @property
@@ -85,6 +89,20 @@ def check_split(dataset: Dataset, test_split_allowed: bool = False) -> None:
         )
 
 
+def check_datasets(datasets: Sequence[Dataset], test_split_allowed: bool = False) -> None:
+    """Refuse data that nothing can be chosen on.
+
+    Raises:
+        TestSplitError: see `check_split`.
+        ValueError: none, or one twice.
+    """
+    for dataset in datasets:
+        check_split(dataset, test_split_allowed)
+    titles = [dataset.title for dataset in datasets]
+    if not titles or len(set(titles)) < len(titles):
+        raise InputError(f"data {', '.join(titles) or 'none'}: at least one data set is needed, and each once")
+
+
 def pick_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
     """`count` of the samples drawn by `seed`, or all of them where there are fewer, in their own order."""
     whole_number(count, "count", 2)  # of one photograph nothing can be chosen
@@ -97,7 +115,7 @@ def pick_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sampl
 @checked
 def calibrate(
     predictor: Predictor,
-    dataset: Dataset,
+    dataset: Dataset | Sequence[Dataset],
     sizes: Sequence[Count],
     *,
     count: Count = 30,
@@ -106,24 +124,25 @@ def calibrate(
     test_split_allowed: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Calibration:
-    """Search for the mode with the highest mean IoU on photographs of `dataset`.
+    """Search for the mode with the highest mean IoU on photographs of `dataset`, or of several.
 
     Args:
         predictor: on the model to calibrate; its mode is changed meanwhile and is the chosen one in the end.
         sizes: long sides in pixels to calibrate for; they count alike.
-        count: photographs at most, drawn by `seed`.
+        count: photographs at most, of each data set, drawn by `seed`; all photographs count alike.
         prompts: made from the ground truth, one mask each; they count alike, as do the objects of a photograph.
         progress: called with the name of the pass, the photographs done and those in the pass.
 
     Raises:
         TestSplitError: see `check_split`.
-        ValueError: fewer than two usable photographs, or no size.
+        ValueError: fewer than two usable photographs, no size, or a data set twice.
     """
-    check_split(dataset, test_split_allowed)
+    datasets = [dataset] if isinstance(dataset, Dataset) else list(dataset)
+    check_datasets(datasets, test_split_allowed)
     if not sizes:
         raise InputError("sizes is empty: give at least one long side in pixels")
     issues = Issues()
-    samples = pick_samples(dataset.samples, count, seed)
+    samples = [(each.title, sample) for each in datasets for sample in pick_samples(each.samples, count, seed)]
     measured: dict[BiasMode, Candidate] = {}
     best = BiasMode.off()
     for number, vary in enumerate(PASSES):
@@ -131,7 +150,7 @@ def calibrate(
         modes = [mode for mode in dict.fromkeys(modes) if mode not in measured]
         table: dict[BiasMode, list[tuple[float, ...]]] = {mode: [] for mode in modes}
         used = []
-        for done, sample in enumerate(samples, start=1):
+        for done, (title, sample) in enumerate(samples, start=1):
             try:
                 scores = measure_photo(predictor, sample, modes, sizes, prompts, seed, issues if number == 0 else Issues())
             except SampleError as error:
@@ -139,7 +158,7 @@ def calibrate(
                     raise  # it could be read a pass ago
                 issues.extend(error.issues)
             else:
-                used.append(sample)
+                used.append((title, sample))
                 for mode in modes:
                     table[mode].append(scores[mode])
             if progress is not None:
@@ -147,8 +166,9 @@ def calibrate(
         samples = used
         if len(samples) < 2:
             why = "; ".join(map(str, list(issues)[:3]))
+            titles = ", ".join(each.title for each in datasets)
             raise InputError(
-                f"{dataset.title}: {len(samples)} usable photographs, at least 2 are needed to choose anything"
+                f"{titles}: {len(samples)} usable photographs, at least 2 are needed to choose anything"
                 + (f"; left out: {why}{', ...' if len(issues) > 3 else ''}" if why else "")
             )
         measured |= {mode: Candidate(mode, tuple(rows)) for mode, rows in table.items()}
@@ -156,7 +176,10 @@ def calibrate(
     candidates = list(measured.values())
     chosen = choose(candidates)
     predictor.mode = chosen.mode
-    return Calibration(candidates, chosen, [sample.id for sample in samples], issues)
+    photos: dict[str, list[str]] = {each.title: [] for each in datasets}
+    for title, sample in samples:
+        photos[title].append(sample.id)
+    return Calibration(candidates, chosen, photos, issues)
 
 
 def measure_photo(
