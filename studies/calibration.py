@@ -54,7 +54,7 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
     from basam.data import open_dataset
     from basam.evaluation.calibration import describe, labelled, paired_difference, plot_calibration, unlabelled
     from basam.evaluation.calibration import findings as report
-    from basam.model import model_fingerprint, own_mode, write_mode
+    from basam.model import model_fingerprint, write_mode
 
     folder, train, _ = SETS[kind]
     dataset = open_dataset(kind, options.data / folder, train, name=reported(folder))
@@ -97,7 +97,7 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
         for name, result in (("masks", by_masks), ("attention", by_attention))
     }
     chosen = {"calibrated by masks": by_masks.chosen.mode, "calibrated by attention": by_attention.chosen.mode}
-    return {"own mode": own_mode(predictor.model), "full": basam.BiasMode(strength=1.0), **chosen, **best}, parts
+    return {"full": basam.BiasMode(strength=1.0), **chosen, **best}, parts
 
 
 def run(kind: str, options: argparse.Namespace) -> str:

@@ -15,11 +15,10 @@ import os
 import shlex
 import shutil
 import statistics
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from basam import BiasMode
 from basam.evaluation import paired
 from basam.evaluation.metrics import COLUMNS
 from studies.commands import basam
@@ -33,10 +32,10 @@ SCENES = RUNS / "generated-COD10K"
 MAKE_SCENES = ["scenes", "--out", str(SCENES), "--domain", "camouflage", "--split", "test", "--count", "16", "--size", "1024"]
 SIZES, LARGER_SIZES = "256,512,1024", "512,1024,2048"
 COMMON = ["--prompts", "gt-box,gt-point", "--seed", "0"]
-# The mode that nano brings along, which is no option, and the correction as the paper describes it.
-OWN, FULL = "own", "full"
-MODES: dict[str, dict[str, float] | None] = {OWN: None, FULL: {"strength": 1.0}}
-SUBJECTS = {OWN: "The model's own mode", FULL: "The correction at full strength"}
+# The scaling factor in the mask decoder's attention to the image alone, and the correction as the paper describes it.
+DECODER, FULL = "decoder", "full"
+MODES: dict[str, dict[str, Any]] = {DECODER: {"scaling": "none", "slope": 0, "decoder": "log"}, FULL: {"strength": 1.0}}
+SUBJECTS = {DECODER: "The decoder scaled alone", FULL: "The correction at full strength"}
 LARGER = ("facebook/sam-vit-base", "facebook/sam-vit-large", "facebook/sam-vit-huge")
 
 
@@ -62,11 +61,11 @@ class Table:
         return ["--name", self.root.name] if self.root.name.startswith("standin-") else []
 
     def run_of(self, name: str) -> Path:
-        """The folder of plain SAM and nano's own mode, or of the correction at full strength."""
-        return self.run if name == OWN else self.run.with_name(f"{self.name}-{name}")
+        """The folder of plain SAM and the scaled decoder, or of the correction at full strength."""
+        return self.run if name == DECODER else self.run.with_name(f"{self.name}-{name}")
 
-    def command(self, name: str = OWN) -> list[str]:
-        methods = ["--methods", "resize,plain,basam"] if name == OWN else ["--methods", "basam", "--mode", str(mode_file(name))]
+    def command(self, name: str = DECODER) -> list[str]:
+        methods = ["--methods", "resize,plain,basam" if name == DECODER else "basam", "--mode", str(mode_file(name))]
         words = ["evaluate", self.kind, str(self.root), *self.named, "--split", self.split, "--model", "nano", "--sizes", SIZES]
         return [
             *words, *methods, *COMMON,
@@ -103,7 +102,6 @@ def page(tables: list[Table]) -> str:
     runs = {table.name: json.loads((table.run / "run.json").read_text()) for table in tables}
     first = next(iter(runs.values()))
     model, made = first["model"], first["sessions"][-1]
-    assert BiasMode(**first["settings"]["mode"]) == replace(BiasMode.off(), decoder="log"), "what the text says of nano's mode"
     parts = [
         "# Zero-shot results",
         "",
@@ -117,8 +115,8 @@ def page(tables: list[Table]) -> str:
         "To keep it within half an hour, some sets are a number of images evenly spaced over the split (`--limit`).",
         "",
         "*resize* is plain SAM on the photo squeezed to the trained size, *plain* is SAM at the size without correction, "
-        "*own* with the mode that `nano` brings along (the mask decoder's attention to the image is scaled by lambda, the "
-        "encoder's is left alone), *full* with the correction that the paper describes, `BiasMode(strength=1)`. "
+        "*decoder* with the mask decoder's attention to the image scaled by lambda and the encoder's left alone, "
+        "*full* with the correction that the paper describes, `BiasMode(strength=1)`. "
         "[Evaluation](../evaluation.md) explains prompts, metrics and their two conventions.",
     ]
     parts += ["", "## What the correction changes", ""]
@@ -128,8 +126,8 @@ def page(tables: list[Table]) -> str:
     )
     parts.append("")
     parts += changes(tables, model["trained long side"])
-    parts += ["", "The mode that commands below name:", "", "```bash", f"mkdir -p {RUNS}"]
-    parts += [f"echo '{json.dumps(mode)}' > {mode_file(name)}" for name, mode in MODES.items() if mode]
+    parts += ["", "The modes that the commands below name:", "", "```bash", f"mkdir -p {RUNS}"]
+    parts += [f"echo '{json.dumps(mode)}' > {mode_file(name)}" for name, mode in MODES.items()]
     parts += ["```", ""]
     for table in tables:
         parts += section(table, runs[table.name])
@@ -152,9 +150,9 @@ def page(tables: list[Table]) -> str:
 def section(table: Table, run: dict[str, Any]) -> list[str]:
     summary = json.loads((table.run / "summary.json").read_text())
     full = json.loads((table.run_of(FULL) / "summary.json").read_text())
-    rows = [{**row, "method": OWN if row["method"] == "basam" else row["method"]} for row in summary["rows"]]
+    rows = [{**row, "method": DECODER if row["method"] == "basam" else row["method"]} for row in summary["rows"]]
     rows += [{**row, "method": FULL} for row in full["rows"]]
-    rows.sort(key=lambda row: (row["prompt"], int(row["size"]), ("resize", "plain", OWN, FULL).index(row["method"])))
+    rows.sort(key=lambda row: (row["prompt"], int(row["size"]), ("resize", "plain", DECODER, FULL).index(row["method"])))
     words = [f"basam {shlex.join(MAKE_SCENES)}"] if table.root == SCENES else []
     lines = ["", f"## {summary['data']}", "", f"{table.about} {summary['images']} images, {rows[0]['count']} objects.", ""]
     lines += ["```bash", *words, *(f"basam {shlex.join(table.command(name))}" for name in MODES), "```", ""]
@@ -178,7 +176,7 @@ def section(table: Table, run: dict[str, Any]) -> list[str]:
 
 def changes(tables: list[Table], trained_side: int) -> list[str]:
     """What the correction does to IoU beyond the trained size; computed, so that no text can be kinder than the figures."""
-    lines = ["| data | prompt | size | images | plain | own - plain | 95 % | full - plain | 95 % |", "|" + "---|" * 9]
+    lines = ["| data | prompt | size | images | plain | decoder - plain | 95 % | full - plain | 95 % |", "|" + "---|" * 9]
     verdicts: dict[str, list[int]] = {name: [] for name in MODES}
     for table in tables:
         plain = read(f"{table.run}:plain")
@@ -220,9 +218,8 @@ def main() -> None:
             if table.root == SCENES:
                 basam(MAKE_SCENES)
             for name, mode in MODES.items():
-                if mode:
-                    RUNS.mkdir(parents=True, exist_ok=True)
-                    mode_file(name).write_text(json.dumps(mode) + "\n")
+                RUNS.mkdir(parents=True, exist_ok=True)
+                mode_file(name).write_text(json.dumps(mode) + "\n")
                 basam(table.command(name))
     done = [table for table in TABLES if all((table.run_of(name) / "summary.json").is_file() for name in MODES)]
     for table in done:

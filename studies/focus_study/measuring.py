@@ -18,15 +18,13 @@ from typing import Any
 
 from basam.files import append_json, read_json_lines
 from studies.focus_study.situations import SITUATIONS, Situation
-from studies.focus_study.ways import OF_BOXES, OF_CLICKS, ON_MOSAICS, WAYS, Way
+from studies.focus_study.ways import OF_BOXES, OF_CLICKS, WAYS, Way
 
 Line = dict[str, Any]
 
 
 def ways_of(situation: Situation) -> dict[str, Way]:
     found = dict(WAYS)
-    if situation.source is None:
-        found |= ON_MOSAICS
     if situation.prompt == "gt-box":
         found |= OF_BOXES
     if situation.prompt == "gt-point":

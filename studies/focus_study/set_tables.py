@@ -102,14 +102,14 @@ def only(cell: Row, samples: set[str]) -> Row:
 
 
 def sizes_of_whole(done: list[Set]) -> list[str]:
-    """The corrected whole photo at twice and at four times the trained side beside the trained side: what `auto` may choose."""
+    """The whole photo at twice and at four times the trained side beside the trained side: what `auto` may choose."""
     lines = ["| | " + " | ".join(data.name for data in done) + " | mean | encoding, s |", "|" + "---|" * (3 + len(done))]
     for prompt, title in PROMPTS.items():
         for size in (512, 1024):
             found, means, seconds = [], [], []
             for data in done:
                 first = read(data.run("whole"))[prompt, "plain", 256]
-                row = read(data.run("corrected"))[prompt, "basam", size]
+                row = read(data.run("whole"))[prompt, "plain", size]
                 difference, interval = paired(first.iou, row.iou)
                 assert interval is not None, "of several photos"
                 found.append(f"{difference:+.3f} ± {interval:.3f}")

@@ -54,12 +54,14 @@ class Set:
 # Runs of every set: the whole photo, regions, regions of more pixels than trained (boxes only), and the
 # whole photo at its own size, which takes so long that only some are.
 BOTH = ["--prompts", "gt-box,gt-point"]
+CORRECTED = ["--mode", str(RUNS / "published.json")]  # the correction as the paper describes it
+PUBLISHED = {"strength": 1.0}
 PARTS = {
     "whole": ["--sizes", "256,512,1024", "--methods", "plain", *BOTH],
-    "corrected": ["--sizes", "512,1024", "--methods", "basam", *BOTH],
+    "corrected": ["--sizes", "512,1024", "--methods", "basam", *CORRECTED, *BOTH],
     "region": ["--sizes", "256", "--methods", "focus", *BOTH],
-    "larger": ["--sizes", "384", "--methods", "focus,focus-plain", "--prompts", "gt-box"],
-    "native": ["--sizes", "native", "--methods", "plain,basam", *BOTH],
+    "larger": ["--sizes", "384", "--methods", "focus,focus-plain", *CORRECTED, "--prompts", "gt-box"],
+    "native": ["--sizes", "native", "--methods", "plain,basam", *CORRECTED, *BOTH],
 }
 SETS = (
     Set("coco", "coco", DATA / "COCO", "val2017", 25, 8, "Photographs of COCO val2017, all instances."),

@@ -32,10 +32,7 @@ def native_plain(predictor: basam.Predictor, task: Task) -> Iterator[np.ndarray]
 
 
 def native_corrected(predictor: basam.Predictor, task: Task) -> Iterator[np.ndarray]:
-    return whole(predictor, task, None)
-
-
-def native_published(predictor: basam.Predictor, task: Task) -> Iterator[np.ndarray]:
+    """By the published method."""
     predictor.mode = basam.BiasMode()
     return whole(predictor, task, None)
 
@@ -131,6 +128,5 @@ WAYS: dict[str, Way] = {
     "focus": focused,
 }
 OF_BOXES: dict[str, Way] = {"focus, then with its own mask": focused_twice}
-# Beside those of all situations: on mosaics the correction at full strength, and other rules for clicks.
-ON_MOSAICS: dict[str, Way] = {"whole, its own size, published correction": native_published}
+# Beside those of all situations: other rules for clicks.
 OF_CLICKS: dict[str, Way] = {"focus, rule coarse": focused_coarse, "focus, rule scales": focused_scales}

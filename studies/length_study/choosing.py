@@ -16,7 +16,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from basam.evaluation.calibration import Candidate, choose
-from studies.length_study.configurations import ALL, OWN, PLAIN, SQUEEZED, SWEEPS, names
+from studies.length_study.configurations import ALL, DECODER, PLAIN, SQUEEZED, SWEEPS, names
 from studies.length_study.measuring import PROMPTS
 from studies.length_study.pictures import for_choosing
 from studies.length_study.results import Estimate, Point, Study, estimate
@@ -85,9 +85,9 @@ def finalists(study: Study, always: Iterable[str]) -> dict[str, Candidate]:
 
 
 def extras(study: Study, always: Iterable[str]) -> tuple[str, ...]:
-    """What is measured everywhere beside what every point has anyway: nano's own mode, and what the rule picks."""
+    """What is measured everywhere beside what every point has anyway: the scaled decoder, and what the rule picks."""
     picked = chosen(study, always)
-    return tuple(dict.fromkeys(name for name in (OWN.name, picked) if name is not None and name not in always))
+    return tuple(dict.fromkeys(name for name in (DECODER.name, picked) if name is not None and name not in always))
 
 
 def chosen(study: Study, always: Iterable[str]) -> str | None:

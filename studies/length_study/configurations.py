@@ -8,7 +8,7 @@
 | `mask S` | the bias-mode mask alone, with slope S |
 | `both S` | factor and mask |
 | `... x T` | the same at strength T |
-| `decoder` | plain but for the mask decoder's attention to the image, which is scaled by the factor: nano's own mode |
+| `decoder` | plain but for the mask decoder's attention to the image, which is scaled by the factor |
 | `..., extend` | the same with positions extended instead of interpolated |
 """
 
@@ -68,8 +68,8 @@ SLOPE_SWEEP = tuple(
 )
 STRENGTH_SWEEP = tuple(configuration(True, slope, strength=strength) for slope in (0.0, SLOPE, 1.0) for strength in STRENGTHS)
 SWEEPS = SLOPE_SWEEP + STRENGTH_SWEEP
-OWN = Configuration("decoder", replace(PLAIN.mode, decoder="log"))  # the mode that nano brings along
-ALL = {c.name: c for c in (*CORE, *SWEEPS, OWN)}
+DECODER = Configuration("decoder", replace(PLAIN.mode, decoder="log"))
+ALL = {c.name: c for c in (*CORE, *SWEEPS, DECODER)}
 
 
 def names(configurations: Iterable[Configuration]) -> tuple[str, ...]:

@@ -108,8 +108,8 @@ def stages(results: Results, amounts: Amounts, data: Path | None) -> Iterator[St
     yield generated_stage("768 and 1024 px", LARGE, CORE_NAMES, large)
     yield generated_stage("shortlist", FINAL_POINTS, shortlist(study()), choosing(len(large)))
     extra = extras(study(), CORE_NAMES)
-    yield generated_stage("own mode", POINTS, extra, large)
-    yield generated_stage("own mode up to 512 px", small, extra, units)
+    yield generated_stage("scaled decoder", POINTS, extra, large)
+    yield generated_stage("scaled decoder up to 512 px", small, extra, units)
     if data is not None:
         yield photo_stage(
             "photographs", data, (*PHOTO_NAMES, *(name for name in extra if name not in PHOTO_NAMES)), amounts.photos

@@ -9,8 +9,8 @@ from typing import Any
 from basam.evaluation import COLOURS, LABELS, new_figure, save_figure
 from studies.length_study import choosing
 from studies.length_study.configurations import (
+    DECODER,
     EXTENDED,
-    OWN,
     PLAIN,
     POSITIONS,
     SLOPE,
@@ -33,7 +33,7 @@ STYLES: dict[str, dict[str, Any]] = {
     MASK: {"color": "#66a182", "marker": "D", "label": f"mask, slope {SLOPE:g}"},
     BOTH: {"color": COLOURS["basam"], "marker": "^", "label": "factor and mask"},
     EXTENDED[0].name: {"color": "#2e4057", "marker": "P", "label": "plain, positions extended"},
-    OWN.name: {"color": "#8e44ad", "marker": "*", "label": "decoder scaled, nano's own mode"},
+    DECODER.name: {"color": "#8e44ad", "marker": "*", "label": "decoder scaled"},
 }
 SMALL = {"markersize": 4, "linewidth": 1.3}
 LEGEND: dict[str, Any] = {"loc": "outside lower center", "fontsize": 8, "frameon": False}

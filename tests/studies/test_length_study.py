@@ -11,9 +11,8 @@ import torch
 
 import basam
 from basam.evaluation import Results
-from basam.model import own_mode
 from studies.length_study import page, tables
-from studies.length_study.configurations import ALL, CORE, OWN, SWEEPS, by_effect, names
+from studies.length_study.configurations import ALL, CORE, DECODER, SWEEPS, by_effect, names
 from studies.length_study.measuring import PROMPTS, Task, Worker
 from studies.length_study.pictures import INSTANCES, for_choosing, generated, picked, reduced_mask, sample_id
 from studies.length_study.plan import Amounts, Stage, absent, expected_seconds, stages
@@ -33,7 +32,7 @@ def test_names_say_what_the_modes_are():
     swept = ALL["both 1 x 0.5"].mode
     assert (swept.scaling, swept.slope, swept.strength, swept.positions) == ("log", 1.0, 0.5, "interpolate")
     assert ALL["mask 3, extend"].mode == basam.BiasMode(scaling="none", strength=1.0, slope=3.0, positions="extend")
-    assert OWN.mode == own_mode(basam.load("nano")), "the page says that nano brings it along"
+    assert DECODER.mode == basam.BiasMode(scaling="none", slope=0.0, decoder="log")
     assert {c.mode.schedule for c in ALL.values()} == {"extrapolation"}, "the identity at the trained size"
 
 
