@@ -16,7 +16,7 @@ from basam.families.registry import families
 from basam.families.sam2 import Sam2
 from basam.families.sam3_tracker import Sam3Tracker
 from basam.families.shared import shapes as shapes_module
-from basam.families.shared import transformers_files
+from basam.families.shared import weight_files
 from basam.families.shared.transformers_files import SHARED
 from basam.model import family_of_file
 from tests.families.conftest import mobile
@@ -47,8 +47,8 @@ def headers(monkeypatch, tmp_path):
     file = tmp_path / "a.pt"
     file.touch()
     table = {}
-    for module in (shapes_module, transformers_files):
-        monkeypatch.setattr(module, "stored_shapes", lambda path: table)
+    for module in (shapes_module, weight_files):
+        monkeypatch.setattr(module, "stored_shapes", lambda path, wrapped=True: table)
 
     def put(found):
         table.clear()

@@ -57,6 +57,10 @@ IN_COMMON = [
     (PROMPTS, "layer_norm_eps", 0, "a number with a point, such as 1e-06, is needed"),
     (VISION, "initializer_range", None, "a number with a point, such as 1e-06, is needed"),
     ((), "dtype", "nope", "a type such as float32 is needed"),
+    ((), "dtype", "auto", "a type such as float32 is needed"),
+    (DECODER, "hidden_act", "prelu", "one of gelu, gelu_10, "),
+    ((), "attn_implementation", "flash_attention_2", "eager or sdpa is needed"),
+    ((), "quantization_config", {}, "quantised weights are not supported"),
 ]
 OF_BOTH += [
     *IN_COMMON,
@@ -69,6 +73,7 @@ OF_BOTH += [
     (DECODER, "dynamic_multimask_stability_thresh", "0.98", "a number with a point"),
 ]
 OF_SAM2 = [
+    (BACKBONE, "blocks_per_stage", [1, 2, 100_000_000, 2], "at most 1000 is needed"),
     (VISION, "fpn_kernel_size", None, "a whole number is needed"),
     (BACKBONE, "num_query_pool_stages", None, "a whole number is needed"),
     (BACKBONE, "blocks_per_stage", 3, "a list of 4 whole numbers of at least 1 is needed"),
@@ -125,7 +130,9 @@ OF_SAM1 = [
     ((), "tie_word_embeddings", 0, "true or false is needed"),
     (VISION, "global_attn_indexes", "x", "a list of layers, counted from 0, of the"),
     (VISION, "global_attn_indexes", [-1], "a list of layers, counted from 0, of the"),
-    (VISION, "num_hidden_layers", "x", "a whole number above 0 is needed"),
+    (VISION, "num_hidden_layers", "x", "a whole number above 0 and up to 1000 is needed"),
+    (VISION, "num_hidden_layers", 100_000_000, "a whole number above 0 and up to 1000 is needed"),
+    (DECODER, "iou_head_depth", 100_000_000, "a whole number above 0 and up to 1000 is needed"),
     (VISION, "mlp_ratio", 4, "a number with a point"),
     (VISION, "attention_dropout", None, "a number from 0 to 1 is needed"),
     (VISION, "mlp_dim", 1.5, "a whole number is needed"),
@@ -138,6 +145,7 @@ OF_SAM1 = [
 OF_SAM = [(VISION, "global_attn_indexes", [99], "a list of layers, counted from 0, of the 4 is needed")]
 OF_MOBILE = [
     ((), "tinyvit", "x", "an object is needed"),
+    (TINYVIT, "depths", [2, 2, 100_000_000, 2], "a list of 4 whole numbers of at least 1 is needed"),
     (TINYVIT, "depths", None, "a list of 4 whole numbers of at least 1 is needed"),
     (TINYVIT, "widths", [16, 32], "a list of 4 whole numbers of at least 1 is needed"),
     (TINYVIT, "windows", [0, 7, "14", 7], "a list of 4 whole numbers of at least 0 is needed"),
@@ -191,7 +199,7 @@ def test_a_wrong_value_is_named(folders, tmp_path, kind, place, name, value, mes
             read(folder)
         assert str(caught.value).startswith(f"{folder / 'config.json'}: ")
         assert name in str(caught.value)
-        assert repr(value) in str(caught.value)
+        assert repr(value) in str(caught.value) or repr(max(value)) in str(caught.value)
         assert "\n" not in str(caught.value)
 
 
@@ -204,8 +212,24 @@ def test_what_transformers_alone_refuses_is_one_line(folders, tmp_path, kind) ->
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"vision_config": {"mlp_ratio": NaN}}', "mlp_ratio=nan in vision_config: a number with a point"),
+        ('{"vision_config": {"layer_norm_eps": Infinity}}', "layer_norm_eps=inf in vision_config: a number with a point"),
+        ('{"vision_config": {"mlp_dim": ' + 5000 * "9" + "}}", "is not JSON"),
+        ('{"vision_config": ' + 100_000 * "[", "is not JSON"),
+    ],
+)
+def test_what_json_lets_through_is_named(tmp_path, text, message) -> None:
+    (tmp_path / "config.json").write_text(text.replace("{", '{"model_type": "sam", ', 1))
+    for read in (model_info, basam.load):
+        with pytest.raises(BasamError, match=re.escape(message)):
+            read(tmp_path)
+
+
 def test_the_functions_are_those_of_transformers() -> None:
-    assert set(config_fields.ACTIVATIONS) == set(ACT2FN)
+    assert {*config_fields.ACTIVATIONS, *config_fields.LEARNT} == set(ACT2FN)
 
 
 def test_a_function_of_a_newer_transformers_is_taken(monkeypatch) -> None:

@@ -65,7 +65,9 @@ def model_info(name: str | Path, *, download: bool = False) -> ModelInfo:
     path = resolve(name, fetch=download)
     family = family_of_file(path)
     summary = family.summary(path)
-    stored.check_finite(path, family.state(path))
+    state = family.state(path)
+    stored.check_types(path, state)
+    stored.check_finite(path, state)
     return ModelInfo(
         file=path, family=family.name, summary=summary, mode=mode_beside(path, family), mode_file=mode_file_of(path)
     )

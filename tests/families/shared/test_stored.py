@@ -3,22 +3,24 @@
 import argparse
 import collections
 import json
+import os
 import pickle
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import basam
 from basam.families.sam2 import layout, sizes
 from basam.families.shared import stored_tensors
 from basam.families.shared.checkpoints import read_state
 from basam.families.shared.stored import NotStoredError, read_safetensors, read_zip
-from basam.model import load
+from basam.model import load, model_info
 from tests.families.conftest import mobile
 from tests.helpers.tiny import tiny_sam
 from tests.helpers.tiny_sam2 import tiny_sam2
@@ -174,6 +176,132 @@ def test_fewer_numbers_than_it_says_are_refused_by_load_too(tmp_path, small_sam)
     for read in (stored_tensors, load):
         with pytest.raises(basam.UnsupportedModelError, match="is no checkpoint, or an incomplete one"):
             read(file)
+
+
+def test_a_zip_that_is_packed_in_part_is_read_right(tmp_path):
+    """Mapped into memory, torch would take the packed bytes for numbers."""
+    file, state = tmp_path / "file.pt", {"a": torch.arange(1000.0), "b": torch.ones(3)}
+    torch.save(state, file)
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content, zipfile.ZIP_DEFLATED if name.endswith("/data/0") else zipfile.ZIP_STORED)
+    same(stored_tensors(file), state)
+    assert all(torch.equal(value, state[key]) for key, value in read_state(file).items())
+
+
+def test_tensors_with_gradients_and_turned_signs_are_read_by_torch(tmp_path):
+    file = tmp_path / "file.pt"
+    negative = torch.complex(torch.ones(3), torch.ones(3)).conj().imag
+    assert negative.is_neg()
+    state = {"a": torch.nn.Parameter(torch.ones(2)), "b": negative}
+    torch.save(state, file)
+    same(stored_tensors(file), {"a": torch.ones(2), "b": -torch.ones(3)})
+    torch.save({"model": state, "seen": {1, 2}}, file, _use_new_zipfile_serialization=False)
+    same(stored_tensors(file), {"a": torch.ones(2), "b": -torch.ones(3)})
+
+
+def under_another_folder(file):
+    with zipfile.ZipFile(file) as archive:
+        parts = {name.replace("file/", "other/"): archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def test_the_name_of_the_folder_in_a_zip_does_not_matter(tmp_path):
+    torch.save({"a": torch.ones(3)}, tmp_path / "file.pt")
+    under_another_folder(tmp_path / "file.pt")
+    same(read_zip(tmp_path / "file.pt"), {"a": torch.ones(3)})
+
+
+def twice(file):
+    with zipfile.ZipFile(file, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("file/data/0", bytes(400))
+
+
+def test_the_first_of_two_entries_counts_as_in_torch(tmp_path):
+    torch.save({"a": torch.arange(100.0)}, tmp_path / "file.pt")
+    twice(tmp_path / "file.pt")
+    same(stored_tensors(tmp_path / "file.pt"), read_state(tmp_path / "file.pt"))
+
+
+def without_a_version(file):
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist() if not name.endswith("version")}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def behind_something(file):
+    file.write_bytes(b"1234567" + file.read_bytes())
+
+
+def of_a_newer_protocol(file):
+    torch.save({"a": torch.ones(2)}, file, pickle_protocol=4)
+
+
+def of_safetensors(file):
+    save_file({"a": torch.ones(2)}, file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (without_a_version, "is no checkpoint, or an incomplete one"),
+        (behind_something, "is no checkpoint, or an incomplete one"),
+        (of_a_newer_protocol, "save it with torch.save and its default protocol"),
+        (of_safetensors, "looks like a file of safetensors: its name has to end with .safetensors"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*pickle protocol")
+def test_what_torch_does_not_read_is_named(tmp_path, change, message):
+    file = tmp_path / "file.pt"
+    torch.save({"a": torch.arange(100.0)}, file)
+    change(file)
+    for read in (stored_tensors, read_state):
+        with pytest.raises(basam.UnsupportedModelError, match=message):
+            read(file)
+
+
+@pytest.mark.parametrize(
+    "tensor", [torch.eye(3).to_sparse(), torch.ones(2, device="meta"), torch.nested.nested_tensor([torch.ones(2)])]
+)
+@pytest.mark.filterwarnings("ignore:.*nested tensors")
+def test_tensors_without_plain_numbers_are_named(tmp_path, tensor):
+    torch.save({"a.weight": tensor, "b": torch.ones(2)}, tmp_path / "file.pt")
+    for read in (stored_tensors, read_state):
+        with pytest.raises(basam.UnsupportedModelError, match=r"sparse, nested or without numbers: a\.weight \(1\)"):
+            read(tmp_path / "file.pt")
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.bool, torch.complex64])
+@pytest.mark.parametrize("kind", ["file", "folder", "sam2"])
+def test_weights_that_are_no_floating_numbers_are_named(tmp_path, small_sam, dtype, kind):
+    if kind == "file":
+        path, state, key = tmp_path / "file.pt", small_sam(128).state_dict(), "mask_decoder.iou_token.weight"
+        torch.save({**state, key: state[key].to(dtype)}, path)
+    else:
+        path, key = tmp_path, "mask_decoder.iou_token.weight"
+        (tiny_sam if kind == "folder" else tiny_sam2)().save_pretrained(path)
+        state = load_file(path / "model.safetensors")
+        (path / "model.safetensors").unlink()
+        torch.save({**state, key: state[key].to(dtype)}, path / "pytorch_model.bin")
+    message = rf"holds {str(dtype).removeprefix('torch.')} in {key} \(1\): floating-point weights are needed"
+    for read in (model_info, load):
+        with pytest.raises(basam.UnsupportedModelError, match=message):
+            read(path)
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_what_is_no_file_is_refused_at_once(tmp_path, suffix):
+    os.mkfifo(tmp_path / f"pipe.{suffix}")
+    for read in (model_info, load):
+        with pytest.raises(basam.UnsupportedModelError, match="is neither a file nor a folder"):
+            read(tmp_path / f"pipe.{suffix}")
 
 
 def test_a_packed_zip_is_refused(tmp_path):

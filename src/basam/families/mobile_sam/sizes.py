@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from basam.families.base import UnsupportedModelError
-from basam.families.shared import is_whole
+from basam.families.shared import MOST, is_whole
 
 STAGES = 4  # of every TinyViT; the first is convolutional
 
@@ -59,7 +60,8 @@ def checked_sizes(fields: Any, file: Path) -> TinyViTConfig:
         if isinstance(defaults[name], tuple):
             # The first stage is convolutional, which heads and windows of 0 say.
             least = 0 if name in ("heads", "windows") else 1
-            whole = isinstance(value, list) and all(is_whole(each) and each >= least for each in value)
+            most = MOST if name == "depths" else math.inf
+            whole = isinstance(value, list) and all(is_whole(each) and least <= each <= most for each in value)
             if not whole or len(value) != STAGES:
                 raise UnsupportedModelError(
                     f"{file}: {name}={value!r} in tinyvit: a list of {STAGES} whole numbers of at least {least} is needed"

@@ -11,11 +11,14 @@ from basam.families.geometry import Geometry
 from basam.families.sam2 import layout, official, sizes
 from basam.families.shared import (
     Shapes,
+    StoredTensor,
     check_fields,
+    folder_state,
     pyramid_files,
     pyramid_layout,
     read_config,
     read_shapes,
+    stored_folder_shapes,
     transformers_files,
 )
 from basam.families.transformers_sam import TransformersSam
@@ -67,7 +70,7 @@ class Sam2(TransformersSam):
         config, _, _ = self.read(path)
         if not path.is_dir():
             return fill(config, official.to_transformers(checkpoints.read_weights(path)), path)
-        state = transformers_files.folder_state(path)
+        state = folder_state(path)
         return fill(config, {key: value for key, value in state.items() if not key.startswith(pyramid_files.VIDEO_ONLY)}, path)
 
     def summary(self, path: Path) -> ModelSummary:
@@ -96,7 +99,7 @@ class Sam2(TransformersSam):
             config, part = official.config_of(shapes), shapes.without(official.VIDEO_ONLY)
             part.compare(layout.expected_tensors(config))
             return config, shapes, part
-        config, shapes = read_config(path) or {}, transformers_files.stored_folder_shapes(path)
+        config, shapes = read_config(path) or {}, stored_folder_shapes(path)
         with pyramid_files.in_config_of(path):
             sizes.geometry(config)
             expected = layout.expected_tensors(config)
@@ -104,6 +107,10 @@ class Sam2(TransformersSam):
         part = shapes.without(pyramid_files.VIDEO_ONLY)
         part.compare(pyramid_layout.table_to_transformers(expected, official.RULES))
         return config, shapes, part
+
+    def state(self, path: Path) -> dict[str, StoredTensor]:
+        found = super().state(path)
+        return {key: value for key, value in found.items() if not (path.is_dir() and key.startswith(pyramid_files.VIDEO_ONLY))}
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
         from basam.families.shared import decoder_features  # model code of transformers, which takes seconds to import

@@ -14,7 +14,18 @@ from basam.families.base import ModelSummary, count_parameters
 from basam.families.geometry import Geometry
 from basam.families.sam2 import Sam2
 from basam.families.sam3_tracker import layout, sizes
-from basam.families.shared import Shapes, check_fields, pyramid_files, read_config, transformers_files, vit_name
+from basam.families.shared import (
+    Shapes,
+    StoredTensor,
+    check_fields,
+    folder_state,
+    pyramid_files,
+    read_config,
+    stored_folder_shapes,
+    stored_state,
+    transformers_files,
+    vit_name,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,7 +67,7 @@ class Sam3Tracker(Sam2):
             raise MissingExtraError(f"SAM 3 of this transformers does not load: {error}; a newer one (5.23) does") from error
 
         config, _, part = self.read(path)
-        stored = transformers_files.folder_state(path)
+        stored = folder_state(path)
         state = {name: stored[key] for name, key in part.keys_of.items()}
         return fill(config, pyramid_files.fitting(transformers_files.built(lambda: build(config), path), state, path))
 
@@ -72,8 +83,12 @@ class Sam3Tracker(Sam2):
             layout="transformers Sam3TrackerModel",
         )
 
+    def state(self, path: Path) -> dict[str, StoredTensor]:
+        stored = stored_state(path)
+        return {key: stored[key] for key in layout.tracker_keys(stored, path).values()}
+
     def read(self, path: Path) -> tuple[dict[str, Any], Shapes, layout.TrackerShapes]:
-        shapes = transformers_files.stored_folder_shapes(path)
+        shapes = stored_folder_shapes(path)
         part = layout.TrackerShapes(path, shapes)
         with pyramid_files.in_config_of(path):
             config = dict(sizes.tracker_config(read_config(path) or {}))

@@ -5,6 +5,7 @@ from basam.families.shared import pyramid_files as pyramid_files
 from basam.families.shared import pyramid_layout as pyramid_layout
 from basam.families.shared import stored as stored
 from basam.families.shared import transformers_files as transformers_files
+from basam.families.shared.config_fields import MOST as MOST
 from basam.families.shared.config_fields import check_fields as check_fields
 from basam.families.shared.config_fields import is_whole as is_whole
 from basam.families.shared.config_fields import read_config as read_config
@@ -22,7 +23,6 @@ from basam.families.shared.shapes import stored_tensors as stored_tensors
 from basam.families.shared.state_dicts import listed as listed
 from basam.families.shared.stored import StoredTensor as StoredTensor
 from basam.families.shared.transformers_files import CLASSES as CLASSES
-from basam.families.shared.transformers_files import is_complete as is_complete
 from basam.families.shared.transformers_files import quiet as quiet
 from basam.families.shared.transformers_files import vit_name as vit_name
 from basam.families.shared.transformers_parts import AnySizeEncoding as AnySizeEncoding
@@ -36,6 +36,10 @@ from basam.families.shared.vit import AnySizePositions as AnySizePositions
 from basam.families.shared.vit import GridAttention as GridAttention
 from basam.families.shared.vit import merge_heads as merge_heads
 from basam.families.shared.vit import neck as neck
+from basam.families.shared.weight_files import folder_state as folder_state
+from basam.families.shared.weight_files import is_complete as is_complete
+from basam.families.shared.weight_files import stored_folder_shapes as stored_folder_shapes
+from basam.families.shared.weight_files import stored_state as stored_state
 from basam.families.shared.windows import by_bands as by_bands
 from basam.families.shared.windows import in_pieces as in_pieces
 from basam.families.shared.windows import join_windows as join_windows

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from basam.families.base import UnsupportedModelError
 from basam.families.shared import stored
-from basam.families.shared.state_dicts import check_numbers, refuse, unwrap, without_prefix
+from basam.families.shared.state_dicts import check_numbers, is_safetensors, listed, refuse, unwrap, without_prefix
 
 
 def read(path: Path) -> Any:
@@ -25,7 +26,7 @@ def read(path: Path) -> Any:
     Raises:
         UnsupportedModelError: it holds anything else, or is no checkpoint; nothing of it was executed.
     """
-    if path.suffix == ".safetensors":
+    if is_safetensors(path):
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -36,16 +37,32 @@ def read(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_mappable(path))
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # torch raises nearly anything on a file that is none of its own
         raise refuse(path, error) from error
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint file as they are in it, by their keys in it; see `unwrap`."""
-    return unwrap(path, read(path), Tensor)
+def is_mappable(path: Path) -> bool:
+    """Whether numbers lie in a file as they are: torch would take packed ones for numbers."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return all(each.compress_type == zipfile.ZIP_STORED for each in archive.infolist())
+
+
+def read_state(path: Path, wrapped: bool = True) -> dict[str, Tensor]:
+    """The tensors of a checkpoint file as they are in it, by their keys in it; see `unwrap`.
+
+    Raises:
+        UnsupportedModelError: one is sparse, nested or has no numbers.
+    """
+    state = unwrap(path, read(path), Tensor, wrapped)
+    odd = [key for key, value in state.items() if value.is_nested or value.is_meta or value.layout != torch.strided]
+    if odd:
+        raise UnsupportedModelError(f"{path} holds tensors that are sparse, nested or without numbers: {listed(odd)}")
+    return {key: value.detach().resolve_conj().resolve_neg() for key, value in state.items()}
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -56,6 +73,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     state = read_state(path)
     # Copies: a tensor that still lies in the file would change with it.
+    stored.check_types(path, {key: as_stored(value) for key, value in state.items()})
     own = {key: value.to(torch.float32 if value.is_floating_point() else None, copy=True) for key, value in state.items()}
     check_finite(path, own)
     names, _ = without_prefix(own)

@@ -6,6 +6,7 @@ Nothing is built to know that. What tensors show is compared with them: `layout`
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,10 +21,12 @@ BACKBONE = "backbone_config"  # a section of the first one
 # The functions that `hidden_act` may name, which transformers calls ACT2FN.
 ACTIVATIONS = (
     *("gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_python_tanh", "gelu_pytorch_tanh"),
-    *("hardswish", "laplace", "leaky_relu", "linear", "mish", "prelu", "quick_gelu", "relu", "relu2", "relu6", "sigmoid"),
-    *("silu", "sqrtsoftplus", "swish", "tanh", "xielu"),
+    *("hardswish", "laplace", "leaky_relu", "linear", "mish", "quick_gelu", "relu", "relu2", "relu6", "sigmoid", "silu"),
+    *("sqrtsoftplus", "swish", "tanh"),
 )
-DTYPE = re.compile(r"(torch\.)?(bfloat16|float16|float32|float64|half|float|double)|auto")
+LEARNT = ("prelu", "xielu")  # those that have weights, which no SAM has
+DTYPE = re.compile(r"(torch\.)?(bfloat16|float16|float32|float64|half|float|double)")
+MOST = 1000  # of what there is one module each, such as layers, so that a number beyond reason is refused at once
 
 Check = tuple[Callable[[Any], bool], str]  # and what is needed, in words
 
@@ -42,8 +45,8 @@ def is_number(value: Any) -> bool:
 
 def is_activation(value: Any) -> bool:
     """A name, of this list or of a newer `transformers`, which is imported for an unknown one alone."""
-    if not isinstance(value, str) or value in ACTIVATIONS:
-        return isinstance(value, str)
+    if not isinstance(value, str) or value in ACTIVATIONS or value in LEARNT:
+        return isinstance(value, str) and value not in LEARNT
     from transformers.activations import ACT2FN
 
     return value in ACT2FN
@@ -51,7 +54,7 @@ def is_activation(value: Any) -> bool:
 
 WHOLE: Check = (is_whole, "a whole number")
 # transformers takes no whole number here, not even where one would do.
-FRACTION: Check = (lambda value: isinstance(value, float), "a number with a point, such as 1e-06,")
+FRACTION: Check = (lambda value: isinstance(value, float) and math.isfinite(value), "a number with a point, such as 1e-06,")
 FLAG: Check = (lambda value: isinstance(value, bool), "true or false")
 TEXT: Check = (lambda value: isinstance(value, str), "a text")
 SIDE: Check = (
@@ -78,6 +81,9 @@ OPTIONAL: dict[str, Check] = {
     "output_hidden_states": FLAG,
     "mlp_dim": WHOLE,
     "layer_scale_init_value": FRACTION,
+    "_attn_implementation": (lambda value: value in ("eager", "sdpa"), "eager or sdpa"),
+    "attn_implementation": (lambda value: value in ("eager", "sdpa"), "eager or sdpa"),
+    "quantization_config": (lambda value: False, "null, since quantised weights are not supported,"),
     "rope_parameters": (lambda value: isinstance(value, Mapping), "an object"),
 }
 
@@ -93,7 +99,7 @@ def read_config(path: Path) -> dict[str, Any] | None:
         return None
     try:
         config = json.loads(file.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also text that is not UTF-8, and numbers of thousands of digits
         raise InputError(f"{file} is not JSON ({error}): is the checkpoint complete?") from error
     if not isinstance(config, dict):
         raise InputError(f"{file} holds a {type(config).__name__}, not a JSON object: is the checkpoint complete?")

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basam.families.base import UnsupportedModelError
+from basam.families.shared.config_fields import MOST
 from basam.families.shared.shapes import Shapes
+from basam.families.shared.stored import check_types
 from basam.families.shared.transformers_sizes import DEFAULTS
+from basam.families.shared.transformers_sizes import PARTS as PARTS_COUNTED
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -71,7 +74,18 @@ def count_of(config: Mapping[str, Any], name: str) -> int:
     value = config[name]
     if not is_count(value):
         raise UnsupportedModelError(f"{name}={value!r}: a whole number above 0 is needed")
+    check_most(name, value)
     return int(value)
+
+
+def check_most(name: str, *values: int) -> None:
+    """Refuse a number of layers or the like that is beyond reason, of which a table would never end.
+
+    Raises:
+        UnsupportedModelError: naming it and its value.
+    """
+    if name in (*PARTS_COUNTED, "blocks_per_stage") and max(values, default=0) > MOST:
+        raise UnsupportedModelError(f"{name}={max(values)}: at most {MOST} is needed")
 
 
 def counts_of(config: Mapping[str, Any], name: str, length: int | None = None, least: int = 1) -> list[int]:
@@ -86,6 +100,7 @@ def counts_of(config: Mapping[str, Any], name: str, length: int | None = None, l
         raise UnsupportedModelError(
             f"{name}={values!r}: a list of {'' if length is None else f'{length} '}whole numbers of at least {least} is needed"
         )
+    check_most(name, *values)
     return list(values)
 
 
@@ -196,6 +211,7 @@ def fitting(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> dict[s
 
     shapes = Shapes(path, {key: tuple(value.shape) for key, value in state.items()}, whole_keys=True)
     shapes.compare({key: tuple(value.shape) for key, value in model.state_dict().items()})
+    check_types(path, {key: checkpoints.as_stored(value) for key, value in state.items()})
     # Copies: a tensor that still lies in the file would change with it.
     own = {key: value.to(torch.float32 if value.is_floating_point() else None, copy=True) for key, value in state.items()}
     checkpoints.check_finite(path, own)

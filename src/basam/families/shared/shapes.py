@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from basam.families.base import UnsupportedModelError
-from basam.families.shared.state_dicts import listed, refuse, unwrap, without_prefix
+from basam.families.shared.state_dicts import is_safetensors, listed, refuse, unwrap, without_prefix
 from basam.families.shared.stored import NotStoredError, StoredTensor, TornError, read_safetensors, read_zip
 
 # A part of many keys of a format that is none of ours, and what a file with it is. The first that fits is named.
@@ -118,33 +118,38 @@ def read_shapes(path: Path) -> Shapes:
     return Shapes(path, stored_shapes(path))
 
 
-def stored_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
+def stored_shapes(path: Path, wrapped: bool = True) -> Mapping[str, tuple[int, ...]]:
     """The same by the keys of the file."""
     stat = path.stat()
-    return shapes_of(path, stat.st_mtime_ns, stat.st_size)
+    return shapes_of(path, wrapped, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=8)
-def shapes_of(path: Path, modified: int, size: int) -> dict[str, tuple[int, ...]]:
-    return {key: value.shape for key, value in stored_tensors(path).items()}
+def shapes_of(path: Path, wrapped: bool, modified: int, size: int) -> dict[str, tuple[int, ...]]:
+    return {key: value.shape for key, value in stored_tensors(path, wrapped).items()}
 
 
-def stored_tensors(path: Path) -> dict[str, StoredTensor]:
+def stored_tensors(path: Path, wrapped: bool = True) -> dict[str, StoredTensor]:
     """The tensors of a checkpoint file, by their keys in it; torch is imported for files that only it can read.
+
+    Args:
+        wrapped: the state dict may be an entry of the file, see `unwrap`.
 
     Raises:
         UnsupportedModelError: it holds anything else, or is no checkpoint; nothing of it was executed.
     """
     from safetensors import SafetensorError
 
+    if path.exists() and not path.is_file():
+        raise UnsupportedModelError(f"{path} is neither a file nor a folder: a checkpoint is needed")
     try:
-        return read_safetensors(path) if path.suffix == ".safetensors" else unwrap(path, read_zip(path), StoredTensor)
+        return read_safetensors(path) if is_safetensors(path) else unwrap(path, read_zip(path), StoredTensor, wrapped)
     except (SafetensorError, TornError) as error:
         raise refuse(path, error) from error
     except NotStoredError:
         from basam.families.shared.checkpoints import as_stored, read_state
 
-        return {key: as_stored(value) for key, value in read_state(path).items()}
+        return {key: as_stored(value) for key, value in read_state(path, wrapped).items()}
 
 
 def holds(path: Path, parts: Mapping[str, str]) -> bool:

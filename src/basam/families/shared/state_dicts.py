@@ -20,6 +20,10 @@ PARTS = ("image_encoder", "vision_encoder", "prompt_encoder", "mask_decoder")
 NEARLY_ALL = 0.9  # share of the keys that begin with a prefix, where a few tensors were added without it
 
 
+def is_safetensors(path: Path) -> bool:
+    return path.suffix.lower() == ".safetensors"
+
+
 def refuse(path: Path, error: Exception) -> UnsupportedModelError:
     """The error for a file that neither torch nor safetensors read."""
     found = re.search(r"GLOBAL:? (?:GLOBAL )?([\w.]+)", str(error))
@@ -29,19 +33,28 @@ def refuse(path: Path, error: Exception) -> UnsupportedModelError:
             "Save its state_dict() where you trust it, and load that"
         )
     with path.open("rb") as stream:
-        if stream.read(23) == b"version https://git-lfs":
-            return UnsupportedModelError(f"{path} is a Git LFS pointer, not the checkpoint itself: run `git lfs pull`")
+        start = stream.read(23)
+    if start == b"version https://git-lfs":
+        return UnsupportedModelError(f"{path} is a Git LFS pointer, not the checkpoint itself: run `git lfs pull`")
+    if start[8:9] == b"{" and not is_safetensors(path):
+        return UnsupportedModelError(f"{path} looks like a file of safetensors: its name has to end with .safetensors")
+    pickled = start[:2] == b"PK" or (start[:1] == b"\x80" and start[1:2] > b"\x03")
+    if pickled and "Unsupported operand" in str(error):
+        return UnsupportedModelError(
+            f"{path} was pickled in a way that torch does not read safely: save it with torch.save and its default protocol"
+        )
     return UnsupportedModelError(
         f"{path} is no checkpoint, or an incomplete one: a file of {path.stat().st_size} bytes that neither torch nor "
         "safetensors reads"
     )
 
 
-def unwrap(path: Path, content: Any, kind: type[Kind]) -> dict[str, Kind]:
+def unwrap(path: Path, content: Any, kind: type[Kind], wrapped: bool = True) -> dict[str, Kind]:
     """The state dict in `content`: itself, or the one entry of it that is a dict of tensors (`model`, `state_dict`, ...).
 
     Args:
         kind: what a tensor is.
+        wrapped: the latter is allowed.
 
     Raises:
         UnsupportedModelError: there is none, or more than one.
@@ -50,6 +63,11 @@ def unwrap(path: Path, content: Any, kind: type[Kind]) -> dict[str, Kind]:
     def is_state(value: Any) -> bool:
         return isinstance(value, Mapping) and bool(value) and all(isinstance(item, kind) for item in value.values())
 
+    if not is_state(content) and not wrapped:
+        raise UnsupportedModelError(
+            f"{path} should hold a state dict by itself, as transformers writes it beside a config.json; it holds "
+            f"{', '.join(map(str, list(content)[:5])) if isinstance(content, Mapping) else f'a {type(content).__name__}'}"
+        )
     if not is_state(content):
         inside = {name: value for name, value in content.items() if is_state(value)} if isinstance(content, Mapping) else {}
         if len(inside) != 1:

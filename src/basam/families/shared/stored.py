@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from basam.families.shared.state_dicts import check_numbers
+from basam.families.base import UnsupportedModelError
+from basam.families.shared.state_dicts import check_numbers, listed
 
 # Classes of storages in pickles, and types in headers of safetensors, by the names of torch's types.
 STORAGES = {
@@ -38,6 +39,8 @@ HEADERS = {
     **{"F32": "float32", "F64": "float64", "F16": "float16", "BF16": "bfloat16"},
     **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"},
 }
+PROTOCOL = 3  # of pickles, the newest that torch's safe reader knows
+COUNTERS = "num_batches_tracked"  # of batch norms
 LOCAL_HEADER = 30  # bytes in front of the name of a file in a zip
 
 
@@ -64,7 +67,8 @@ class StoredTensor:
 
     @property
     def is_floating(self) -> bool:
-        return "float" in self.dtype
+        """Of what torch calls complex or quantised types nothing is."""
+        return self.dtype.startswith(("float", "bfloat"))
 
 
 def read_safetensors(path: Path) -> dict[str, StoredTensor]:
@@ -110,12 +114,16 @@ def read_zip(path: Path) -> Any:
 
 def content_of(archive: zipfile.ZipFile, data: np.ndarray) -> Any:
     """What a zip holds that lies in the file `data`, bytes."""
-    entries = {each.filename: each for each in archive.infolist()}
-    (index,) = (name for name in entries if name.endswith("/data.pkl"))
-    folder = index.removesuffix("data.pkl")
-    order = f"{folder}byteorder"
+    listing = archive.infolist()
+    entries = {each.filename: each for each in listing}
+    folder = listing[0].filename.partition("/")[0] + "/"
+    index, order = f"{folder}data.pkl", f"{folder}byteorder"
+    if len(entries) < len(listing) or listing[0].header_offset or not archive.read(f"{folder}version").strip().isdigit():
+        raise NotStoredError("not as torch writes it")
     if f"{folder}constants.pkl" in entries or (order in entries and archive.read(order) != b"little"):
         raise NotStoredError("a program, or numbers of a machine of another kind")
+    if archive.read(index)[:1] != b"\x80" or archive.read(index)[1] > PROTOCOL:
+        raise NotStoredError("a protocol that torch does not read safely")
 
     def storage(about: tuple[Any, ...]) -> tuple[str, np.ndarray]:
         _, dtype, key, _, count = about
@@ -156,8 +164,12 @@ class Tensors(pickle.Unpickler):
         return known[module, name]
 
 
-def tensor(storage: tuple[str, np.ndarray], offset: int, shape: Any, strides: Any, *_: Any) -> StoredTensor:
-    """The tensor that a pickle describes; the rest of its description is about gradients."""
+def tensor(
+    storage: tuple[str, np.ndarray], offset: int, shape: Any, strides: Any, grad: bool, hooks: Any, bits: Any = None
+) -> StoredTensor:
+    """The tensor that a pickle describes, with or without gradients."""
+    if bits:
+        raise NotStoredError(f"a tensor with {bits}")  # such as a sign that is to be turned
     dtype, numbers = storage
     shape, strides = tuple(map(int, shape)), tuple(map(int, strides))
     span = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) + 1 if 0 not in shape else 0
@@ -195,6 +207,19 @@ def is_finite(numbers: np.ndarray) -> bool:
     """
     with np.errstate(all="ignore"):
         return bool(np.isfinite(np.add.reduce(numbers, axis=None)) or np.isfinite(numbers).all())  # a sum may be too large
+
+
+def check_types(path: Path, state: Mapping[str, StoredTensor]) -> None:
+    """Refuse weights that are no floating-point numbers; those that count what training saw may be whole.
+
+    Raises:
+        UnsupportedModelError: naming them, with their types.
+    """
+    odd = {key: value.dtype for key, value in state.items() if not value.is_floating and not key.endswith(COUNTERS)}
+    if odd:
+        raise UnsupportedModelError(
+            f"{path} holds {', '.join(sorted(set(odd.values())))} in {listed(odd)}: floating-point weights are needed"
+        )
 
 
 def check_finite(path: Path, state: Mapping[str, StoredTensor]) -> None:

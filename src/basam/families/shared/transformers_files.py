@@ -12,13 +12,13 @@ from basam.families.base import ModelSummary, UnsupportedModelError, count_param
 from basam.families.geometry import Geometry
 from basam.families.shared import layout, meta_files
 from basam.families.shared.config_fields import read_config
-from basam.families.shared.shapes import Shapes, stored_shapes, stored_tensors
-from basam.families.shared.stored import StoredTensor
+from basam.families.shared.shapes import Shapes
+from basam.families.shared.stored import StoredTensor, check_types
 from basam.families.shared.transformers_sizes import read_sizes
-from basam.files import read_json
+from basam.families.shared.weight_files import stored_folder_shapes, stored_state
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 # model_type in config.json: the class that loads it.
 CLASSES = {
@@ -60,6 +60,7 @@ def load(path: Path, model_class: Any = None, expected: Mapping[str, tuple[int, 
     from basam.families.shared import checkpoints
 
     folder_shapes(path, expected_tensors(path) if expected is None else expected)
+    check_types(path, stored_state(path))  # transformers takes whole numbers for floating-point ones
     if model_class is None:
         model_class = getattr(transformers, CLASSES[(read_config(path) or {})["model_type"]])
     options = {"dtype": "float32", "local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
@@ -127,65 +128,21 @@ def summary(path: Path) -> ModelSummary:
     )
 
 
-def weight_files(path: Path) -> list[Path]:
-    """The files of weights beside a config.json.
-
-    Raises:
-        MissingFileError: there are none.
-    """
-    files = sorted(path.glob("model*.safetensors")) or sorted(path.glob("pytorch_model*.bin"))
-    if not files:
-        raise MissingFileError(
-            f"{path} has no readable weights: no model.safetensors and no pytorch_model.bin beside its config.json"
-        )
-    return files
-
-
-def is_complete(path: Path) -> bool:
-    """Whether a folder holds weights, and all the shards that their index names."""
-    for suffix in ("safetensors", "bin"):
-        there = {file.name for file in path.glob(f"*.{suffix}")}
-        if there:
-            shards = {file for index in path.glob(f"*.{suffix}.index.json") for file in read_json(index)["weight_map"].values()}
-            return shards <= there
-    return False
-
-
-def stored_folder_shapes(path: Path) -> Shapes:
-    """Shapes of all tensors beside a config.json, sharded or not, by their keys there."""
-    return Shapes(
-        path, {key: shape for file in weight_files(path) for key, shape in stored_shapes(file).items()}, whole_keys=True
-    )
-
-
 def folder_shapes(path: Path, expected: Mapping[str, tuple[int, ...]]) -> Shapes:
     """Shapes of all tensors beside a config.json, sharded or not; what is tied to another tensor counts once.
 
     Raises:
-        UnsupportedModelError: they are not those that are expected; the message names them.
+        UnsupportedModelError: they are not those that are expected; the message names them. Or an adapter lies beside them,
+            which `transformers` would put on the model.
     """
+    if (adapter := path / "adapter_config.json").is_file():
+        raise UnsupportedModelError(f"{adapter}: adapters of PEFT are not loaded; merge it into the weights and take it away")
     shapes = stored_folder_shapes(path)
     there = [name for name in SHARED if name in shapes] or SHARED[:1]
     shapes.compare({key: shape for key, shape in expected.items() if key not in SHARED or key in there})
     for name in there[1:]:
         shapes.pop(name)
     return shapes
-
-
-def folder_state(path: Path) -> dict[str, Tensor]:
-    """All tensors beside a config.json, sharded or not, by their keys there.
-
-    Raises:
-        UnsupportedModelError: a pickled file holds more than tensors.
-    """
-    from basam.families.shared import checkpoints
-
-    return {key: value for file in weight_files(path) for key, value in checkpoints.read_state(file).items()}
-
-
-def stored_state(path: Path) -> dict[str, StoredTensor]:
-    """The same as they lie in the files."""
-    return {key: value for file in weight_files(path) for key, value in stored_tensors(file).items()}
 
 
 def loaded_state(path: Path) -> dict[str, StoredTensor]:

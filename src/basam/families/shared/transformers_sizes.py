@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from basam.errors import InputError
-from basam.families.shared.config_fields import check_fields, is_whole, read_config
+from basam.families.shared.config_fields import MOST, check_fields, is_whole, read_config
 
 # What config.json may leave out, as in SamConfig and SamHQConfig. A flag or a number says what kind of value is needed.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -38,6 +39,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
 }
 GLOBAL_LAYERS = (2, 5, 8, 11)
+# Of which there is one module each.
+PARTS = ("num_hidden_layers", "num_point_embeddings", "num_multimask_outputs", "iou_head_depth")
 MLP_RATIO, DECODER_HEADS = 4.0, 8
 
 
@@ -55,11 +58,9 @@ def read_sizes(path: Path) -> dict[str, dict[str, Any]]:
     vision = found["vision_config"]
     for part, defaults in DEFAULTS.items():
         for name, default in defaults.items():
-            value = found[part][name]
-            least = 0 if name in ("window_size", "num_hidden_layers") or isinstance(default, bool) else 1
-            if type(value) is not type(default) or value < least:
-                kind = "true or false" if isinstance(default, bool) else "a whole number above 0"
-                raise InputError(f"{path / 'config.json'}: {name}={value!r} in {part}: {kind} is needed")
+            value, needed = found[part][name], kind_of(name, default)
+            if type(value) is not type(default) or not needed.start <= value < needed.stop:
+                raise InputError(f"{path / 'config.json'}: {name}={value!r} in {part}: {words_of(needed)} is needed")
     vision["mlp_dim"] = vision.get("mlp_dim") or int(vision["hidden_size"] * vision.get("mlp_ratio", MLP_RATIO))
     vision["global_attn_indexes"] = global_layers(vision, path)
     decoder = found["mask_decoder_config"]
@@ -69,6 +70,19 @@ def read_sizes(path: Path) -> dict[str, dict[str, Any]]:
             f"of {decoder['hidden_size']}"
         )
     return found
+
+
+def kind_of(name: str, default: Any) -> range:
+    """The whole numbers that a field may be; flags are 0 and 1."""
+    if isinstance(default, bool):
+        return range(2)
+    return range(0 if name in ("window_size", "num_hidden_layers") else 1, MOST + 1 if name in PARTS else sys.maxsize)
+
+
+def words_of(kind: range) -> str:
+    if kind == range(2):
+        return "true or false"
+    return "a whole number above 0" if kind.stop == sys.maxsize else f"a whole number above 0 and up to {MOST}"
 
 
 def global_layers(vision: Mapping[str, Any], path: Path) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from basam.families.base import Family, ModelSummary, PromptTensors, UnsupportedModelError, is_instance
 from basam.families.geometry import Geometry
-from basam.families.shared import StoredTensor, read_config, stored_tensors, transformers_files
+from basam.families.shared import StoredTensor, read_config, stored_state, stored_tensors, transformers_files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -62,7 +62,7 @@ class TransformersSam(Family):
         return transformers_files.summary(path)
 
     def state(self, path: Path) -> dict[str, StoredTensor]:
-        return transformers_files.stored_state(path) if path.is_dir() else stored_tensors(path)
+        return stored_state(path) if path.is_dir() else stored_tensors(path)
 
     def loaded_state(self, path: Path) -> dict[str, StoredTensor]:
         return transformers_files.loaded_state(path) if path.is_dir() else {}

@@ -1,0 +1,96 @@
+"""The files of weights beside a config.json, as `transformers` chooses them: one file, or the shards that an index names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from basam.errors import MissingFileError
+from basam.families.base import UnsupportedModelError
+from basam.families.shared.shapes import Shapes, stored_shapes, stored_tensors
+from basam.families.shared.state_dicts import listed
+from basam.families.shared.stored import StoredTensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NAMES = ("model.safetensors", "pytorch_model.bin")  # the first of them that is there, by itself or as an index
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The files of weights beside a config.json.
+
+    Raises:
+        MissingFileError: there are none, or a shard is missing.
+        UnsupportedModelError: an index that says nothing of the kind.
+    """
+    for name in NAMES:
+        if (path / name).is_file():
+            return [path / name]
+        if (index := path / f"{name}.index.json").is_file():
+            files = [path / file for file in sorted(set(shards(index).values()))]
+            if missing := [file.name for file in files if not file.is_file()]:
+                raise MissingFileError(f"{index} names {listed(missing)}, which are not there: is the checkpoint complete?")
+            return files
+    raise MissingFileError(
+        f"{path} has no readable weights: no {' and no '.join(NAMES)} beside its config.json, nor an index of shards"
+    )
+
+
+def shards(index: Path) -> dict[str, str]:
+    """By the keys of tensors, the names of the files that hold them.
+
+    Raises:
+        UnsupportedModelError: naming the index, where it does not say that.
+    """
+    try:
+        content = json.loads(index.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UnsupportedModelError(f"{index} is not JSON ({error}): is the checkpoint complete?") from error
+    found = content.get("weight_map") if isinstance(content, Mapping) else None
+    if not isinstance(found, Mapping) or not found or not isinstance(content.get("metadata"), Mapping):
+        raise UnsupportedModelError(f"{index} has no 'weight_map' and 'metadata', as transformers writes them")
+    for key, name in found.items():
+        if not isinstance(name, str) or Path(name).name != name:
+            raise UnsupportedModelError(f"{index} says that {key} is in {name!r}: the name of a file beside it is needed")
+    return dict(found)
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a folder holds weights, and all the shards that their index names."""
+    try:
+        return bool(weight_files(path))
+    except (MissingFileError, UnsupportedModelError):
+        return False
+
+
+def stored_folder_shapes(path: Path) -> Shapes:
+    """Shapes of all tensors beside a config.json, sharded or not, by their keys there.
+
+    Raises:
+        UnsupportedModelError: an index does not say what its files hold.
+    """
+    files = weight_files(path)
+    found = {key: shape for file in files for key, shape in stored_shapes(file, wrapped=False).items()}
+    index = path / f"{NAMES[files[0].suffix != '.safetensors']}.index.json"
+    if files[0].name not in NAMES and (odd := shards(index).keys() ^ found.keys()):
+        raise UnsupportedModelError(f"{index} and its files differ in {listed(odd)}: is the checkpoint complete?")
+    return Shapes(path, found, whole_keys=True)
+
+
+def folder_state(path: Path) -> dict[str, Tensor]:
+    """All tensors beside a config.json, sharded or not, by their keys there.
+
+    Raises:
+        UnsupportedModelError: a pickled file holds more than tensors.
+    """
+    from basam.families.shared import checkpoints
+
+    return {key: value for file in weight_files(path) for key, value in checkpoints.read_state(file, wrapped=False).items()}
+
+
+def stored_state(path: Path) -> dict[str, StoredTensor]:
+    """The same as they lie in the files."""
+    return {key: value for file in weight_files(path) for key, value in stored_tensors(file, wrapped=False).items()}
