@@ -117,7 +117,8 @@ def page(tables: list[Table]) -> str:
         "*resize* is plain SAM on the photo squeezed to the trained size, *plain* is SAM at the size without correction, "
         "*decoder* with the mask decoder's attention to the image scaled by lambda and the encoder's left alone, "
         "*full* with the correction that the paper describes, `BiasMode(strength=1)`. "
-        "[Evaluation](../evaluation.md) explains prompts, metrics and their two conventions.",
+        "In the plots *basam* is *decoder*. [Evaluation](../evaluation.md) explains prompts, metrics and their two "
+        "conventions.",
     ]
     parts += ["", "## What the correction changes", ""]
     parts.append(
