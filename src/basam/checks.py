@@ -19,7 +19,7 @@ from itertools import repeat
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from basam.check_words import shown, words_of
 from basam.errors import InputError, InputTypeError
@@ -196,6 +196,11 @@ def path_of(value: Any, name: str = "path") -> Path:
         return path.expanduser()
     except RuntimeError:  # no user has that name
         return path
+
+
+def is_whole(value: Any, least: float = -math.inf) -> TypeGuard[int]:
+    """Whether a value of JSON is a whole number of at least `least`, and neither true nor a text."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def whole_number(value: Any, name: str, least: float = -math.inf) -> int:

@@ -11,9 +11,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from basam.checks import checked, path_of
+from basam.checks import checked, is_whole, path_of
 from basam.data.issues import DatasetError, Issue, Issues
-from basam.masks import is_whole
 
 Annotation = dict[str, Any]
 NEEDED = ("id", "image_id", "category_id", "segmentation")
@@ -62,7 +61,7 @@ def _check_ids(entries: list[Any], name: str, key: str, path: Path, *, once: boo
         value = entry.get(key) if isinstance(entry, dict) else None
         if value is None and name == "annotations":
             continue  # one malformed annotation
-        if not isinstance(value, int) or not is_whole(value):
+        if not is_whole(value):
             raise DatasetError(
                 f"{path}: {name}[{index}] has the {key} {value!r}: ids must be whole numbers, of one kind throughout"
             )

@@ -9,7 +9,6 @@ from basam.masks.regions import soft_after as soft_after
 from basam.masks.regions import without_small_regions as without_small_regions
 from basam.masks.rle import decode_segmentation as decode_segmentation
 from basam.masks.rle import encode_mask as encode_mask
-from basam.masks.rle import is_whole as is_whole
 from basam.masks.rle import read_runs as read_runs
 from basam.masks.runs import RunMask as RunMask
 from basam.masks.soft import EDGE as EDGE

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.checks import Count, checked
+from basam.checks import Count, checked, is_whole
 from basam.errors import InputError
 from basam.files import require
 from basam.masks.runs import RunMask
@@ -68,11 +68,6 @@ def read_runs(segmentation: Any, height: int, width: int) -> RunMask:
     if runs.sum(dtype=np.float64) != height * width:
         raise InputError(f"RLE counts sum to {runs.sum(dtype=np.float64):.0f} and not to the image's {height * width} pixels")
     return RunMask(height, width, runs)
-
-
-def is_whole(value: Any) -> bool:
-    """A whole number, and neither True nor a text."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def checked_polygons(polygons: list[Any], height: int, width: int) -> list[list[float]]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from basam.checks import is_whole
 from basam.families.base import UnsupportedModelError
-from basam.families.shared import MOST, is_whole
+from basam.families.shared import MOST
 
 STAGES = 4  # of every TinyViT; the first is convolutional
 
@@ -61,12 +62,12 @@ def checked_sizes(fields: Any, file: Path) -> TinyViTConfig:
             # The first stage is convolutional, which heads and windows of 0 say.
             least = 0 if name in ("heads", "windows") else 1
             most = MOST if name == "depths" else math.inf
-            whole = isinstance(value, list) and all(is_whole(each) and least <= each <= most for each in value)
+            whole = isinstance(value, list) and all(is_whole(each, least) and each <= most for each in value)
             if not whole or len(value) != STAGES:
                 raise UnsupportedModelError(
                     f"{file}: {name}={value!r} in tinyvit: a list of {STAGES} whole numbers of at least {least} is needed"
                 )
-        elif not is_whole(value) or value < 1:
+        elif not is_whole(value, 1):
             raise UnsupportedModelError(f"{file}: {name}={value!r} in tinyvit: a whole number above 0 is needed")
     sizes = tinyvit_config(fields)
     for width, heads, window in zip(sizes.widths, sizes.heads, sizes.windows, strict=True):

@@ -7,7 +7,6 @@ from basam.families.shared import stored as stored
 from basam.families.shared import transformers_files as transformers_files
 from basam.families.shared.config_fields import MOST as MOST
 from basam.families.shared.config_fields import check_fields as check_fields
-from basam.families.shared.config_fields import is_whole as is_whole
 from basam.families.shared.config_fields import read_config as read_config
 from basam.families.shared.decoder_queries import query_replacements as query_replacements
 from basam.families.shared.pyramid_parts import AnySizePyramid as AnySizePyramid

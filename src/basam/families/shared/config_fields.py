@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from basam.checks import is_whole
 from basam.errors import InputError
 from basam.families.base import UnsupportedModelError
 
@@ -31,12 +32,8 @@ MOST = 1000  # of what there is one module each, such as layers, so that a numbe
 Check = tuple[Callable[[Any], bool], str]  # and what is needed, in words
 
 
-def is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def is_size(value: Any) -> bool:
-    return is_whole(value) and value > 0
+    return is_whole(value, 1)
 
 
 def is_number(value: Any) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from basam.checks import is_whole
 from basam.families.base import UnsupportedModelError
 from basam.families.shared.config_fields import MOST
 from basam.families.shared.shapes import Shapes
@@ -61,10 +62,6 @@ def section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found or {}
 
 
-def is_count(value: Any, least: int = 1) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
 def count_of(config: Mapping[str, Any], name: str) -> int:
     """A whole number above 0 of a configuration.
 
@@ -72,7 +69,7 @@ def count_of(config: Mapping[str, Any], name: str) -> int:
         UnsupportedModelError: it is none.
     """
     value = config[name]
-    if not is_count(value):
+    if not is_whole(value, 1):
         raise UnsupportedModelError(f"{name}={value!r}: a whole number above 0 is needed")
     check_most(name, value)
     return int(value)
@@ -95,7 +92,7 @@ def counts_of(config: Mapping[str, Any], name: str, length: int | None = None, l
         UnsupportedModelError: it is none, or not of this length.
     """
     values = config[name]
-    fits = isinstance(values, (list, tuple)) and all(is_count(value, least) for value in values)
+    fits = isinstance(values, (list, tuple)) and all(is_whole(value, least) for value in values)
     if not fits or length not in (None, len(values)):
         raise UnsupportedModelError(
             f"{name}={values!r}: a list of {'' if length is None else f'{length} '}whole numbers of at least {least} is needed"
@@ -168,7 +165,7 @@ def side_of(value: Any, name: str) -> int:
     if len(sides) != 1:
         raise UnsupportedModelError(f"{name}={value!r}: a square is needed, as all published models were trained on")
     side = next(iter(sides))
-    if not is_count(side):
+    if not is_whole(side, 1):
         raise UnsupportedModelError(f"{name}={value!r}: a whole number of pixels is needed")
     return int(side)
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from basam.checks import is_whole
 from basam.errors import InputError
-from basam.families.shared.config_fields import MOST, check_fields, is_whole, read_config
+from basam.families.shared.config_fields import MOST, check_fields, read_config
 
 # What config.json may leave out, as in SamConfig and SamHQConfig. A flag or a number says what kind of value is needed.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -92,7 +93,7 @@ def global_layers(vision: Mapping[str, Any], path: Path) -> tuple[int, ...]:
         InputError: they are no list of layers.
     """
     found, layers = vision.get("global_attn_indexes", GLOBAL_LAYERS), vision["num_hidden_layers"]
-    whole = isinstance(found, (list, tuple)) and all(is_whole(layer) and layer >= 0 for layer in found)
+    whole = isinstance(found, (list, tuple)) and all(is_whole(layer, 0) for layer in found)
     if not whole or (layers and any(layer >= layers for layer in found)):  # the encoder of MobileSAM has its layers elsewhere
         raise InputError(
             f"{path / 'config.json'}: global_attn_indexes={found!r} in vision_config: a list of layers, counted from 0, of the "
