@@ -122,7 +122,7 @@ def test_public_names():
 def test_info_of_nano_and_of_nothing():
     result = CliRunner().invoke(app, ["info", "nano"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
-    for fact in ("transformers SamModel", "256", "[1, 3, 5, 7]", "4 of 8 layers", "1.000 at 512 px", "decoder=log"):
+    for fact in ("transformers SamModel", "256", "[1, 3, 5, 7]", "4 of 8 layers", "1.000 at 512 px", "decoder=none"):
         assert fact in result.output
     result = CliRunner().invoke(app, ["info", "no-such-model"])
     assert result.exit_code == 2
