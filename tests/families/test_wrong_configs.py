@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import transformers
 from transformers.activations import ACT2FN
 
 import basam
@@ -226,6 +227,15 @@ def test_what_json_lets_through_is_named(tmp_path, text, message) -> None:
     for read in (model_info, basam.load):
         with pytest.raises(BasamError, match=re.escape(message)):
             read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "kind", ["SamConfig", "SamVisionConfig", "SamHQConfig", "Sam2Config", "Sam2VideoConfig", "Sam3TrackerConfig"]
+)
+def test_what_transformers_writes_in_full_is_taken(tmp_path, kind) -> None:
+    """Every field of every part, defaults included, as older versions wrote them."""
+    config = getattr(transformers, kind)().to_dict()
+    config_fields.check_fields(json.loads(json.dumps(config)), tmp_path)
 
 
 def test_the_functions_are_those_of_transformers() -> None:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from basam.checks import is_whole
 from basam.families.base import UnsupportedModelError
-from basam.families.shared.config_fields import MOST
+from basam.families.shared.config_fields import MOST, SECTIONS
 from basam.families.shared.shapes import Shapes
 from basam.families.shared.stored import check_types
-from basam.families.shared.transformers_sizes import DEFAULTS
-from basam.families.shared.transformers_sizes import PARTS as PARTS_COUNTED
+from basam.families.shared.transformers_sizes import COUNTED, DEFAULTS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,8 +36,6 @@ DECODERS = {
     "prompt_encoder_config": DEFAULTS["prompt_encoder_config"],
     "mask_decoder_config": DEFAULTS["mask_decoder_config"] | {"num_attention_heads": 8},
 }
-# Parts of a configuration that an image model has.
-PARTS = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
 
 
 @contextmanager
@@ -81,7 +78,7 @@ def check_most(name: str, *values: int) -> None:
     Raises:
         UnsupportedModelError: naming it and its value.
     """
-    if name in (*PARTS_COUNTED, "blocks_per_stage") and max(values, default=0) > MOST:
+    if name in (*COUNTED, "blocks_per_stage") and max(values, default=0) > MOST:
         raise UnsupportedModelError(f"{name}={max(values)}: at most {MOST} is needed")
 
 
@@ -217,4 +214,4 @@ def fitting(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> dict[s
 
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The parts of a configuration that an image model has."""
-    return {part: config.get(part) for part in PARTS}
+    return {part: config.get(part) for part in SECTIONS}

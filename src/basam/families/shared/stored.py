@@ -7,6 +7,7 @@ torch all others.
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import zipfile
@@ -122,7 +123,8 @@ def content_of(archive: zipfile.ZipFile, data: np.ndarray) -> Any:
         raise NotStoredError("not as torch writes it")
     if f"{folder}constants.pkl" in entries or (order in entries and archive.read(order) != b"little"):
         raise NotStoredError("a program, or numbers of a machine of another kind")
-    if archive.read(index)[:1] != b"\x80" or archive.read(index)[1] > PROTOCOL:
+    pickled = archive.read(index)
+    if pickled[:1] != b"\x80" or pickled[1] > PROTOCOL:
         raise NotStoredError("a protocol that torch does not read safely")
 
     def storage(about: tuple[Any, ...]) -> tuple[str, np.ndarray]:
@@ -138,8 +140,7 @@ def content_of(archive: zipfile.ZipFile, data: np.ndarray) -> Any:
             raise TornError(f"{entry.filename} does not hold {count} numbers")
         return dtype, data[start : start + size].view(raw_type(dtype))
 
-    with archive.open(index) as stream:
-        return Tensors(stream, storage).load()
+    return Tensors(io.BytesIO(pickled), storage).load()
 
 
 class Tensors(pickle.Unpickler):

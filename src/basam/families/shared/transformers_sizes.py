@@ -41,7 +41,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 GLOBAL_LAYERS = (2, 5, 8, 11)
 # Of which there is one module each.
-PARTS = ("num_hidden_layers", "num_point_embeddings", "num_multimask_outputs", "iou_head_depth")
+COUNTED = ("num_hidden_layers", "num_point_embeddings", "num_multimask_outputs", "iou_head_depth")
 MLP_RATIO, DECODER_HEADS = 4.0, 8
 
 
@@ -77,7 +77,7 @@ def kind_of(name: str, default: Any) -> range:
     """The whole numbers that a field may be; flags are 0 and 1."""
     if isinstance(default, bool):
         return range(2)
-    return range(0 if name in ("window_size", "num_hidden_layers") else 1, MOST + 1 if name in PARTS else sys.maxsize)
+    return range(0 if name in ("window_size", "num_hidden_layers") else 1, MOST + 1 if name in COUNTED else sys.maxsize)
 
 
 def words_of(kind: range) -> str:
