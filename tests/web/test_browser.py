@@ -143,6 +143,23 @@ def test_every_kind_is_saved(page):
     assert page.problems == []
 
 
+def test_the_object_at_hand_is_saved_alone(page):
+    button = page.get_by_role("button", name="Mask", exact=True)
+    page.locator("#scope").select_option("object")
+    assert button.is_disabled()
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    page.keyboard.press("n")
+    wait_until(page, "!document.querySelector('#objects .active')")
+    assert button.is_disabled()
+    page.mouse.click(*place(page, 700, 200))
+    wait_for_objects(page, 2)
+    with page.expect_download() as download:
+        button.click()
+    assert download.value.suggested_filename == "first_2_mask.png"
+    assert page.problems == []
+
+
 def test_names_colours_candidates_methods_and_compare(page, server):
     page.mouse.click(*place(page, 300, 300))
     wait_for_objects(page, 1)

@@ -28,8 +28,9 @@ def two(client, desk, first) -> list[np.ndarray]:
     return [each.runs(photo).mask() for each in desk.session.state(photo).objects]
 
 
-def take(client, kind: str, photo: str = ""):
-    answer = client.get(f"/api/export?kind={kind}" + (f"&photo={photo}" if photo else ""))
+def take(client, kind: str, photo: str = "", only: str = ""):
+    wanted = {"kind": kind, "photo": photo, "object": only}
+    answer = client.get("/api/export", params={name: value for name, value in wanted.items() if value})
     assert answer.status_code == 200, answer.text
     return answer
 
@@ -117,6 +118,30 @@ def test_photos_of_one_name_have_files_of_their_own(client, desk, first, photos,
         put(client, photo, points=[DISC])
     assert list(files_in(take(client, "mask"))) == ["first_Disc_mask.png", "other_first.png_Disc_mask.png"]
     assert len(json.loads(take(client, "coco").content)["images"]) == 2
+
+
+def test_one_object_alone_keeps_its_number(client, first, two):
+    mask = take(client, "mask", first, "b2")
+    assert "first_2_mask.png" in mask.headers["content-disposition"]
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(mask.content))), two[1] * np.uint8(255))
+    found = json.loads(take(client, "coco", first, "b2").content)
+    assert [each["area"] for each in found["annotations"]] == [two[1].sum()]
+    assert [json.loads(row)["id"] for row in take(client, "prompts", first, "b2").text.splitlines()] == ["b2"]
+
+
+def test_the_only_object_of_a_photo_needs_no_number(client, first):
+    put(client, first, points=[DISC], key="a1")
+    assert "first_Disc_mask.png" in take(client, "mask", first, "a1").headers["content-disposition"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"), [({"photo": True, "object": "nope"}, "'nope'"), ({"object": "a1"}, "say which photo")]
+)
+def test_an_object_that_there_is_not_or_without_its_photo_is_refused(client, first, two, wanted, said):
+    params = {"kind": "mask", "object": wanted["object"], **({"photo": first} if "photo" in wanted else {})}
+    answer = client.get("/api/export", params=params)
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]
 
 
 @pytest.mark.parametrize("kind", WRITERS)

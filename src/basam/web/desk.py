@@ -207,19 +207,23 @@ class Desk:
 
         return self.ask(work, LOOK, "hover", "Looking", window)
 
-    def take(self, kind: str, keys: Sequence[str], folder: Path, window: str) -> Takeaway:
-        """A download of the photos of `keys` that hold objects, written into an empty folder."""
+    def take(self, kind: str, keys: Sequence[str], folder: Path, window: str, only: str = "") -> Takeaway:
+        """A download of the photos of `keys` that hold objects, or of the object `only`, written into an empty folder."""
 
         def taken() -> Iterator[TakenPhoto]:
             for key in keys:
                 photo = self.library[key]
-                objects = tuple(each for each in self.session.state(photo).objects if each.mask)
-                if objects:
+                objects = [each for each in self.session.state(photo).objects if each.mask]
+                wanted = [each for each in objects if only in ("", each.key)]
+                if only and not wanted:
+                    raise InputError(f"object {only!r}: {photo.name} has none of this key that has a mask")
+                if wanted:
                     yield TakenPhoto(
                         photo,
                         lambda: self.pixels(photo),  # noqa: B023
-                        objects,
+                        wanted,
                         lambda each: self.soft_edge(photo, each, window),  # noqa: B023
+                        objects.index(wanted[0]) + 1 if only and len(objects) > 1 else 0,
                     )
 
         return take_away(kind, taken(), folder)

@@ -191,13 +191,15 @@ def make_app(desk: Desk) -> Starlette:
         return JSONResponse(desk.reported(desk.library.add(place)), 201, headers=FRESH)
 
     async def export(request: Request) -> Response:
-        wanted = request.query_params.get("photo", "")
+        wanted, only = request.query_params.get("photo", ""), request.query_params.get("object", "")
+        if only and not wanted:
+            raise InputError("object without a photo: say which photo it is in")
         keys = [wanted] if wanted else list(desk.library.photos)
         kind, window = request.query_params.get("kind", ""), window_of(request)
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="basam-web-")))
             try:
-                found = await run_in_threadpool(desk.take, kind, keys, folder, window)
+                found = await run_in_threadpool(desk.take, kind, keys, folder, window, only)
             except CancelledError:
                 raise StoppedError("cancelled") from None
             headers = {**FRESH, "content-disposition": f"attachment; filename*=utf-8''{quote(found.name)}"}

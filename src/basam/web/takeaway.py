@@ -55,12 +55,14 @@ class TakenPhoto:
         pixels: reads it, `(H, W, 3)`.
         objects: those that have a mask.
         soft_edge: gives that of an object; None: it is not known.
+        number: of the object, where only this one of several is taken; 0: all are.
     """
 
     photo: LibraryPhoto
     pixels: Callable[[], NDArray[np.uint8]]
     objects: Sequence[SegmentedObject]
     soft_edge: Callable[[SegmentedObject], SoftMask | None]
+    number: int = 0
 
     def results(self, kind: str, place: Path) -> ResultsOfPhoto:
         """What the writers of `--write` take; `place` stands for the photo's path."""
@@ -127,7 +129,7 @@ def take_away(kind: str, photos: Iterable[TakenPhoto], folder: Path) -> Takeaway
             coco.add(results)
             continue
         for index, (file, write) in enumerate(files_of([kind], stem, results).items()):
-            paths.append(folder / (name_of(stem, kind, taken.objects, index) if kind in OF_OBJECTS else file))
+            paths.append(folder / (name_of(stem, kind, taken, index) if kind in OF_OBJECTS else file))
             write(paths[-1])
     if coco is not None and names:
         coco.write()
@@ -148,10 +150,10 @@ def free_name(taken: set[str], photo: LibraryPhoto, name: str) -> str:
     return wanted
 
 
-def name_of(stem: str, kind: str, objects: Sequence[SegmentedObject], index: int) -> str:
-    """The file of one object: with its number where there are several, and with what it is where that was said."""
-    label = re.sub(r"[^\w-]+", "_", object_label(objects[index].name) or "").strip("_")
-    number = str(index + 1) if len(objects) > 1 else ""
+def name_of(stem: str, kind: str, taken: TakenPhoto, index: int) -> str:
+    """The file of one object: with its number where the photo has several, and with what it is where that was said."""
+    label = re.sub(r"[^\w-]+", "_", object_label(taken.objects[index].name) or "").strip("_")
+    number = str(index + 1) if len(taken.objects) > 1 else str(taken.number or "")
     return "_".join(filter(None, (stem, number, label, kind))) + ".png"
 
 

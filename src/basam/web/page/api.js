@@ -49,8 +49,10 @@ export const upload = (file) => json("POST", `/api/photos?name=${encodeURICompon
 export const thumbnail = (photo) => `${of(photo.id)}/thumbnail?${photo.content}`;
 export const tile = (photo, level, column, row) => `${of(photo.id)}/tiles/${level}/${column}/${row}?${photo.content}`;
 
-export async function download(kind, photo) {
-  const response = await ask("GET", `/api/export?kind=${kind}${photo ? `&photo=${photo}` : ""}`);
+// Of all photos, of one, or of one object of it.
+export async function download(kind, photo, object) {
+  const wanted = new URLSearchParams({ kind, ...(photo && { photo }), ...(object && { object }) });
+  const response = await ask("GET", `/api/export?${wanted}`);
   const name = decodeURIComponent(response.headers.get("content-disposition").split("''")[1]);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await response.blob());

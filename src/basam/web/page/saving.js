@@ -1,0 +1,27 @@
+// The buttons that save, and of what: the object at hand, the photo, or all photos.
+
+import * as api from "./api.js";
+import { attempt, byId, made, say } from "./elements.js";
+
+const FIRST_WRITERS = 3; // shown at once
+
+// `writers`: label by kind; `photo()` and `object()` are those at hand.
+export function showWriters(writers, photo, object) {
+  const buttons = Object.entries(writers).map(([kind, label], index) => {
+    const button = made("button", { type: "button", textContent: label, className: index ? "" : "primary" });
+    button.onclick = attempt(async () => {
+      say("Writing …");
+      const scope = byId("scope").value;
+      say(`Saved ${await api.download(kind, scope === "all" ? null : photo()?.id, scope === "object" ? object()?.key : null)}`);
+    });
+    return button;
+  });
+  byId("writers").append(...buttons.slice(0, FIRST_WRITERS));
+  byId("more-writers").append(...buttons.slice(FIRST_WRITERS));
+}
+
+// Whether there is something to save, in `work`, of what is chosen.
+export function showSaving(work) {
+  const possible = { object: Boolean(work.active), photo: work.objects.length > 0, all: true }[byId("scope").value];
+  document.querySelectorAll(".writers button").forEach((button) => { button.disabled = !possible; });
+}
