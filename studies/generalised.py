@@ -187,6 +187,9 @@ def page(study: Study) -> str:
             "data.",
             "",
             table,
+            "Where step 0 was kept, none after it was better on the photographs that were validated on: the adapter is the "
+            "base with the published method.",
+            "",
             "On lesions the red lines are the specialist and the three other ways of tuning.",
             "",
             *(f"![IoU against size, {prompt}](images/generalised-{prompt}.png)" for prompt in PROMPTS),

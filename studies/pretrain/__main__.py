@@ -29,16 +29,14 @@ def main(
 ) -> None:
     """Train the embedded SAM at 256 px on generated scenes and, with --data, on photographs.
 
-    OUT gets checkpoint.pt, TensorBoard's files in logs/ and, with every checkpoint, the model in nano/ (averaged weights).
+    OUT gets checkpoint.pt, TensorBoard's files in logs/ and, every --save-every steps, the model in nano/ (averaged weights).
     Killed at any moment and started again with the same options, the run resumes on the same curve. With more --steps it
     continues from where the rate began to fall; to end it early, give the steps it has and those of the decay.
     """
-    from rich.console import Console
-
-    from basam.tuning import TrainingError
+    from basam.cli import one_line_errors
     from studies.pretrain.training import pretrain
 
-    try:
+    with one_line_errors(resumes=True):
         pretrain(
             out,
             data=data,
@@ -58,9 +56,6 @@ def main(
             save_every=save_every,
             seed=seed,
         )
-    except (OSError, ValueError, TypeError, ImportError, TrainingError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
 
 
 if __name__ == "__main__":

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import copy
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from basam.model import EMBEDDED
+from basam.errors import InputError
+from basam.families.shared import quiet
+from basam.files import replacing
+from basam.model import EMBEDDED, find_device, load
 
 SIZE, PATCH = 256, 16
 RESET = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
@@ -55,11 +59,38 @@ def new_model(seed: int) -> nn.Module:
     return model
 
 
+def model_to_train(start: str | None, seed: int, device: str) -> Any:
+    """The model `start`, or a new one.
+
+    Raises:
+        ValueError: `start` is no SAM of this size; whatever `basam.load` raises.
+    """
+    model: Any = new_model(seed) if start is None else load(start)
+    found = type(model).__name__
+    if found == "SamModel":
+        vision = model.config.vision_config
+        if (vision.image_size, vision.patch_size) != (SIZE, PATCH):
+            found += f" of {vision.image_size} px with patches of {vision.patch_size}"
+    if found != "SamModel":
+        raise InputError(f"--init {start} is a {found}: a SamModel of {SIZE} px with patches of {PATCH} px is needed")
+    # The backward of PyTorch's fused attention on CPU is slow for the decoder's few prompt tokens: a fifth of a step.
+    if find_device(device).type == "cpu":
+        with quiet():  # which warns that it finds no submodel of this name
+            model.set_attn_implementation({"mask_decoder_config": "eager"})
+    return model
+
+
 def write_model(model: Any, folder: Path) -> None:
     """Write a detached model as float16 safetensors, with the embedded model's preparation of images beside it.
+
+    Every file takes the place of the one before when it is complete, so that the folder loads at any moment.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    copy.deepcopy(model).half().save_pretrained(folder)
-    shutil.copy(EMBEDDED["nano"] / "preprocessor_config.json", folder)
+    with tempfile.TemporaryDirectory() as written, quiet():
+        copy.deepcopy(model).half().save_pretrained(written)
+        files = [*sorted(Path(written).iterdir()), EMBEDDED["nano"] / "preprocessor_config.json"]
+        for file in files:
+            with replacing(folder / file.name) as path:
+                shutil.copyfile(file, path)

@@ -72,9 +72,11 @@ class StableThenDecay(Trainer):
             self.folder = self.decay_folder
         elif self.is_late():
             self.save()
+        share = decayed_share(self.done, self.first, self.plan.steps)
         for group in self.optimizer.param_groups:
-            group["multiple"] = decayed_share(self.done, self.first, self.plan.steps)
-        return super().step(parts)
+            group["multiple"] = share
+        means = super().step(parts)
+        return {**means, "rate": share * means["rate"]}
 
     def is_late(self) -> bool:
         """Whether the last checkpoint is ten minutes old, by the main process's clock, so that all agree."""

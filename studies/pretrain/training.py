@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
-from typing import Any, cast
 
+from basam.errors import InputError
 from basam.method import BiasMode
-from basam.model import attach, detach, find_device, load
+from basam.model import attach, detach
 from basam.tuning import LossWeights, Plan, Trainer
-from studies.pretrain.model import SIZE, new_model, write_model
+from studies.pretrain.model import SIZE, model_to_train, write_model
 from studies.pretrain.prompted_loss import PromptedLoss
 from studies.pretrain.schedule import StableThenDecay
 from studies.pretrain.sources import Source, photo_source, scene_source
@@ -48,22 +49,23 @@ def pretrain(
 ) -> None:
     """Train into `out` until `steps` are done; see `studies.pretrain.__main__` for the arguments.
 
+    Everything is looked at before the scenes are rendered, which takes longest.
+
     Raises:
         DatasetError, OSError: data that is not there, or a folder that cannot be written.
         ValueError: an argument out of its range.
         TrainingError: see `Trainer.run`.
     """
-    sources = [scene_source(cache, scenes, SIZE, 0.45, max(1, workers))]
-    sources += [] if data is None else photo_sources(data)
-    model = new_model(seed) if start is None else load(start)
-    # The backward of PyTorch's fused attention on CPU is slow for the decoder's few prompt tokens: a fifth of a step.
-    if find_device(device).type == "cpu":
-        cast(Any, model).set_attn_implementation({"mask_decoder_config": "eager"})
+    for folder in (out, cache):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file: a folder is needed")
+    plan = Plan(steps=steps, rate=rate, warmup=warmup, floor=1.0, precision=precision, seed=seed)
+    photographs = [] if data is None else photo_sources(data)
+    model = model_to_train(start, seed, device)
     # Attached, since batches are not all square; at the trained size plain SAM and basam are the same.
     module = PromptedLoss(attach(model, BiasMode.off()).train(), WEIGHTS)
-    plan = Plan(steps=steps, rate=rate, warmup=warmup, floor=1.0, precision=precision, seed=seed)
-    views = PromptedViews(sources, batch, prompts, seed, distinct)
-    pictures = {source.name: len(source.images) for source in sources}
+    views = PromptedViews(batch, prompts, seed, distinct)
+    pictures = {"scenes": scenes} | {source.name: len(source.images) for source in photographs}
     settings = {"batch": batch, "prompts": prompts, "start": start, "pictures": pictures, "distinct": distinct}
 
     def write(trainer: Trainer, done: int) -> None:
@@ -71,7 +73,7 @@ def pretrain(
             with trainer.average.applied():
                 write_model(detach(copy.deepcopy(model)).eval(), out / "nano")
 
-    StableThenDecay(
+    trainer = StableThenDecay(
         module,
         views,
         plan,
@@ -82,4 +84,14 @@ def pretrain(
         workers=workers,
         save_every=save_every,
         after=write,
-    ).run()
+    )
+    processes = trainer.accelerator.num_processes
+    if batch % processes:
+        raise InputError(f"--batch {batch} on {processes} processes: they take equal parts, so give a multiple of {processes}")
+    if trainer.done:
+        write(trainer, trainer.done)  # as the checkpoint is: what was killed may have left the model of another step
+    if trainer.done < steps:
+        views.sources = [scene_source(cache, scenes, SIZE, 0.45, max(1, workers)), *photographs]
+        trainer.run()
+    if trainer.is_main:
+        print(f"{steps} steps are done; the model is in {out / 'nano'}", file=sys.stderr)

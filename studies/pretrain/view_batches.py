@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +10,9 @@ import torch
 from torch.utils.data import get_worker_info
 
 from basam.data import inscribed_centre
-from basam.files import require
 from basam.masks import tight_box
 from studies.pretrain.model import SIZE
-from studies.pretrain.sources import Source
+from studies.pretrain.sources import Source, single_threaded_cv2
 from studies.pretrain.views import draw_view
 
 # Height and width of a batch's views and how often: the long side is always the trained one.
@@ -37,13 +37,14 @@ class Plan(NamedTuple):
 class PromptedViews:
     """`size` views a batch, each with `prompts` boxes and as many clicks: encoding a view costs more than asking for it.
 
-    Args:
+    Attributes:
+        sources: what views are drawn from; given once the pictures are there.
         distinct: only so many different views, squares with the same prompts, are shown over and over: what the architecture
             can learn by heart. None: every view is a new one.
     """
 
-    def __init__(self, sources: list[Source], size: int, prompts: int, seed: int, distinct: int | None = None) -> None:
-        self.sources, self.size, self.prompts, self.seed, self.distinct = sources, size, prompts, seed, distinct
+    def __init__(self, size: int, prompts: int, seed: int, distinct: int | None = None, sources: Sequence[Source] = ()) -> None:
+        self.size, self.prompts, self.seed, self.distinct, self.sources = size, prompts, seed, distinct, list(sources)
 
     def plan(self, step: int) -> Plan:
         generator = np.random.default_rng((self.seed, step))
@@ -63,7 +64,7 @@ class PromptedViews:
         images: list[np.ndarray] = []
         made: dict[str, dict[str, list[np.ndarray]]] = {kind: {"prompts": [], "cells": [], "chance": []} for kind in KINDS}
         if get_worker_info() is not None:
-            require("cv2", "tune").setNumThreads(1)  # there is a worker for every core
+            single_threaded_cv2()
         for index in range(part, self.size, parts):
             number = (step, index) if self.distinct is None else ((step * self.size + index) % self.distinct,)
             generator = np.random.default_rng((self.seed, *number))

@@ -2,81 +2,25 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import basam
 from basam.masks import tight_box
 from basam.tuning import LossWeights, bce_loss
-from studies.pretrain import sources
 from studies.pretrain.model import new_model
 from studies.pretrain.prompted_loss import PromptedLoss, corrections, surroundings
-from studies.pretrain.sources import Source, draw_scene, photo_source, scene_source
+from studies.pretrain.sources import Source, scene_source
 from studies.pretrain.view_batches import WEIGHTS, PromptedViews, covered_cells
 from studies.pretrain.views import SMALLEST, coloured, draw_view, focused
-from tests.helpers.forked import Forked
 
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Source:
     return scene_source(tmp_path_factory.mktemp("cache"), 10, 256, 1.0, workers=1)
-
-
-def test_scenes_are_rendered_once(scenes: Source, tmp_path: Path) -> None:
-    first = scene_source(tmp_path, 5, 64, 1.0, workers=1)
-    before = (tmp_path / "scenes-5-64-labels.npy").stat().st_mtime_ns
-    again = scene_source(tmp_path, 5, 64, 1.0, workers=1)
-    assert (tmp_path / "scenes-5-64-labels.npy").stat().st_mtime_ns == before
-    assert np.array_equal(first.images[3], again.images[3])
-    assert len(scenes.images) == 10
-    assert all(labels.max() >= 1 for labels in scenes.masks)
-
-
-def test_a_killed_rendering_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = scene_source(tmp_path / "whole", 5, 64, 1.0, workers=1)
-    monkeypatch.setattr(sources, "SCENES_PER_FILE", 2)
-    monkeypatch.setattr(sources, "ProcessPoolExecutor", ThreadPoolExecutor)
-    seeds: list[int] = []
-
-    def dies(task: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        if task[0] == 3 and 3 not in seeds:
-            seeds.append(3)
-            raise KeyboardInterrupt
-        seeds.append(task[0])
-        return draw_scene(task)
-
-    monkeypatch.setattr(sources, "draw_scene", dies)
-    with pytest.raises(KeyboardInterrupt):
-        scene_source(tmp_path, 5, 64, 1.0, workers=1)
-    assert not list(tmp_path.glob("*.npy"))
-    seeds[:] = [3]
-    again = scene_source(tmp_path, 5, 64, 1.0, workers=1)
-    assert 0 not in seeds
-    assert 1 not in seeds
-    assert np.array_equal(again.images, whole.images)
-    assert np.array_equal(again.masks, whole.masks)
-    assert not list(tmp_path.glob("*.partial"))
-
-
-def test_of_several_processes_one_renders(tmp_path: Path) -> None:
-    """The second waits for the first, which is held up while it renders; it draws nothing itself."""
-    program = (
-        "import sys, time; from pathlib import Path; from studies.pretrain import sources\n"
-        "def slow(*a, render=sources.render_scenes):\n"
-        "    print('renders', flush=True); time.sleep(1); render(*a)\n"
-        "sources.render_scenes = slow\n"
-        "print(sources.scene_source(Path(sys.argv[1]), 3, 64, 1.0, 1).images.shape)\n"
-    )
-    both = [Forked("-c", [program, str(tmp_path / "fresh")], tmp_path / f"output-{number}.txt") for number in range(2)]
-    assert [one.end() for one in both] == [0, 0], [one.text for one in both]
-    assert sum("renders" in one.text for one in both) == 1
-    assert all("(3, 64, 64, 3)" in one.text for one in both)
 
 
 def test_views_have_the_given_size_and_objects_large_enough(scenes: Source) -> None:
@@ -119,7 +63,7 @@ def test_focused_views_hold_one_object_near_the_middle(scenes: Source) -> None:
 
 
 def test_a_batch_is_a_function_of_its_number_and_parts_make_a_whole(scenes: Source) -> None:
-    views = PromptedViews([scenes], 4, 2, seed=3)
+    views = PromptedViews(4, 2, seed=3, sources=[scenes])
     for step in range(3):
         whole, parts = views.make(step, 0, 1), [views.make(step, part, 2) for part in range(2)]
         height, width = whole["pixels"].shape[-2:]
@@ -137,7 +81,7 @@ def asked_of(batch: dict[str, Any], kind: str) -> list[torch.Tensor]:
 
 
 def test_views_to_learn_by_heart_come_again(scenes: Source) -> None:
-    views = PromptedViews([scenes], 4, 2, seed=3, distinct=6)
+    views = PromptedViews(4, 2, seed=3, distinct=6, sources=[scenes])
     first, second, third = (views.make(step, 0, 1) for step in (0, 1, 3))
     assert torch.equal(first["pixels"][:2], second["pixels"][2:])
     for kind in ("box", "point"):
@@ -189,7 +133,7 @@ def test_the_surroundings_of_an_object_count_and_hardly_anything_else() -> None:
 def test_the_loss_asks_every_way_and_reaches_every_part_of_the_model(scenes: Source) -> None:
     model: Any = basam.attach(new_model(0), basam.BiasMode.off())
     module = PromptedLoss(model, LossWeights())
-    views = PromptedViews([scenes], 2, 2, seed=0)
+    views = PromptedViews(2, 2, seed=0, sources=[scenes])
     seen = set()
     for step in range(300):
         plan = views.plan(step)
@@ -209,7 +153,7 @@ def test_the_loss_asks_every_way_and_reaches_every_part_of_the_model(scenes: Sou
 @pytest.mark.parametrize("kind", ["box", "point"])
 def test_the_surroundings_weigh_after_a_box_and_not_after_a_click(scenes: Source, kind: str) -> None:
     model: Any = basam.attach(new_model(0), basam.BiasMode.off()).eval()
-    views = PromptedViews([scenes], 2, 2, seed=0)
+    views = PromptedViews(2, 2, seed=0, sources=[scenes])
     step = next(step for step in range(200) if views.plan(step).refine is None and not any(views.plan(step).multimask.values()))
     batch = views.make(step, 0, 1)
     batch["asked"] = [asked for asked in batch["asked"] if asked["kind"] == kind]
@@ -231,7 +175,7 @@ def test_the_surroundings_weigh_after_a_box_and_not_after_a_click(scenes: Source
 
 def test_answers_are_those_of_the_model_itself(scenes: Source) -> None:
     model: Any = basam.attach(new_model(1), basam.BiasMode.off()).eval()
-    batch = PromptedViews([scenes], 2, 2, seed=0).make(1, 0, 1)
+    batch = PromptedViews(2, 2, seed=0, sources=[scenes]).make(1, 0, 1)
     boxes, pixels = asked_of(batch, "box")[1], batch["pixels"] / 255
     with torch.no_grad():
         embeddings = model.vision_encoder(pixels).last_hidden_state
@@ -239,45 +183,3 @@ def test_answers_are_those_of_the_model_itself(scenes: Source) -> None:
         output = model(pixel_values=pixels, input_boxes=boxes, multimask_output=True)
     torch.testing.assert_close(logits, output.pred_masks)
     torch.testing.assert_close(scores, output.iou_scores)
-
-
-def test_only_training_photographs_are_taken(tmp_path: Path) -> None:
-    for split in ("TR", "TE"):
-        for part, suffix in (("Image", ".jpg"), ("Mask", ".png")):
-            folder = tmp_path / f"DUTS-{split}" / f"DUTS-{split}-{part}"
-            folder.mkdir(parents=True)
-            for name in ("a_1", "b_1"):
-                shade = Image.new("RGB" if part == "Image" else "L", (500, 40), 255 if part == "Mask" else (9, 9, 9))
-                shade.save(folder / f"{name}{suffix}")
-    source = photo_source("duts", tmp_path, "DUTS-TR", 0.5, starts=("a_",))
-    assert [image.shape for image in source.images] == [(40, 500, 3)]
-    assert source.masks[0].shape == (1, 40, 500)
-    with pytest.raises(ValueError, match=r"DUTS DUTS-TE is no training split \(test\)"):
-        photo_source("duts", tmp_path, "DUTS-TE", 0.5)
-    with pytest.raises(ValueError, match="no photograph begins with c_"):
-        photo_source("duts", tmp_path, "DUTS-TR", 0.5, starts=("c_",))
-
-
-def run(out: Path, *words: str) -> tuple[int | None, str]:
-    """Exit status and what is printed."""
-    command = [str(out), "--scenes", "5", "--batch", "2", "--prompts", "1", "--device", "cpu", "--workers", "0", *words]
-    process = Forked("studies.pretrain", command, out.with_name(f"{out.name}.txt"))
-    return process.end(), process.text
-
-
-def test_the_program_writes_a_model_that_loads_and_refuses_another_plan(tmp_path: Path) -> None:
-    status, text = run(tmp_path, "--steps", "2", "--decay", "1", "--save-every", "1", "--precision", "no")
-    assert status == 0, text
-    assert "step 2/2" in text
-    model = basam.load(tmp_path / "nano")
-    assert sum(p.numel() for p in model.parameters()) < 6_000_000
-    assert (tmp_path / "nano" / "model.safetensors").stat().st_size < 12_000_000
-    status, text = run(tmp_path, "--steps", "2", "--decay", "1", "--precision", "no", "--rate", "1e-3")
-    assert status == 2
-    assert "rate was 0.0006, now 0.001" in text
-
-
-def test_missing_photographs_are_named(tmp_path: Path) -> None:
-    status, text = run(tmp_path / "out", "--steps", "1", "--data", str(tmp_path / "nowhere"))
-    assert status == 2
-    assert "nowhere/COCO: no such folder" in text

@@ -70,3 +70,13 @@ def test_a_slow_run_writes_checkpoints_by_the_clock(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(schedule, "CHECKPOINT_SECONDS", -1)
     trained(tmp_path / "slow", 4, 0)
     assert written == [0, 1, 2, 3, 4]
+
+
+def test_the_rate_that_is_logged_falls_as_well(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trained(tmp_path, 6, 2, trackers=("tensorboard",), log_every=1)
+    (events,) = (tmp_path / "logs").glob("events*")
+    rates = [event.value for event in EventAccumulator(str(events)).Reload().Scalars("train/rate")]
+    assert rates[:4] == pytest.approx([0.025, 0.05, 0.05, 0.05])
+    assert rates[4:] == pytest.approx([0.05 * decayed_share(step, 4, 6) for step in (4, 5)])

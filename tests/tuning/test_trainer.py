@@ -104,14 +104,23 @@ def test_a_constant_rate_goes_on_as_if_it_had_never_ended(tmp_path):
     first = curve(tmp_path / "parts", plan=plan(4))
     assert first + curve(tmp_path / "parts", plan=plan(7)) == whole
     assert len(whole) == 7
-    with pytest.raises(TrainingError, match=r"the 7 steps done are none of a run of 9"):
+    with pytest.raises(TrainingError, match=r"of its 7 steps rose over 2 of them, and would over 4 now: give warmup 2"):
         line.trainer(tmp_path / "parts", plan=Plan(steps=9, rate=0.05, warmup=4, floor=1.0, ema=0.9))
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes(b"half a file")
-    with pytest.raises(TrainingError, match=r"checkpoint.pt is no readable checkpoint"):
+@pytest.mark.parametrize("content", [b"", b"half a file", "whole but for its last bytes", "without weights"])
+def test_a_damaged_checkpoint_is_named_in_a_line(tmp_path: Path, content: bytes | str) -> None:
+    path = tmp_path / "checkpoint.pt"
+    if isinstance(content, str):
+        curve(tmp_path)
+        kept = torch.load(path, weights_only=True)
+        torch.save({name: value for name, value in kept.items() if name != "weights"}, tmp_path / "less.pt")
+        content = (tmp_path / "less.pt").read_bytes() if content == "without weights" else path.read_bytes()[:-200]
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match=r"checkpoint.pt is no readable checkpoint \([^)\n]+.*remove it") as raised:
         line.trainer(tmp_path)
+    assert len(str(raised.value)) < 300 + len(str(path))
+    assert path.read_bytes() == content
 
 
 def test_a_module_without_trained_parameters_is_refused(tmp_path: Path) -> None:

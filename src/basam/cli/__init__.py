@@ -12,9 +12,9 @@ import typer
 
 from basam import __version__
 from basam.cli.commands import LazyGroup
-from basam.cli.console import DEBUG, DEBUGGING, say
+from basam.cli.console import DEBUG, DEBUGGING, one_line_errors, say
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "one_line_errors"]
 
 app = typer.Typer(
     name="basam",

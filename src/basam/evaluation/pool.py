@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from multiprocessing import connection
 
 from basam.errors import InputError, WorkerError
 from basam.evaluation.jobs import Measured, MetricJob, do
 from basam.files import check_extra, require
+from basam.worker_processes import end_with_parent
 
 Done = Callable[[Measured], None]
 
@@ -95,11 +93,4 @@ def worker_lost() -> WorkerError:
 def start_worker() -> None:
     """One thread a worker; and none outlives a main process that was killed."""
     require("cv2", "evaluate").setNumThreads(1)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def end_with(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)
+    end_with_parent()

@@ -22,6 +22,7 @@ from basam.scenes.canvas import Scene
 from basam.scenes.folders import DATA_SETS, Folders, folders_of, seeds_of
 from basam.scenes.rendering import check, render
 from basam.scenes.saving import encoded, save
+from basam.worker_processes import end_with_parent
 
 # Says in the data set's folder that it is generated, and what reports call it.
 MARKER = "scenes.json"
@@ -91,7 +92,7 @@ def _written(root: Path, folders: Folders, seeds: list[int], size: int, workers:
             yield
         return
     # Fresh processes: the caller may have threads (a progress bar, torch), which a fork would copy in an undefined state.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         futures = [pool.submit(_write, root, folders, seed, size) for seed in seeds]
         try:
             for future in futures:

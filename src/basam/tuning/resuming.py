@@ -13,6 +13,8 @@ from basam.files import replacing
 from basam.tuning.plan import Plan
 
 CHECKPOINT = "checkpoint.pt"
+# Characters of what torch says of a damaged file, which may go on about pickles for a page.
+LONGEST_REASON = 100
 
 
 class TrainingError(BasamError, RuntimeError):
@@ -49,9 +51,10 @@ def load_checkpoint(folder: Path, settings: dict[str, Any], plan: Plan) -> dict[
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        before = state["settings"]
+        before, _ = state["settings"], [state[name] for name in ("step", "weights", "average", "optimizer")]
     except Exception as error:  # whatever unpickling a damaged file raises
-        raise TrainingError(f"{path} is no readable checkpoint ({error}): remove it, or train into another folder") from error
+        why = (str(error) or type(error).__name__).splitlines()[0][:LONGEST_REASON]
+        raise TrainingError(f"{path} is no readable checkpoint ({why}): remove it, or train into another folder") from error
     other = [
         f"{key} was {before.get(key)!r}, now {settings.get(key)!r}"
         for key in before | settings
@@ -75,6 +78,11 @@ def check_length(path: Path, plan: Plan, before: dict[str, Any], done: int) -> N
             f"{path} has {done} steps, more than the {plan.steps} of this run: give at least {done}, or another folder"
         )
     if any(plan.rate_at(step) != first.rate_at(step) for step in range(done)):
+        if plan.floor == 1:  # constant after its warm-up
+            raise TrainingError(
+                f"{path}: the learning rate of its {done} steps rose over {first.warmup} of them, and would over {plan.warmup} "
+                f"now: give warmup {first.warmup}, or train into another folder"
+            )
         raise TrainingError(
             f"{path} was to have {first.steps} steps, over which its learning rate falls: the {done} steps done are none of a "
             f"run of {plan.steps}. Train into another folder (with --schedule constant it can be extended later), or tune on "
