@@ -51,4 +51,4 @@ class Progress:
         self.bar.update(self.task, completed=done, note=note)
         if self.bar.disable and (done % self.every == 0 or done == self.total):
             left = (self.total - done) / max(rate, 1e-9)
-            self.console.print(f"step {done}/{self.total}  {note}  {left / 60:.1f} min left", highlight=False)
+            self.console.print(f"step {done}/{self.total}  {note}  {left / 60:.1f} min left", highlight=False, soft_wrap=True)
