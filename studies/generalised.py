@@ -171,7 +171,8 @@ def page(study: Study) -> str:
             "where it was never trained. The figures are those of a small model on few photographs; the procedure is that for "
             "any SAM ([fine-tuning](../fine-tuning.md)).",
             "",
-            f"`make generalised` makes this page. Made {made['started'][:10]} on 2 cores of an AMD EPYC, no GPU, seed 0, "
+            f"`make generalised` makes this page. Made {made['started'][:10]} on 2 cores of an AMD EPYC with other work "
+            f"beside it (so minutes are rough), no GPU, seed 0, "
             f"torch {made['versions']['torch']}. Trained with `--tune {study.options.way}`, {study.options.steps} steps a "
             f"specialist and {3 * study.options.steps} for the generalist, of 4 photographs each; no photograph of a test "
             f"split was trained or chosen on. At most {study.options.limit} test images per set, evenly spaced. DIS5K and DUTS "
@@ -194,7 +195,7 @@ def page(study: Study) -> str:
             "",
             *(f"![IoU against size, {prompt}](images/generalised-{prompt}.png)" for prompt in PROMPTS),
             "",
-            "## Paired differences",
+            "## Differences over both prompts",
             "",
             "IoU of each image, the mean of both prompts; the mean difference over images with its 95 % interval.",
             "",
