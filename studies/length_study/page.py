@@ -33,8 +33,9 @@ def made(run: dict[str, Any], seconds: float) -> str:
     """With what the figures were made."""
     last, model = run["sessions"][-1], run["model"]
     processor = last["machine"].split(", ", 1)[1]
+    workers = max(session["workers"] for session in run["sessions"])
     return (
-        f"Made {last['started'][:10]} with {last['workers']} processes of one thread on {processor}, no GPU, "
+        f"Made {last['started'][:10]} with up to {workers} processes of one thread on {processor}, no GPU, "
         f"{seconds / 3600:.1f} hours of one core in all; torch {last['versions']['torch']}; `nano` of "
         f"{model['parameters'] / 1e6:.1f} M parameters, weights `{model['sha256'][:12]}`; scenes of seeds from "
         f"{run['settings']['FIRST_SEED']:,} on, which training never sees."
