@@ -88,10 +88,10 @@ def pretrain(
     processes = trainer.accelerator.num_processes
     if batch % processes:
         raise InputError(f"--batch {batch} on {processes} processes: they take equal parts, so give a multiple of {processes}")
-    if trainer.done:
-        write(trainer, trainer.done)  # as the checkpoint is: what was killed may have left the model of another step
     if trainer.done < steps:
         views.sources = [scene_source(cache, scenes, SIZE, 0.45, max(1, workers)), *photographs]
         trainer.run()
+    else:
+        write(trainer, trainer.done)  # what was killed after its last checkpoint may have left the model of another step
     if trainer.is_main:
         print(f"{steps} steps are done; the model is in {out / 'nano'}", file=sys.stderr)
