@@ -30,7 +30,7 @@ def test_a_path_is_text_or_a_path_and_may_begin_at_home(home: Path, spelled) -> 
     assert len(data.open_dataset("folder", root)) == 2
     assert data.splits_of("folder", root) == ["all"]
     assert len(data.open_dataset("folder", data.Source.parse(f"folder:{root}").root)) == 2
-    assert [path.name for path in data.image_files(Path(root) / "images")] == ["photo00.png", "photo01.png"]
+    assert [path.name for path in files.image_files(Path(root) / "images")] == ["photo00.png", "photo01.png"]
     assert data.read_mask(f"{root}/masks/photo00.png")[0].any()
     assert data.load_annotations(spelled(home / "a.json"))["images"] == []
     predictor = basam.Predictor.from_pretrained("nano")
@@ -47,9 +47,9 @@ def test_a_path_is_text_or_a_path_and_may_begin_at_home(home: Path, spelled) -> 
         (lambda: data.open_dataset("folder", None), "root=None: a path is needed"),
         (lambda: data.splits_of("folder", 3), "root=3: a path is needed"),
         (lambda: data.load_annotations(None), "path=None: a path is needed"),
-        (lambda: data.image_files(None), "folder=None: a path is needed"),
-        (lambda: data.image_files("/nowhere"), "/nowhere: no such folder"),
-        (lambda: data.image_files(__file__), "a file, not a folder"),
+        (lambda: files.image_files(None), "folder=None: a path is needed"),
+        (lambda: files.image_files("/nowhere"), "/nowhere: no such folder"),
+        (lambda: files.image_files(__file__), "a file, not a folder"),
         (lambda: data.encode_mask("x"), "mask of shape ()"),
         (lambda: data.encode_mask(np.zeros((2, 2, 2), bool)), "mask of shape (2, 2, 2) and bool: (H, W) bool is needed"),
         (lambda: basam.load("nano", adapter=3), "adapter=3: a path is needed"),

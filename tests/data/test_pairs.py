@@ -5,7 +5,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from basam.data import SampleError, image_files, open_dataset, splits_of
+from basam.data import SampleError, open_dataset, splits_of
+from basam.files import image_files
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from basam.data.issues import SampleError as SampleError
 from basam.data.listing import Listed as Listed
 from basam.data.listing import list_photos as list_photos
 from basam.data.mask_rules import MaskRule as MaskRule
-from basam.data.pairs import image_files as image_files
 from basam.data.prompt_rows import PromptFile as PromptFile
 from basam.data.prompt_rows import PromptRow as PromptRow
 from basam.data.prompt_rows import read_prompts as read_prompts

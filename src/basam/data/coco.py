@@ -17,9 +17,8 @@ from basam.data.base import Dataset, Instance, Loaded, Role, reported_name
 from basam.data.coco_file import load_annotations, usable_annotations, where_of
 from basam.data.decode import check_sizes
 from basam.data.issues import DatasetError, Issue, SampleError
-from basam.data.pairs import IMAGE_SUFFIXES, is_litter, spelled
 from basam.data.photos import open_photo
-from basam.files import MAX_PIXELS
+from basam.files import IMAGE_SUFFIXES, MAX_PIXELS, is_litter, spelled
 from basam.masks import decode_segmentation
 
 

@@ -33,9 +33,10 @@ from basam.data.layouts import (
     folder_layout,
 )
 from basam.data.mask_rules import THRESHOLD, MaskRule
-from basam.data.pairs import is_litter, pair_files, spelled
+from basam.data.pairs import pair_files
 from basam.data.source import KINDS
 from basam.errors import InputTypeError
+from basam.files import is_litter, spelled
 
 
 @checked

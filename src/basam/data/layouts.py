@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from basam.data.base import Role
-from basam.data.pairs import is_litter
+from basam.files import is_litter
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from basam.checks import checked
-from basam.data.pairs import IMAGE_SUFFIXES, is_litter
 from basam.errors import InputError
+from basam.files import IMAGE_SUFFIXES, is_litter
 
 STDIN = "-"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,19 +10,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from basam.checks import path_of
 from basam.data.base import Loaded
 from basam.data.decode import check_sizes
 from basam.data.issues import Issue, Issues
 from basam.data.mask_rules import MaskRule, read_objects
 from basam.data.photos import open_photo
-from basam.errors import InputError, MissingFileError
-from basam.files import MAX_PIXELS
-
-SUFFIXES = "jpg jpeg jpe jfif mpo png apng bmp dib tif tiff webp gif avif heic heif jp2 j2k dng pbm pgm ppm pnm tga"
-IMAGE_SUFFIXES = frozenset(f".{suffix}" for suffix in SUFFIXES.split(" "))
-# What systems leave beside files: archives of macOS, Windows' and Synology's thumbnails.
-LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"})
+from basam.files import MAX_PIXELS, is_image, spelled
 
 
 @dataclass(frozen=True)
@@ -52,30 +43,6 @@ class PairSample:
         height, width = content.instances[0].pixels.shape
         check_sizes(image, height, width, self.image_path, "mask")
         return Loaded(image, content.instances, (*odd, *content.issues), content.ignored)
-
-
-def is_litter(name: str) -> bool:
-    """Whether a file or folder is none of the user's: hidden, or put there by a system."""
-    return name.startswith(".") or name.lower() in LITTER
-
-
-def spelled(name: str) -> str:
-    """One spelling of a name: systems write letters with accents as one character (NFC) or as two (NFD)."""
-    return unicodedata.normalize("NFC", name)
-
-
-def image_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """Image files directly in `folder`, by name; hidden files are none.
-
-    Raises:
-        FileNotFoundError, ValueError: there is no such folder, or it is a file.
-    """
-    folder = path_of(folder, "folder")
-    if not folder.exists():
-        raise MissingFileError(f"{folder}: no such folder")
-    if not folder.is_dir():
-        raise InputError(f"{folder}: a file, not a folder")
-    return sorted(path for path in folder.iterdir() if _is_image(path))
 
 
 def pair_files(
@@ -121,14 +88,10 @@ def pair_files(
     return samples, issues
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not is_litter(path.name) and path.is_file()
-
-
 def _by_stem(folder: Path, issues: Issues) -> dict[str, list[Path]]:
     files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()):
-        if _is_image(path):
+        if is_image(path):
             files[spelled(path.stem)].append(path)
         else:
             issues.add(Issue("other-file", str(path)))

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from basam.data.issues import DatasetError
 from basam.data.sessions import SESSION_FORMAT, rows_of_state, session_rows
 from basam.errors import InputError, MissingFileError
 
@@ -74,16 +73,16 @@ def text_of(path: Path) -> str:
     except FileNotFoundError:
         raise MissingFileError(f"{path}: no such file") from None
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: cannot be read as text, save it as UTF-8: {error}") from error
+        raise InputError(f"{path}: cannot be read as text, save it as UTF-8: {error}") from error
 
 
 def json_of(path: Path, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: cannot be read as JSON: {error}") from error
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
 
 
 def is_lines(text: str) -> bool:
@@ -111,11 +110,11 @@ def csv_lines(path: Path, text: str) -> Iterator[Row]:
     try:
         reader.fieldnames = [str(name).strip().lower() for name in reader.fieldnames or ()]
         if "photo" not in reader.fieldnames:
-            raise DatasetError(f"{path}: no JSON lines, no boxes of COCO, and no CSV whose first line names a column 'photo'")
+            raise InputError(f"{path}: no JSON lines, no boxes of COCO, and no CSV whose first line names a column 'photo'")
         for each in reader:
             yield f"line {reader.line_num}", of_csv(each, "," if separator == ";" else ".")
     except csv.Error as error:
-        raise DatasetError(f"{path}: cannot be read as CSV: line {reader.line_num}: {error}") from error
+        raise InputError(f"{path}: cannot be read as CSV: line {reader.line_num}: {error}") from error
 
 
 def of_csv(row: dict[Any, Any], point: str) -> Any:
@@ -152,7 +151,7 @@ def names_in(images: Any, path: Path) -> dict[str, tuple[Any, dict[str, Any]]]:
         categories = {str(each["id"]): each["name"] for each in images.get("categories", ())}
         return {str(image["id"]): (image["file_name"], categories) for image in images["images"]}
     except (KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{path}: no list 'images' with 'id' and 'file_name'") from error
+        raise InputError(f"{path}: no list 'images' with 'id' and 'file_name'") from error
 
 
 def boxes_of_coco(entries: list[Any], images: dict[str, tuple[Any, dict[str, Any]]], source: Path) -> Iterator[Row]:

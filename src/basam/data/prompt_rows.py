@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from basam.checks import checked
-from basam.data.issues import DatasetError
 from basam.data.prompt_files import KNOWN, rows_of
 from basam.errors import InputError
 
@@ -80,7 +79,7 @@ def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | No
         prompts.setdefault(photo, []).append(row)
     if not prompts:
         first = f"; the first: {faults[0]}" if faults else ""
-        raise DatasetError(f"{path}: no row of it can be used{first}")
+        raise InputError(f"{path}: no row of it can be used{first}")
     return PromptFile(prompts, faults)
 
 

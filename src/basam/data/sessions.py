@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from basam.checks import checked
-from basam.data.issues import DatasetError
 from basam.errors import InputError
 from basam.files import read_json
 
@@ -34,9 +33,7 @@ def session_rows(path: Path) -> Iterator[tuple[str, Any]]:
     """
     files = sorted(path.glob("*.json"))
     if not files:
-        raise DatasetError(
-            f"{path}: a folder without files of basam web; give a file of prompts or the folder of its --session"
-        )
+        raise InputError(f"{path}: a folder without files of basam web; give a file of prompts or the folder of its --session")
     for file in files:
         try:
             yield from ((f"{file.name}, {where}", entry) for where, entry in rows_of_state(read_json(file)))

@@ -8,10 +8,10 @@ from PIL import Image
 
 import basam
 from basam import BiasMode
-from basam.data import image_files
 from basam.evaluation.calibration import unlabelled
 from basam.evaluation.calibration.plot import modes_by_slope, plot_calibration
 from basam.evaluation.calibration.unlabelled import LayerStatistics, calibrate_unlabelled, compare, modes_to_try
+from basam.files import image_files
 
 
 @pytest.fixture

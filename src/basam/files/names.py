@@ -1,0 +1,43 @@
+"""Which files are images, and how their names are spelled."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+from basam.checks import path_of
+from basam.errors import InputError, MissingFileError
+
+SUFFIXES = "jpg jpeg jpe jfif mpo png apng bmp dib tif tiff webp gif avif heic heif jp2 j2k dng pbm pgm ppm pnm tga"
+IMAGE_SUFFIXES = frozenset(f".{suffix}" for suffix in SUFFIXES.split(" "))
+# What systems leave beside files: archives of macOS, Windows' and Synology's thumbnails.
+LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"})
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder is none of the user's: hidden, or put there by a system."""
+    return name.startswith(".") or name.lower() in LITTER
+
+
+def spelled(name: str) -> str:
+    """One spelling of a name: systems write letters with accents as one character (NFC) or as two (NFD)."""
+    return unicodedata.normalize("NFC", name)
+
+
+def image_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Image files directly in `folder`, by name; hidden files are none.
+
+    Raises:
+        FileNotFoundError, ValueError: there is no such folder, or it is a file.
+    """
+    folder = path_of(folder, "folder")
+    if not folder.exists():
+        raise MissingFileError(f"{folder}: no such folder")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: a file, not a folder")
+    return sorted(path for path in folder.iterdir() if is_image(path))
+
+
+def is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not is_litter(path.name) and path.is_file()
