@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from basam.evaluation import EvaluateSettings, evaluate
+from basam.lab.evaluation import EvaluateSettings, evaluate
 
 
 def write_images(root: Path, count: int, size: int) -> None:

@@ -34,7 +34,7 @@ def photo_of(path: str | None, width: int, height: int) -> Any:
     from PIL import Image
 
     from basam.files import read_image
-    from basam.scenes import render
+    from basam.lab.scenes import render
 
     pixels = render(0, 1024, "lesion").image if path is None else read_image(path)
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))

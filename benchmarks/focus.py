@@ -32,8 +32,8 @@ def photo_of(folder: Path) -> tuple[Path, str]:
     """A generated scene as a JPEG of `SIZE`, and a box around its object."""
     from PIL import Image
 
+    from basam.lab.scenes import render
     from basam.masks import tight_box
-    from basam.scenes import render
 
     scene = render(0, 1024, "lesion")
     scale = [SIZE[0] / 1024, SIZE[1] / 1024]

@@ -14,8 +14,8 @@ import time
 
 import numpy as np
 
-from basam.evaluation.metrics import METRICS, measure
 from basam.files import require
+from basam.lab.metrics import METRICS, measure
 
 
 def scene(side: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from basam.scenes import DOMAINS, render
+from basam.lab.scenes import DOMAINS, render
 
 
 def rate(domain: str, size: int, count: int) -> float:

@@ -20,8 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from basam.distributed import SegmentSettings, Stopwatch, run, tasks_of
-from basam.files import ResultFolder
+from basam.batch import ResultFolder, SegmentSettings, Stopwatch, run, tasks_of
 from basam.predict import Predictor
 
 GOAL = 0.1

@@ -33,7 +33,7 @@ def run_one(path: str, way: str, size: int, precision: str, again: bool) -> None
     import torch
     from transformers import SamConfig, SamModel
 
-    from basam.tuning import Tuned, keep_little, prepare, tuned_mode
+    from basam.lab.tuning import Tuned, keep_little, prepare, tuned_mode
 
     torch.manual_seed(0)
     config = SamConfig()  # ViT-B
@@ -80,7 +80,7 @@ def plain(model: Any) -> Any:
     from torch import nn
 
     from basam.families import family_of
-    from basam.tuning import Tuned, TuneLoss
+    from basam.lab.tuning import Tuned, TuneLoss
 
     class Plain(Tuned):
         def __init__(self) -> None:

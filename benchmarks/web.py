@@ -81,7 +81,7 @@ def write_photo(path: Path, megapixels: float) -> None:
     import numpy as np
     from PIL import Image
 
-    from basam.scenes import render
+    from basam.lab.scenes import render
 
     height = round((megapixels * MEGAPIXELS * 3 / 4) ** 0.5)
     width = round(height * 4 / 3)

@@ -51,9 +51,10 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
 def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> tuple[dict[str, BiasMode], list[str]]:
     """Both calibrations on the training split: methods to measure, and what to print of the candidates."""
     import basam
-    from basam.data import open_dataset
-    from basam.evaluation.calibration import describe, labelled, paired_difference, plot_calibration, unlabelled
-    from basam.evaluation.calibration import findings as report
+    from basam.lab.calibration import describe, labelled, plot_calibration, unlabelled
+    from basam.lab.calibration import findings as report
+    from basam.lab.data import open_dataset
+    from basam.lab.evaluation import paired_difference
     from basam.model import model_fingerprint, write_mode
 
     folder, train, _ = SETS[kind]
@@ -102,8 +103,8 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
 
 def run(kind: str, options: argparse.Namespace) -> str:
     import basam
-    from basam.data import Issues, SampleError, open_dataset
-    from basam.evaluation.calibration import Candidate, describe, labelled
+    from basam.lab.calibration import Candidate, describe, labelled
+    from basam.lab.data import Issues, SampleError, open_dataset
     from basam.model import read_mode
 
     predictor = basam.Predictor.from_pretrained(options.model)

@@ -5,7 +5,7 @@
     python -m studies.compare_runs A:basam B:basam
 
 Prints, for every size and prompt, the mean IoU over images of both sides, the mean difference of the second and its 95 %
-interval (`basam.evaluation.paired`).
+interval (`basam.lab.evaluation.paired`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
-from basam.evaluation import Line, RunFolder, image_means, paired
+from basam.lab.evaluation import Line, RunFolder, image_means, paired
 
 Cells = dict[tuple[str, str], dict[str, float]]
 

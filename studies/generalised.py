@@ -19,7 +19,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from basam.evaluation import paired
+from basam.lab.evaluation import paired
 from studies.commands import basam
 from studies.compare_runs import read
 from studies.generalised_focus import FOCUS_RUNS, PROMPTS, Set, section, sets_with

@@ -16,7 +16,7 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from basam.evaluation import paired
+from basam.lab.evaluation import paired
 from studies.commands import basam
 from studies.compare_runs import read
 

@@ -30,11 +30,11 @@ import torch.nn.functional as F
 from rich.progress import track
 
 from basam import Predictor
-from basam.data import inscribed_centre, open_dataset
 from basam.files import to_rgb
+from basam.lab.data import inscribed_centre, open_dataset
+from basam.lab.scenes import DOMAINS, render
 from basam.masks import tight_box
 from basam.predict import Frame
-from basam.scenes import DOMAINS, render
 
 SIZE, PATCH = 256, 16
 FIRST_SEED = 2_000_000  # training takes seeds below 1,000,000

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from basam.evaluation import paired
-from basam.evaluation.metrics import COLUMNS
+from basam.lab.evaluation import paired
+from basam.lab.metrics import COLUMNS
 from studies.commands import basam
 from studies.compare_runs import read
 
@@ -123,7 +123,7 @@ def page(tables: list[Table]) -> str:
     parts += ["", "## What the correction changes", ""]
     parts.append(
         "IoU is the mean over images (of the mean over their objects); the difference is paired by image, with its 95 % "
-        "interval (`basam.evaluation.paired`)."
+        "interval (`basam.lab.evaluation.paired`)."
     )
     parts.append("")
     parts += changes(tables, model["trained long side"])

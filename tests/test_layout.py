@@ -19,19 +19,28 @@ PACKAGE = Path(basam.__file__).parent
 ROOT = PACKAGE.parents[1]
 # What may be imported by what comes after it, floor by floor. Two of one floor do not import each other.
 FLOORS = (
-    {"check_words", "exports", "errors", "worker_processes"},
+    {"check_words", "exports", "errors"},
     {"arrays", "checks"},
     {"method", "files"},
-    {"positions", "scenes", "masks"},
+    {"positions", "masks"},
     {"attention"},
     {"families"},
     {"model"},
-    {"predict", "data"},
-    {"evaluation", "geo"},
-    {"tuning", "distributed"},
-    {"web"},
+    {"predict"},
+    {"geo"},
+    {"batch"},
+    {"lab", "web"},
     {"cli"},
     {"__main__"},
+)
+# The same within the lab.
+LAB_FLOORS = (
+    {"worker_processes"},
+    {"data", "scenes"},
+    {"metrics"},
+    {"evaluation"},
+    {"calibration", "benchmarking"},
+    {"tuning"},
 )
 # Folders whose classes are named as upstream names them.
 MODEL_CODE = {"transformers_sam", "meta_sam", "mobile_sam", "efficient_sam", "sam2", "sam3_tracker"}
@@ -58,12 +67,20 @@ def is_inside(module: str, folder: str) -> bool:
     return f"{module}.".startswith(f"{folder}.")
 
 
-def floor_of(module: str) -> int:
-    part = module.split(".")[1]
-    return next(floor for floor, parts in enumerate(FLOORS) if part in parts)
+def floor_of(parts: list[str], floors: tuple[set[str], ...]) -> int:
+    return next(floor for floor, names in enumerate(floors) if parts[0] in names)
 
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def points_up(me: list[str], target: list[str]) -> bool:
+    """Whether an import leads to the same floor or one above; both are parts of a name below `basam`."""
+    if me[0] != target[0]:
+        return floor_of(target, FLOORS) >= floor_of(me, FLOORS)
+    if me[0] == "lab" and len(me) > 1 and len(target) > 1 and me[1] != target[1]:
+        return floor_of(target[1:], LAB_FLOORS) >= floor_of(me[1:], LAB_FLOORS)
+    return False
 
 
 def test_arrows_point_down() -> None:
@@ -71,10 +88,9 @@ def test_arrows_point_down() -> None:
     for path in MODULES:
         me = name_of(path)
         for module, name in imports(path):
-            target = f"basam.{name}" if module == "basam" and name != "__version__" else module
-            if target == "basam" or me == "basam" or (target.split(".")[1] == me.split(".")[1]):
-                continue
-            if target.split(".")[1] in ("BiasMode",) or floor_of(target) >= floor_of(me):
+            face = module in ("basam", "basam.lab") and name != "__version__"
+            target = f"{module}.{name}" if face and (PACKAGE.parent.joinpath(*module.split("."), name)).exists() else module
+            if "basam" not in (me, target) and points_up(me.split(".")[1:], target.split(".")[1:]):
                 upwards.append(f"{me} imports {target}")
     assert not upwards
 

@@ -28,7 +28,7 @@ CLASSES = {
     "ndarray": "a numpy array",
     "Tensor": "a torch.Tensor",
     "Module": "a torch.nn.Module, such as basam.load gives,",
-    "Dataset": "a data set, as basam.data.open_dataset gives it,",
+    "Dataset": "a data set, as basam.lab.data.open_dataset gives it,",
 }
 # Characters of a value that an error repeats.
 LONGEST = 60
@@ -81,7 +81,8 @@ def class_words(kind: Any) -> str:
     name = getattr(kind, "__name__", str(kind))
     if name in CLASSES:
         return CLASSES[name]
-    for face in ("basam", ".".join(getattr(kind, "__module__", "").split(".")[:2])):
+    parts = getattr(kind, "__module__", "").split(".")
+    for face in (".".join(parts[:depth]) for depth in range(1, len(parts))):
         if name in getattr(sys.modules.get(face), "__all__", ()):
             return f"a {face}.{name}"
     return f"a {name}"

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basam import Predictor
-from basam.data import PromptSpec, Sample, make_prompt, open_dataset
-from basam.evaluation import chosen, measure, read_sample
+from basam.lab.data import PromptSpec, Sample, make_prompt, open_dataset
+from basam.lab.evaluation import chosen, read_sample
+from basam.lab.metrics import measure
 from basam.masks import tight_box
 from basam.predict import CLICK_SHARES, MOST_ENLARGED, Focus, region_around, sides_cut
 from studies.focus_study.choosing import COUNT, GENERATED, PORTRAITS

@@ -52,7 +52,7 @@ def main() -> None:
     import torch
 
     import basam
-    from basam.evaluation import measure
+    from basam.lab.metrics import measure
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # photographs of more than 4096 px are reduced to that

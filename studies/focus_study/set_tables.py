@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from basam.data import open_dataset
-from basam.evaluation import paired
+from basam.lab.data import open_dataset
+from basam.lab.evaluation import paired
 from studies.focus_study.sets import BOX_ROWS, NAMES, NATIVE, PROMPTS, ROWS, RUNS, Set
 
 

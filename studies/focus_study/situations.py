@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from basam.data import PromptSpec, Sample, make_prompt, open_dataset
-from basam.evaluation import chosen, read_sample
+from basam.lab.data import PromptSpec, Sample, make_prompt, open_dataset
+from basam.lab.evaluation import chosen, read_sample
 from studies.length_study.pictures import SMALLEST_AREA, generated, sample_id
 
 DATA = Path("../shared/data")

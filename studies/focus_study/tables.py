@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from basam.evaluation import paired
+from basam.lab.evaluation import paired
 from studies.focus_study.measuring import Line, ways_of
 from studies.focus_study.situations import SITUATIONS, Situation
 from studies.focus_study.ways import OF_BOXES, WAYS

@@ -7,7 +7,7 @@
    plain, over all sizes above the trained one and both prompts, lies below 0.
 4. Of the rest, by the mean over all sizes above the trained one (regimes count alike, and so do sizes and prompts in them): the
    weakest correction that is no worse than the best by more than the standard error of their paired difference
-   (`basam.evaluation.calibration.choice`). Plain SAM takes part and is the weakest.
+   (`basam.lab.calibration.choice`). Plain SAM takes part and is the weakest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
-from basam.evaluation.calibration import Candidate, choose
+from basam.lab.calibration import Candidate, choose
 from studies.length_study.configurations import ALL, DECODER, PLAIN, SQUEEZED, SWEEPS, names
 from studies.length_study.measuring import PROMPTS
 from studies.length_study.pictures import for_choosing

@@ -1,6 +1,6 @@
 """One task of a worker process: a picture at some sizes with some configurations -> lines of results.
 
-A line is one of `basam.evaluation.lines`: of a picture, a size, a method (the configuration's name) and a prompt, with IoU and
+A line is one of `basam.lab.evaluation.lines`: of a picture, a size, a method (a configuration) and a prompt, with IoU and
 boundary IoU of every instance. Lines of entropy have `layers` instead: a number, in nats, for every global layer.
 """
 
@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 import basam
-from basam.data import PromptSpec, SampleError, make_prompt
-from basam.evaluation import Line, issue_line, pool
-from basam.evaluation.calibration import Places, entropy, recording
-from basam.evaluation.metrics import measure
+from basam.lab.calibration import Places, entropy, recording
+from basam.lab.data import PromptSpec, SampleError, make_prompt
+from basam.lab.evaluation import Line, issue_line, pool
+from basam.lab.metrics import measure
 from basam.predict import Frame
 from studies.length_study.configurations import SQUEEZED, Configuration, by_effect
 from studies.length_study.pictures import PHOTOS, TRAINED, Picture, generated, photo

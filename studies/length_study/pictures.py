@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from basam.data import Dataset, Issue, SampleError, open_dataset
 from basam.files import read_image
-from basam.scenes import DOMAINS, mosaic, render
+from basam.lab.data import Dataset, Issue, SampleError, open_dataset
+from basam.lab.scenes import DOMAINS, mosaic, render
 
 FIRST_SEED = 5_000_000  # training draws seeds below 1,000,000
 TRAINED = 256  # pixels; the side of a tile of a mosaic

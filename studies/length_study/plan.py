@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from basam.evaluation import Results
-from basam.evaluation import chosen as evenly
+from basam.lab.evaluation import Results
+from basam.lab.evaluation import chosen as evenly
 from studies.length_study.choosing import FINAL_POINTS, FIRST_POINTS, extras, shortlist
 from studies.length_study.configurations import CORE, EXTENDED, PLAIN, SQUEEZED, SWEEPS, USUAL, names
 from studies.length_study.measuring import ENTROPY, FLOAT32, PROMPTS, Task

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from basam.evaluation import COLOURS, LABELS, new_figure, save_figure
+from basam.lab.evaluation import COLOURS, LABELS, new_figure, save_figure
 from studies.length_study import choosing
 from studies.length_study.configurations import (
     DECODER,

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from basam.evaluation import Line
+from basam.lab.evaluation import Line
 from studies.calibration import interval
 from studies.length_study.measuring import ENTROPY, METRICS
 from studies.length_study.pictures import PHOTOS, TRAINED

@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from basam.evaluation import Appender, Line, RunFolder, versions
 from basam.families import family_of
 from basam.files import read_json
+from basam.lab.evaluation import Appender, Line, RunFolder, versions
 from basam.model import load, model_fingerprint
 from studies.length_study import pictures
 from studies.length_study.measuring import do, start_worker

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from basam.families import IMAGENET_MEAN, IMAGENET_STD
-from basam.tuning import LossWeights, prompt_losses
+from basam.lab.tuning import LossWeights, prompt_losses
 
 
 class PromptedLoss(nn.Module):

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from basam.tuning import Trainer, TrainingError
+from basam.lab.tuning import Trainer, TrainingError
 
 CHECKPOINT_SECONDS = 600
 

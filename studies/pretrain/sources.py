@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from basam.data import SampleError, open_dataset
 from basam.errors import FileError, InputError
 from basam.files import locked, replacing, require, to_rgb
-from basam.scenes import DOMAINS, render
-from basam.worker_processes import end_with_parent
+from basam.lab import end_with_parent
+from basam.lab.data import SampleError, open_dataset
+from basam.lab.scenes import DOMAINS, render
 
 # Scenes for training take seeds below this; whatever measures takes others.
 FIRST_UNSEEN_SEED = 1_000_000

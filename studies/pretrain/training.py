@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from basam.errors import InputError
+from basam.lab.tuning import LossWeights, Plan, Trainer
 from basam.method import BiasMode
 from basam.model import attach, detach
-from basam.tuning import LossWeights, Plan, Trainer
 from studies.pretrain.model import SIZE, model_to_train, write_model
 from studies.pretrain.prompted_loss import PromptedLoss
 from studies.pretrain.schedule import StableThenDecay

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
-from basam.data import inscribed_centre
+from basam.lab.data import inscribed_centre
 from basam.masks import tight_box
 from studies.pretrain.model import SIZE
 from studies.pretrain.sources import Source, single_threaded_cv2

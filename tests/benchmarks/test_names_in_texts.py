@@ -12,7 +12,7 @@ NAME = re.compile(r"\b(?:basam|studies)(?:\.[a-z_]\w*)+")
 
 
 def is_there(name: str) -> bool:
-    """Whether `basam.data.open_dataset` is a module, or a name in one."""
+    """Whether `basam.lab.data.open_dataset` is a module, or a name in one."""
     try:
         importlib.import_module(name)
     except ImportError:

@@ -12,15 +12,15 @@ from typer.testing import CliRunner
 
 import basam
 from basam.cli import app
+from basam.lab.tuning import adapter_of, prepare, tuned_mode
 from basam.model import model_fingerprint, write_adapter
-from basam.tuning import adapter_of, prepare, tuned_mode
 from tests.helpers.small_run import write_pairs
 from tests.helpers.tiny import tiny_sam
 
 
 @pytest.fixture(autouse=True)
 def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("basam.evaluation.evaluating.write_report", lambda *_: None)
+    monkeypatch.setattr("basam.lab.evaluation.evaluating.write_report", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

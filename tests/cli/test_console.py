@@ -15,13 +15,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import basam
+from basam.batch import EverythingSettings, SegmentSettings
 from basam.cli import app, console, main
-from basam.data import Issue, Issues
-from basam.distributed import EverythingSettings, SegmentSettings
 from basam.errors import InputError, naming_memory
-from basam.evaluation import BenchmarkSettings, EvaluateSettings
+from basam.lab.benchmarking import BenchmarkSettings
+from basam.lab.data import Issue, Issues
+from basam.lab.evaluation import EvaluateSettings
+from basam.lab.tuning import Lora, TuneLoss, TuneSettings
 from basam.predict.automatic import AutomaticSettings
-from basam.tuning import Lora, TuneLoss, TuneSettings
 from basam.web import WebSettings
 from tests.helpers.small_run import write_pairs
 

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from basam.cli import app
-from basam.data import open_dataset
+from basam.lab.data import open_dataset
 from basam.method import BiasMode
 from basam.model import write_mode
 from tests.helpers.small_run import write_pairs
@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("basam.evaluation.evaluating.write_report", lambda *_: None)
+    monkeypatch.setattr("basam.lab.evaluation.evaluating.write_report", lambda *_: None)
 
 
 def call(*arguments: object) -> Any:

@@ -47,7 +47,7 @@ def test_help_and_a_command_import_the_modules_that_they_need():
         "for words in (['--help'], ['--version'], ['merge', '--help'], ['segment', '-h']):\n"
         "    assert CliRunner().invoke(app, words).exit_code == 0\n"
         "    print(*sorted(name for name in LINES if f'basam.cli.{name}' in sys.modules), sep=',')\n"
-        "print('basam.evaluation.settings' in sys.modules)\n"
+        "print('basam.lab.evaluation.settings' in sys.modules)\n"
     )
     result = python("-c", program)
     assert result.stdout.split("\n")[:5] == ["", "", "merge", "merge,segment", "False"], result.stderr

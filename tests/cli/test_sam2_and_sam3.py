@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("basam.evaluation.evaluating.write_report", lambda *_: None)
+    monkeypatch.setattr("basam.lab.evaluation.evaluating.write_report", lambda *_: None)
 
 
 def call(*arguments: object, status: int = 0) -> Any:

@@ -230,7 +230,7 @@ def test_a_run_killed_while_it_wrote_resumes(photos, model, tmp_path, monkeypatc
         def killed(*arguments, **options):
             raise KeyboardInterrupt
 
-        patch.setattr("basam.predict.writers.pictures.write_image", killed)
+        patch.setattr("basam.batch.writers.pictures.write_image", killed)
         result = run(photos[0], *rest)
     assert result.exit_code == 130
     assert "stopped; the same command resumes" in result.stderr
@@ -281,7 +281,7 @@ def test_a_folder_of_something_else_is_refused(photos, model, tmp_path):
 
 
 def test_json_is_closed_when_stopped(photos, model, tmp_path, monkeypatch):
-    from basam.distributed import SegmentJob
+    from basam.batch import SegmentJob
 
     answer, calls = SegmentJob.answer, []
 

@@ -13,8 +13,8 @@ import torch
 
 import basam
 from basam.families.registry import family_of
+from basam.lab.tuning import adapter_of, prepare, tuned_mode
 from basam.model import attachment_of, model_fingerprint, put_on, read_adapter, write_adapter
-from basam.tuning import adapter_of, prepare, tuned_mode
 
 FULL = basam.BiasMode(slope=1.0, decoder="log")
 OFF = basam.BiasMode.off()

@@ -12,7 +12,7 @@ from torch import nn
 
 import basam
 from basam.families.shared.meta_files import IMAGE_ENCODER, to_transformers
-from basam.scenes import render
+from basam.lab.scenes import render
 
 OPTIONS = {"points_per_side": 10, "pred_iou_thresh": 0.25, "stability_score_thresh": 0.25}
 

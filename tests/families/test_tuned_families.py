@@ -8,7 +8,7 @@ import torch
 import basam
 from basam.families import PromptTensors
 from basam.families.registry import family_of
-from basam.tuning import Tuned, TuneLoss, edges, prepare, tuned_mode
+from basam.lab.tuning import Tuned, TuneLoss, edges, prepare, tuned_mode
 
 BOXES = torch.tensor([[5.0, 9.0, 100.0, 80.0], [20.0, 30.0, 60.0, 90.0]])
 POINTS = {"points": torch.tensor([[[30.0, 40.0]], [[70.0, 60.0]]]), "labels": torch.ones(2, 1, dtype=torch.long)}

@@ -1,4 +1,4 @@
-"""Scenes whose truth is known, with a stand-in for the model that answers with the truth inside its window."""
+"""Rasters whose truth is known, with a stand-in for the model that answers with the truth inside its window."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import rasterio
 
-from basam.geo import PieceStore, SceneObjects, Windows, look_at_windows, open_scene, scene_writers
+from basam.geo import PieceStore, RasterObjects, Windows, look_at_windows, open_raster, raster_writers
 from tests.geo.truth import answers, boxes_of, drawn, in_one_piece, written
 
 
 def found_in(folder, labels, side, overlap, **how):
     """Numbers of the objects that are found, `(h, w)`, and the windows."""
-    scene = open_scene(written(folder / "scene.tif", labels))
+    raster = open_raster(written(folder / "raster.tif", labels))
     windows = Windows(*labels.shape, side, overlap)
     store = PieceStore(folder / "windows.jsonl", windows, {})
-    look_at_windows(scene, partial(answers, **how), store)
-    ((name, write),) = scene_writers(("labels",), "scene", scene, SceneObjects(store)).items()
+    look_at_windows(raster, partial(answers, **how), store)
+    ((name, write),) = raster_writers(("labels",), "raster", raster, RasterObjects(store)).items()
     write(folder / name)
     with rasterio.open(folder / name) as file:
         return file.read(1), windows

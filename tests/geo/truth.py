@@ -1,4 +1,4 @@
-"""Scenes whose truth is known: each pixel's colour is the number of its object, so that a stand-in for the model can answer
+"""Rasters whose truth is known: each pixel's colour is the number of its object, so that a stand-in for the model can answer
 with the truth inside the window that it is shown."""
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def boxes_of(labels):
 
 
 def written(path, labels, **more):
-    """The scene of a map of objects' numbers."""
+    """The raster of a map of objects' numbers."""
     height, width = labels.shape
     options = {"driver": "GTiff", "count": 3, "dtype": "uint8", "crs": "EPSG:32633", "transform": PLACE, "tiled": True}
     options |= {"compress": "packbits", "photometric": "RGB"} | more

@@ -17,7 +17,7 @@ from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["basam.cli", "basam.evaluation.evaluating", "basam.tuning.fine_tuning", "tests.helpers.tiny", "accelerate"]
+    ["basam.cli", "basam.lab.evaluation.evaluating", "basam.lab.tuning.fine_tuning", "tests.helpers.tiny", "accelerate"]
 )
 
 

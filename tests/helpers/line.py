@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basam.tuning import Plan, Trainer
+from basam.lab.tuning import Plan, Trainer
 
 SIZE = 8
 

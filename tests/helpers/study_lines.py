@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from basam.evaluation import Line
+from basam.lab.evaluation import Line
 from studies.length_study.measuring import PROMPTS
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import basam
-from basam.data import open_dataset
-from basam.evaluation.calibration import TestSplitError, calibrate, calibrate_unlabelled, modes_to_try
+from basam.lab.calibration import TestSplitError, calibrate, calibrate_unlabelled, modes_to_try
+from basam.lab.data import open_dataset
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 pytestmark = [pytest.mark.real, pytest.mark.skipif(not DATA.is_dir(), reason=f"no photographs in {DATA}")]

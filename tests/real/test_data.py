@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from basam.data import PROMPT_KINDS, PromptSpec, make_prompt, open_dataset
+from basam.lab.data import PROMPT_KINDS, PromptSpec, make_prompt, open_dataset
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 pytestmark = [pytest.mark.real, pytest.mark.skipif(not DATA.is_dir(), reason=f"no photographs in {DATA}")]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import basam
-from basam.evaluation import Results
+from basam.lab.evaluation import Results
 from studies.length_study import page, tables
 from studies.length_study.configurations import ALL, CORE, DECODER, SWEEPS, by_effect, names
 from studies.length_study.measuring import PROMPTS, Task, Worker

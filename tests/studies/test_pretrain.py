@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import basam
+from basam.lab.tuning import LossWeights, bce_loss
 from basam.masks import tight_box
-from basam.tuning import LossWeights, bce_loss
 from studies.pretrain.model import new_model
 from studies.pretrain.prompted_loss import PromptedLoss, corrections, surroundings
 from studies.pretrain.sources import Source, scene_source

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from basam.tuning import Plan, TrainingError
+from basam.lab.tuning import Plan, TrainingError
 from studies.pretrain import schedule
 from studies.pretrain.schedule import StableThenDecay, decayed_share
 from tests.helpers.line import Line, Points

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from basam.batch import read_prompts
+from basam.batch.writers import KINDS
 from basam.cli import app
-from basam.data import decode_segmentation, read_prompts
-from basam.predict.writers import KINDS
+from basam.masks import decode_segmentation
 from basam.web import WRITERS
 from tests.web.conftest import DISC, put
 

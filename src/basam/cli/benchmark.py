@@ -24,9 +24,9 @@ from basam.cli.options import (
     parse_sizes,
     split_names,
 )
-from basam.data import PromptSpec
-from basam.evaluation import BenchmarkEntry, BenchmarkSettings
 from basam.files import MAX_PIXELS
+from basam.lab.benchmarking import BenchmarkEntry, BenchmarkSettings
+from basam.lab.data import PromptSpec
 
 
 def benchmark(
@@ -62,9 +62,9 @@ def benchmark(
     """
     long_sides, names = parse_sizes(sizes), split_names("--prompts", prompts)
     with one_line_errors(resumes=True):
-        from basam.evaluation import benchmark as run
-        from basam.evaluation.benchmarking import page
         from basam.files import write_text
+        from basam.lab.benchmarking import benchmark as run
+        from basam.lab.benchmarking import page
         from basam.model import read_mode
 
         settings = BenchmarkSettings(

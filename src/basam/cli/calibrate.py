@@ -10,8 +10,8 @@ import typer
 from basam.cli import console
 from basam.cli.console import one_line_errors
 from basam.cli.options import Device, MaskValues, MaxPixels, ModelName, parse_list
-from basam.data import Source
 from basam.files import MAX_PIXELS
+from basam.lab.data import Source
 
 
 def calibrate(

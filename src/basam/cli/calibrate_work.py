@@ -11,11 +11,11 @@ from typing import Any
 
 from basam.cli import console
 from basam.cli.console import Bars
-from basam.data import Source
 from basam.errors import FileError, InputError, MissingFileError
-from basam.evaluation.calibration import calibrate_focus, labelled, plot_calibration, unlabelled
-from basam.evaluation.calibration import findings as report
 from basam.files import MAX_PIXELS, check_extra, image_files, require
+from basam.lab.calibration import calibrate_focus, labelled, plot_calibration, unlabelled
+from basam.lab.calibration import findings as report
+from basam.lab.data import Source
 from basam.model import device_name, find_device, model_fingerprint, read_mode_file, write_mode
 from basam.predict import Predictor
 

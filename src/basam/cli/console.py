@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
     from rich.table import Table
 
-    from basam.data import Issues
+    from basam.lab.data import Issues
 
 DEBUG = "BASAM_DEBUG"  # in the environment: as --debug
 NOTHING_DONE, SOME_FAILED, STOPPED = 2, 1, 130  # exit statuses; the last one as shells have it for Ctrl-C

@@ -24,13 +24,13 @@ from basam.cli.options import (
     parse_sizes,
     split_names,
 )
-from basam.data import KINDS, PromptSpec
-from basam.evaluation import EvaluateSettings
 from basam.files import MAX_PIXELS
+from basam.lab.data import KINDS, PromptSpec
+from basam.lab.evaluation import EvaluateSettings
 from basam.predict import Focus
 
 if TYPE_CHECKING:
-    from basam.data import Issues
+    from basam.lab.data import Issues
 
 # Columns of the table on the terminal, which is narrow; the rest is in summary.csv.
 SHOWN = ("ap", "s_measure", "weighted_f", "f_max", "mae", "iou", "boundary_iou", "hce")
@@ -100,7 +100,7 @@ def evaluate(
     }
     prompt_names = split_names("--prompts", prompts)
     with one_line_errors(resumes=True):
-        from basam.evaluation import evaluate as run
+        from basam.lab.evaluation import evaluate as run
         from basam.model import read_mode
 
         settings = EvaluateSettings(
@@ -140,7 +140,7 @@ def evaluate(
 
 def show(summary: dict[str, Any], issues: Issues, folder: Path) -> None:
     """The table of a run, the problems of its data and where the report is."""
-    from basam.evaluation.metrics import COLUMNS
+    from basam.lab.metrics import COLUMNS
 
     rows = summary["rows"]
     columns = [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
@@ -159,8 +159,8 @@ def show(summary: dict[str, Any], issues: Issues, folder: Path) -> None:
 
 def show_differences(entries: list[dict[str, Any]], *heads: str) -> None:
     """Paired differences between methods, in the main figure; `heads` are further keys of the entries to show first."""
-    from basam.evaluation import pairing
-    from basam.evaluation.metrics import COLUMNS
+    from basam.lab.evaluation import pairing
+    from basam.lab.metrics import COLUMNS
 
     metric = pairing.main_metric(entries)
     if metric is None:

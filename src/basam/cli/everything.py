@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from basam.batch import EverythingSettings
 from basam.cli.console import one_line_errors
 from basam.cli.many_options import PhotoOptions, takes_photos
-from basam.cli.scene_options import Bands, Geo, SceneOverlap, SceneWindowSide, scene_settings
-from basam.distributed import EverythingSettings
+from basam.cli.raster_options import Bands, Geo, RasterOverlap, RasterWindowSide, raster_settings
 from basam.predict.automatic import AutomaticSettings
 
 
@@ -54,8 +54,8 @@ def everything(
     ] = AutomaticSettings.crop_overlap_ratio,
     plain: Annotated[bool, typer.Option("--plain", help="Uncorrected.")] = EverythingSettings.uncorrected,
     geo: Geo = None,
-    window: SceneWindowSide = None,
-    overlap: SceneOverlap = None,
+    window: RasterWindowSide = None,
+    overlap: RasterOverlap = None,
     bands: Bands = None,
 ) -> None:
     """Find everything in photographs: the model is prompted with a grid of points, and the best mask of each object stays.
@@ -93,7 +93,7 @@ def everything(
             uncorrected=plain,
             automatic=automatic,
             points_per_batch=points_per_batch,
-            scenes=scene_settings(geo, window, overlap, bands, options.write),
+            rasters=raster_settings(geo, window, overlap, bands, options.write),
         )
         status = do(Work(options, settings), EverythingSummary(bar_of(iou, stability, options.min_area)))
     if status:

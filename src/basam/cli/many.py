@@ -8,27 +8,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from basam.cli import console
-from basam.cli.many_options import PhotoOptions
-from basam.cli.summaries import Summary
-from basam.data import PromptRow, list_photos, read_prompts
-from basam.distributed import (
+from basam.batch import (
     EverythingJob,
     PhotoJob,
     PhotoSettings,
     PhotoTask,
+    PromptRow,
+    RecordedResults,
+    ResultFolder,
     SegmentJob,
     Shard,
     forecasts,
+    list_photos,
     outcomes_of,
     ray_running,
     ray_segment,
+    read_prompts,
     run,
     tasks_of,
 )
+from basam.batch.writers import Outputs
+from basam.cli import console
+from basam.cli.many_options import PhotoOptions
+from basam.cli.summaries import Summary
 from basam.errors import InputError
-from basam.files import RecordedResults, ResultFolder
-from basam.predict.writers import Outputs
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from basam.batch import PhotoSettings
+from basam.batch.writers import KINDS
 from basam.cli.options import (
     AdapterName,
     Device,
@@ -23,9 +25,7 @@ from basam.cli.options import (
     pixels_of_text,
     split_names,
 )
-from basam.distributed import PhotoSettings
 from basam.masks import Cleaning
-from basam.predict.writers import KINDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ class PhotoOptions:
             ValueError: an unknown kind of file, or a number below 0.
             ImportError: a kind of file needs a library that is missing.
         """
-        from basam.predict.writers import check_kinds  # needs numpy, which `--help` does not wait for
+        from basam.batch.writers import check_kinds  # needs numpy, which `--help` does not wait for
 
         kinds = PhotoSettings.kinds if self.write is None else split_names("--write", self.write)
         return {

@@ -20,7 +20,7 @@ def merge(
     The shards of a run together give what one run gives. A photo that lies in several folders has the masks of the last one.
     """
     with one_line_errors():
-        from basam.predict.writers import merge_coco
+        from basam.batch.writers import merge_coco
 
         count = merge_coco(folders, out)
     console.say(f"number of photos: {count} -> {out}")

@@ -44,14 +44,14 @@ def scenes(
 
 
 def _sheet(path: Path, domain: str | None, count: int, size: int, seed: int) -> None:
-    from basam.scenes import DOMAINS, write_sheet
+    from basam.lab.scenes import DOMAINS, write_sheet
 
     write_sheet(path, (domain,) if domain else DOMAINS, count, size, seed)
     console.say(f"wrote {path}")
 
 
 def _data_set(out: Path, domain: str | None, count: int, size: int, seed: int, split: str, workers: int) -> None:
-    from basam.scenes import DATA_SETS, folders_of, write_scenes
+    from basam.lab.scenes import DATA_SETS, folders_of, write_scenes
 
     if domain is None:
         raise InputError(f"give --domain: {', '.join(DATA_SETS)}")

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from basam.batch import SegmentSettings
 from basam.cli.console import one_line_errors
 from basam.cli.many_options import PhotoOptions, takes_photos
 from basam.cli.segment_options import Aspect, Method, Positions, Scaling, mode_changes, parse_prompts
-from basam.distributed import SegmentSettings
 from basam.predict import Focus
 
 

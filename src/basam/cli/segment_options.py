@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from basam.data import PromptRow
+    from basam.batch import PromptRow
 
 
 class Positions(str, Enum):
@@ -52,7 +52,7 @@ def parse_prompts(point: list[str] | None, box: list[str] | None) -> list[Prompt
         raise typer.BadParameter("points go with one box or none", param_hint="--point")
     if not points and not boxes:
         return []
-    from basam.data import PromptRow
+    from basam.batch import PromptRow
 
     marks = tuple((values[0], values[1], values[2] if len(values) == 3 else 1) for values in points)
     if not boxes:

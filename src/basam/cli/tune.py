@@ -11,8 +11,8 @@ import typer
 from basam.cli import console
 from basam.cli.console import command_words, one_line_errors
 from basam.cli.options import Device, MaskValues, MaxPixels, MaxSide, ModelName, join, parse_list, split_names
-from basam.data import PromptSpec
-from basam.tuning import Lora, TuneLoss, TuneSettings
+from basam.lab.data import PromptSpec
+from basam.lab.tuning import Lora, TuneLoss, TuneSettings
 
 
 def tune(
@@ -93,9 +93,9 @@ def tune(
     names = split_names("--prompts", prompts)
     is_main = os.environ.get("RANK", "0") == "0"
     with one_line_errors(resumes=True):
+        from basam.lab.tuning import Tuning, check_folder, parameter_table
+        from basam.lab.tuning import merge as merge_into
         from basam.model import read_mode
-        from basam.tuning import Tuning, check_folder, parameter_table
-        from basam.tuning import merge as merge_into
 
         settings = TuneSettings(
             data=tuple(data),

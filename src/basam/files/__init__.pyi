@@ -26,10 +26,6 @@ from basam.files.pictures import ImageError as ImageError
 from basam.files.pictures import is_georeferenced as is_georeferenced
 from basam.files.pictures import open_picture as open_picture
 from basam.files.pictures import picture_size as picture_size
-from basam.files.recorded import RecordedResults as RecordedResults
-from basam.files.result_folder import RECORDS as RECORDS
-from basam.files.result_folder import ResultFolder as ResultFolder
-from basam.files.result_folder import key_of as key_of
 from basam.files.stored import StoredPicture as StoredPicture
 from basam.files.stored import black_is_zero as black_is_zero
 from basam.files.text import append_json as append_json

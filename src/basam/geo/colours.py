@@ -1,7 +1,7 @@
-"""Bands of a raster as 8-bit RGB, in the same way wherever in the scene they lie.
+"""Bands of a raster as 8-bit RGB, in the same way wherever in the raster they lie.
 
 Bytes stay as they are, and those of a palette become its colours. All other samples are spread, each band for itself, from its
-2nd percentile (black) to its 98th (white), as GIS programs show them; the percentiles are of the whole scene.
+2nd percentile (black) to its 98th (white), as GIS programs show them; the percentiles are of the whole raster.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Colours:
 
     @classmethod
     def spreading(cls, samples: NDArray[np.generic], valid: NDArray[np.bool_]) -> Colours:
-        """Limits for samples `(bands, h, w)` of the whole scene, of which those count that are `valid` `(h, w)`."""
+        """Limits for samples `(bands, h, w)` of the whole raster, of which those count that are `valid` `(h, w)`."""
         limits = []
         for band in samples:
             low, high = np.percentile(band[valid].astype(np.float64), [DARKEST, BRIGHTEST])

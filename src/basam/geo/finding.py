@@ -1,4 +1,4 @@
-"""Everything in a scene: window by window, then the objects that the windows' pieces make."""
+"""Everything in a raster: window by window, then the objects that the windows' pieces make."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from basam.errors import BasamError, FullDiskError, reason_of
 from basam.geo.pieces import PieceStore, Place
-from basam.geo.scene import GeoScene, SceneReader
+from basam.geo.raster import GeoRaster, RasterReader
 from basam.geo.uniting import objects_of, united_piece
-from basam.geo.windows import SceneWindow
-from basam.masks import Cleaning, RunMask, placed
+from basam.geo.windows import RasterWindow
+from basam.masks import Cleaning, MaskResult, RunMask, placed
 from basam.predict import MaskCandidate
-from basam.predict.writers import Found
 
 # Objects whose box has more pixels are not cleaned: nothing of their size is made in memory.
 MOST_CLEANED = 1 << 26
@@ -27,25 +26,25 @@ Find = Callable[[NDArray[np.uint8]], Sequence[MaskCandidate]]
 
 
 class WindowError(BasamError, RuntimeError):
-    """A window of a scene that could not be done; the message names it and says why."""
+    """A window of a raster that could not be done; the message names it and says why."""
 
 
-class SceneObjects(Sequence[Found]):
-    """The objects of a scene, numbered from 1; each is made of its pieces when it is needed, and the last ones are held.
+class RasterObjects(Sequence[MaskResult]):
+    """The objects of a raster, numbered from 1; each is made of its pieces when it is needed, and the last ones are held.
 
     Args:
         store: of the pieces.
         cleaning: of the objects; those of which nothing is left are left out.
 
     Attributes:
-        boxes: `(N, 4)` x0, y0, x1, y1 in pixels of the scene, x1 and y1 one past the last.
+        boxes: `(N, 4)` x0, y0, x1, y1 in pixels of the raster, x1 and y1 one past the last.
         areas: `(N,)` in pixels.
         best_iou: the highest predicted IoU; None: there are no objects.
     """
 
     def __init__(self, store: PieceStore, cleaning: Cleaning | None = None) -> None:
         self.store, self.cleaning = store, cleaning or Cleaning()
-        self.held: OrderedDict[int, Found] = OrderedDict()
+        self.held: OrderedDict[int, MaskResult] = OrderedDict()
         self.members: list[list[Place]] = []
         self.best_iou: float | None = None
         boxes, areas = [], []
@@ -63,8 +62,8 @@ class SceneObjects(Sequence[Found]):
     def __len__(self) -> int:
         return len(self.members)
 
-    def __getitem__(self, index: int) -> Found:  # type: ignore[override]
-        """The object of number `index` plus 1, its mask as runs of the whole scene."""
+    def __getitem__(self, index: int) -> MaskResult:  # type: ignore[override]
+        """The object of number `index` plus 1, its mask as runs of the whole raster."""
         if not 0 <= index < len(self.members):
             raise IndexError(index)
         if index not in self.held:
@@ -74,12 +73,12 @@ class SceneObjects(Sequence[Found]):
         self.held.move_to_end(index)
         return self.held[index]
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[MaskResult]:
         return (self[index] for index in range(len(self)))
 
-    def made_of(self, group: list[Place]) -> Found:
+    def made_of(self, group: list[Place]) -> MaskResult:
         runs, piece = united_piece([self.store.at(place) for place in group])
-        return Found(self.cleaned(runs), piece.predicted_iou, 0, None, piece.stability, piece.point)
+        return MaskResult(self.cleaned(runs), piece.predicted_iou, 0, None, piece.stability, piece.point)
 
     def cleaned(self, runs: RunMask) -> RunMask:
         x0, y0, x1, y1 = runs.box
@@ -95,9 +94,11 @@ class SceneObjects(Sequence[Found]):
         return found[np.argsort(-self.areas[found], kind="stable")]
 
 
-def look_at_windows(scene: GeoScene, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None) -> None:
-    """Have every window of a scene that is not in `store` yet looked at by `find`, which gets RGB `(h, w, 3)` and returns masks
-    in pixels of it. Pixels without data belong to no mask.
+def look_at_windows(
+    raster: GeoRaster, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Have every window of a raster that is not in `store` yet looked at by `find`, which gets RGB `(h, w, 3)` and returns
+    masks in pixels of it. Pixels without data belong to no mask.
 
     Raises:
         WindowError: `find` or the reading of a window failed; the windows before it stay in `store`.
@@ -105,7 +106,7 @@ def look_at_windows(scene: GeoScene, find: Find, store: PieceStore, progress: Ca
     windows, done = store.windows, store.done
     if progress is not None:
         progress(len(done), len(windows))
-    with scene.reading() as reader:
+    with raster.reading() as reader:
         for window in windows:
             if window.number in done:
                 continue
@@ -116,12 +117,12 @@ def look_at_windows(scene: GeoScene, find: Find, store: PieceStore, progress: Ca
             except Exception as error:
                 where = f"columns {window.x0} to {window.x1 - 1}, rows {window.y0} to {window.y1 - 1}"
                 reason = reason_of(error) or f"{type(error).__name__}: {error}"
-                raise WindowError(f"{scene.path}: window {window.number + 1} of {len(windows)}, {where}: {reason}") from error
+                raise WindowError(f"{raster.path}: window {window.number + 1} of {len(windows)}, {where}: {reason}") from error
             if progress is not None:
                 progress(len(store.done), len(windows))
 
 
-def masks_in(reader: SceneReader, window: SceneWindow, find: Find) -> list[MaskCandidate]:
+def masks_in(reader: RasterReader, window: RasterWindow, find: Find) -> list[MaskCandidate]:
     """Masks in a window, in its own pixels."""
     pixels, valid = reader.window(*window.box)
     if not valid.any():

@@ -1,7 +1,7 @@
-"""What each window of a scene showed, kept in a file: memory holds where it is, and the runs of a few windows at most.
+"""What each window of a raster showed, kept in a file: memory holds where it is, and the runs of a few windows at most.
 
 The file is of JSON lines, the first of which says of what it is; a piece is a line, and a window that is done one that says
-where its pieces are. So a run that was stopped goes on where it was, as long as scene and settings are the same.
+where its pieces are. So a run that was stopped goes on where it was, as long as raster and settings are the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from basam.checks import path_of
 from basam.errors import OccupiedError
 from basam.files import append_json, begins_with, read_json_at, read_json_lines, write_text
-from basam.geo.windows import SceneWindow, Windows
+from basam.geo.windows import RasterWindow, Windows
 from basam.masks import RunMask, placed, read_runs
 
 BEGINNING = b'{"by": "windows of basam"'
@@ -37,10 +37,10 @@ class Piece:
     """A mask in one window.
 
     Attributes:
-        runs: at its place in the scene.
+        runs: at its place in the raster.
         cut: by the window; near: so many pixels from its edges a piece counts as cut.
         predicted_iou, stability: as of `MaskCandidate`.
-        point: x, y in pixels of the scene, of the prompt.
+        point: x, y in pixels of the raster, of the prompt.
     """
 
     runs: RunMask
@@ -63,7 +63,7 @@ class Place(NamedTuple):
 
 
 class PieceStore:
-    """The pieces of a scene's windows.
+    """The pieces of a raster's windows.
 
     Args:
         path: of the file, made where it is absent.
@@ -94,7 +94,7 @@ class PieceStore:
         """Numbers of the windows that are in it."""
         return frozenset(self.offsets)
 
-    def add(self, window: SceneWindow, found: Sequence[Any]) -> None:
+    def add(self, window: RasterWindow, found: Sequence[Any]) -> None:
         """Keep what a window showed: `MaskCandidate`s in its own pixels."""
         offsets = []
         for each in found:
@@ -124,7 +124,7 @@ class PieceStore:
         offset = self.offsets[place.window][place.piece]
         return self.piece(self.windows[place.window], next(iter(read_json_at(self.path, [offset]))))
 
-    def piece(self, window: SceneWindow, line: dict[str, Any]) -> Piece:
+    def piece(self, window: RasterWindow, line: dict[str, Any]) -> Piece:
         inside = read_runs(line["segmentation"], window.y1 - window.y0, window.x1 - window.x0)
         runs = placed(inside, window.y0, window.x0, self.windows.height, self.windows.width)
         cut = Sides(*self.windows.cut_sides(runs.box, window))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basam.geo.pieces import Piece
-from basam.geo.windows import SceneWindow
+from basam.geo.windows import RasterWindow
 from basam.masks import area_within, part_of
 
 # Least IoU of two pieces of one object where both are seen.
@@ -50,7 +50,7 @@ class Meeting(NamedTuple):
     alike: float
 
 
-def links_between(one: SceneWindow, firsts: Sequence[Piece], other: SceneWindow, seconds: Sequence[Piece]) -> list[Link]:
+def links_between(one: RasterWindow, firsts: Sequence[Piece], other: RasterWindow, seconds: Sequence[Piece]) -> list[Link]:
     """Links of the pieces of two windows that overlap."""
     met = meetings(one, firsts, other, seconds)
     links, of_first, of_second = [], set(), set()
@@ -72,7 +72,7 @@ def turned(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(second, first) for first, second in pairs]
 
 
-def meetings(one: SceneWindow, firsts: Sequence[Piece], other: SceneWindow, seconds: Sequence[Piece]) -> list[Meeting]:
+def meetings(one: RasterWindow, firsts: Sequence[Piece], other: RasterWindow, seconds: Sequence[Piece]) -> list[Meeting]:
     """Pieces that share pixels, the most alike first; of those alike to the same degree, such as a thing and its part that look
     the same here, the larger first."""
     shared = {
@@ -101,9 +101,9 @@ def meeting_boxes(firsts: Sequence[Piece], seconds: Sequence[Piece]) -> list[tup
 
 
 def arms(
-    window: SceneWindow,
+    window: RasterWindow,
     pieces: Sequence[Piece],
-    other: SceneWindow,
+    other: RasterWindow,
     others: Sequence[Piece],
     met: Sequence[tuple[int, int]],
     linked: Sequence[tuple[int, int]],
@@ -142,7 +142,7 @@ def meets(piece: Piece, band: Rectangle) -> bool:
     return x0 < band[2] and band[0] < x1 and y0 < band[3] and band[1] < y1
 
 
-def bands_within(window: SceneWindow, piece: Piece, other: SceneWindow) -> list[tuple[Rectangle, int]]:
+def bands_within(window: RasterWindow, piece: Piece, other: RasterWindow) -> list[tuple[Rectangle, int]]:
     """Along the edges of a window that may cut a piece and lie within another window, which sees beyond them: the rectangle in
     which it may be cut and which the other window sees, and the axis along the edge (0: y)."""
     left, top = max(window.x0, other.x0), max(window.y0, other.y0)

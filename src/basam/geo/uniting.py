@@ -1,4 +1,4 @@
-"""Objects of a scene from the pieces that its windows showed."""
+"""Objects of a raster from the pieces that its windows showed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows that cover a scene, each overlapping its neighbours."""
+"""Windows that cover a raster, each overlapping its neighbours."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from basam.errors import InputError
 # by less than four times this.
 NEAR = 20
 LEAST_OVERLAP = 16
-# Of the window's side: more would only have every part of a scene seen more than four times.
+# Of the window's side: more would only have every part of a raster seen more than four times.
 MOST_OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
-class SceneWindow:
-    """A rectangle of a scene: edges in pixels, x1 and y1 one past the last; `number` counts row by row from 0."""
+class RasterWindow:
+    """A rectangle of a raster: edges in pixels, x1 and y1 one past the last; `number` counts row by row from 0."""
 
     number: int
     x0: int
@@ -32,20 +32,20 @@ class SceneWindow:
     def box(self) -> tuple[int, int, int, int]:
         return self.x0, self.y0, self.x1, self.y1
 
-    def overlaps(self, other: SceneWindow) -> bool:
+    def overlaps(self, other: RasterWindow) -> bool:
         return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
 
 
 @dataclass(frozen=True)
 class Windows:
-    """All windows of a scene of height x width px.
+    """All windows of a raster of height x width px.
 
     Args:
-        side: of a window, in pixels of the scene; one that is larger than the scene has its size.
+        side: of a window, in pixels of the raster; one that is larger than the raster has its size.
         overlap: of neighbours, at least, in pixels. The last of a row or column overlaps more, so that all have one size.
 
     Raises:
-        ValueError: a scene without pixels, an overlap of fewer than 16 pixels or more than half the side.
+        ValueError: a raster without pixels, an overlap of fewer than 16 pixels or more than half the side.
     """
 
     height: Count
@@ -78,17 +78,17 @@ class Windows:
     def __len__(self) -> int:
         return len(self.columns) * len(self.rows)
 
-    def __iter__(self) -> Iterator[SceneWindow]:
+    def __iter__(self) -> Iterator[RasterWindow]:
         return (self[number] for number in range(len(self)))
 
-    def __getitem__(self, number: int) -> SceneWindow:
+    def __getitem__(self, number: int) -> RasterWindow:
         if not 0 <= number < len(self):
             raise IndexError(number)
         row, column = divmod(number, len(self.columns))
         x0, y0 = self.columns[column], self.rows[row]
-        return SceneWindow(number, x0, y0, min(x0 + self.side, self.width), min(y0 + self.side, self.height))
+        return RasterWindow(number, x0, y0, min(x0 + self.side, self.width), min(y0 + self.side, self.height))
 
-    def before(self, window: SceneWindow) -> list[SceneWindow]:
+    def before(self, window: RasterWindow) -> list[RasterWindow]:
         """Those of lower numbers that overlap a window."""
         row, column = divmod(window.number, len(self.columns))
         # Up to half of a side is shared, of the last window in a row or column perhaps more: three back are enough.
@@ -100,8 +100,8 @@ class Windows:
         found = (self[number] for number in around if number < window.number)
         return [other for other in found if other.overlaps(window)]
 
-    def cut_sides(self, box: tuple[int, int, int, int], window: SceneWindow) -> tuple[bool, bool, bool, bool]:
-        """Whether what has this box in a window may be cut by its left, top, right and bottom edge; the scene's own edges cut
+    def cut_sides(self, box: tuple[int, int, int, int], window: RasterWindow) -> tuple[bool, bool, bool, bool]:
+        """Whether what has this box in a window may be cut by its left, top, right and bottom edge; the raster's own edges cut
         nothing."""
         x0, y0, x1, y1 = box
         near = self.near
@@ -112,7 +112,7 @@ class Windows:
             window.y1 < self.height and window.y1 - y1 < near,
         )
 
-    def seeing_whole(self, box: tuple[int, int, int, int]) -> list[SceneWindow]:
+    def seeing_whole(self, box: tuple[int, int, int, int]) -> list[RasterWindow]:
         """Windows that show a box whole, away from their edges."""
         x0, y0, x1, y1 = box
         columns = [index for index, start in enumerate(self.columns) if start <= x0 and x1 <= start + self.side]

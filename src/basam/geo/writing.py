@@ -1,4 +1,4 @@
-"""Files of a scene's objects in its coordinate reference system; each appears whole or not at all, and nothing of the scene's
+"""Files of a raster's objects in its coordinate reference system; each appears whole or not at all, and nothing of the raster's
 size is held in memory."""
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from basam.checks import path_of
 from basam.errors import FileError, FullDiskError, InputError
 from basam.files import COLOURS, replacing, require, write_image, write_text
-from basam.geo.finding import SceneObjects
-from basam.geo.scene import CACHE, GeoScene
-from basam.masks import outlines_of, part_of
-from basam.predict.writers import COLUMNS, TOLERANCE, row_of
+from basam.geo.finding import RasterObjects
+from basam.geo.raster import CACHE, GeoRaster
+from basam.masks import COLUMNS, TOLERANCE, outlines_of, part_of, row_of
 
-SCENE_KINDS = ("overlay", "labels", "geojson", "csv")
-DEFAULT_SCENE_KINDS = ("overlay", "labels", "geojson")
+RASTER_KINDS = ("overlay", "labels", "geojson", "csv")
+DEFAULT_RASTER_KINDS = ("overlay", "labels", "geojson")
 ENDINGS = {"overlay": "_overlay.jpg", "labels": "_labels.tif", "geojson": "_polygons.geojson", "csv": "_objects.csv"}
 # Pixels of a tile of a label map's side, and of what is painted at once.
 TILE, PAINTED = 256, 1024
@@ -39,47 +38,47 @@ Rectangle = tuple[int, int, int, int]
 Writer = Callable[[Any], None]
 
 
-def check_scene_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Kinds of files in the order of `SCENE_KINDS`, each once.
+def check_raster_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Kinds of files in the order of `RASTER_KINDS`, each once.
 
     Raises:
-        ValueError: one that scenes do not have.
+        ValueError: one that rasters do not have.
         ImportError: shapely is needed and missing.
     """
     for kind in kinds:
-        if kind not in SCENE_KINDS:
-            raise InputError(f"--write {kind}: of a georeferenced raster there are {', '.join(SCENE_KINDS)}")
+        if kind not in RASTER_KINDS:
+            raise InputError(f"--write {kind}: of a georeferenced raster there are {', '.join(RASTER_KINDS)}")
     if "geojson" in kinds:
         require("shapely", "geo")
-    return tuple(kind for kind in SCENE_KINDS if kind in kinds)
+    return tuple(kind for kind in RASTER_KINDS if kind in kinds)
 
 
-def scene_files(kinds: Sequence[str], stem: str | Path) -> list[str]:
-    """Names of a scene's files below the folder of results."""
+def raster_files(kinds: Sequence[str], stem: str | Path) -> list[str]:
+    """Names of a raster's files below the folder of results."""
     return [f"{stem}{ENDINGS[kind]}" for kind in kinds]
 
 
-def scene_writers(
-    kinds: Sequence[str], stem: str | Path, scene: GeoScene, objects: SceneObjects, tolerance: float = TOLERANCE
+def raster_writers(
+    kinds: Sequence[str], stem: str | Path, raster: GeoRaster, objects: RasterObjects, tolerance: float = TOLERANCE
 ) -> dict[str, Writer]:
-    """What writes each file of a scene, by its name, as `ResultFolder.write` takes it.
+    """What writes each file of a raster, by its name, as `ResultFolder.write` takes it.
 
     Raises:
-        ValueError: a kind that there is not for scenes.
+        ValueError: a kind that there is not for rasters.
     """
-    check_scene_kinds(kinds)
+    check_raster_kinds(kinds)
     writers: dict[str, Writer] = {
-        "overlay": partial(write_scene_overlay, scene=scene, objects=objects),
-        "labels": partial(write_scene_labels, scene=scene, objects=objects),
-        "geojson": partial(write_scene_polygons, scene=scene, objects=objects, tolerance=tolerance),
-        "csv": partial(write_scene_table, scene=scene, objects=objects),
+        "overlay": partial(write_raster_overlay, raster=raster, objects=objects),
+        "labels": partial(write_raster_labels, raster=raster, objects=objects),
+        "geojson": partial(write_raster_polygons, raster=raster, objects=objects, tolerance=tolerance),
+        "csv": partial(write_raster_table, raster=raster, objects=objects),
     }
-    return {name: writers[kind] for kind, name in zip(kinds, scene_files(kinds, stem), strict=True)}
+    return {name: writers[kind] for kind, name in zip(kinds, raster_files(kinds, stem), strict=True)}
 
 
-def tiles_of(scene: GeoScene, objects: SceneObjects) -> Iterator[tuple[Rectangle, NDArray[np.uint32]]]:
+def tiles_of(raster: GeoRaster, objects: RasterObjects) -> Iterator[tuple[Rectangle, NDArray[np.uint32]]]:
     """A map of the objects' numbers, 0 where there is none and the smaller object on top, rectangle by rectangle."""
-    width, height = scene.size
+    width, height = raster.size
     for y0 in range(0, height, PAINTED):
         for x0 in range(0, width, PAINTED):
             x1, y1 = min(x0 + PAINTED, width), min(y0 + PAINTED, height)
@@ -92,8 +91,8 @@ def tiles_of(scene: GeoScene, objects: SceneObjects) -> Iterator[tuple[Rectangle
             yield (x0, y0, x1, y1), labels
 
 
-def write_scene_labels(path: str | Path, scene: GeoScene, objects: SceneObjects) -> None:
-    """A GeoTIFF of the objects' numbers in the scene's CRS and place: 16 bits, above 65,535 objects 32; 0, which is none of
+def write_raster_labels(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:
+    """A GeoTIFF of the objects' numbers in the raster's CRS and place: 16 bits, above 65,535 objects 32; 0, which is none of
     them, is its nodata value.
 
     Raises:
@@ -101,15 +100,15 @@ def write_scene_labels(path: str | Path, scene: GeoScene, objects: SceneObjects)
     """
     rasterio = require("rasterio", "geo")
     path = path_of(path)
-    width, height = scene.size
+    width, height = raster.size
     kind = np.uint16 if len(objects) <= MOST_IN_16_BITS else np.uint32
     form = {"driver": "GTiff", "compress": "deflate", "tiled": True, "blockxsize": TILE, "blockysize": TILE}
-    place = {"crs": scene.crs, "transform": rasterio.Affine(*scene.transform), "BIGTIFF": "IF_SAFER", "nodata": 0}
+    place = {"crs": raster.crs, "transform": rasterio.Affine(*raster.transform), "BIGTIFF": "IF_SAFER", "nodata": 0}
     sums: list[tuple[Any, int]] = []
     with replacing(path) as temporary, rasterio.Env(GDAL_CACHEMAX=CACHE):
         try:
             with rasterio.open(temporary, "w", height=height, width=width, count=1, dtype=kind, **form, **place) as file:
-                for (x0, y0, x1, y1), labels in tiles_of(scene, objects):
+                for (x0, y0, x1, y1), labels in tiles_of(raster, objects):
                     window = ((y0, y1), (x0, x1))
                     file.write(labels.astype(kind), 1, window=window)
                     sums.append((window, zlib.crc32(labels.astype(kind).tobytes())))
@@ -129,23 +128,23 @@ def unwritten(path: Path, reason: str) -> FileError:
     return FileError(f"cannot write {path}: {reason}")
 
 
-def write_scene_polygons(path: str | Path, scene: GeoScene, objects: SceneObjects, tolerance: float = TOLERANCE) -> None:
-    """GeoJSON: a `FeatureCollection` with a `MultiPolygon` for each object, in coordinates of the scene's CRS, which `crs`
+def write_raster_polygons(path: str | Path, raster: GeoRaster, objects: RasterObjects, tolerance: float = TOLERANCE) -> None:
+    """GeoJSON: a `FeatureCollection` with a `MultiPolygon` for each object, in coordinates of the raster's CRS, which `crs`
     names as GeoJSON had it before RFC 7946. Outer rings run counterclockwise, holes clockwise.
 
     Args:
         tolerance: pixels by which polygons may leave the masks' edges.
     """
-    write_text(path, pieces_of_geojson(scene, objects, tolerance))
+    write_text(path, pieces_of_geojson(raster, objects, tolerance))
 
 
-def pieces_of_geojson(scene: GeoScene, objects: SceneObjects, tolerance: float) -> Iterator[str]:
-    crs = {"type": "name", "properties": {"name": name_of_crs(scene.crs)}}
+def pieces_of_geojson(raster: GeoRaster, objects: RasterObjects, tolerance: float) -> Iterator[str]:
+    crs = {"type": "name", "properties": {"name": name_of_crs(raster.crs)}}
     yield f'{{"type": "FeatureCollection", "crs": {json.dumps(crs)}, "features": ['
     before = "\n"
     for one in objects:
         properties = {"id": one.id, "predicted_iou": one.predicted_iou, "stability": one.stability, "pixels": one.runs.area}
-        polygons = [rings_of(polygon, scene.transform) for polygon in outlines_of(one.runs, tolerance)]
+        polygons = [rings_of(polygon, raster.transform) for polygon in outlines_of(one.runs, tolerance)]
         geometry = {"type": "MultiPolygon", "coordinates": polygons}
         feature = {"type": "Feature", "id": one.id, "properties": properties, "geometry": geometry}
         yield before + json.dumps(feature, allow_nan=False)
@@ -175,26 +174,26 @@ def rings_of(polygon: Any, transform: Sequence[float]) -> list[list[list[float]]
     return rings
 
 
-def write_scene_table(path: str | Path, scene: GeoScene, objects: SceneObjects) -> None:
-    """CSV as of photographs, boxes and points in pixels of the scene."""
+def write_raster_table(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:
+    """CSV as of photographs, boxes and points in pixels of the raster."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
-        rows.writerows([scene.path, one.id, *row_of(one)] for one in objects)
+        rows.writerows([raster.path, one.id, *row_of(one)] for one in objects)
 
 
-def write_scene_overlay(path: str | Path, scene: GeoScene, objects: SceneObjects) -> None:
-    """The scene with the objects tinted and outlined, as JPEG, reduced to a long side of 2048 px."""
-    with scene.reading() as reader:
+def write_raster_overlay(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:
+    """The raster with the objects tinted and outlined, as JPEG, reduced to a long side of 2048 px."""
+    with raster.reading() as reader:
         pixels = reader.reduced(SHOWN)
     height, width = pixels.shape[:2]
-    # Where in the scene the middle of each pixel lies.
+    # Where in the raster the middle of each pixel lies.
     columns, rows = (
         ((np.arange(count) + 0.5) * (whole / count)).astype(np.int64)
-        for count, whole in zip((width, height), scene.size, strict=True)
+        for count, whole in zip((width, height), raster.size, strict=True)
     )
     labels = np.zeros((height, width), dtype=np.uint32)
-    for (x0, y0, x1, y1), tile in tiles_of(scene, objects):
+    for (x0, y0, x1, y1), tile in tiles_of(raster, objects):
         across, down = ((each >= low) & (each < high) for each, low, high in ((columns, x0, x1), (rows, y0, y1)))
         labels[np.ix_(down, across)] = tile[np.ix_(rows[down] - y0, columns[across] - x0)]
     write_image(path, tinted(pixels, labels))

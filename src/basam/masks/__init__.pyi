@@ -1,4 +1,5 @@
 from basam.masks.boxes import tight_box as tight_box
+from basam.masks.cleaning import TOLERANCE as TOLERANCE
 from basam.masks.cleaning import Cleaning as Cleaning
 from basam.masks.outlines import outlines_of as outlines_of
 from basam.masks.placing import area_within as area_within
@@ -7,6 +8,12 @@ from basam.masks.placing import placed as placed
 from basam.masks.placing import united as united
 from basam.masks.regions import soft_after as soft_after
 from basam.masks.regions import without_small_regions as without_small_regions
+from basam.masks.results import COLUMNS as COLUMNS
+from basam.masks.results import UNNAMED as UNNAMED
+from basam.masks.results import MaskResult as MaskResult
+from basam.masks.results import PhotoResults as PhotoResults
+from basam.masks.results import cleaned as cleaned
+from basam.masks.results import row_of as row_of
 from basam.masks.rle import decode_segmentation as decode_segmentation
 from basam.masks.rle import encode_mask as encode_mask
 from basam.masks.rle import read_runs as read_runs

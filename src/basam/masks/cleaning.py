@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# Pixels by which outlines may leave the masks' edges by default.
+TOLERANCE = 1.0
+
+
 @dataclass(frozen=True)
 class Cleaning:
     """What is cleaned of a mask, in this order; nothing by default.

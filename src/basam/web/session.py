@@ -1,7 +1,7 @@
 """What was done with each photo, in a folder: one JSON file a photo, written whole or not at all.
 
 Prompts, masks and the rest stand in one file, so that a killed server or a full disk leaves the state before the last click.
-`docs/web.md` describes the files, `basam.data.sessions` reads them as prompts.
+`docs/web.md` describes the files, `basam.batch.sessions` reads them as prompts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.data import SESSION_FORMAT
+from basam.batch import SESSION_FORMAT
 from basam.errors import InputError
 from basam.files import read_json, write_json
 from basam.masks import RunMask, read_runs

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.data import object_label
+from basam.batch import object_label
+from basam.batch.writers import KINDS, CocoRun, check_kinds, check_size, files_of
 from basam.errors import InputError
 from basam.files import append_json, read_json, write_json
-from basam.masks import SoftMask
-from basam.predict.writers import KINDS, TOLERANCE, CocoRun, Found, ResultsOfPhoto, check_kinds, check_size, files_of
+from basam.masks import TOLERANCE, MaskResult, PhotoResults, SoftMask
 from basam.web.library import LibraryPhoto
 from basam.web.session import SegmentedObject
 
@@ -64,10 +64,10 @@ class TakenPhoto:
     soft_edge: Callable[[SegmentedObject], SoftMask | None]
     number: int = 0
 
-    def results(self, kind: str, place: Path) -> ResultsOfPhoto:
+    def results(self, kind: str, place: Path) -> PhotoResults:
         """What the writers of `--write` take; `place` stands for the photo's path."""
         found = [
-            Found(
+            MaskResult(
                 each.runs(self.photo),
                 each.score or 0.0,
                 each.key,
@@ -78,7 +78,7 @@ class TakenPhoto:
             for each in self.objects
         ]
         pixels = self.pixels() if kind in OF_PIXELS else np.zeros((0, 0, 3), dtype=np.uint8)
-        return ResultsOfPhoto(place, (self.photo.height, self.photo.width), pixels, found, TOLERANCE)
+        return PhotoResults(place, (self.photo.height, self.photo.width), pixels, found, TOLERANCE)
 
     def prompts(self, name: str) -> Iterator[dict[str, object]]:
         """Rows that `basam segment --prompts-from` reads; `name` stands for the photo."""

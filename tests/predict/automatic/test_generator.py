@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import basam
+from basam.lab.scenes import render
 from basam.masks import RunMask
 from basam.predict.automatic.grids import Crop, crops_of, grid_of
 from basam.predict.automatic.suppression import best_boxes, best_masks
-from basam.scenes import render
 
 ALL = {"pred_iou_thresh": 0, "stability_score_thresh": 0, "box_nms_thresh": 1}
 

@@ -1,0 +1,56 @@
+"""Photographs without prompts: masks of everything in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from basam.batch.job import Answered, PhotoJob, PhotoTask
+from basam.files import Photograph, read_photograph
+from basam.masks import MaskResult, cleaned
+from basam.predict import AutomaticMasks
+
+
+def unreported(what: str, done: int, whole: int) -> None:
+    """Progress within a photo is not reported."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EverythingJob(PhotoJob):
+    """Masks of everything.
+
+    Attributes:
+        generator: makes masks of a grid of points, and keeps the best.
+        progress: called with what is counted, how many were done, and of how many.
+    """
+
+    generator: AutomaticMasks
+    progress: Callable[[str, int, int], None] = unreported
+
+    def read(self, task: PhotoTask) -> Photograph:
+        return read_photograph(task.photo, max_pixels=self.max_pixels)
+
+    def masks_wanted(self, task: PhotoTask) -> int:
+        return 2  # of masks that are numbered, the first ones
+
+    def find(self, task: PhotoTask, read: Photograph) -> Answered:
+        width, height = read.size
+        self.generator.long_side = self.side(height, width)
+        candidates = self.generator.find(read, progress=partial(self.progress, "points of the photo"))
+        found = (
+            MaskResult(each.runs, each.predicted_iou, number, None, each.stability, each.point, each.soft)
+            for number, each in enumerate(candidates, start=1)
+        )
+        return Answered(cleaned(found, self.outputs.cleaning))
+
+    def side(self, height: int, width: int) -> int | None:
+        """Long side that a photo of this size is encoded at; None: its own."""
+        side = self.automatic_side(height, width) if self.long_side == "auto" else self.long_side
+        return min(side, self.predictor.max_side) if isinstance(side, int) else None
+
+    def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
+        best = max((each.predicted_iou for each in answered.found), default=None)
+        count = len(answered.found)
+        return [{**about, "masks": count, "best_iou": best, "files": self.outputs.paths(task.stem, count)}]

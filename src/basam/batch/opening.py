@@ -1,0 +1,93 @@
+"""From settings to a job: the model is loaded, and its mode and focus are those that the settings ask for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+
+from basam.batch.rasters import RasterJob
+from basam.batch.segmenting import SegmentJob
+from basam.batch.settings import EverythingSettings, PhotoSettings, SegmentSettings
+from basam.batch.writers import Outputs
+from basam.errors import InputError
+from basam.method import BiasMode
+from basam.model import model_fingerprint, read_mode_file
+from basam.predict import AutomaticMasks, Predictor
+
+
+def segment_job(settings: SegmentSettings, outputs: Outputs) -> SegmentJob:
+    predictor = predictor_of(replace(settings, uncorrected=settings.uncorrected or settings.resize))
+    focus, side = settings.focus, settings.long_side
+    if settings.resize:
+        focus, side = False, predictor.attachment.geometry.image_size
+    region = replace(
+        predictor.focus,
+        context=predictor.focus.context if settings.focus_context is None else settings.focus_context,
+        side=predictor.focus.side if settings.focus_side is None else settings.focus_side,
+    )
+    common = common_arguments(settings, predictor, outputs)
+    common["settings"] |= {
+        "long side": side,
+        "square": settings.resize,
+        "focus": [focus, region.to_dict()],
+        "multimask": settings.multimask,
+    }
+    return SegmentJob(
+        **common,
+        long_side=side,
+        square=settings.resize,
+        focus=focus,
+        focus_settings=region,
+        multimask=settings.multimask,
+    )
+
+
+def everything_job(settings: EverythingSettings, outputs: Outputs) -> RasterJob:
+    predictor = predictor_of(settings)
+    automatic = asdict(settings.automatic)
+    common = common_arguments(settings, predictor, outputs)
+    common["settings"] |= {"long side": settings.long_side, "everything": automatic}
+    generator = AutomaticMasks(predictor, points_per_batch=settings.points_per_batch, soft=outputs.soft, **automatic)
+    return RasterJob(**common, long_side=settings.long_side, generator=generator, rasters=settings.rasters)
+
+
+def predictor_of(settings: PhotoSettings) -> Predictor:
+    file = None if settings.mode_file is None else read_mode_file(settings.mode_file)
+    given = BiasMode.off() if settings.uncorrected else None if file is None else file.mode
+    predictor = Predictor.from_pretrained(
+        settings.model,
+        given,
+        adapter=settings.adapter,
+        dtype=getattr(torch, settings.dtype),
+        device=settings.device,
+        max_side=settings.max_side,
+    )
+    slope = settings.changes.get("slope")
+    if slope is not None and predictor.mode.slopes == "learned":
+        raise InputError(f"--slope {slope}: the adapter has learned slopes, which take its place; --strength weakens them")
+    # A change is of its own field of the mode in force: that of the file, of the adapter or of the model.
+    predictor.mode = replace(predictor.mode, **settings.changes)
+    return predictor
+
+
+def common_arguments(settings: PhotoSettings, predictor: Predictor, outputs: Outputs) -> dict[str, Any]:
+    """Arguments that all jobs have; `settings` among them are those that all results depend on."""
+    weights, notes = model_fingerprint(predictor.model), []
+    found_for = None if settings.mode_file is None else read_mode_file(settings.mode_file).fingerprint
+    if found_for not in (None, weights):
+        notes.append(f"{settings.mode_file} was found for other weights, {found_for[:12]}; these are {weights[:12]}")
+    return {
+        "predictor": predictor,
+        "outputs": outputs,
+        "settings": {
+            "model": weights,
+            "mode": asdict(predictor.mode),
+            "max side": settings.max_side,
+            "dtype": settings.dtype,
+        },
+        "overwrite": settings.overwrite,
+        "max_pixels": settings.max_pixels,
+        "notes": tuple(notes),
+    }

@@ -1,0 +1,176 @@
+"""Files of prompts taken apart, one prompt a row: JSON lines, CSV, boxes of COCO, sessions of `basam web`. What a row says is
+not checked.
+
+    {"photo": "a.jpg", "id": 7, "box": [x0, y0, x1, y1], "points": [[x, y, label], ...], "label": "cat", "score": 0.9}
+
+Only `photo` is needed; a row with neither box nor points means the whole photo. A CSV has the columns `photo` and any of
+`id`, `x0`, `y0`, `x1`, `y1` (a box), `x`, `y`, `inside` (a point; 0: outside the object), `label`, `score`. All coordinates are
+pixels of the photo.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from basam.batch.sessions import SESSION_FORMAT, rows_of_state, session_rows
+from basam.errors import InputError, MissingFileError
+
+BOX, POINT = ("x0", "y0", "x1", "y1"), ("x", "y")
+KNOWN = ("photo", "id", "box", "points", "label", "score")
+# Where a row stands, and what it says; an error where it cannot be taken apart.
+Row = tuple[str, Any]
+
+
+def rows_of(path: Path, images_json: Path | None) -> Iterator[Row]:
+    """Place and content of every row.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: it is of none of the kinds, or `images_json` is missing or not wanted.
+    """
+    if path.is_dir():
+        if images_json is not None:
+            raise InputError(f"{path}: a session of basam web names its photos itself: leave --images-json out")
+        yield from session_rows(path)
+        return
+    text = text_of(path)
+    begin = text.lstrip()[:1]
+    whole = json_of(path, text) if begin == "[" or (begin == "{" and not is_lines(text)) else None
+    if isinstance(whole, dict) and isinstance(whole.get("annotations"), list):
+        images = whole if images_json is None else json_of(images_json, text_of(images_json))
+        yield from boxes_of_coco(whole["annotations"], names_in(images, images_json or path), images_json or path)
+    elif isinstance(whole, list) and any(isinstance(entry, dict) and "image_id" in entry for entry in whole):
+        if images_json is None:
+            raise InputError(f"{path}: COCO detections name images by number; --images-json FILE has their names")
+        names = names_in(json_of(images_json, text_of(images_json)), images_json)
+        yield from boxes_of_coco(whole, names, images_json)
+    elif images_json is not None:
+        raise InputError(f"{path}: holds no boxes as COCO writes them, the only kind that takes --images-json")
+    elif isinstance(whole, dict) and whole.get("format") == SESSION_FORMAT:
+        yield from rows_of_state(whole)
+    elif isinstance(whole, list):
+        yield from ((f"entry {index}", entry) for index, entry in enumerate(whole))
+    elif whole is not None:
+        yield "line 1", whole
+    elif begin == "{":
+        yield from json_lines(text)
+    else:
+        yield from csv_lines(path, text)
+
+
+def text_of(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        # Windows' PowerShell writes UTF-16 where its output is sent into a file.
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return data.decode("utf-16" if wide else "utf-8-sig")
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot be read as text, save it as UTF-8: {error}") from error
+
+
+def json_of(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+
+
+def is_lines(text: str) -> bool:
+    """Whether the first line is a JSON object by itself, and more follow; or it is none, and others may be."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    try:
+        return isinstance(json.loads(lines[0]), dict) and len(lines) > 1
+    except (ValueError, RecursionError):
+        return any(line.lstrip().startswith("{") and line.rstrip().endswith("}") for line in lines)
+
+
+def json_lines(text: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield f"line {number}", json.loads(line)
+            except (ValueError, RecursionError) as error:
+                yield f"line {number}", InputError(f"no JSON: {error}")
+
+
+def csv_lines(path: Path, text: str) -> Iterator[Row]:
+    head = text.split("\n", 1)[0]
+    separator = max(",;\t", key=head.count)  # programs for tables write what their country has
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    try:
+        reader.fieldnames = [str(name).strip().lower() for name in reader.fieldnames or ()]
+        if "photo" not in reader.fieldnames:
+            raise InputError(f"{path}: no JSON lines, no boxes of COCO, and no CSV whose first line names a column 'photo'")
+        for each in reader:
+            yield f"line {reader.line_num}", of_csv(each, "," if separator == ";" else ".")
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read as CSV: line {reader.line_num}: {error}") from error
+
+
+def of_csv(row: dict[Any, Any], point: str) -> Any:
+    """A row of a CSV as one of JSON lines; `point`: what may stand for the decimal point."""
+
+    def number(text: str) -> float:
+        return float(text.replace(point, "."))
+
+    if None in row:
+        return InputError(f"more values than columns: {row[None]}")
+    given = {name: value.strip() for name, value in row.items() if value is not None and value.strip()}
+    found: dict[str, Any] = {name: value for name, value in given.items() if name not in (*BOX, *POINT, "inside")}
+    if str(found.get("id", "")).isascii() and str(found.get("id", "")).isdigit():
+        found["id"] = int(found["id"])
+    try:
+        if "score" in found:
+            found["score"] = number(found["score"])
+        for columns, name in ((BOX, "box"), (POINT, "points")):
+            missing = [column for column in columns if column not in given]
+            if len(missing) == len(columns):
+                continue
+            if missing:
+                return InputError(f"no value for {', '.join(missing)}")
+            numbers = [number(given[column]) for column in columns]
+            found[name] = numbers if name == "box" else [[*numbers, number(given.get("inside", "1"))]]
+    except ValueError as error:
+        return InputError(f"{str(error).partition(': ')[2]}: a number is needed")
+    return found
+
+
+def names_in(images: Any, path: Path) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Name of each image by its id, and names of categories by theirs."""
+    try:
+        categories = {str(each["id"]): each["name"] for each in images.get("categories", ())}
+        return {str(image["id"]): (image["file_name"], categories) for image in images["images"]}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: no list 'images' with 'id' and 'file_name'") from error
+
+
+def boxes_of_coco(entries: list[Any], images: dict[str, tuple[Any, dict[str, Any]]], source: Path) -> Iterator[Row]:
+    """Of `[{"image_id": 1, "category_id": 3, "bbox": [x, y, width, height], "score": 0.9}, ...]`."""
+    for index, entry in enumerate(entries):
+        where = f"entry {index}"
+        if not isinstance(entry, dict):
+            yield where, InputError(f"{str(entry)[:40]!r}: an object with 'image_id' and 'bbox' is needed")
+            continue
+        number, bbox, category = str(entry.get("image_id")), entry.get("bbox"), entry.get("category_id")
+        if number not in images:
+            yield where, InputError(f"image_id {number} is not in {source}")
+            continue
+        try:
+            x, y, width, height = (float(value) for value in bbox or ())
+        except (TypeError, ValueError):
+            yield where, InputError(f"bbox {bbox!r}: x, y, width and height in pixels are needed")
+            continue
+        name, categories = images[number]
+        label = None if category is None else categories.get(str(category), str(category))
+        found = {"photo": name, "id": entry.get("id"), "box": [x, y, x + width, y + height], "label": label}
+        yield where, {**found, "score": entry.get("score")}

@@ -1,0 +1,183 @@
+"""Prompts of many photos from a file, by photo, each row checked. How the kinds of files are taken apart: `prompt_files`."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from basam.batch.prompt_files import KNOWN, rows_of
+from basam.checks import checked
+from basam.errors import InputError
+
+
+@dataclass(frozen=True)
+class PromptRow:
+    """One prompt on one photo.
+
+    Attributes:
+        box: x0, y0, x1, y1 in pixels; points: x, y, label (1 inside the object, 0 outside). Neither: the whole photo.
+        id: a text or a number, label: what the object is, score: how sure of that whoever made the prompt is; None: not said.
+        where: file and row, for messages; empty: from the command line.
+    """
+
+    box: tuple[float, ...] | None = None
+    points: tuple[tuple[float, float, float], ...] = ()
+    id: int | str | None = None
+    label: str | None = None
+    score: float | None = None
+    where: str = field(default="", compare=False)
+
+    def named(self) -> dict[str, Any]:
+        """Id, label and score as far as they are known."""
+        values = {"id": self.id, "label": self.label, "score": self.score}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is known of the prompt, for JSON."""
+        places = {"box": self.box, "points": self.points}
+        return self.named() | {name: list(value) for name, value in places.items() if value}
+
+
+@dataclass(frozen=True)
+class PromptFile:
+    """Prompts by photo, in the order of the file, and what cannot be used, each with its place and the reason."""
+
+    prompts: dict[Path, list[PromptRow]]
+    faults: list[str]
+
+
+@checked
+def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | None = None) -> PromptFile:
+    """The prompts of a file; its content decides the kind: JSON lines, CSV, COCO detections or annotations, a session of
+    `basam web` (the file of a photo, or the folder).
+
+    A row that cannot be used, or whose photo is not there, is named, and the others count.
+
+    Args:
+        root: a folder that names of photos may be relative to, before that of the file (`images_json`, where that is given).
+        images_json: for COCO detections: the file whose list `images` names the photos.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: it is of none of the kinds, no row can be used, or `images_json` is missing or not wanted.
+    """
+    own = (images_json or path).parent
+    photos = Photos([own] if root is None else [root, own])
+    prompts: dict[Path, list[PromptRow]] = {}
+    faults = []
+    for where, entry in rows_of(path, images_json):
+        try:
+            name, row = named_row(entry, f"{path}, {where}")
+            photo = photos.named(name)
+        except InputError as error:
+            faults.append(f"{path}, {where}: {error}")
+            continue
+        prompts.setdefault(photo, []).append(row)
+    if not prompts:
+        first = f"; the first: {faults[0]}" if faults else ""
+        raise InputError(f"{path}: no row of it can be used{first}")
+    return PromptFile(prompts, faults)
+
+
+class Photos:
+    """Photos by the names that a file of prompts has for them, relative to the first of `roots` that has them."""
+
+    def __init__(self, roots: list[Path]) -> None:
+        self.roots = roots
+        self.of_name: dict[str, Path | None] = {}
+        self.of_file: dict[Path, Path] = {}  # one path of each file, however it is named
+
+    def named(self, name: str) -> Path:
+        """The photo of a name; systems write letters with accents, and separators of folders, in two ways.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if name not in self.of_name:
+            forms = (name, name.replace("\\", "/"))
+            spellings = (*forms, *(unicodedata.normalize(form, each) for form in ("NFC", "NFD") for each in forms))
+            places = (root / each for root in self.roots for each in spellings)
+            found = next((place for place in places if is_file(place)), None)
+            self.of_name[name] = None if found is None else self.of_file.setdefault(found.resolve(), found)
+        photo = self.of_name[name]
+        if photo is None:
+            raise InputError(f"photo {self.roots[0] / name}: no such file")
+        return photo
+
+
+def is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or with a zero byte
+        return False
+
+
+def named_row(entry: Any, where: str) -> tuple[str, PromptRow]:
+    """Name of the photo and prompt of a row.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    if isinstance(entry, InputError):
+        raise entry
+    if not isinstance(entry, dict):
+        raise InputError(f"{str(entry)[:40]!r}: an object with 'photo' is needed")
+    photo, box, points = entry.get("photo"), entry.get("box"), entry.get("points")
+    if not isinstance(photo, str) or not photo.strip():
+        raise InputError(f"photo {photo!r}: the name of a file is needed")
+    unknown = sorted(map(str, set(entry) - set(KNOWN)))
+    if box is None and not points and unknown:
+        # Or the photo would be segmented as a whole, because a column has another name.
+        raise InputError(f"neither box nor points, but unknown {', '.join(map(repr, unknown))}; known are {', '.join(KNOWN)}")
+    marks = tuple(checked_points([] if points is None else points))
+    names = checked_id(entry.get("id")), checked_label(entry.get("label")), checked_score(entry.get("score"))
+    return photo, PromptRow(None if box is None else checked_box(box), marks, *names, where=where)
+
+
+def checked_box(box: Any) -> tuple[float, ...]:
+    if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
+        raise InputError(f"box {box!r}: x0, y0, x1, y1 in pixels are needed")
+    if not (box[0] < box[2] and box[1] < box[3]):
+        raise InputError(f"box {box!r} is empty: x0 < x1 and y0 < y1 are needed")
+    return tuple(map(float, box))
+
+
+def checked_points(points: Any) -> Iterator[tuple[float, float, float]]:
+    if not isinstance(points, list):
+        raise InputError(f"points {points!r}: a list of [x, y, label] is needed")
+    for point in points:
+        if not isinstance(point, list) or len(point) not in (2, 3) or not all(map(is_number, point)):
+            raise InputError(f"point {point!r}: x, y in pixels and perhaps a label are needed")
+        if len(point) == 3 and point[2] not in (0, 1):
+            raise InputError(f"point {point!r}: the label is 1 (inside the object) or 0 (outside)")
+        yield float(point[0]), float(point[1]), int(point[2]) if len(point) == 3 else 1
+
+
+def checked_id(value: Any) -> int | str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, (int, str, type(None))):
+        raise InputError(f"id {value!r}: a whole number or a text is needed")
+    return value
+
+
+def checked_label(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # the number of a class
+    if not isinstance(value, (str, type(None))):
+        raise InputError(f"label {value!r}: a text is needed")
+    return value or None
+
+
+def checked_score(value: Any) -> float | None:
+    if value is not None and not is_number(value):
+        raise InputError(f"score {value!r}: a number is needed")
+    return None if value is None else float(value)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,141 @@
+"""Georeferenced rasters among photographs: everything in them is found window by window, in bounded memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from basam.batch import key_of
+from basam.batch.finding import EverythingJob
+from basam.batch.job import Answered, Outcome, PhotoTask
+from basam.batch.raster_settings import RasterSettings
+from basam.checks import whole_number
+from basam.errors import MissingExtraError, warn
+from basam.geo import (
+    DEFAULT_RASTER_KINDS,
+    GeoRaster,
+    PieceStore,
+    RasterObjects,
+    Windows,
+    check_raster_kinds,
+    look_at_windows,
+    open_raster,
+    raster_files,
+    raster_writers,
+)
+from basam.predict import MaskCandidate
+
+
+@dataclass
+class AnsweredRaster(Answered):
+    """What was found in a raster: `objects` instead of `found`."""
+
+    objects: RasterObjects | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RasterJob(EverythingJob):
+    """Masks of everything in photographs and in rasters.
+
+    Attributes:
+        rasters: how the latter are read.
+    """
+
+    rasters: RasterSettings
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of the files of a raster."""
+        return DEFAULT_RASTER_KINDS if self.rasters.kinds is None else self.rasters.kinds
+
+    def read(self, task: PhotoTask) -> Any:
+        """The photo, or the `GeoRaster`, of which no pixel is held."""
+        if not self.rasters.holds(task.photo):
+            if self.rasters.given:
+                warn(
+                    f"{self.rasters.given} are for georeferenced rasters: this file does not say where on the earth it lies, "
+                    "so it is read as a photograph"
+                )
+            return super().read(task)
+        try:
+            raster = open_raster(task.photo, self.rasters.bands)
+        except MissingExtraError as error:
+            raise MissingExtraError(f"{error}; --no-geo reads georeferenced rasters as photographs") from error
+        check_raster_kinds(self.kinds)
+        return raster
+
+    def key(self, task: PhotoTask) -> str:
+        if not self.rasters.holds(task.photo):
+            return super().key(task)
+        return key_of({"pieces": self.key_of_pieces(), **self.about_files(), "write": self.kinds})
+
+    def key_of_pieces(self) -> str:
+        """A short name of all that decides what windows show."""
+        return key_of({**self.settings, "raster": self.rasters.to_dict()})
+
+    def about_files(self) -> dict[str, Any]:
+        return {"cleaning": vars(self.outputs.cleaning), "tolerance": self.outputs.tolerance}
+
+    def answer(self, task: PhotoTask, read: Any, inputs: Collection[str] = ()) -> Answered:
+        if not isinstance(read, GeoRaster):
+            return super().answer(task, read, inputs)
+        start = time.perf_counter()
+        self.folder.check_free(str(task.photo.resolve()), raster_files(self.kinds, task.stem), inputs)
+        store = self.store(task, read)
+        look_at_windows(read, self.masks_in_window, store, partial(self.progress, "windows of the raster"))
+        objects = RasterObjects(store, self.outputs.cleaning)
+        return AnsweredRaster([], objects=objects, seconds=time.perf_counter() - start)
+
+    def store(self, task: PhotoTask, raster: GeoRaster) -> PieceStore:
+        """What windows showed, in a hidden file beside the results; it stays where a run is stopped: the next resumes."""
+        width, height = raster.size
+        side = self.window_side
+        overlap = side // 4 if self.rasters.overlap is None else self.rasters.overlap
+        stat = task.photo.stat()
+        about = {"raster": str(task.photo.resolve()), "stamp": [stat.st_size, stat.st_mtime_ns], "key": self.key_of_pieces()}
+        target = self.folder.root / task.stem
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return PieceStore(target.with_name(f".{target.name}.windows.jsonl"), Windows(height, width, side, overlap), about)
+
+    @property
+    def window_side(self) -> int:
+        """Pixels of a window's side: the wanted, or as many as the model sees at their own size under `long_side`."""
+        if self.rasters.window is not None:
+            return whole_number(self.rasters.window, "window", 1)
+        if isinstance(self.long_side, int):
+            return min(self.long_side, self.predictor.max_side)
+        most = self.predictor.max_side
+        return self.automatic_side(most, most)
+
+    def masks_in_window(self, pixels: NDArray[np.uint8]) -> list[MaskCandidate]:
+        self.generator.long_side = self.side(*pixels.shape[:2])
+        return self.generator.find(pixels)
+
+    def write(self, task: PhotoTask, read: Any, answered: Answered, inputs: Collection[str] = ()) -> Outcome:
+        if not isinstance(read, GeoRaster):
+            return super().write(task, read, answered, inputs)
+        assert isinstance(answered, AnsweredRaster)
+        assert answered.objects is not None
+        objects = answered.objects
+        width, height = read.size
+        writers = raster_writers(self.kinds, task.stem, read, objects, self.outputs.tolerance)
+        files = {kind: [str(self.folder.root / name)] for kind, name in zip(self.kinds, writers, strict=True)}
+        row = {
+            **{"photo": str(task.photo), "width": width, "height": height, "seconds": round(answered.seconds, 4)},
+            **{"windows": len(objects.store.windows), "masks": len(objects), "best_iou": objects.best_iou, "files": files},
+        }
+        self.folder.write(task.photo, self.key(task), writers, [row], inputs, stem=task.stem, prompts=[], left_out=[])
+        objects.store.remove()
+        return Outcome(task.photo, [row])
+
+    def finished(self, task: PhotoTask) -> Outcome | None:
+        if not self.rasters.holds(task.photo):
+            return super().finished(task)
+        line = None if self.overwrite else self.folder.finished(task.photo, self.key(task))
+        return None if line is None else Outcome(task.photo, line["rows"], before=True)

@@ -1,0 +1,165 @@
+"""Many photographs on a Ray cluster: Ray Data hands them out in blocks to actors, each of which holds the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from basam.batch import PromptRow, ResultFolder
+from basam.batch.job import Outcome, PhotoTask
+from basam.batch.running import EXPECTED, run
+from basam.batch.settings import PhotoSettings, SegmentSettings
+from basam.checks import checked
+from basam.errors import InputError, WorkerError, reason_of
+from basam.files import require
+
+# Photos that an actor takes at once: few enough that all actors end together, enough that handing out costs nothing.
+PHOTOS_AT_ONCE = 8
+
+
+@checked
+def ray_segment(
+    dataset: Any,
+    out: str | Path,
+    settings: PhotoSettings | None = None,
+    *,
+    workers: int | tuple[int, int] | None = None,
+    gpus_each: float = 0,
+    cpus_each: float = 1,
+    inputs: Collection[str] = (),
+) -> Any:
+    """Segment the photos of a Ray dataset, as `basam segment` does, or find everything in them (`EverythingSettings`).
+
+    Results and records go to one folder, so `out` and the photos lie where every machine finds them under the same path. What
+    was done before is not done again. Ray must be running (`ray.init`). With the kind `coco`, `basam merge` makes the COCO file
+    of all photos when the work is done.
+
+    Args:
+        dataset: a `ray.data.Dataset` with a column `photo` (paths) and perhaps `prompts` (JSON: a list of objects with `box`,
+            `points`, `id`, `label`, `score`), `stem` (the name of the results below `out`, else from the path) and `number` (of
+            the image in COCO); or photo tasks.
+        workers: actors; `(least, most)` leaves their number to Ray, as None does from 1 upwards.
+        gpus_each, cpus_each: what each actor takes of its machine.
+        inputs: resolved paths that results never take the place of.
+
+    Returns:
+        a `ray.data.Dataset` with a row for each photo: `photo`, `rows` (JSON, as in `records.jsonl`), `error` (empty: none),
+        `faults` and `notes` (JSON), `before`, `stopped` (why no photo can be done). Lazy: iterating over it does the work.
+
+    Raises:
+        ImportError: Ray is not installed.
+    """
+    data = require("ray.data", "ray")
+    if isinstance(dataset, Sequence):
+        dataset = data.from_items([row_of(task) for task in dataset])
+    if workers is None or isinstance(workers, tuple):
+        least, most = (1, None) if workers is None else workers
+        pool = data.ActorPoolStrategy(min_size=least, max_size=most)
+    else:
+        pool = data.ActorPoolStrategy(size=workers)
+    return dataset.map_batches(
+        RaySegmenter,
+        fn_constructor_kwargs={
+            "out": str(Path(out).resolve()),
+            "settings": settings or SegmentSettings(),
+            "inputs": frozenset(inputs),
+        },
+        compute=pool,
+        batch_size=PHOTOS_AT_ONCE,
+        num_cpus=cpus_each,
+        num_gpus=gpus_each,
+    )
+
+
+class RaySegmenter:
+    """An actor: the model, loaded once, and the folder of results."""
+
+    def __init__(self, out: str, settings: PhotoSettings, inputs: Collection[str]) -> None:
+        self.inputs, self.stopped = inputs, ""
+        # What is wrong with all photos `__call__` returns as a line: Ray would load the model again and show its own traces.
+        with self.stopping():
+            self.job = settings.open(settings.outputs(ResultFolder(Path(out), shared=True)))
+
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """What goes wrong in the block for a reason outside the program ends the work."""
+        try:
+            yield
+        except EXPECTED as error:
+            reason = reason_of(error)
+            if reason is None:
+                raise
+            self.stopped = reason
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+        count = len(batch["photo"])
+        outcomes: list[Outcome] = []
+        if not self.stopped:
+            columns = {name: batch.get(name, np.full(count, "")) for name in ("photo", "prompts", "stem", "number")}
+            tasks = [self.task(*map(str, values)) for values in zip(*columns.values(), strict=True)]
+            with self.stopping():
+                outcomes += run(self.job, tasks, inputs=self.inputs)
+        outcomes += [Outcome(Path(str(photo)), error=self.stopped) for photo in batch["photo"][len(outcomes) :]]
+        return {
+            "stopped": [self.stopped] * count,
+            "photo": [str(each.photo) for each in outcomes],
+            "rows": [json.dumps(each.rows) for each in outcomes],
+            "error": [each.error or "" for each in outcomes],
+            "faults": [json.dumps(each.faults) for each in outcomes],
+            "notes": [json.dumps(each.notes) for each in outcomes],
+            "before": [each.before for each in outcomes],
+        }
+
+    def task(self, photo: str, prompts: str, stem: str, number: str) -> PhotoTask:
+        rows = tuple(map(prompt_of, json.loads(prompts or "[]")))
+        path = Path(photo)
+        return PhotoTask(path, rows, stem or self.job.folder.stem_of(path), int(number or 0) or None)
+
+
+def row_of(task: PhotoTask) -> dict[str, Any]:
+    """A task as a row of a dataset; its path holds wherever an actor runs."""
+    prompts = json.dumps([asdict(row) for row in task.prompts])
+    return {"photo": str(task.photo.absolute()), "prompts": prompts, "stem": task.stem, "number": task.number or 0}
+
+
+def prompt_of(values: dict[str, Any]) -> PromptRow:
+    """A prompt as `row_of` wrote it, or as a user did."""
+    box, points = values.get("box"), values.get("points") or ()
+    return PromptRow(
+        **{
+            **values,
+            "box": None if box is None else tuple(box),
+            "points": tuple((*point, 1)[:3] for point in points),
+        }
+    )
+
+
+def outcomes_of(results: Any) -> Iterator[Outcome]:
+    """What became of each photo, as it comes from the actors, in no order.
+
+    Raises:
+        ValueError: what no photo can be done for, such as a model that cannot be loaded.
+        RuntimeError: an actor was lost.
+    """
+    errors = require("ray.exceptions", "ray")
+    rows = iter(results.iter_rows())
+    while True:
+        try:
+            row = next(rows, None)
+        except errors.RayTaskError:
+            raise  # a bug
+        except errors.RayError as error:
+            first = str(error).strip().partition("\n")[0]
+            raise WorkerError(f"a worker of Ray was lost: {first}; the same command resumes") from error
+        if row is None:
+            return
+        if row["stopped"]:
+            raise InputError(row["stopped"])
+        faults, notes = tuple(json.loads(row["faults"])), tuple(json.loads(row["notes"]))
+        yield Outcome(Path(row["photo"]), json.loads(row["rows"]), row["error"] or None, faults, notes, bool(row["before"]))

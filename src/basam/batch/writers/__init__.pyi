@@ -1,0 +1,9 @@
+from basam.batch.writers.choice import check_kinds as check_kinds
+from basam.batch.writers.choice import check_size as check_size
+from basam.batch.writers.choice import files_of as files_of
+from basam.batch.writers.choice import names_of as names_of
+from basam.batch.writers.coco_run import CocoRun as CocoRun
+from basam.batch.writers.coco_run import merge_coco as merge_coco
+from basam.batch.writers.kinds import KINDS as KINDS
+from basam.batch.writers.kinds import USUAL_KINDS as USUAL_KINDS
+from basam.batch.writers.outputs import Outputs as Outputs

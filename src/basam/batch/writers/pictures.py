@@ -1,0 +1,83 @@
+"""Pictures of a photo's masks: overlay, cut-outs, label map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from basam.files import overlay, replacing, require, write_image, write_mask
+from basam.masks import PhotoResults
+
+
+def write_overlay(path: Path, results: PhotoResults) -> None:
+    """The photo with all masks tinted and outlined, and with the prompts, as JPEG.
+
+    Colours go by the masks' order, as in SVG; without boxes the larger are drawn first, so that none is hidden.
+    """
+    order = list(range(len(results.found)))
+    if not results.boxes:
+        order.sort(key=lambda each: -results.found[each].runs.area)
+    masks = (results.found[index].runs.mask() for index in order)
+    write_image(path, overlay(results.pixels, masks, boxes=results.boxes, points=results.points, numbers=order))
+
+
+def write_black(path: Path, results: PhotoResults) -> None:
+    """The mask of a photo without objects."""
+    write_mask(path, np.zeros(results.size, dtype=bool))
+
+
+def write_cutout(path: Path, results: PhotoResults, index: int) -> None:
+    """The rectangle of the photo that holds a mask, with the mask as alpha, as RGBA PNG; its edge is soft where that is known.
+
+    `left` and `top` in the file's text say where in the photo it lies. Of a photo without masks: all of it, transparent.
+    """
+    height, width = results.size
+    left, top, alpha = 0, 0, np.zeros(results.size, dtype=np.uint8)
+    if results.found:
+        one = results.found[index]
+        if one.soft is None:
+            (left, top, *_), alpha = one.runs.box, one.runs.part().astype(np.uint8) * 255
+        else:
+            # What the model is unsure of reaches farther than the edge that is kept of it, and than what cleaning leaves.
+            down, across, alpha = trimmed(one.soft.shares())
+            left, top = one.soft.left + across, one.soft.top + down
+    rows, columns = alpha.shape
+    part = results.pixels
+    if part.shape[:2] == (height, width):
+        part = part[top : top + rows, left : left + columns]
+    else:  # it was read smaller than it is
+        scale = part.shape[1] / width
+        box = tuple(value * scale for value in (left, top, left + columns, top + rows))
+        part = np.asarray(Image.fromarray(part).resize((columns, rows), Image.Resampling.BICUBIC, box=box))
+    text = PngImagePlugin.PngInfo()
+    text.add_text("left", str(left))
+    text.add_text("top", str(top))
+    with replacing(path) as temporary:
+        Image.fromarray(np.dstack([part, alpha])).save(temporary, "PNG", pnginfo=text)
+
+
+def trimmed(alpha: NDArray[np.uint8]) -> tuple[int, int, NDArray[np.uint8]]:
+    """The smallest rectangle outside of which all is 0: its first row and column, its values; of nothing, one pixel of 0."""
+    rows, columns = (np.flatnonzero(alpha.any(axis)) for axis in (1, 0))
+    if not rows.size:
+        return 0, 0, np.zeros((1, 1), dtype=np.uint8)
+    return int(rows[0]), int(columns[0]), alpha[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def write_labels(path: Path, results: PhotoResults) -> None:
+    """A map whose pixels hold the number of their mask, from 1 in the order of the masks, and 0 elsewhere; where masks overlap,
+    the smaller one counts. PNG of 16 bits, or TIFF of 32 where `path` is one."""
+    wide = path.suffix == ".tif"
+    labels = np.zeros(results.size, dtype=np.uint32 if wide else np.uint16)
+    for index in sorted(range(len(results.found)), key=lambda each: -results.found[each].runs.area):
+        runs = results.found[index].runs
+        x0, y0, x1, y1 = runs.box
+        labels[y0:y1, x0:x1][runs.part()] = index + 1
+    with replacing(path) as temporary:
+        if wide:
+            require("tifffile", "outputs").imwrite(temporary, labels)
+        else:
+            Image.fromarray(labels).save(temporary, "PNG")

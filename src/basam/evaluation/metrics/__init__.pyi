@@ -1,9 +1,0 @@
-from basam.evaluation.metrics.average_precision import coco_ap as coco_ap
-from basam.evaluation.metrics.average_precision import coco_result as coco_result
-from basam.evaluation.metrics.catalogue import COLUMNS as COLUMNS
-from basam.evaluation.metrics.catalogue import METRICS as METRICS
-from basam.evaluation.metrics.catalogue import Column as Column
-from basam.evaluation.metrics.catalogue import metrics_for as metrics_for
-from basam.evaluation.metrics.record import measure as measure
-from basam.evaluation.metrics.summary import mean_curves as mean_curves
-from basam.evaluation.metrics.summary import summarise as summarise

@@ -1,0 +1,172 @@
+"""The table of a benchmark for people: Markdown, a terminal and a plot."""
+
+from __future__ import annotations
+
+import colorsys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from basam.lab.benchmarking.running import Benchmark
+from basam.lab.benchmarking.settings import METHODS, ZERO_SHOT
+from basam.lab.evaluation import in_words, interval, new_figure, save_figure, widen
+from basam.lab.metrics import COLUMNS
+
+# Columns that metrics make beside these are left to the runs' own tables.
+SHOWN = ("iou", "boundary_iou", "dice", "weighted_f", "s_measure", "f_max", "mae")
+STYLES = {
+    "plain": {"linestyle": "--", "marker": "o", "markerfacecolor": "white"},
+    "basam": {"linestyle": "-", "marker": "^"},
+    "focus": {"linestyle": "none", "marker": "s"},
+}
+# Of the base, of specialists together, then of one candidate after the other.
+COLOURS = ("#6c757d", "#d1495b", "#00798c", "#edae49", "#3d348b", "#66a182", "#f2727f", "#2e4057", "#b56576", "#7f4f24")
+
+
+def name_of(candidate: str, method: str) -> str:
+    return f"{candidate}, {METHODS[method]}"
+
+
+def columns_of(result: Benchmark) -> list[tuple[str, str]]:
+    """Kinds of data with the figures that are shown of each."""
+    return [
+        (kind, metric)
+        for kind in result.titles
+        for metric in SHOWN
+        if any(row["kind"] == kind and row.get(metric) is not None for row in result.rows)
+    ]
+
+
+def grid(result: Benchmark, prompt: str, size: int | str) -> list[list[str]]:
+    """Cells of the table of one prompt and size: a name, then a figure for each of `columns_of`."""
+    lines = []
+    for candidate, method in result.places():
+        where = {"candidate": candidate, "method": method, "prompt": prompt, "size": size}
+        if result.row(**where) is None:
+            continue
+        values = [result.figure(metric, kind=kind, **where) for kind, metric in columns_of(result)]
+        lines.append([name_of(candidate, method), *("-" if value is None else f"{value:.3f}" for value in values)])
+    return lines
+
+
+def settings_of(result: Benchmark) -> list[tuple[str, int | str]]:
+    """Prompts and sizes, in the order of measuring."""
+    return list(dict.fromkeys((row["prompt"], row["size"]) for row in result.rows))
+
+
+def heads(result: Benchmark) -> list[str]:
+    return ["", *(f"{result.titles[kind]}: {COLUMNS[metric].title}" for kind, metric in columns_of(result))]
+
+
+def markdown(result: Benchmark) -> str:
+    """All tables, and one of what the adapters are."""
+    parts = []
+    for prompt, size in settings_of(result):
+        rows = [heads(result), ["---"] * (1 + len(columns_of(result))), *grid(result, prompt, size)]
+        parts += [f"### Prompt {prompt}, {in_pixels(result, prompt, size)}", "", *map(line, rows), ""]
+    if result.paired:
+        parts += ["### Paired differences", "", *map(line, differences(result)), ""]
+    if result.tuned:
+        parts += ["### Adapters", "", *map(line, adapters(result)), ""]
+    return "\n".join(parts)
+
+
+def in_pixels(result: Benchmark, prompt: str, size: int | str) -> str:
+    """What has this size: whole photographs, or regions where nothing else was measured at it."""
+    methods = {row["method"] for row in result.rows if (row["prompt"], row["size"]) == (prompt, size)}
+    return f"{'regions of ' if methods == {'focus'} else ''}{size}{' px' if isinstance(size, int) else ''}"
+
+
+def differences(result: Benchmark) -> list[list[str]]:
+    """Corrected minus uncorrected, in the figures that are shown of the data, with half of the 95 % interval."""
+    metrics = [metric for metric in SHOWN if any(metric in entry["differences"] for entry in result.paired)]
+    rows = [
+        ["", "data", "prompt", "second", "minus first", "images", *(f"{COLUMNS[metric].title} ± 95 %" for metric in metrics)]
+    ]
+    rows.append(["---"] * len(rows[0]))
+    for entry in result.paired:
+        about = [str(entry[name]) for name in ("candidate", "data", "prompt", "second", "first", "images")]
+        rows.append([*about, *(in_words(entry, metric) for metric in metrics)])
+    return rows
+
+
+def adapters(result: Benchmark) -> list[list[str]]:
+    titles = ["adapter", "tuned", "numbers", "kB", "sizes", "steps", "kept step", "minutes"]
+    rows = [titles, ["---"] * len(titles)]
+    for one in result.tuned:
+        minutes = "-" if one["seconds"] is None else f"{one['seconds'] / 60:.1f}"
+        known = [str(one[name] if one[name] is not None else "-") for name in ("sizes", "steps", "kept")]
+        rows.append(
+            [
+                one["candidate"],
+                str(one["tuned"] or "-"),
+                f"{one['parameters']:,}",
+                f"{one['bytes'] / 1000:,.0f}",
+                *known,
+                minutes,
+            ]
+        )
+    return rows
+
+
+def line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def table(result: Benchmark, prompt: str, size: int | str) -> Table:
+    """The IoU of every data set, for a terminal."""
+    out = Table(
+        title=f"IoU, prompt {prompt}, size {in_pixels(result, prompt, size)}", box=None, header_style="bold", pad_edge=False
+    )
+    shown = [index for index, (_, metric) in enumerate(columns_of(result)) if metric == "iou"]
+    for number, title in enumerate(["", *result.titles.values()]):
+        out.add_column(title, justify="left" if number == 0 else "right")
+    for cells in grid(result, prompt, size):
+        out.add_row(cells[0], *(cells[1 + index] for index in shown))
+    return out
+
+
+def colour_of(index: int) -> str:
+    """A colour for each candidate, none given twice: listed ones, then hues between hues."""
+    listed = COLOURS[2:]
+    if index < len(listed):
+        return listed[index]
+    red, green, blue = colorsys.hsv_to_rgb((index * 0.618034) % 1, 0.75, 0.7)
+    return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
+
+
+def plot(result: Benchmark, prompt: str, path: Path) -> Path:
+    """IoU against size, one panel per data set and one line per row; uncorrected rows are dashed."""
+    kinds = list(result.titles)
+    figure, axes = new_figure(len(kinds), 1, 3.4, 3.2)
+    sizes: list[Any] = [size for name, size in settings_of(result) if name == prompt]
+    names = list(dict.fromkeys(candidate for candidate, _ in result.places()))
+    # Specialists are compared with each other nowhere: they share a colour.
+    alone = [one for one in names if len({row["kind"] for row in result.rows if row["candidate"] == one}) == 1 < len(kinds)]
+    colours = {ZERO_SHOT: COLOURS[0]} | dict.fromkeys(alone, COLOURS[1])
+    others = [name for name in names if name not in colours]
+    colours |= {name: colour_of(index) for index, name in enumerate(others)}
+    for axis, kind in zip(axes.flat, kinds, strict=True):
+        for candidate, method in result.places():
+            where = {"candidate": candidate, "method": method, "prompt": prompt, "kind": kind}
+            values = [result.figure("iou", size=size, **where) for size in sizes]
+            if any(value is not None for value in values):
+                label = name_of("specialist" if candidate in alone else candidate, method)
+                numbers = [np.nan if value is None else value for value in values]
+                bars = [interval(row, "iou") if (row := result.row(size=size, **where)) else np.nan for size in sizes]
+                place = result.places().index((candidate, method)) - (len(result.places()) - 1) / 2
+                places = np.arange(len(sizes)) + min(0.05, 0.5 / len(result.places())) * place
+                look = {"color": colours[candidate], "label": label, "capsize": 2, "elinewidth": 1, **STYLES[method]}
+                axis.errorbar(places, numbers, yerr=bars, **look)
+        axis.set_xticks(range(len(sizes)), [in_pixels(result, prompt, size).removesuffix(" px") for size in sizes])
+        axis.set_xlabel("long side, pixels")
+        axis.set_title(result.titles[kind], fontsize=9, parse_math=False)
+        axis.grid(alpha=0.3)
+        widen(axis)
+    axes.flat[0].set_ylabel("IoU")
+    labels = {label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.suptitle(f"prompt {prompt}; bars: 95 % intervals over photographs", fontsize=10)
+    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return save_figure(figure, path)

@@ -1,0 +1,92 @@
+"""What a benchmark compares, and on what. No torch here: the command line reads its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, checked
+from basam.errors import InputError
+from basam.lab.data import PromptSpec, Source, check_mask_values
+from basam.lab.evaluation import check_sizes
+from basam.method import BiasMode
+
+ZERO_SHOT = "zero-shot"
+
+
+METHODS = {"plain": "uncorrected", "basam": "corrected", "focus": "with focus"}
+
+
+@dataclass(frozen=True)
+class BenchmarkEntry:
+    """Rows of the table: an adapter (None: the base as it is) with and without the correction, on whole photographs.
+
+    With `kinds` it is a specialist: measured on data of these kinds only, and as it was tuned, with the correction.
+    """
+
+    name: str
+    adapter: NameOrPath | None = None
+    kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("basam",) if self.kinds else ("plain", "basam")
+
+    @classmethod
+    @checked
+    def parse(cls, text: str) -> BenchmarkEntry:
+        """`NAME=FOLDER`, or `NAME=FOLDER@KIND,KIND`.
+
+        Raises:
+            ValueError: neither of the two forms, or the name of the first row.
+        """
+        name, equals, rest = text.partition("=")
+        folder, _, kinds = rest.partition("@")
+        if not name or not equals or not folder or name == ZERO_SHOT:
+            raise InputError(f"adapter {text!r}: NAME=FOLDER or NAME=FOLDER@KIND,KIND is needed, with a name of its own")
+        return cls(name, folder, tuple(kinds.split(",")) if kinds else ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkSettings:
+    """What is compared, and on what.
+
+    Attributes:
+        data: `kind:ROOT[:split]`; without a split, the one that results are reported on.
+        entries: beside the base.
+        sizes, prompts, limit, seed, dtype, device: as `evaluation.settings.EvaluateSettings` has them.
+        focus: also measure every entry on the regions of prompts, at their trained size.
+        mask_values: likewise, for data of kind `folder`.
+        mode: the correction of the base; adapters have their own.
+    """
+
+    data: tuple[str, ...]
+    entries: tuple[BenchmarkEntry, ...] = ()
+    model: NameOrPath = "nano"
+    sizes: tuple[int | str, ...] = ("native",)
+    prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"), PromptSpec("gt-point"))
+    limit: Count | None = None
+    seed: Whole = 0
+    mode: BiasMode | None = None
+    focus: bool = False
+    mask_values: str | None = None
+    dtype: Dtype = "float32"
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_sizes(self.sizes)
+        names = [entry.name for entry in self.entries]
+        if len(set(names)) < len(names):
+            raise InputError(f"adapters {', '.join(names)}: each needs a name of its own")
+        sources = [Source.parse(source) for source in self.data]
+        check_mask_values(self.mask_values, sources)
+        kinds = [source.kind for source in sources]
+        if not kinds or len(set(kinds)) < len(kinds):
+            raise InputError(f"data of kinds {', '.join(kinds) or 'none'}: at least one is needed, and each once")
+        for entry in self.entries:
+            for kind in entry.kinds:
+                if kind not in kinds:
+                    raise InputError(f"adapter {entry.name} is for data of kind {kind!r}; there are {', '.join(kinds)}")

@@ -1,0 +1,182 @@
+"""COCO's instance annotations: one sample per image, one instance per annotation; crowds are counted and left out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from basam.checks import checked
+from basam.files import IMAGE_SUFFIXES, MAX_PIXELS, is_litter, spelled
+from basam.lab.data.base import Dataset, Instance, Loaded, Role, reported_name
+from basam.lab.data.coco_file import load_annotations, usable_annotations, where_of
+from basam.lab.data.decode import check_sizes
+from basam.lab.data.issues import DatasetError, Issue, SampleError
+from basam.lab.data.photos import open_photo
+from basam.masks import decode_segmentation
+
+
+@dataclass(frozen=True, eq=False)
+class CocoSample:
+    """An image and its annotations as the JSON has them, decoded by `load`."""
+
+    id: str
+    image_path: Path
+    height: int
+    width: int
+    annotations: tuple[dict[str, Any], ...]
+    categories: Mapping[int, str]
+    source: str  # name of the JSON file, for issues
+    max_pixels: int | None = MAX_PIXELS
+
+    def image(self) -> Image.Image:
+        """The image alone, upright."""
+        return open_photo(self.image_path, self.max_pixels)[0]
+
+    def load(self) -> Loaded:
+        """Image and instances; raises SampleError where the image cannot be read or no instance is left."""
+        image, odd = open_photo(self.image_path, self.max_pixels)
+        check_sizes(image, self.height, self.width, self.image_path, "annotations")
+        instances: list[Instance] = []
+        issues: list[Issue] = []
+        for annotation in self.annotations:
+            try:
+                instances.append(self._instance(annotation))
+            except SampleError as error:
+                issues.append(error.issue)
+            else:
+                issues += few_point_issues(annotation, self.source)
+        if not instances:
+            whole = Issue(issues[0].problem, str(self.image_path), f"in each of its {len(issues)} annotations")
+            raise SampleError(whole, tuple(issues))
+        return Loaded(image, tuple(instances), (*odd, *issues))
+
+    def _instance(self, annotation: dict[str, Any]) -> Instance:
+        mask = annotation_mask(annotation, self.height, self.width, self.source)
+        category = int(annotation["category_id"])
+        return Instance(str(annotation["id"]), mask, self.categories[category], category)
+
+
+@checked
+def annotation_mask(annotation: dict[str, Any], height: int, width: int, source: str) -> np.ndarray:
+    """Mask of an annotation, (height, width) bool with at least one pixel; SampleError where it has none."""
+    where = where_of(source, annotation)
+    try:
+        mask = decode_segmentation(annotation["segmentation"], height, width)
+    except (ValueError, TypeError, KeyError) as error:
+        raise SampleError(Issue("bad-annotation", where, str(error))) from error
+    if not mask.any():
+        raise SampleError(Issue("empty-mask", where))
+    return mask
+
+
+def few_point_issues(annotation: dict[str, Any], source: str) -> list[Issue]:
+    """A note for an annotation of which polygons were left out alone."""
+    polygons = annotation["segmentation"]
+    few = sum(len(polygon) < 6 for polygon in polygons) if isinstance(polygons, list) else 0
+    return [Issue("few-points", where_of(source, annotation), f"{few} of {len(polygons)} polygons")] if few else []
+
+
+def coco_splits(root: Path) -> dict[str, Role]:
+    """Splits with an `instances_*.json` in `root/annotations` or `root`, and what each is for."""
+    files = [*sorted((root / "annotations").glob("instances_*.json")), *sorted(root.glob("instances_*.json"))]
+    return {path.stem.removeprefix("instances_"): _role(path.stem) for path in files}
+
+
+def read_coco(root: Path, split: str, name: str | None = None) -> Dataset:
+    """The images of `split` that have at least one instance, in the order of their ids.
+
+    `name`: see `reported_name`. Images are looked for in `root/split`, `root/images/split` and `root/images`.
+
+    Raises:
+        DatasetError: the JSON is none of COCO's, there is no folder of images, or no instance in it.
+    """
+    path = next(
+        file for file in (root / "annotations" / f"instances_{split}.json", root / f"instances_{split}.json") if file.is_file()
+    )
+    data = load_annotations(path)
+    folders = [root / split, root / "images" / split, root / "images"]
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    if folder is None:
+        raise DatasetError(f"{root}: no images of split {split}: expected one of {', '.join(map(str, folders))}")
+    files = ImageFiles(root, folder)
+    categories = {int(category["id"]): str(category["name"]) for category in data["categories"]}
+    usable, _, issues = usable_annotations(data, path.name)
+    images = sorted(data["images"], key=lambda image: image["id"])
+    paths = files.resolve([str(image["file_name"]) for image in images])
+    samples = []
+    for image, image_path in zip(images, paths, strict=True):
+        found = usable.get(image["id"], [])
+        if not found:
+            issues.add(Issue("no-object", str(image_path or folder / str(image["file_name"]))))
+        elif image_path is None:
+            issues.add(Issue("no-image", str(folder / image["file_name"]), f"{len(found)} annotations"))
+        else:
+            size = int(image["height"]), int(image["width"])
+            samples.append(CocoSample(str(image["id"]), image_path, *size, tuple(found), categories, path.name))
+    issues.extend(files.unmentioned(paths, path.name))
+    if not samples:
+        raise DatasetError(f"{root}: no image of split {split} with an instance: {'; '.join(issues.lines())}")
+    title = reported_name("COCO", root, name)
+    return Dataset("coco", title, "COCO", split, _role(split), root, tuple(samples), issues, path)
+
+
+class ImageFiles:
+    """The files below a folder of images, by their paths in one spelling."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.root, self.folder = root, folder
+        self.found: dict[str, Path] = {}
+        for place, folders, names in os.walk(folder):
+            folders[:] = sorted(name for name in folders if not is_litter(name))
+            below = Path(place)
+            prefix = "" if below == folder else below.relative_to(folder).as_posix() + "/"
+            self.found |= {spelled(prefix + name): below / name for name in names if not is_litter(name)}
+
+    def resolve(self, names: Sequence[str]) -> list[Path | None]:
+        """The file of each `file_name`: below the folder of images, else below the root, else by its last part alone.
+
+        The last part alone says which file is meant only where one `file_name` ends in it.
+        """
+        last = Counter(self._last(name) for name in set(names))
+        return [self._one(name, last[self._last(name)] == 1) for name in names]
+
+    def _one(self, name: str, alone: bool) -> Path | None:
+        plain = spelled(name.replace("\\", "/"))
+        if plain.startswith("./"):
+            plain = plain[2:]
+        if plain in self.found:
+            return self.found[plain]
+        for candidate in (self.root / name, self.root / plain):
+            if "/" in plain and candidate.is_file():
+                return candidate
+        return self.found.get(self._last(name)) if alone else None
+
+    @staticmethod
+    def _last(name: str) -> str:
+        return spelled(name.replace("\\", "/").rpartition("/")[2])
+
+    def unmentioned(self, used: Sequence[Path | None], source: str) -> list[Issue]:
+        """What lies in the folder itself, or beside images that are used, and is not in the annotations."""
+        mentioned = set(used)
+        folders = {self.folder} | {path.parent for path in used if path is not None}
+        rest = sorted(path for path in self.found.values() if path not in mentioned and path.parent in folders)
+        return [
+            Issue("no-mask", str(path), f"not in {source}")
+            if path.suffix.lower() in IMAGE_SUFFIXES
+            else Issue("other-file", str(path))
+            for path in rest
+        ]
+
+
+def _role(name: str) -> Role:
+    """Papers report on val: the annotations of COCO's own test split are not public."""
+    if "train" in name:
+        return "train"
+    return "test" if "val" in name or "test" in name else "unknown"

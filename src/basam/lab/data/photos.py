@@ -1,0 +1,31 @@
+"""Photographs of a data set into memory, what was odd about them as issues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from basam.files import ImageError, read_photograph
+from basam.lab.data.issues import Issue, SampleError
+
+# Problems by the kind of a note on a photograph.
+PROBLEM_OF = {
+    "several-pictures": "several-pictures",
+    "chosen-range": "chosen-range",
+    "hidden": "hidden-image",
+    "other": "odd-image",
+}
+
+
+def open_photo(path: Path, max_pixels: int | None) -> tuple[Image.Image, tuple[Issue, ...]]:
+    """The photograph in mode `RGB`, upright, and what was odd about it.
+
+    Raises:
+        SampleError: it is missing, truncated, no image, or has more than `max_pixels` (None: any number).
+    """
+    try:
+        photo = read_photograph(path, max_pixels=max_pixels)
+    except (ImageError, OSError) as error:
+        raise SampleError(Issue("unreadable-image", str(path), str(error).removeprefix(str(path)).lstrip(": "))) from error
+    return photo.image, tuple(Issue(PROBLEM_OF[note.kind], str(path), note.text) for note in photo.notes)

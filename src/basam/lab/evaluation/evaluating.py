@@ -1,0 +1,214 @@
+"""`evaluate`: a data set, a model and a run folder -> lines, summary, plots and report. Resumes where it was stopped."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from basam.checks import Count, Whole, checked, path_of
+from basam.errors import BasamError
+from basam.files import MAX_PIXELS, check_extra
+from basam.lab.data import Dataset, Issues, Sample, open_dataset
+from basam.lab.evaluation.detections import read_detections
+from basam.lab.evaluation.lines import Results
+from basam.lab.evaluation.pairing import compare_methods, intervals_of
+from basam.lab.evaluation.pool import MetricPool
+from basam.lab.evaluation.processes import Processes, processes
+from basam.lab.evaluation.questions import question_makers
+from basam.lab.evaluation.report import write_report
+from basam.lab.evaluation.runner import Runner, Stages
+from basam.lab.evaluation.settings import EvaluateSettings
+from basam.lab.evaluation.store import RunFolder, file_fingerprint, names_fingerprint, versions
+from basam.lab.evaluation.tables import lines_of, make_row, write_summary
+from basam.model import device_name, find_device, model_fingerprint
+from basam.predict import Focus, Predictor
+
+Progress = Callable[[int, int], None]  # images done and images in all, of this process
+
+
+@dataclass(frozen=True)
+class EvaluationOutcome:
+    """What a run came to. `summary` and `issues` are those of the whole run in its main process, None in all others."""
+
+    folder: Path
+    stages: Stages
+    worked: float  # seconds that metrics took, wherever they ran
+    summary: dict[str, Any] | None = None
+    issues: Issues | None = None
+
+
+@checked
+def evaluate(
+    settings: EvaluateSettings,
+    out: str | Path,
+    *,
+    workers: Whole | None = None,
+    max_pixels: Count | None = MAX_PIXELS,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> EvaluationOutcome:
+    """Evaluate a model on a data set.
+
+    Args:
+        settings: what to evaluate.
+        out: the run folder; a run of the same settings in it resumes. With a higher limit, or more sizes, methods or
+            prompts, it is extended: what is measured is not measured again.
+        workers: processes for metrics; 0 measures beside nothing else. None: one for each core that the model leaves.
+        max_pixels: photographs and masks of more are left out and named; started again with a higher number, the run takes
+            them in. None: none is left out.
+        command: the words of the command line, for `run.json`.
+        progress: called in the main process with the images done and the images in all.
+
+    Raises:
+        DatasetError, FileNotFoundError, UnsupportedModelError, ValueError: it cannot be run with these settings;
+            nothing has been written.
+        RunMismatchError: the folder holds a run of other settings.
+        NothingMeasuredError: every photograph or its mask was left out; the run folder says of each why.
+        MissingExtraError: the extra `evaluate` is not installed.
+    """
+    device = str(find_device(settings.device))  # before anything is opened
+    check_extra("evaluate")
+    group = processes(device)
+    dataset = open_dataset(
+        settings.kind,
+        settings.root,
+        settings.split,
+        images=settings.images,
+        masks=settings.masks,
+        name=settings.name,
+        mask_values=settings.mask_values,
+    ).limited_to(max_pixels)
+    samples = chosen(dataset, settings.limit)
+    detections = None if settings.detections is None else read_detections(settings.detections, dataset)
+    predictor = Predictor.from_pretrained(
+        settings.model,
+        settings.mode,
+        adapter=settings.adapter,
+        dtype=getattr(torch, settings.dtype),
+        device=group.device(device),
+    )
+    settings = replace(settings, mode=predictor.attachment.mode, focus=focus_of(settings, predictor))
+    workers = group.workers() if workers is None else workers
+    folder = RunFolder(path_of(out, "out"))
+    if group.is_main:
+        folder.begin(describe(settings, dataset, predictor), session(command, group, workers, predictor.device))
+        folder.collect()
+    group.wait()
+    before = folder.read()
+    pool = MetricPool(workers)
+    try:
+        with folder.appender(group.rank, group.count) as appender:
+            runner = Runner(predictor, settings, question_makers(settings, detections), pool, appender.write)
+            mine = group.shard(samples)
+            done = iter(range(1, len(mine) + 1))
+            show = progress if progress is not None and group.is_main else no_progress
+            runner.run(mine, before, lambda: show(next(done), len(mine)))
+    finally:
+        pool.close()
+    group.wait()
+    summary, issues = None, None
+    if group.is_main:
+        results = folder.collect()
+        issues = Issues([*dataset.issues, *(issue for sample in samples for issue in results.issues.get(sample.id, ()))])
+        summary = summarise_run(dataset, samples, runner, results, issues)
+        write_summary(folder.path, summary)
+        write_report(folder, dataset, samples, summary, results, issues)
+    group.wait()
+    group.end()
+    if summary is not None and issues is not None and not any(row["images"] for row in summary["rows"]):
+        raise NothingMeasuredError(
+            f"{dataset.title}: nothing was measured, each of the {len(samples)} photographs was left out: {first_of(issues)}"
+        )
+    return EvaluationOutcome(folder.path, runner.stages, pool.worked, summary, issues)
+
+
+class NothingMeasuredError(BasamError, ValueError):
+    """A run without a figure; the message says why."""
+
+
+def first_of(issues: Issues) -> str:
+    """Problems with their counts, and one file with all that is known of it."""
+    left_out = [issue for issue in issues if issue.policy in ("broken", "left out")]
+    return "; ".join([*issues.lines(names=1), *(f"such as {issue}" for issue in left_out[-1:])])
+
+
+def no_progress(done: int, whole: int) -> None:
+    """Show no progress."""
+
+
+@checked
+def chosen(samples: Dataset | Sequence[Sample], limit: Count | None) -> list[Sample]:
+    """All samples, or `limit` of them, evenly spaced: names often sort by kind, and the first ones would all be alike."""
+    if limit is None or limit >= len(samples):
+        return list(samples)
+    return [samples[index * len(samples) // limit] for index in range(limit)]
+
+
+def describe(settings: EvaluateSettings, dataset: Dataset, predictor: Predictor) -> dict[str, Any]:
+    """What must be the same for a run to resume, or more of what a run can be extended by; see `store.EXTENDABLE`."""
+    data = {
+        "title": dataset.title,
+        "stand-in": dataset.is_stand_in,
+        "images": len(dataset),
+        "sha256 of names": names_fingerprint(sample.id for sample in dataset),
+    }
+    if settings.detections is not None:
+        data["sha256 of detections"] = file_fingerprint(path_of(settings.detections))
+    return {
+        "settings": settings.to_dict(),
+        "data": data,
+        "model": {
+            **predictor.family.describe(predictor.model).to_dict(),
+            "sha256": model_fingerprint(predictor.model),
+            "slopes": None if (learned := predictor.attachment.learned) is None else learned().tolist(),
+        },
+    }
+
+
+def focus_of(settings: EvaluateSettings, predictor: Predictor) -> Focus | None:
+    """How regions are chosen in this run; None where no method has any."""
+    if not any(method.startswith("focus") for method in settings.methods):
+        return None
+    return predictor.focus if settings.focus is None else settings.focus
+
+
+def session(command: Sequence[str], group: Processes, workers: int, device: torch.device) -> dict[str, Any]:
+    """When and how the run was started."""
+    return {
+        "command": list(command),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "processes": group.count,
+        "workers": workers,
+        "threads": torch.get_num_threads(),
+        "device": device_name(device),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions(),
+    }
+
+
+def summarise_run(
+    dataset: Dataset, samples: Sequence[Sample], runner: Runner, results: Results, issues: Issues
+) -> dict[str, Any]:
+    """What `summary.json` holds: nothing in it depends on when, where or in how many pieces the run was made."""
+    ids = [sample.id for sample in samples]
+    rows = []
+    for prompt in runner.makers:
+        for variant in runner.variants:
+            lines = lines_of(results, ids, variant, prompt)
+            rows.append(make_row(dataset, variant, prompt, lines) | {"intervals": intervals_of(lines)})
+    return {
+        "data": dataset.title,
+        "stand-in": dataset.is_stand_in,
+        "images": len(samples),
+        "issues": issues.counts(),
+        "broken": [str(issue) for issue in issues.broken],
+        "rows": rows,
+        "paired": compare_methods(results, ids, runner.variants, runner.makers),
+    }

@@ -1,0 +1,53 @@
+"""What a worker process does beside the model: one predicted mask to its record. Imports no torch, so workers start at once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from basam.lab.metrics import measure
+from basam.masks import encode_mask
+
+
+@dataclass(frozen=True, eq=False)
+class MetricJob:
+    """Attributes:
+    logits: `(H, W)` float32 at the ground truth's size.
+    truth: `(H, W)` bool; None where there is none to compare with (a detector's box).
+    metrics: keys of `METRICS`.
+    image: `(H, W, 3)` uint8, where a metric looks at the photograph.
+    ignored: `(H, W)` bool, pixels that count in no metric.
+    """
+
+    logits: np.ndarray
+    truth: np.ndarray | None
+    metrics: tuple[str, ...]
+    image: np.ndarray | None = None
+    ignored: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Metrics of one mask, the mask itself as COCO's RLE, and the seconds it took."""
+
+    metrics: dict[str, Any]
+    rle: dict[str, Any]
+    seconds: float
+
+
+def do(job: MetricJob) -> Measured:
+    """Measure one mask."""
+    start = time.perf_counter()
+    probabilities = sigmoid(job.logits)
+    metrics = {}
+    if job.truth is not None:
+        metrics = measure(probabilities, job.truth, job.metrics, image=job.image, ignored=job.ignored)
+    return Measured(metrics, encode_mask(probabilities > 0.5), time.perf_counter() - start)
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of float32 logits, without overflow."""
+    return np.float32(0.5) * (np.tanh(np.float32(0.5) * logits) + np.float32(1))

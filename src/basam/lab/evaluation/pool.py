@@ -1,0 +1,96 @@
+"""Metrics in worker processes beside the model, with a bounded queue: masks are large and must not pile up."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+
+from basam.errors import InputError, WorkerError
+from basam.files import check_extra, require
+from basam.lab import end_with_parent
+from basam.lab.evaluation.jobs import Measured, MetricJob, do
+
+Done = Callable[[Measured], None]
+
+
+class MetricPool:
+    """Runs jobs and hands their results to callbacks, in this process and in the order of submission.
+
+    Args:
+        workers: number of processes; 0 measures in this one.
+
+    Raises:
+        MissingExtraError: there are workers, and the extra `evaluate` is not installed.
+
+    Attributes:
+        waited: seconds that `submit` and `finish` have waited for workers.
+        worked: seconds that the jobs themselves took.
+    """
+
+    def __init__(self, workers: int) -> None:
+        if workers < 0:
+            raise InputError(f"workers={workers}: 0 or more processes")
+        self.capacity = 2 * workers + 1
+        self.queue: deque[tuple[Future[Measured], Done]] = deque()
+        self.waited = 0.0
+        self.worked = 0.0
+        if workers:
+            check_extra("evaluate")  # a worker that lacks it would only be seen to die
+        # Fork would copy a process in which torch runs threads.
+        context = multiprocessing.get_context("spawn")
+        self.executor = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) if workers else None
+
+    def submit(self, job: MetricJob, done: Done) -> None:
+        """Measure `job` and call `done` with the result, now or in a later call; waits while the queue is full."""
+        if self.executor is None:
+            start = time.perf_counter()
+            self.hand_over(do(job), done)
+            self.waited += time.perf_counter() - start
+            return
+        try:
+            future = self.executor.submit(do, job)
+        except BrokenExecutor as error:
+            raise worker_lost() from error
+        self.queue.append((future, done))
+        while self.queue and (len(self.queue) >= self.capacity or self.queue[0][0].done()):
+            self.take_oldest()
+
+    def finish(self) -> None:
+        """Wait for all jobs."""
+        while self.queue:
+            self.take_oldest()
+
+    def take_oldest(self) -> None:
+        future, done = self.queue.popleft()
+        start = time.perf_counter()
+        try:
+            measured = future.result()
+        except BrokenExecutor as error:
+            raise worker_lost() from error
+        self.waited += time.perf_counter() - start
+        self.hand_over(measured, done)
+
+    def hand_over(self, measured: Measured, done: Done) -> None:
+        self.worked += measured.seconds
+        done(measured)
+
+    def close(self) -> None:
+        """End the workers; jobs that have not begun are dropped."""
+        if self.executor is not None:
+            self.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def worker_lost() -> WorkerError:
+    return WorkerError(
+        "a worker process for metrics was ended, perhaps for lack of memory: run again with fewer --workers; "
+        "what is measured is kept"
+    )
+
+
+def start_worker() -> None:
+    """One thread a worker; and none outlives a main process that was killed."""
+    require("cv2", "evaluate").setNumThreads(1)
+    end_with_parent()

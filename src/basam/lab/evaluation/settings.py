@@ -1,0 +1,148 @@
+"""The settings of one evaluation: everything that decides its figures, and nothing else. They travel to `run.json`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, one_of
+from basam.errors import InputError
+from basam.lab.data import KINDS, PromptSpec
+from basam.method import BiasMode
+from basam.predict import Focus
+
+METHODS = {
+    "resize": "plain SAM on the photo at the trained long side, padded to a square as in training (SAM 2, 3: squashed to it)",
+    "plain": "plain SAM at this size",
+    "basam": "SAM at this size with the correction",
+    "focus": "the region that each prompt is about, at this size, with the correction",
+    "focus-plain": "the region that each prompt is about, at this size, plain SAM",
+}
+# What is run by default: the baselines and the correction.
+USUAL_METHODS = ("resize", "plain", "basam")
+NATIVE = "native"
+
+
+def check_sizes(sizes: tuple[int | str, ...]) -> None:
+    """Refuse what is neither a long side in pixels nor `native`."""
+    for size in sizes:
+        if size != NATIVE and (not isinstance(size, int) or size < 1):
+            raise InputError(f"size {size!r}: a long side in pixels or {NATIVE!r} is needed")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How an image is encoded. `size` is a long side in pixels, of the image or of a region; or `native`, its own."""
+
+    size: int | str
+    method: str
+
+    @property
+    def long_side(self) -> int | None:
+        """The `long_side` of `Predictor.set_image`."""
+        return self.size if isinstance(self.size, int) else None
+
+    @property
+    def square(self) -> bool:
+        return self.method == "resize"
+
+    @property
+    def focused(self) -> bool:
+        return self.method.startswith("focus")
+
+    @property
+    def corrected(self) -> bool:
+        return self.method in ("basam", "focus")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings:
+    """What is evaluated, and how.
+
+    Attributes:
+        kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`; name: what
+            reports call it.
+        mask_values: for kind `folder`, what values of masks mean: `nonzero`, `threshold`, `label=K` or `instances`. None: an
+            object against nothing; values that look like labels are refused.
+        model: what `basam.load` takes; adapter: likewise.
+        sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them;
+            of the focus methods they are sides of the region, and without a number the trained long side is.
+        methods: keys of `METHODS`.
+        mode: the correction of methods `basam` and `focus`. None: that of the adapter, else the model's own.
+        focus: how regions are chosen, but for their side. None: as the model's own mode file says, else `Focus()`.
+        prompts: made from the ground truth; detections: a detector's results JSON, as one more prompt.
+        metrics: keys of `METRICS`; empty: those of the data set's kind.
+        seed: of the prompts.
+        limit: that many images, evenly spaced over the data set; None: all.
+        multimask: take the mask of three with the best predicted IoU, instead of SAM's single mask.
+        dtype: of the image encoder.
+        device: such as `cpu` or `cuda`.
+
+    Raises:
+        ValueError: naming the field, its value and what is allowed.
+    """
+
+    kind: Annotated[str, one_of(*KINDS)]
+    root: NameOrPath
+    split: str | None = None
+    images: NameOrPath | None = None
+    masks: NameOrPath | None = None
+    name: str | None = None
+    mask_values: str | None = None
+    model: NameOrPath = "nano"
+    adapter: NameOrPath | None = None
+    sizes: tuple[int | str, ...] = (NATIVE,)
+    methods: tuple[str, ...] = USUAL_METHODS
+    mode: BiasMode | None = None
+    focus: Focus | None = None
+    prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"),)
+    detections: NameOrPath | None = None
+    metrics: tuple[str, ...] = ()
+    seed: Whole = 0
+    limit: Count | None = None
+    multimask: bool = False
+    dtype: Dtype = "float32"
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        from basam.lab.metrics import METRICS, metrics_for  # need numpy, which `--help` does not wait for
+
+        check_fields(self)
+        check_sizes(self.sizes)
+        for name, allowed in (("methods", tuple(METHODS)), ("metrics", tuple(METRICS))):
+            for value in getattr(self, name):
+                if value not in allowed:
+                    raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
+        if self.mask_values is not None:
+            from basam.lab.data import MaskRule  # needs numpy, which `--help` does not wait for
+
+            MaskRule.parse(self.mask_values)
+        if self.focus is not None and not any(method.startswith("focus") for method in self.methods):
+            raise InputError(
+                f"focus context {self.focus.context:g} is of the methods focus and focus-plain, given are "
+                + ", ".join(self.methods)
+            )
+        object.__setattr__(self, "root", os.path.expanduser(self.root))
+        for name in ("sizes", "methods", "prompts"):
+            values = [str(value) for value in getattr(self, name)]
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise InputError(f"{name}: {', '.join(twice)} is given twice")
+        if not self.methods or not self.sizes:
+            raise InputError("at least one method and one size are needed")
+        if not self.prompts and self.detections is None:
+            raise InputError("at least one prompt is needed, or a detector's results")
+        if not self.metrics:
+            object.__setattr__(self, "metrics", metrics_for(self.kind))
+
+    def variants(self, trained_side: int) -> list[Variant]:
+        """Every encoding of an image, in the order of tables; `trained_side` in pixels is the size of method `resize`."""
+        sides = [size for size in self.sizes if size != NATIVE] or [trained_side]
+        found = [Variant(trained_side, "resize")] if "resize" in self.methods else []
+        found += [Variant(size, method) for size in self.sizes for method in self.methods if method in ("plain", "basam")]
+        return found + [Variant(side, method) for side in sides for method in self.methods if method.startswith("focus")]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self) | {"prompts": [str(spec) for spec in self.prompts]}

@@ -1,0 +1,174 @@
+"""The run folder: what a run is (`run.json`), its lines as they come (`per_image.jsonl`), files replaced in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from basam.checks import checked
+from basam.errors import BasamError, OccupiedError
+from basam.files import read_json, write_json, write_text
+from basam.lab.evaluation.lines import Line, Results, read_lines, to_text
+
+# Settings that do not change a figure: data and model are compared by their fingerprints.
+FREE = ("root", "images", "masks", "model", "adapter", "detections", "device")
+# Lines are of one image, size, method and prompt, so a run may be given more of these and measures what is missing.
+EXTENDABLE = ("sizes", "methods", "prompts")
+
+
+class RunMismatchError(BasamError, ValueError):
+    """The folder holds a run of other settings; the message names the differences."""
+
+
+class RunFolder:
+    """A run on disk.
+
+    Files: `run.json`, `per_image.jsonl`, and while several processes work, `per_image.RANK.jsonl` of each.
+    """
+
+    @checked
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run_file = path / "run.json"
+        self.lines_file = path / "per_image.jsonl"
+
+    def begin(self, description: dict[str, Any], session: dict[str, Any]) -> None:
+        """Make the folder, or resume or extend the run in it; `session` is added to the list of times it was started.
+
+        Args:
+            description: what must be the same for a run to resume: `settings`, `model`, `data`; see `differences`.
+
+        Raises:
+            RunMismatchError: the folder holds a run of another description.
+            OSError: it cannot be written, or holds other files.
+        """
+        sessions = []
+        if self.run_file.is_file():
+            before = read_json(self.run_file)
+            differing = differences(before, description)
+            if differing:
+                raise RunMismatchError(
+                    f"{self.path} holds a run with other settings: {'; '.join(differing)}. "
+                    "Give the same settings to resume it, a higher limit or more sizes, methods or prompts to extend it, or "
+                    "another folder"
+                )
+            sessions = before.get("sessions", [])
+        elif self.path.is_dir() and any(self.path.iterdir()):
+            raise OccupiedError(f"{self.path} holds files but no run (no run.json): give another folder, or an empty one")
+        write_json(self.run_file, {**description, "sessions": [*sessions, session]})
+
+    def collect(self) -> Results:
+        """All results so far; lines of several processes become one file."""
+        results = Results()
+        results.add(read_lines(self.lines_file))
+        parts = sorted(self.path.glob("per_image.*.jsonl"))
+        for part in parts:
+            results.add(read_lines(part))
+        if parts:
+            write_text(self.lines_file, map(to_text, results.to_lines()))
+            for part in parts:  # their lines are safe now; a second reading would change nothing
+                part.unlink()
+        return results
+
+    def read(self) -> Results:
+        """Results in the common file, without changing anything."""
+        results = Results()
+        results.add(read_lines(self.lines_file))
+        return results
+
+    def appender(self, rank: int, processes: int) -> Appender:
+        """Where process `rank` of `processes` writes its lines."""
+        return Appender(self.lines_file if processes == 1 else self.path / f"per_image.{rank:04d}.jsonl")
+
+
+class Appender:
+    """Appends lines, each of them on disk (in the system's hands) before the next."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Appender:
+        self.file: TextIO = self.path.open("a", encoding="utf-8")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.file.close()
+
+    def write(self, line: Line) -> None:
+        self.file.write(to_text(line))
+        self.file.flush()
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What keeps a run from resuming or being extended, as texts `seed was 0, now 1`."""
+    found = []
+    for part in ("settings", "model", "data"):
+        old, new = before.get(part, {}), json.loads(json.dumps(now[part]))
+        for name in sorted(old.keys() | new.keys()):
+            was, is_now = old.get(name), new.get(name)
+            if was != is_now and not (part == "settings" and name in FREE) and not extends(name, was, is_now):
+                label = name if part == "settings" else f"{part} {name}"
+                found.append(f"{label} was {short(was)}, now {short(is_now)}{reason(name, was, is_now)}")
+    return found
+
+
+def extends(name: str, was: Any, now: Any) -> bool:
+    """Whether lines of the earlier run are lines of this one as well."""
+    if name in EXTENDABLE and isinstance(was, list):
+        return all(value in now for value in was)
+    if name == "limit":
+        return was is not None and (now is None or now >= was)
+    # Regions, and boxes of a detector, that the earlier run had not.
+    return name in ("focus", "sha256 of detections") and was is None
+
+
+def reason(name: str, was: Any, now: Any) -> str:
+    """What a run can be extended by is never taken away: its tables would lose what they have."""
+    if name in EXTENDABLE and isinstance(was, list):
+        return f" (without {', '.join(str(value) for value in was if value not in now)})"
+    return " (a lower one)" if name == "limit" else ""
+
+
+def short(value: Any) -> str:
+    return json.dumps(value) if not isinstance(value, list) else ",".join(map(str, value))
+
+
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "numpy",
+    "pillow",
+    "pysodmetrics",
+    "faster-coco-eval",
+    "opencv-python-headless",
+    "accelerate",
+)
+
+
+def names_fingerprint(names: Iterable[str]) -> str:
+    """SHA-256 over the ids of samples, in their order."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of basam and of the libraries that figures depend on."""
+    from basam import __version__
+
+    found = {"python": platform.python_version(), "basam": __version__}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,73 @@
+"""From the lines of a run to its table: a row for every size, method and prompt, whatever the order of the lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from basam.files import write_json, write_text
+from basam.lab.data import Dataset
+from basam.lab.evaluation.lines import Line, Results
+from basam.lab.evaluation.settings import Variant
+from basam.lab.metrics import COLUMNS, coco_ap, summarise
+
+Row = dict[str, Any]
+HEAD = ("size", "method", "prompt", "images", "count")
+
+
+def lines_of(results: Results, samples: Iterable[str], variant: Variant, prompt: str) -> list[Line]:
+    """Measured lines of one row, in the order of samples."""
+    keys = [(sample, variant.size, variant.method, prompt) for sample in samples]
+    return [results.measured[key] for key in keys if key in results.measured]
+
+
+def make_row(dataset: Dataset, variant: Variant, prompt: str, lines: list[Line]) -> Row:
+    """Figures of one row; `images` and `count` (instances) say what they are over, None is an undefined figure."""
+    row: Row = {"size": variant.size, "method": variant.method, "prompt": prompt, "images": len(lines)}
+    instances = [instance for line in lines for instance in line["instances"]]
+    row["count"] = len(instances)
+    records = [instance["metrics"] for instance in instances if instance["metrics"]]
+    if records:
+        row |= summarise(records)
+    if dataset.annotations is not None and lines:
+        images = [int(line["sample"]) for line in lines]
+        figures = coco_ap(dataset.annotations, coco_results(lines), images) if instances else {}
+        row |= {name: None if math.isnan(value) else value for name, value in figures.items()}
+    return row
+
+
+def coco_results(lines: Iterable[Line]) -> list[dict[str, Any]]:
+    """Masks of all lines in COCO's results format; `order` as `metrics.coco.coco_result` describes it."""
+    return [
+        {
+            "image_id": int(line["sample"]),
+            "category_id": instance["category_id"],
+            "segmentation": instance["rle"],
+            "score": instance["score"],
+            "order": int(instance["id"]),
+        }
+        for line in lines
+        for instance in line["instances"]
+    ]
+
+
+def columns_of(rows: Iterable[Row]) -> list[str]:
+    """Columns of figures that some row defines, in the order of `COLUMNS`."""
+    present = {name for row in rows for name, value in row.items() if value is not None}
+    return [name for name in COLUMNS if name in present]
+
+
+def write_summary(folder: Path, summary: dict[str, Any]) -> None:
+    """`summary.json` and `summary.csv` (its rows, an undefined figure being empty)."""
+    write_json(folder / "summary.json", summary)
+    rows = summary["rows"]
+    undefined = sorted({name for row in rows for name in row if name.endswith("_undefined")})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*HEAD, *columns_of(rows), *undefined], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / "summary.csv", [text.getvalue()])

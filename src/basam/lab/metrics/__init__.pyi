@@ -1,0 +1,9 @@
+from basam.lab.metrics.average_precision import coco_ap as coco_ap
+from basam.lab.metrics.average_precision import coco_result as coco_result
+from basam.lab.metrics.catalogue import COLUMNS as COLUMNS
+from basam.lab.metrics.catalogue import METRICS as METRICS
+from basam.lab.metrics.catalogue import Column as Column
+from basam.lab.metrics.catalogue import metrics_for as metrics_for
+from basam.lab.metrics.record import measure as measure
+from basam.lab.metrics.summary import mean_curves as mean_curves
+from basam.lab.metrics.summary import summarise as summarise

@@ -1,0 +1,109 @@
+"""COCO's mask AP by `faster_coco_eval`, the same figures as `pycocotools` gives.
+
+AP ranks masks by a score (SAM's predicted IoU) within each category. With ground-truth prompts the category is that of the
+prompted instance, so the figure says how good masks and their ranking are, not how well objects are found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from basam.arrays import Mask
+from basam.checks import checked
+from basam.errors import InputError
+from basam.files import require
+from basam.lab.data import SampleError, annotation_mask, fault_of, is_crowd, load_annotations, usable_annotations
+from basam.masks import encode_mask
+
+# Places of the figures in the library's list of statistics.
+_FIGURES = {"ap": 0, "ap50": 1, "ap75": 2, "ap_small": 3, "ap_medium": 4, "ap_large": 5}
+
+
+@checked
+def coco_result(image_id: int, category_id: int, mask: Mask, score: float, order: int) -> dict[str, Any]:
+    """One predicted mask (H, W) bool in COCO's results format, plain JSON.
+
+    `order` decides between masks of one image with equal scores, which COCO matches in the order they come in: the
+    annotation's id (`int(instance.id)`) or the detection's place in its file.
+    """
+    rle, score = encode_mask(mask), float(score)
+    return {"image_id": image_id, "category_id": category_id, "segmentation": rle, "score": score, "order": order}
+
+
+@checked
+def coco_ap(annotations: Path, results: Iterable[dict[str, Any]], image_ids: Iterable[int] | None = None) -> dict[str, float]:
+    """AP, AP50, AP75 and AP of small, medium and large objects; NaN for a size that no object has.
+
+    Args:
+        annotations: `instances_*.json` (`Dataset.annotations`). Its crowds take no part but excuse masks on them, as COCO
+            does it.
+        results: what `coco_result` gave, in any order.
+        image_ids: images that were evaluated (`int(sample.id)`); None for all in the file. Objects on others are not missed.
+
+    Raises:
+        DatasetError: the file is no instance annotations.
+        ValueError: a result is of an image that is not among these.
+    """
+    data = load_annotations(annotations)
+    evaluated = {image["id"] for image in data["images"]} if image_ids is None else set(image_ids)
+    results = [dict(result) for result in results]  # the library adds to them
+    for result in results:
+        if result["image_id"] not in evaluated:
+            raise InputError(f"a result is of image {result['image_id']}, which is not among the {len(evaluated)} evaluated")
+    results.sort(key=lambda result: (result["image_id"], result["order"]))
+    library = require("faster_coco_eval", "evaluate")
+    truth = library.COCO(_evaluated_part(data, evaluated, annotations.name))
+    evaluator = library.COCOeval_faster(truth, truth.loadRes(results), iouType="segm", print_function=_quiet)
+    evaluator.run()
+    return {name: _figure(evaluator.stats[place]) for name, place in _FIGURES.items()}
+
+
+def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str) -> dict[str, Any]:
+    """Images that were evaluated and the objects the reader uses, numbered from 1: matching takes 0 for "no match"."""
+    of_image, crowds, _ = usable_annotations(data, source)
+    images = {
+        image["id"]: {"id": image["id"], "height": int(image["height"]), "width": int(image["width"])}
+        for image in data["images"]
+        if image["id"] in evaluated and fault_of(image) is None
+    }
+    kept: list[dict[str, Any]] = []
+    for annotation in (*chain.from_iterable(of_image.values()), *crowds):
+        image = images.get(annotation["image_id"])
+        if image is not None:
+            try:
+                mask = annotation_mask(annotation, image["height"], image["width"], source)
+            except SampleError:
+                continue  # the reader has reported it
+            kept.append(
+                {
+                    "id": len(kept) + 1,
+                    "image_id": annotation["image_id"],
+                    "category_id": annotation["category_id"],
+                    "segmentation": encode_mask(mask),
+                    "iscrowd": int(bool(is_crowd(annotation))),
+                    "area": _area(annotation, mask),
+                    "bbox": [0, 0, 0, 0],
+                }
+            )
+    return {"images": list(images.values()), "annotations": kept, "categories": data["categories"]}
+
+
+def _area(annotation: dict[str, Any], mask: np.ndarray) -> float:
+    """The area that the file gives, by which COCO separates small objects from large ones; else that of the mask."""
+    area = annotation.get("area")
+    known = isinstance(area, (int, float)) and not isinstance(area, bool) and 0 <= area < math.inf
+    return float(area) if known else int(mask.sum())  # type: ignore[arg-type]
+
+
+def _figure(value: float) -> float:
+    return float("nan") if value < 0 else float(value)
+
+
+def _quiet(*_: object) -> None:
+    """The library prints its own table."""

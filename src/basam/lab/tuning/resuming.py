@@ -1,0 +1,90 @@
+"""Checkpoints of a training run: one file, whole or not at all, from which it resumes on the same curve."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from basam.errors import BasamError
+from basam.files import replacing
+from basam.lab.tuning.plan import Plan
+
+CHECKPOINT = "checkpoint.pt"
+# Characters of what torch says of a damaged file, which may go on about pickles for a page.
+LONGEST_REASON = 100
+
+
+class TrainingError(BasamError, RuntimeError):
+    """Training cannot continue; the message says where, why and what is kept."""
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write `state`, whose `step` counts the steps done, in place of the last checkpoint of `folder`.
+
+    Raises:
+        TrainingError: it cannot be written (a full disk, for example); the last one is kept.
+    """
+    path = folder / CHECKPOINT
+    try:
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
+    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError where the disk is full
+        kept = f"the last good one is kept in {path}" if path.is_file() else "there is none yet"
+        raise TrainingError(
+            f"the checkpoint of step {state['step']} cannot be written to {folder} ({str(error).splitlines()[0]}): "
+            f"{kept}; make room and start again: the run resumes from there"
+        ) from error
+
+
+def load_checkpoint(folder: Path, settings: dict[str, Any], plan: Plan) -> dict[str, Any] | None:
+    """The checkpoint of `folder`, or None where there is none.
+
+    Raises:
+        TrainingError: it cannot be read, was made with other settings, which are named, or cannot be extended to the steps
+            of `plan`.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        before, _ = state["settings"], [state[name] for name in ("step", "weights", "average", "optimizer")]
+    except Exception as error:  # whatever unpickling a damaged file raises
+        why = (str(error) or type(error).__name__).splitlines()[0][:LONGEST_REASON]
+        raise TrainingError(f"{path} is no readable checkpoint ({why}): remove it, or train into another folder") from error
+    other = [
+        f"{key} was {before.get(key)!r}, now {settings.get(key)!r}"
+        for key in before | settings
+        if before.get(key) != settings.get(key) and key not in OF_LENGTH
+    ]
+    if other:
+        raise TrainingError(f"{path} is of a run with other settings ({'; '.join(other)}): train into another folder")
+    check_length(path, plan, before, state["step"])
+    return state
+
+
+# What says how long is trained. More is allowed where it changes nothing of the steps that are done.
+OF_LENGTH = ("steps", "warmup")
+
+
+def check_length(path: Path, plan: Plan, before: dict[str, Any], done: int) -> None:
+    """Refuse a number of steps with which the `done` ones of the run of settings `before` would have been others."""
+    first = replace(plan, **{name: before[name] for name in OF_LENGTH if name in before})
+    if plan.steps < done:
+        raise TrainingError(
+            f"{path} has {done} steps, more than the {plan.steps} of this run: give at least {done}, or another folder"
+        )
+    if any(plan.rate_at(step) != first.rate_at(step) for step in range(done)):
+        if plan.floor == 1:  # constant after its warm-up
+            raise TrainingError(
+                f"{path}: the learning rate of its {done} steps rose over {first.warmup} of them, and would over {plan.warmup} "
+                f"now: give warmup {first.warmup}, or train into another folder"
+            )
+        raise TrainingError(
+            f"{path} was to have {first.steps} steps, over which its learning rate falls: the {done} steps done are none of a "
+            f"run of {plan.steps}. Train into another folder (with --schedule constant it can be extended later), or tune on "
+            "from what was reached: --merge FOLDER with the old steps, then --model FOLDER"
+        )
