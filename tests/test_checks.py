@@ -93,8 +93,8 @@ FOLDER = {"kind": "folder", "root": "."}
         (lambda p: p.predict_batch(box_batch=3), "box_batch=3: a list of values is needed"),
         (lambda p: p.set_image(PHOTO, max_pixels=-1), "max_pixels=-1: a whole number of at least 1 is needed"),
         (lambda p: predict.Region(0, 0, 1.5), "side=1.5: a whole number of at least 1 is needed"),
-        (lambda p: predict.foresee(p, 9, 9, None, None), "prompt=None: a dictionary is needed"),
-        (lambda p: predict.foresee("nano", 9, 9, {}, None), "predictor='nano': a basam.Predictor is needed"),
+        (lambda p: predict.planned_views(p, 9, 9, None, None), "prompt=None: a dictionary is needed"),
+        (lambda p: predict.planned_views("nano", 9, 9, {}, None), "predictor='nano': a basam.Predictor is needed"),
         (lambda p: predict.auto_side(0, 9, 64, 16), "height=0: a whole number of at least 1 is needed"),
         (lambda p: calibration.calibrate(None, None, [64]), "predictor=None: a basam.Predictor is needed"),
         (

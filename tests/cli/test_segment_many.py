@@ -118,22 +118,20 @@ def test_what_goes_together_is_checked_first(folder):
         assert message in " ".join(result.output.replace("│", " ").split())
 
 
-def test_a_dry_run_foresees_what_the_run_does_and_writes_nothing(folder, model):
+def test_a_dry_run_plans_what_the_run_does_and_writes_nothing(folder, model):
     for words in ((), ("--box", "5,6,25,26"), ("--box", "5,6,25,26", "--box", "0,0,40,40"), ("--long-side", "native")):
         rest = ("photos", *words, "--model", model, "--json")
-        foreseen = run(*rest, "--dry-run", "--out", "dry")
+        planned = run(*rest, "--dry-run", "--out", "dry")
         assert not (folder / "dry").exists()
         done = rows_of(run(*rest, "--out", "o"))
         shown = ("photo", "width", "height", "region", "tokens", "lambda")
-        assert [[row[name] for name in shown] for row in rows_of(foreseen)] == [[row[name] for name in shown] for row in done]
-        assert all(row["seconds"] > 0 and row["memory"] > 0 for row in rows_of(foreseen))
+        assert [[row[name] for name in shown] for row in rows_of(planned)] == [[row[name] for name in shown] for row in done]
 
 
 def test_a_dry_run_of_a_click_names_what_it_does_not_know(folder, model):
     result = run("photos/a.png", "--point", "50,30", "--focus", "--dry-run", "--model", model)
     assert "by a first pass" in result.stdout
     assert " 16 " in result.stdout  # tokens of the region, wherever it will be
-    assert "encoding takes about" in result.stdout
     assert run("photos/a.png", "--box", "500,1,600,9", "--dry-run", "--model", model).exit_code == 2
     run("photos/a.png", "--model", model, "--out", "o")
     assert " done" in run("photos/a.png", "--model", model, "--out", "o", "--dry-run").stdout

@@ -1,11 +1,10 @@
 from basam.batch.finding import EverythingJob as EverythingJob
-from basam.batch.foreseen_photos import PhotoForecast as PhotoForecast
-from basam.batch.foreseen_photos import forecasts as forecasts
 from basam.batch.job import Outcome as Outcome
 from basam.batch.job import PhotoJob as PhotoJob
 from basam.batch.job import PhotoTask as PhotoTask
 from basam.batch.listing import Listed as Listed
 from basam.batch.listing import list_photos as list_photos
+from basam.batch.planned_photos import planned_outcomes as planned_outcomes
 from basam.batch.prompt_rows import PromptFile as PromptFile
 from basam.batch.prompt_rows import PromptRow as PromptRow
 from basam.batch.prompt_rows import read_prompts as read_prompts

@@ -18,9 +18,9 @@ from basam.batch import (
     ResultFolder,
     SegmentJob,
     Shard,
-    forecasts,
     list_photos,
     outcomes_of,
+    planned_outcomes,
     ray_running,
     ray_segment,
     read_prompts,
@@ -148,7 +148,7 @@ def outcomes(work: Work, outputs: Outputs, found: Gathered, shard: Shard, bars: 
         console.note(f"note: {note}")
     if work.dry_run:
         assert isinstance(job, SegmentJob)
-        yield from forecasts(job, found.tasks, raising=console.DEBUGGING.on)
+        yield from planned_outcomes(job, found.tasks, raising=console.DEBUGGING.on)
     else:
         job = with_progress(job, bars)
         yield from finishing(outputs, run(job, found.tasks, inputs=found.inputs, raising=console.DEBUGGING.on))

@@ -78,7 +78,7 @@ def segment(
         typer.Option(help="Positions normalised per axis or by the long side.", show_default="the model's own"),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print views, tokens, memory and about the time; write nothing.")
+        bool, typer.Option("--dry-run", help="Print the view and the tokens of each prompt; encode and write nothing.")
     ] = False,
 ) -> None:
     """Segment photographs at their own resolution.
@@ -102,7 +102,7 @@ def segment(
         raise typer.BadParameter("goes with --prompts-from", param_hint="--images-json")
     with one_line_errors(resumes=True):
         from basam.cli.many import Work, do
-        from basam.cli.summaries import Forecasts, PromptSummary
+        from basam.cli.summaries import PlanSummary, PromptSummary
 
         settings = SegmentSettings(
             **options.settings(),
@@ -115,6 +115,6 @@ def segment(
             multimask=multimask,
         )
         work = Work(options, settings, prompts, prompts_from, images_json, dry_run)
-        status = do(work, Forecasts() if dry_run else PromptSummary())
+        status = do(work, PlanSummary() if dry_run else PromptSummary())
     if status:
         raise typer.Exit(status)

@@ -131,37 +131,20 @@ class PromptSummary(Summary):
         return " on " + (", ".join(views) if len(views) <= 3 else f"{len(views)} regions")
 
 
-class Forecasts(PromptSummary):
-    """What a run would do. A photo that is done already costs nothing."""
+class PlanSummary(PromptSummary):
+    """What a run would do; photos that are done already are marked."""
 
-    columns = ("size", "region", "tokens", "ratio", "lambda", "memory", "about s")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.memory = 0
-
-    def add(self, outcome: Any) -> None:
-        super().add(outcome)
-        self.memory = max(self.memory, outcome.memory)
+    columns = ("size", "region", "tokens", "ratio", "lambda", "encodings")
 
     def seconds_of(self, outcome: Any) -> float:
-        return float(outcome.seconds)
+        return 0.0
 
     def in_a_line(self) -> str:
         mean = self.tokens / self.masks
         return f"{self.masks} masks of {self.done} photos, {mean:.0f} tokens each on average"
 
     def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
-        if "memory" not in row:
-            return *cells_of_view(row), "", "done"
-        return *cells_of_view(row), in_bytes(row["memory"]), in_seconds(row["seconds"])
-
-    def show(self) -> None:
-        super().show()
-        if self.done:
-            console.say(
-                f"encoding takes about {in_seconds(self.seconds)} s in all, at most about {in_bytes(self.memory)} of memory"
-            )
+        return *cells_of_view(row), str(row.get("encodings", "done"))
 
     def show_below(self) -> None:
         for number, row in enumerate(self.rows, start=1):
@@ -217,10 +200,6 @@ def in_words(region: Sequence[int] | str | None) -> str:
     if region is None or isinstance(region, str):
         return region or "whole"
     return f"{region[2]}x{region[2]}+{region[0]}+{region[1]}"
-
-
-def in_bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
 
 
 def in_seconds(seconds: float) -> str:

@@ -3,10 +3,8 @@ from basam.predict.automatic import AutomaticMasks as AutomaticMasks
 from basam.predict.automatic import MaskCandidate as MaskCandidate
 from basam.predict.focus import CLICK_RULES as CLICK_RULES
 from basam.predict.focus import Focus as Focus
-from basam.predict.foreseeing import EncodingCost as EncodingCost
-from basam.predict.foreseeing import Foreseen as Foreseen
-from basam.predict.foreseeing import encoding_cost as encoding_cost
-from basam.predict.foreseeing import foresee as foresee
+from basam.predict.planning import PlannedView as PlannedView
+from basam.predict.planning import planned_views as planned_views
 from basam.predict.predictor import Predictor as Predictor
 from basam.predict.prompts import check_prompts as check_prompts
 from basam.predict.regions import CLICK_SHARES as CLICK_SHARES

@@ -1,0 +1,65 @@
+"""What a run would do with each photo: views and tokens, without reading more of a photo than its size."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from basam.batch import PromptRow
+from basam.batch.job import Outcome, PhotoTask
+from basam.batch.segmenting import SegmentJob, arguments, kinds, row_of_view, sound
+from basam.checks import checked
+from basam.errors import BasamError, InputError, reason_of
+from basam.files import picture_size
+from basam.predict import PlannedView, planned_views
+
+
+@checked
+def planned_outcomes(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bool = False) -> Iterator[Outcome]:
+    """What `run` would do with each photo. Nothing is written, and no photo is decoded or encoded."""
+    for task in tasks:
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", UserWarning)
+                outcome = of_photo(job, task)
+            outcome = replace(outcome, notes=tuple(dict.fromkeys(str(each.message) for each in caught)))
+        except (BasamError, OSError) as error:
+            if raising:
+                raise
+            outcome = Outcome(task.photo, error=reason_of(error))
+        yield outcome
+
+
+def of_photo(job: SegmentJob, task: PhotoTask) -> Outcome:
+    """Raises what `SegmentJob.answer` would of the same photo and prompts."""
+    done = job.finished(task)
+    if done is not None:
+        return Outcome(task.photo, done.rows, faults=done.faults, before=True)
+    width, height = picture_size(task.photo, max_pixels=job.max_pixels)
+    job.check(task, width, height)
+    prompts = task.prompts or (PromptRow(),)
+    places, faults = sound(prompts, height, width)
+    if not places:
+        raise InputError(faults[0])
+    planned: dict[int, PlannedView] = {}
+    for same_kind in kinds(prompts, places):
+        some = [prompts[place] for place in same_kind]
+        focus = job.focus_of(some[0], height, width)
+        prompt, side = arguments(some, height, width), job.side(focus, height, width)
+        views = planned_views(job.predictor, height, width, prompt, focus, long_side=side, square=job.square)
+        planned |= dict(zip(same_kind, views, strict=True))
+    rows = [
+        {
+            "photo": str(task.photo),
+            **prompts[place].to_dict(),
+            "width": width,
+            "height": height,
+            **row_of_view(job.predictor.attachment, planned[place].view),
+            # The region of a click depends on a first prediction: only its number of tokens is known.
+            **({} if planned[place].certain else {"region": "by a first pass"}),
+            "encodings": planned[place].encodings,
+        }
+        for place in places
+    ]
+    return Outcome(task.photo, rows, faults=faults)

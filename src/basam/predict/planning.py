@@ -1,0 +1,75 @@
+"""Which views of a photo its prompts will be predicted on, before the photo is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from basam.checks import Count, checked
+from basam.predict.focus import Focus
+from basam.predict.focusing import LOOKS, Focusing
+from basam.predict.predictor import Predictor
+from basam.predict.prompts import check_prompts
+from basam.predict.views import KeptImage, View
+
+
+@dataclass(frozen=True)
+class PlannedView:
+    """How one prompt will be predicted.
+
+    Attributes:
+        view: the view that its masks will come from. `certain` is False for a click whose region depends on a mask that is
+            not predicted yet: the view is then one of the same number of tokens around the click.
+        encodings: encoder passes for this prompt, at most; prompts that share a view share its encoding.
+    """
+
+    view: View
+    encodings: int = 1
+    certain: bool = True
+
+
+@checked
+def planned_views(
+    predictor: Predictor,
+    height: Count,
+    width: Count,
+    prompt: dict[str, Any],
+    focus: Focus | None,
+    *,
+    long_side: int | None = None,
+    square: bool = False,
+) -> list[PlannedView]:
+    """The view of each prompt on an image of height x width px. Nothing is encoded; the predictor's image is forgotten.
+
+    Args:
+        prompt: arguments of `Predictor.predict`: `point_coords`, `point_labels`, `box`; with `focus` (None: the whole image).
+        long_side, square: as of `Predictor.set_image`.
+
+    Raises:
+        ValueError: an image or a prompt that the predictor rejects.
+    """
+    whole = View(predictor.frame_of(height, width, long_side, square))
+    # An image of this size that takes no memory: all pixels are one.
+    predictor.take(KeptImage(whole, np.broadcast_to(np.uint8(127), (height, width, 3))))
+    prompts = check_prompts(
+        height, width, None, prompt.get("point_coords"), prompt.get("point_labels"), prompt.get("box"), None
+    )
+    if focus is None:
+        return [PlannedView(whole)] * prompts.count
+    focusing = Focusing(predictor, focus, False)
+    regions = focusing.regions_of_boxes(prompts)
+    planned = []
+    for index in range(prompts.count):
+        if index in regions:
+            planned.append(PlannedView(focusing.view(regions[index])))
+        elif focus.click == "scales":
+            views = focusing.scales(prompts, index)
+            planned.append(PlannedView(views[0], len(views), certain=len(views) == 1))
+        elif focus.click == "coarse" and focusing.is_small:
+            planned.append(PlannedView(focusing.coarse))
+        else:
+            view = focusing.view(focusing.around_points(focusing.meant(prompts, index)))
+            planned.append(PlannedView(view, LOOKS if focus.click == "zoom" else 2, certain=False))
+    return planned
