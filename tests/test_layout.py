@@ -95,6 +95,81 @@ def test_arrows_point_down() -> None:
     assert not upwards
 
 
+def importing_nodes(tree: ast.AST, functions: bool = True) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Imports at run time, so none under `if TYPE_CHECKING`; those inside functions only where `functions` is set."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not functions:
+            continue
+        elif not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+            yield from importing_nodes(node, functions)
+
+
+def exported_from(folder: str) -> dict[str, str]:
+    """The module that holds each public name of a folder."""
+    stub = PACKAGE.parent.joinpath(*folder.split("."), "__init__.pyi")
+    nodes = ast.parse(stub.read_text()).body if stub.is_file() else []
+    named = {alias.name: str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return {name: f"{home}.{name}" if home == folder else home for name, home in named.items()}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules of the package that a file imports; a public name of a folder counts as the module that holds it."""
+    found = set()
+    for node in importing_nodes(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif node.module:
+            homes = exported_from(node.module)
+            for alias in node.names:
+                inside = f"{node.module}.{alias.name}"
+                found.add(inside if inside in NAMES else homes.get(alias.name, node.module))
+    return found & NAMES - {name_of(path)}
+
+
+NAMES = {name_of(path) for path in MODULES}
+# `batch.settings` imports `opening` inside functions; to be taken apart.
+KNOWN_CIRCLES = {frozenset({"basam.batch.opening", "basam.batch.settings"})}
+
+
+def test_no_circle() -> None:
+    """Of no two modules, nor of more, imports inside functions included."""
+    graph = {name_of(path): imported_modules(path) for path in MODULES}
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = graph[waiting.pop()] - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    reach = {name: reached(name) for name in graph}
+    circles = {frozenset(other for other in reach[name] if name in reach[other]) for name in graph if name in reach[name]}
+    assert [sorted(circle) for circle in circles - KNOWN_CIRCLES] == []
+
+
+# What `pip install basam` brings, safetensors by transformers; and modules that are imported only where their extra is there.
+BASE = {"torch", "transformers", "safetensors", "numpy", "PIL", "typer", "rich", "basam"}
+OPTIONAL = {"basam.attention.triton_": "triton", "basam.web.server": "starlette"}
+
+
+def test_the_core_needs_no_extra() -> None:
+    """No module outside the lab imports a library of an extra while it is itself imported."""
+    extra = []
+    for path in MODULES:
+        me = name_of(path)
+        for node in importing_nodes(ast.parse(path.read_text()), functions=False):
+            for module in [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]:
+                library = module.partition(".")[0]
+                needed = library not in sys.stdlib_module_names | BASE and not me.startswith("basam.lab")
+                if needed and not any(me.startswith(start) and library == of for start, of in OPTIONAL.items()):
+                    extra.append(f"{me} imports {module}")
+    assert extra == []
+
+
 @pytest.mark.parametrize("place", ["src", "studies", "benchmarks"])
 def test_a_folder_is_entered_by_what_it_exports(place: str) -> None:
     past = []

@@ -14,7 +14,7 @@ from basam.geo.pieces import PieceStore, Place
 from basam.geo.raster import GeoRaster, RasterReader
 from basam.geo.uniting import objects_of, united_piece
 from basam.geo.windows import RasterWindow
-from basam.masks import Cleaning, MaskResult, RunMask, placed
+from basam.masks import Cleaning, MaskResult, RunMask, clean_mask, placed
 from basam.predict import MaskCandidate
 
 # Objects whose box has more pixels are not cleaned: nothing of their size is made in memory.
@@ -85,7 +85,7 @@ class RasterObjects(Sequence[MaskResult]):
         if self.cleaning.does_nothing or (x1 - x0) * (y1 - y0) > MOST_CLEANED:
             return runs
         # What lies open at the box's border lies open beyond it, so that the box is enough.
-        return placed(RunMask.of(self.cleaning.apply(runs.part())), y0, x0, runs.height, runs.width)
+        return placed(RunMask.of(clean_mask(runs.part(), self.cleaning)), y0, x0, runs.height, runs.width)
 
     def within(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.intp]:
         """Indices of the objects whose boxes reach into a rectangle, the larger first."""

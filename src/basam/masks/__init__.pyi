@@ -6,6 +6,7 @@ from basam.masks.placing import area_within as area_within
 from basam.masks.placing import part_of as part_of
 from basam.masks.placing import placed as placed
 from basam.masks.placing import united as united
+from basam.masks.regions import clean_mask as clean_mask
 from basam.masks.regions import soft_after as soft_after
 from basam.masks.regions import without_small_regions as without_small_regions
 from basam.masks.results import COLUMNS as COLUMNS

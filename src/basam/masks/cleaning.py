@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from basam.checks import Whole, check_fields
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 
 # Pixels by which outlines may leave the masks' edges by default.
 TOLERANCE = 1.0
@@ -39,9 +33,3 @@ class Cleaning:
     @property
     def does_nothing(self) -> bool:
         return not (self.fill_holes or self.min_area or self.largest)
-
-    def apply(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The cleaned mask `(H, W)`; it may be empty. Pixels that touch at a corner are of one part."""
-        from basam.masks.regions import cleaned  # needs numpy, which `--help` does not wait for
-
-        return cleaned(mask, self)

@@ -13,8 +13,8 @@ from basam.masks.soft import HALF, SoftMask, reach_in
 
 
 @checked
-def cleaned(mask: Mask, cleaning: Cleaning) -> NDArray[np.bool_]:
-    """The mask `(H, W)` as `cleaning` wants it; it may be empty."""
+def clean_mask(mask: Mask, cleaning: Cleaning) -> NDArray[np.bool_]:
+    """The cleaned mask `(H, W)`; it may be empty. Pixels that touch at a corner belong to one part."""
     if cleaning.does_nothing or not mask.any():
         return mask
     if cleaning.fill_holes:
@@ -34,8 +34,8 @@ def without_small_regions(mask: Mask, least: Whole) -> tuple[NDArray[np.bool_], 
     """A mask without holes and islands of fewer than `least` pixels, as `SamAutomaticMaskGenerator` cleans it, and whether it
     is another one. The largest island stays, however small."""
     whole = filled(mask, least, enclosed=False)
-    islands = cleaned(whole, Cleaning(min_area=least))
-    found = islands if islands.any() else cleaned(whole, Cleaning(largest=True))
+    islands = clean_mask(whole, Cleaning(min_area=least))
+    found = islands if islands.any() else clean_mask(whole, Cleaning(largest=True))
     return found, not np.array_equal(found, mask)
 
 

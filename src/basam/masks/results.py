@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basam.masks.cleaning import Cleaning
-from basam.masks.regions import soft_after
+from basam.masks.regions import clean_mask, soft_after
 from basam.masks.runs import RunMask
 from basam.masks.soft import SoftMask
 
@@ -84,7 +84,7 @@ def cleaned(found: Iterable[MaskResult], cleaning: Cleaning, *, keep_empty: bool
         return list(found)
     out = []
     for each in found:
-        mask = cleaning.apply(each.runs.mask())
+        mask = clean_mask(each.runs.mask(), cleaning)
         if keep_empty or mask.any():
             soft = None if each.soft is None else soft_after(each.soft, mask)
             out.append(replace(each, runs=RunMask.of(mask), soft=soft))

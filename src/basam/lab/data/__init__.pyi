@@ -15,12 +15,12 @@ from basam.lab.data.issues import DatasetError as DatasetError
 from basam.lab.data.issues import Issue as Issue
 from basam.lab.data.issues import Issues as Issues
 from basam.lab.data.issues import SampleError as SampleError
+from basam.lab.data.kinds import KINDS as KINDS
 from basam.lab.data.mask_rules import MaskRule as MaskRule
 from basam.lab.data.prompt_spec import PROMPT_KINDS as PROMPT_KINDS
 from basam.lab.data.prompt_spec import PromptSpec as PromptSpec
 from basam.lab.data.prompting import Prompt as Prompt
 from basam.lab.data.prompting import inscribed_centre as inscribed_centre
 from basam.lab.data.prompting import make_prompt as make_prompt
-from basam.lab.data.source import KINDS as KINDS
 from basam.lab.data.source import Source as Source
 from basam.lab.data.source import check_mask_values as check_mask_values

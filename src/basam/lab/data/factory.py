@@ -24,6 +24,7 @@ from basam.files import is_litter, spelled
 from basam.lab.data.base import Dataset, Role, reported_name
 from basam.lab.data.coco import coco_splits, read_coco
 from basam.lab.data.issues import DatasetError, Issues
+from basam.lab.data.kinds import KINDS
 from basam.lab.data.layouts import (
     IMAGE_FOLDERS,
     ISIC_YEARS,
@@ -36,7 +37,6 @@ from basam.lab.data.layouts import (
 )
 from basam.lab.data.mask_rules import THRESHOLD, MaskRule
 from basam.lab.data.pairs import pair_files
-from basam.lab.data.source import KINDS
 
 
 @checked

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 from basam.checks import Count, check_fields, checked, one_of, path_of
 from basam.files import MAX_PIXELS
 from basam.lab.data.issues import DatasetError
+from basam.lab.data.kinds import KINDS
 
 if TYPE_CHECKING:
     from basam.lab.data.base import Dataset
-
-KINDS = ("dis5k", "duts", "isic", "isic2016", "isic2017", "isic2018", "cod10k", "camouflage", "coco", "folder")
 
 
 @dataclass(frozen=True)
