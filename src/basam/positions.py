@@ -17,7 +17,7 @@ from basam.method import Aspect, Positions, distances
 
 
 def extent(height: int, width: int, aspect: Aspect) -> tuple[int, int]:
-    """Height and width that positions of a grid are normalised by, in patches: its own, or twice its long side."""
+    """Height and width that positions of a grid are normalised by, in patches: its own, or its long side twice."""
     return (height, width) if aspect == "axes" else (max(height, width), max(height, width))
 
 
@@ -59,6 +59,14 @@ def relative_table(table: Tensor, length: int, whole: int, positions: Positions)
     resized = resize_relative(table, whole, positions)
     index = torch.arange(length, device=table.device)
     return resized[index[:, None] - index[None, :] + whole - 1]
+
+
+def window_starts(length: int, window: int, on: torch.device | str | None = None) -> Tensor:
+    """First key of the neighborhood of every query along one axis, `(length,)` int64.
+
+    A neighborhood has `window` keys, at most `length`: those around the query, moved inside the grid at its edges.
+    """
+    return (torch.arange(length, device=on) - window // 2).clamp(0, length - window)
 
 
 def mask_table(length: int, slopes: Tensor) -> Tensor:

@@ -2,6 +2,7 @@ from basam.attention.door import separable_attention as separable_attention
 from basam.attention.fallbacks import one_hot_attention as one_hot_attention
 from basam.attention.low_precision import fast_products as fast_products
 from basam.attention.reference import eager_attention as eager_attention
+from basam.attention.reference import eager_neighborhood as eager_neighborhood
 from basam.attention.sam_terms import bias_in_kernel as bias_in_kernel
 from basam.attention.sam_terms import masked_attention as masked_attention
 from basam.attention.sam_terms import relative_attention as relative_attention

@@ -66,6 +66,18 @@ def check_grid(q: Tensor, height: int, width: int) -> None:
     check_tokens(q, height, width)
 
 
+def check_neighborhood(q: Tensor, rows: Tensor, cols: Tensor, grid: tuple[int, int], window: tuple[int, int]) -> None:
+    """Raise unless rows `(B, heads, N, h)` and cols `(B, heads, N, w)` are the bias of an h x w `window` inside `grid`."""
+    if not (isinstance(rows, Tensor) and isinstance(cols, Tensor)):
+        raise not_tensors(rows=rows, cols=cols)
+    check_grid(q, *grid)
+    for name, bias, length, size in zip(("rows", "cols"), (rows, cols), grid, window, strict=True):
+        if not 1 <= size <= length:
+            raise InputError(f"window={tuple(window)}: each side must be from 1 to that of the grid, {tuple(grid)}")
+        if bias.shape != (*q.shape[:3], size):
+            raise InputError(f"{name} must be {(*q.shape[:3], size)} for a window of {window}: got {tuple(bias.shape)}")
+
+
 def check_tokens(q: Tensor, height: int, width: int) -> None:
     if height * width != q.shape[2]:
         raise InputError(f"a grid of {height} rows and {width} columns does not have N={q.shape[2]} tokens")
