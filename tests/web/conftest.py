@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
-from basam.web.desk import Desk
 from basam.web.safety import Guard
 from basam.web.server import make_app
 from basam.web.settings import WebSettings
+from basam.web.workspace import Workspace
 from tests.web.browsing import BROWSER, RunningServer
 
 TOKEN = "the-token"
@@ -51,16 +51,16 @@ def settings(photos: Path, tmp_path: Path) -> WebSettings:
 
 
 @pytest.fixture
-def desk(settings: WebSettings) -> Iterator[Desk]:
-    found = Desk(settings)
+def workspace(settings: WebSettings) -> Iterator[Workspace]:
+    found = Workspace(settings)
     yield found
     found.worker.close()
 
 
 @pytest.fixture
-def stranger(desk: Desk) -> TestClient:
+def stranger(workspace: Workspace) -> TestClient:
     """Has no cookie yet."""
-    guarded = Guard(make_app(desk), token=TOKEN, host="127.0.0.1", port=7860)
+    guarded = Guard(make_app(workspace), token=TOKEN, host="127.0.0.1", port=7860)
     return TestClient(guarded, base_url=ADDRESS, raise_server_exceptions=False)
 
 
@@ -71,8 +71,8 @@ def client(stranger: TestClient) -> TestClient:
 
 
 @pytest.fixture
-def first(desk: Desk) -> str:
-    return next(photo.key for photo in desk.library.listed() if photo.name == "first.png")
+def first(workspace: Workspace) -> str:
+    return next(photo.key for photo in workspace.library.listed() if photo.name == "first.png")
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from tests.web.conftest import DISC, put
 @pytest.fixture(autouse=True)
 def unsure(monkeypatch):
     """Nano is never sure of the noise of these photos; a few points are enough."""
-    monkeypatch.setattr("basam.web.answering.SURENESS", {"unsure": (0.1, 0.1)})
-    monkeypatch.setattr("basam.web.answering.MOST_POINTS_PER_SIDE", 4)
+    monkeypatch.setattr("basam.web.segmenter.THRESHOLDS", {"unsure": (0.1, 0.1)})
+    monkeypatch.setattr("basam.web.segmenter.MAX_POINTS_PER_SIDE", 4)
 
 
 def find(client, photo):
@@ -22,7 +22,7 @@ def find(client, photo):
     return answer.json()
 
 
-def test_what_is_found_becomes_objects_that_are_like_others(client, desk, first):
+def test_what_is_found_becomes_objects_that_are_like_others(client, workspace, first):
     put(client, first, points=[DISC])
     found = find(client, first)
     assert found["added"]
@@ -39,59 +39,59 @@ def test_what_is_found_becomes_objects_that_are_like_others(client, desk, first)
     assert gone["objects"] == 1
 
 
-def test_it_finds_what_the_generator_finds(client, desk, first, photos):
+def test_it_finds_what_the_generator_finds(client, workspace, first, photos):
     found = find(client, first)
-    photo = desk.library[first]
+    photo = workspace.library[first]
     generator = basam.AutomaticMasks(
         basam.load("nano", device="cpu"),
         points_per_side=4,
         pred_iou_thresh=0.1,
         stability_score_thresh=0.1,
         mask_nms_thresh=0.6,
-        long_side=desk.answering.whole_side(photo),
+        long_side=workspace.segmenter.whole_side(photo),
     )
     expected = generator.find(photos / "first.png")
-    objects = desk.session.state(photo).objects
+    objects = workspace.session.state(photo).objects
     assert len(found["added"]) == len(expected) == len(objects)
     for each, candidate in zip(objects, expected, strict=True):
         assert (each.runs(photo).mask() != candidate.runs.mask()).mean() < 1e-3
 
 
-def test_an_object_that_was_found_is_the_answer_to_its_point(client, desk, first):
+def test_an_object_that_was_found_is_the_answer_to_its_point(client, workspace, first):
     find(client, first)
-    photo = desk.library[first]
-    each = desk.session.state(photo).objects[0]
+    photo = workspace.library[first]
+    each = workspace.session.state(photo).objects[0]
     before = each.runs(photo).mask()
     answer = client.put(f"/api/photos/{first}/objects/again", json=each.reported()).json()
     assert len(answer["scores"]) == 3
     assert answer["object"]["score"] == pytest.approx(each.score, abs=1e-3)
-    assert (desk.session.state(photo).objects[-1].runs(photo).mask() != before).mean() < 1e-3
+    assert (workspace.session.state(photo).objects[-1].runs(photo).mask() != before).mean() < 1e-3
 
 
-def test_again_adds_nothing_and_brings_back_what_was_removed(client, desk, first):
+def test_again_adds_nothing_and_brings_back_what_was_removed(client, workspace, first):
     added = find(client, first)["added"]
     assert find(client, first)["added"] == []
     client.post(f"/api/photos/{first}/remove", json={"keys": added[:1]})
     assert find(client, first)["added"] == added[:1]
 
 
-def test_an_object_that_was_changed_since_stays_as_it_is(client, desk, first):
+def test_an_object_that_was_changed_since_stays_as_it_is(client, workspace, first):
     key = find(client, first)["added"][0]
     put(client, first, key=key, points=[DISC], name="Mine")
-    before = desk.session.state(desk.library[first]).object(key)
+    before = workspace.session.state(workspace.library[first]).object(key)
     find(client, first)
-    assert desk.session.state(desk.library[first]).object(key) == before
+    assert workspace.session.state(workspace.library[first]).object(key) == before
 
 
-def test_progress_is_reported_and_cancelling_changes_nothing(client, desk, first):
+def test_progress_is_reported_and_cancelling_changes_nothing(client, workspace, first):
     told = []
 
     def listener():
-        told.append(desk.worker.reported("me"))
-        if told[-1].get("share") and not desk.worker.running.stop:
-            desk.worker.cancel("me")
+        told.append(workspace.worker.reported("me"))
+        if told[-1].get("share") and not workspace.worker.running.stop:
+            workspace.worker.cancel("me")
 
-    desk.worker.listeners.append(listener)
+    workspace.worker.listeners.append(listener)
     answer = client.post(f"/api/photos/{first}/everything", json={"sure": "unsure"}, headers={"x-basam-window": "me"})
     assert (answer.status_code, answer.json()["cancelled"]) == (409, True)
     shares = [each["share"] for each in told if each.get("share")]
@@ -106,8 +106,8 @@ def test_how_sure_is_checked(client, first):
     assert "allowed are unsure" in answer.json()["error"]
 
 
-def test_a_full_photo_takes_no_more(client, desk, first, monkeypatch):
-    monkeypatch.setattr("basam.web.desk.MOST_OBJECTS", 1)
+def test_a_full_photo_takes_no_more(client, workspace, first, monkeypatch):
+    monkeypatch.setattr("basam.web.workspace.MAX_OBJECTS", 1)
     put(client, first, points=[[5, 5, 1]])
     assert find(client, first)["added"] == []
-    assert np.size(desk.session.state(desk.library[first]).objects) == 1
+    assert np.size(workspace.session.state(workspace.library[first]).objects) == 1

@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from basam.web.desk import Desk
 from basam.web.server import make_app
 from basam.web.settings import WebSettings
+from basam.web.workspace import Workspace
 from tests.web.conftest import ADDRESS, draw_photo, put
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[TestClient, str]]:
     """A client of a server of its own, and the key of the only photo."""
-    desk = Desk(WebSettings(photos=(folder / "photos",), session=folder / "session", device="cpu"))
-    with TestClient(make_app(desk), base_url=ADDRESS) as client:
+    workspace = Workspace(WebSettings(photos=(folder / "photos",), session=folder / "session", device="cpu"))
+    with TestClient(make_app(workspace), base_url=ADDRESS) as client:
         (photo,) = client.get("/api/overview").json()["photos"]
         yield client, photo["id"]
-    desk.worker.close()
+    workspace.worker.close()
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ import pytest
 from PIL import Image
 
 import basam
-from basam.web.desk import Desk
 from basam.web.library import Library
+from basam.web.workspace import Workspace
 from tests.web.conftest import DISC, put
 
 
-def mask_of(desk: Desk, photo: str, index: int = 0) -> np.ndarray:
-    found = desk.library[photo]
-    return desk.session.state(found).objects[index].runs(found).mask()
+def mask_of(workspace: Workspace, photo: str, index: int = 0) -> np.ndarray:
+    found = workspace.library[photo]
+    return workspace.session.state(found).objects[index].runs(found).mask()
 
 
 def test_overview_names_photos_methods_and_writers(client):
@@ -50,51 +50,53 @@ def test_a_tile_that_there_is_not_is_refused(client, first, place):
 
 
 @pytest.mark.parametrize("method", ["focus", "basam", "plain"])
-def test_a_click_answers_as_the_predictor_does(client, desk, first, photos, method):
+def test_a_click_answers_as_the_predictor_does(client, workspace, first, photos, method):
     found = put(client, first, points=[DISC], method=method)
     assert found.status_code == 200, found.text
-    mode = basam.BiasMode.off() if method == "plain" else desk.answering.base.mode
+    mode = basam.BiasMode.off() if method == "plain" else workspace.segmenter.base.mode
     predictor = basam.Predictor(basam.load("nano", device="cpu"), mode)
-    predictor.set_image(photos / "first.png", long_side=desk.answering.predictor(desk.library[first], method).input_size[1])
+    predictor.set_image(
+        photos / "first.png", long_side=workspace.segmenter.predictor(workspace.library[first], method).input_size[1]
+    )
     masks, scores, _ = predictor.predict(np.array([DISC[:2]]), np.array([1]), focus=method == "focus")
     best = int(scores.argmax())
     assert found.json()["scores"] == pytest.approx(scores.tolist(), abs=1e-4)
-    assert (mask_of(desk, first) != masks[best]).mean() < 1e-4
+    assert (mask_of(workspace, first) != masks[best]).mean() < 1e-4
 
 
-def test_the_shown_mask_lies_where_the_mask_is(client, desk, first):
+def test_the_shown_mask_lies_where_the_mask_is(client, workspace, first):
     answer = put(client, first, points=[DISC]).json()
     shown = answer["candidates"][answer["chosen"]]
     x0, y0, x1, y1 = (int(value) for value in shown["box"])
     part = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown["png"]))))
-    mask = mask_of(desk, first)
+    mask = mask_of(workspace, first)
     np.testing.assert_array_equal(part, mask[y0:y1, x0:x1])
     assert mask.sum() == part.sum() == answer["object"]["area"]
 
 
-def test_further_clicks_refine_and_undo_gives_the_mask_before(client, desk, first):
+def test_further_clicks_refine_and_undo_gives_the_mask_before(client, workspace, first):
     put(client, first, points=[DISC])
-    before = mask_of(desk, first)
+    before = mask_of(workspace, first)
     refined = put(client, first, points=[DISC, [340.0, 330.0, 0]]).json()
     assert len(refined["scores"]) == 1
-    assert (mask_of(desk, first) != before).any()
-    desk.answering.photos.clear()  # as after a restart
+    assert (mask_of(workspace, first) != before).any()
+    workspace.segmenter.photos.clear()  # as after a restart
     put(client, first, points=[DISC])
-    np.testing.assert_array_equal(mask_of(desk, first), before)
+    np.testing.assert_array_equal(mask_of(workspace, first), before)
 
 
-def test_a_candidate_can_be_chosen(client, desk, first):
+def test_a_candidate_can_be_chosen(client, workspace, first):
     scores = put(client, first, points=[DISC]).json()["scores"]
     worst = int(np.argmin(scores))
     assert put(client, first, points=[DISC], candidate=worst).json()["object"]["score"] == pytest.approx(scores[worst])
     assert put(client, first, points=[DISC], candidate=7).status_code == 400
 
 
-def test_state_is_there_again_after_a_restart(client, desk, first, settings):
+def test_state_is_there_again_after_a_restart(client, workspace, first, settings):
     put(client, first, points=[DISC])
     put(client, first, key="b2", box=[200, 200, 420, 420])
     client.post(f"/api/photos/{first}/mark", json={"done": True})
-    again = Desk(settings)
+    again = Workspace(settings)
     again.worker.close()
     found = again.record(first)
     assert [each["key"] for each in found["objects"]] == ["a1", "b2"]
@@ -102,20 +104,20 @@ def test_state_is_there_again_after_a_restart(client, desk, first, settings):
     assert all(each["shown"] for each in found["objects"])
 
 
-def test_an_object_that_is_removed_is_gone(client, desk, first):
+def test_an_object_that_is_removed_is_gone(client, workspace, first):
     put(client, first, points=[DISC])
     assert client.request("DELETE", f"/api/photos/{first}/objects/a1", json={}).json()["objects"] == 0
     assert client.get(f"/api/photos/{first}").json()["objects"] == []
 
 
-def test_a_new_name_does_not_ask_again(client, desk, first, monkeypatch):
+def test_a_new_name_does_not_ask_again(client, workspace, first, monkeypatch):
     put(client, first, points=[DISC])
-    before = mask_of(desk, first)
-    monkeypatch.setattr(desk.answering, "answer", None)
+    before = mask_of(workspace, first)
+    monkeypatch.setattr(workspace.segmenter, "answer", None)
     answer = client.put(f"/api/photos/{first}/objects/a1", json={"name": "Sun", "colour": "#00ff00", "points": [DISC]}).json()
     assert (answer["object"]["name"], answer["object"]["colour"]) == ("Sun", "#00ff00")
     assert "candidates" not in answer
-    np.testing.assert_array_equal(mask_of(desk, first), before)
+    np.testing.assert_array_equal(mask_of(workspace, first), before)
 
 
 def test_a_change_to_an_old_state_is_refused(client, first):
@@ -149,23 +151,23 @@ def test_compare_and_hover_keep_nothing(client, first):
     assert client.get(f"/api/photos/{first}").json()["objects"] == []
 
 
-def test_prepare_encodes_the_photo_and_the_next(client, desk, first):
+def test_prepare_encodes_the_photo_and_the_next(client, workspace, first):
     assert client.post(f"/api/photos/{first}/prepare", json={"method": "focus"}).json() == {"ready": True}
     put(client, first, points=[DISC])
-    desk.ask(lambda: None, 9, "wait", "").result(60)
-    assert len(desk.answering.photos) == 2
+    workspace.ask(lambda: None, 9, "wait", "").result(60)
+    assert len(workspace.segmenter.photos) == 2
 
 
-def test_encoding_can_be_cancelled_and_done_again(client, desk, first):
+def test_encoding_can_be_cancelled_and_done_again(client, workspace, first):
     """Inside of the model, at the next of its parts."""
     seen = []
 
     def cancel_once(*_):
-        seen.append(desk.worker.running.label)
+        seen.append(workspace.worker.running.label)
         if len(seen) == 30:
-            desk.worker.cancel("me")
+            workspace.worker.cancel("me")
 
-    hooks = [module.register_forward_pre_hook(cancel_once) for module in desk.answering.base.model.modules()]
+    hooks = [module.register_forward_pre_hook(cancel_once) for module in workspace.segmenter.base.model.modules()]
     address, me = f"/api/photos/{first}/prepare", {"x-basam-window": "me"}
     answer = client.post(address, json={"method": "basam"}, headers=me)
     assert (answer.status_code, answer.json()["cancelled"]) == (409, True)
@@ -176,40 +178,40 @@ def test_encoding_can_be_cancelled_and_done_again(client, desk, first):
     assert put(client, first, points=[DISC], method="basam").status_code == 200
 
 
-def test_a_photo_that_was_left_is_not_encoded(client, desk, first):
+def test_a_photo_that_was_left_is_not_encoded(client, workspace, first):
     """Going through a folder quickly does not leave a queue of photos behind that nobody looks at."""
     gate = threading.Event()
-    waiting = desk.ask(lambda: gate.wait(30), 0, "gate", "Waiting")
-    left = desk.prepare(first, "focus", "me")
-    wanted = desk.prepare(desk.library.listed()[1].key, "focus", "me")
+    waiting = workspace.ask(lambda: gate.wait(30), 0, "gate", "Waiting")
+    left = workspace.prepare(first, "focus", "me")
+    wanted = workspace.prepare(workspace.library.listed()[1].key, "focus", "me")
     gate.set()
     assert waiting.result(30)
     assert left.cancelled()
     wanted.result(60)
-    assert list(desk.answering.photos) == [desk.library.listed()[1].key]
+    assert list(workspace.segmenter.photos) == [workspace.library.listed()[1].key]
 
 
-def test_the_cache_keeps_within_its_bytes(client, desk):
-    desk.answering.cache = 1
-    for each in desk.library.listed():
+def test_the_cache_keeps_within_its_bytes(client, workspace):
+    workspace.segmenter.cache = 1
+    for each in workspace.library.listed():
         client.post(f"/api/photos/{each.key}/hover", json={"x": 300, "y": 300})
-    assert len(desk.answering.photos) == 1
+    assert len(workspace.segmenter.photos) == 1
 
 
-def test_a_photo_ahead_takes_no_room_from_the_one_that_is_looked_at(client, desk, first):
-    second = desk.library.listed()[1]
-    desk.ask(lambda: desk.answering.prepare(desk.library[first], "focus"), 0, "", "").result(60)
-    desk.answering.cache = desk.answering.photos[first].nbytes + 12 * second.width * second.height - 1
-    desk.ask(lambda: desk.answering.prepare_ahead(second, "focus"), 0, "", "").result(60)
-    assert list(desk.answering.photos) == [first]
-    desk.answering.cache *= 4
-    desk.ask(lambda: desk.answering.prepare_ahead(second, "focus"), 0, "", "").result(60)
-    assert list(desk.answering.photos) == [first, second.key]
+def test_a_photo_ahead_takes_no_room_from_the_one_that_is_looked_at(client, workspace, first):
+    second = workspace.library.listed()[1]
+    workspace.ask(lambda: workspace.segmenter.prepare(workspace.library[first], "focus"), 0, "", "").result(60)
+    workspace.segmenter.cache = workspace.segmenter.photos[first].nbytes + 12 * second.width * second.height - 1
+    workspace.ask(lambda: workspace.segmenter.prepare_ahead(second, "focus"), 0, "", "").result(60)
+    assert list(workspace.segmenter.photos) == [first]
+    workspace.segmenter.cache *= 4
+    workspace.ask(lambda: workspace.segmenter.prepare_ahead(second, "focus"), 0, "", "").result(60)
+    assert list(workspace.segmenter.photos) == [first, second.key]
 
 
-def test_tiles_come_while_the_worker_is_busy(client, desk, first):
+def test_tiles_come_while_the_worker_is_busy(client, workspace, first):
     gate = threading.Event()
-    busy = desk.ask(lambda: gate.wait(30), 0, "", "")
+    busy = workspace.ask(lambda: gate.wait(30), 0, "", "")
     assert client.get(f"/api/photos/{first}/tiles/0/0/0").status_code == 200
     assert not busy.done()
     gate.set()
@@ -237,9 +239,9 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("kind", STRANGE)
-def test_strange_photos_are_opened_segmented_and_saved(client, desk, tmp_path, kind):
+def test_strange_photos_are_opened_segmented_and_saved(client, workspace, tmp_path, kind):
     make, (width, height) = STRANGE[kind]
-    photo = desk.library.add(make(tmp_path))
+    photo = workspace.library.add(make(tmp_path))
     assert (photo.width, photo.height) == (width, height)
     levels = max(0, (max(width, height) - 1).bit_length() - 9)
     tile = Image.open(io.BytesIO(client.get(f"/api/photos/{photo.key}/tiles/{levels}/0/0").content))
@@ -255,11 +257,11 @@ def test_strange_photos_are_opened_segmented_and_saved(client, desk, tmp_path, k
     assert taken.size == (width, height)
 
 
-def test_an_upload_is_kept_and_segmented(client, desk, photos):
+def test_an_upload_is_kept_and_segmented(client, workspace, photos):
     answer = client.post("/api/photos?name=../../my%20photo.jpg", content=(photos / "second.jpg").read_bytes())
     assert answer.status_code == 201, answer.text
-    kept = desk.library[answer.json()["id"]].path
-    assert kept.parent == (desk.settings.session / "uploads").resolve()
+    kept = workspace.library[answer.json()["id"]].path
+    assert kept.parent == (workspace.settings.session / "uploads").resolve()
     assert kept.name == "my_photo.jpg"
     assert put(client, answer.json()["id"], points=[[233, 550, 1]]).status_code == 200
 
@@ -275,11 +277,11 @@ def test_an_upload_is_kept_and_segmented(client, desk, photos):
         ("a.png", b"x" * 200_001, 413),
     ],
 )
-def test_what_is_no_photo_is_refused_and_leaves_no_file(client, desk, name, content, status):
+def test_what_is_no_photo_is_refused_and_leaves_no_file(client, workspace, name, content, status):
     answer = client.post(f"/api/photos?name={name}", content=content)
     assert answer.status_code == status
-    assert str(desk.settings.session) not in answer.json()["error"]
-    uploads = desk.settings.session / "uploads"
+    assert str(workspace.settings.session) not in answer.json()["error"]
+    uploads = workspace.settings.session / "uploads"
     assert not uploads.exists() or list(uploads.iterdir()) == []
 
 
@@ -287,8 +289,8 @@ def test_an_upload_without_a_length_is_limited(client):
     assert client.post("/api/photos?name=a.png", content=(b"x" * 50_000 for _ in range(5))).status_code == 413
 
 
-def test_a_photo_of_too_many_pixels_is_refused(client, desk, photos):
-    desk.library.max_pixels = 1000
+def test_a_photo_of_too_many_pixels_is_refused(client, workspace, photos):
+    workspace.library.max_pixels = 1000
     answer = client.post("/api/photos?name=a.jpg", content=(photos / "second.jpg").read_bytes())
     assert answer.status_code == 400
     assert "770000" in answer.json()["error"] or "700 x 1100" in answer.json()["error"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from basam.web.worker import AHEAD, CLICK, LOOK, StoppedError, Worker
+from basam.web.worker import AHEAD, CLICK, VIEW, StoppedError, Worker
 
 WAIT = 30
 
@@ -39,28 +39,28 @@ def submit(worker: Worker, work, urgency: int, owner: str = ""):
 
 def test_the_urgent_goes_first(worker):
     gate, order = threading.Event(), []
-    first = submit(worker, lambda: gate.wait(WAIT), LOOK)
-    futures = [submit(worker, lambda each=each: order.append(each), each) for each in (AHEAD, LOOK, CLICK)]
+    first = submit(worker, lambda: gate.wait(WAIT), VIEW)
+    futures = [submit(worker, lambda each=each: order.append(each), each) for each in (AHEAD, VIEW, CLICK)]
     gate.set()
     for each in (first, *futures):
         each.result(WAIT)
-    assert order == [CLICK, LOOK, AHEAD]
+    assert order == [CLICK, VIEW, AHEAD]
 
 
 def test_what_runs_is_stopped_at_its_next_checkpoint(worker):
     encoding = Encoding(worker)
-    future = submit(worker, encoding, LOOK, "me")
+    future = submit(worker, encoding, VIEW, "me")
     assert encoding.runs.wait(WAIT)
     assert worker.cancel("me") == 1
     with pytest.raises(StoppedError):
         future.result(WAIT)
-    assert submit(worker, lambda: 5, LOOK).result(WAIT) == 5
+    assert submit(worker, lambda: 5, VIEW).result(WAIT) == 5
 
 
 def test_a_window_cancels_only_its_own(worker):
     encoding = Encoding(worker)
-    mine, other = submit(worker, encoding, LOOK, "me"), submit(worker, lambda: 1, LOOK, "other")
-    own = submit(worker, lambda: 2, LOOK, "me")
+    mine, other = submit(worker, encoding, VIEW, "me"), submit(worker, lambda: 1, VIEW, "other")
+    own = submit(worker, lambda: 2, VIEW, "me")
     assert encoding.runs.wait(WAIT)
     assert worker.reported("other")["own"]
     assert worker.cancel("nobody") == 0
@@ -99,8 +99,8 @@ def test_what_began_anew_is_cancelled_while_it_waits(worker):
 def test_only_jobs_of_a_kind_are_cancelled_where_that_is_asked(worker):
     gate = threading.Event()
     running = submit(worker, lambda: gate.wait(WAIT), CLICK, "me")
-    kept = submit(worker, lambda: 1, LOOK, "me")
-    other = worker.submit(lambda: 2, urgency=LOOK, kind="other kind", label="", owner="me")
+    kept = submit(worker, lambda: 1, VIEW, "me")
+    other = worker.submit(lambda: 2, urgency=VIEW, kind="other kind", label="", owner="me")
     assert worker.cancel("me", "other kind") == 1
     gate.set()
     assert running.result(WAIT)
@@ -125,7 +125,7 @@ def test_the_time_left_follows_from_the_share_that_is_done(worker):
         half.set()
         gate.wait(WAIT)
 
-    future = submit(worker, work, LOOK, "me")
+    future = submit(worker, work, VIEW, "me")
     assert half.wait(WAIT)
     found = worker.reported("me")
     assert found["share"] == 0.5
@@ -137,7 +137,7 @@ def test_the_time_left_follows_from_the_share_that_is_done(worker):
 
 def test_a_checkpoint_of_another_thread_stops_nothing(worker):
     encoding = Encoding(worker)
-    future = submit(worker, encoding, LOOK, "me")
+    future = submit(worker, encoding, VIEW, "me")
     assert encoding.runs.wait(WAIT)
     worker.cancel("me")
     worker.checkpoint()  # such as a model that is used elsewhere

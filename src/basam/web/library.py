@@ -17,7 +17,7 @@ from basam.files import ImageError, open_picture, picture_size
 # Kinds that are read but that Pillow does not list: they come with the extra `formats`.
 MORE_SUFFIXES = {".heic", ".heif", ".avif"}
 # Bytes at either end of a file by which it is known again.
-LOOKED_AT = 1 << 16
+HASHED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -144,9 +144,9 @@ def content_of(path: Path) -> str:
     with path.open("rb") as file:
         size = file.seek(0, 2)
         found = hashlib.sha256(str(size).encode())
-        for place in (0, max(0, size - LOOKED_AT)):
+        for place in (0, max(0, size - HASHED_BYTES)):
             file.seek(place)
-            found.update(file.read(LOOKED_AT))
+            found.update(file.read(HASHED_BYTES))
     return found.hexdigest()[:16]
 
 

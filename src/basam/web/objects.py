@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from basam.errors import InputError, MissingFileError
 from basam.files import COLOURS
 from basam.masks import RunMask
-from basam.web.answering import ALIKE, FoundMask
 from basam.web.library import LibraryPhoto
+from basam.web.segmenter import NMS_IOU, FoundMask
 from basam.web.session import PhotoState, SegmentedObject
 
 
@@ -44,7 +44,7 @@ def new_objects(photo: LibraryPhoto, state: PhotoState, found: Iterable[FoundMas
 
 def is_alike(one: RunMask, other: RunMask) -> bool:
     shared = one.shared(other)
-    return shared > ALIKE * (one.area + other.area - shared)
+    return shared > NMS_IOU * (one.area + other.area - shared)
 
 
 def checked_colour(text: str) -> str:

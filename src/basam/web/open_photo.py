@@ -13,7 +13,7 @@ from basam.files import read_image
 from basam.predict import Predictor, Region
 from basam.web.library import LibraryPhoto
 from basam.web.prompts import PromptSet
-from basam.web.pyramid import Pyramid
+from basam.web.tiles import TilePyramid
 
 
 class OpenPhoto:
@@ -22,14 +22,14 @@ class OpenPhoto:
     def __init__(self, photo: LibraryPhoto, max_pixels: int | None) -> None:
         photo.check_content()
         self.pixels = read_image(photo.path, max_pixels=max_pixels)
-        self.pyramid = Pyramid(self.pixels)
+        self.tiles = TilePyramid(self.pixels)
         self.predictors: dict[str, Predictor] = {}
         self.steps: OrderedDict[PromptSet, tuple[NDArray[np.float32], Region | None]] = OrderedDict()
 
     @property
     def nbytes(self) -> int:
         """What it takes in memory, embeddings included."""
-        total = self.pixels.nbytes + self.pyramid.nbytes
+        total = self.pixels.nbytes + self.tiles.nbytes
         for predictor in list(self.predictors.values()):
             image = predictor.image
             total += int(getattr(image.pixels, "nbytes", 0))

@@ -24,17 +24,17 @@ from starlette.staticfiles import StaticFiles
 
 from basam.errors import BasamError, InputError, MissingFileError, is_out_of_memory
 from basam.files import replacing
-from basam.web.desk import Desk
 from basam.web.session import StaleError
 from basam.web.worker import StoppedError
+from basam.web.workspace import Workspace
 
 PAGE = Path(__file__).with_name("page")
 # Bytes of a request that is no upload.
-MOST_JSON = 1 << 20
+MAX_JSON_BYTES = 1 << 20
 # A tile never changes: its key names the file, and a changed file gets another address from the page's version.
-KEPT = {"cache-control": "private, max-age=3600"}
+CACHED = {"cache-control": "private, max-age=3600"}
 FRESH = {"cache-control": "no-store"}
-PULSE = 1.0
+EVENT_SECONDS = 1.0
 log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -77,8 +77,8 @@ async def body_of(request: Request) -> dict[str, Any]:
     content = b""
     async for piece in request.stream():
         content += piece
-        if len(content) > MOST_JSON:
-            raise TooLargeError(f"a request of more than {MOST_JSON} bytes")
+        if len(content) > MAX_JSON_BYTES:
+            raise TooLargeError(f"a request of more than {MAX_JSON_BYTES} bytes")
     try:
         values = json.loads(content or b"{}")
     except ValueError as error:
@@ -109,38 +109,38 @@ def number(request: Request, name: str) -> int:
     return int(text)
 
 
-def make_app(desk: Desk) -> Starlette:
+def make_app(workspace: Workspace) -> Starlette:
     """The application, without the guard that `serving` puts before it."""
 
     async def index(request: Request) -> Response:
         return FileResponse(PAGE / "index.html", headers=FRESH)
 
     async def overview(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(desk.overview), headers=FRESH)
+        return JSONResponse(await run_in_threadpool(workspace.overview), headers=FRESH)
 
     async def record(request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(desk.record, request.path_params["photo"]), headers=FRESH)
+        return JSONResponse(await run_in_threadpool(workspace.record, request.path_params["photo"]), headers=FRESH)
 
     async def thumbnail(request: Request) -> Response:
-        content = await run_in_threadpool(desk.thumbnail, request.path_params["photo"])
-        return Response(content, media_type="image/jpeg", headers=KEPT)
+        content = await run_in_threadpool(workspace.thumbnail, request.path_params["photo"])
+        return Response(content, media_type="image/jpeg", headers=CACHED)
 
     async def tile(request: Request) -> Response:
         place = (number(request, name) for name in ("level", "column", "row"))
-        content = await run_in_threadpool(desk.tile, request.path_params["photo"], *place)
-        return Response(content, media_type="image/jpeg", headers=KEPT)
+        content = await run_in_threadpool(workspace.tile, request.path_params["photo"], *place)
+        return Response(content, media_type="image/jpeg", headers=CACHED)
 
     async def prepare(request: Request) -> Response:
         values = await body_of(request)
-        await waited(desk.prepare(request.path_params["photo"], str(values.get("method")), window_of(request)))
+        await waited(workspace.prepare(request.path_params["photo"], str(values.get("method")), window_of(request)))
         return JSONResponse({"ready": True}, headers=FRESH)
 
     async def change(request: Request) -> Response:
         photo, key, values = request.path_params["photo"], request.path_params["object"], await body_of(request)
         if request.method == "DELETE":
-            found = await run_in_threadpool(desk.remove_objects, photo, [key], values.get("revision"))
+            found = await run_in_threadpool(workspace.remove_objects, photo, [key], values.get("revision"))
         else:
-            found = await waited(await run_in_threadpool(desk.put_object, photo, key, values, window_of(request)))
+            found = await waited(await run_in_threadpool(workspace.put_object, photo, key, values, window_of(request)))
         return JSONResponse(found, headers=FRESH)
 
     async def remove(request: Request) -> Response:
@@ -149,32 +149,36 @@ def make_app(desk: Desk) -> Starlette:
         if not isinstance(keys, list):
             raise InputError("keys: a list of objects is needed")
         photo, revision = request.path_params["photo"], values.get("revision")
-        return JSONResponse(await run_in_threadpool(desk.remove_objects, photo, keys, revision), headers=FRESH)
+        return JSONResponse(await run_in_threadpool(workspace.remove_objects, photo, keys, revision), headers=FRESH)
 
     async def everything(request: Request) -> Response:
         sure = str((await body_of(request)).get("sure"))
-        found = await waited(desk.everything(request.path_params["photo"], sure, window_of(request)))
+        found = await waited(workspace.everything(request.path_params["photo"], sure, window_of(request)))
         return JSONResponse(found, headers=FRESH)
 
     async def compare(request: Request) -> Response:
         values = await body_of(request)
-        return JSONResponse(await waited(desk.compare(request.path_params["photo"], values, window_of(request))), headers=FRESH)
+        return JSONResponse(
+            await waited(workspace.compare(request.path_params["photo"], values, window_of(request))), headers=FRESH
+        )
 
     async def hover(request: Request) -> Response:
         values = await body_of(request)
-        return JSONResponse(await waited(desk.hover(request.path_params["photo"], values, window_of(request))), headers=FRESH)
+        return JSONResponse(
+            await waited(workspace.hover(request.path_params["photo"], values, window_of(request))), headers=FRESH
+        )
 
     async def mark(request: Request) -> Response:
         values = await body_of(request)
-        found = await run_in_threadpool(desk.mark, request.path_params["photo"], values.get("done") is True)
+        found = await run_in_threadpool(workspace.mark, request.path_params["photo"], values.get("done") is True)
         return JSONResponse(found, headers=FRESH)
 
     async def cancel(request: Request) -> Response:
-        return JSONResponse({"cancelled": desk.worker.cancel(window_of(request))}, headers=FRESH)
+        return JSONResponse({"cancelled": workspace.worker.cancel(window_of(request))}, headers=FRESH)
 
     async def upload(request: Request) -> Response:
-        place = desk.library.free_place(request.query_params.get("name", ""))
-        size, most = 0, desk.settings.max_upload
+        place = workspace.library.free_place(request.query_params.get("name", ""))
+        size, most = 0, workspace.settings.max_upload
         if int(request.headers.get("content-length") or 0) > most:
             raise TooLargeError(f"a file of more than {most >> 20} MB: open it from its folder, with basam web FOLDER")
         with replacing(place) as temporary:
@@ -185,21 +189,21 @@ def make_app(desk: Desk) -> Starlette:
                         raise TooLargeError(f"a file of more than {most >> 20} MB: open it from its folder")
                     file.write(piece)
             try:
-                await run_in_threadpool(desk.library.check, temporary)
+                await run_in_threadpool(workspace.library.check, temporary)
             except BasamError as error:
                 raise InputError(str(error).replace(str(temporary), request.query_params["name"])) from error
-        return JSONResponse(desk.reported(desk.library.add(place)), 201, headers=FRESH)
+        return JSONResponse(workspace.reported(workspace.library.add(place)), 201, headers=FRESH)
 
     async def export(request: Request) -> Response:
         wanted, only = request.query_params.get("photo", ""), request.query_params.get("object", "")
         if only and not wanted:
             raise InputError("object without a photo: say which photo it is in")
-        keys = [wanted] if wanted else list(desk.library.photos)
+        keys = [wanted] if wanted else list(workspace.library.photos)
         kind, window = request.query_params.get("kind", ""), window_of(request)
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="basam-web-")))
             try:
-                found = await run_in_threadpool(desk.take, kind, keys, folder, window, only)
+                found = await run_in_threadpool(workspace.take, kind, keys, folder, window, only)
             except CancelledError:
                 raise StoppedError("cancelled") from None
             headers = {**FRESH, "content-disposition": f"attachment; filename*=utf-8''{quote(found.name)}"}
@@ -207,7 +211,7 @@ def make_app(desk: Desk) -> Starlette:
         return FileResponse(found.path, media_type=found.media, headers=headers, background=removing)
 
     async def events(request: Request) -> Response:
-        news = progress(desk, request.query_params.get("window", ""))
+        news = progress(workspace, request.query_params.get("window", ""))
         return StreamingResponse(news, media_type="text/event-stream", headers=FRESH)
 
     photo = "/api/photos/{photo}"
@@ -234,13 +238,13 @@ def make_app(desk: Desk) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        desk.worker.close()
+        workspace.worker.close()
 
     handlers: dict[Any, Any] = {Exception: refused, BasamError: refused, OSError: refused, StoppedError: stopped}
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
 
 
-async def progress(desk: Desk, window: str) -> AsyncIterator[str]:
+async def progress(workspace: Workspace, window: str) -> AsyncIterator[str]:
     """What the worker does, whenever it changes and every second while it works, as server-sent events."""
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
@@ -248,12 +252,12 @@ async def progress(desk: Desk, window: str) -> AsyncIterator[str]:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(changed.set)
 
-    desk.worker.listeners.append(listener)
+    workspace.worker.listeners.append(listener)
     try:
         while True:
             changed.clear()
-            yield f"data: {json.dumps(desk.worker.reported(window))}\n\n"
+            yield f"data: {json.dumps(workspace.worker.reported(window))}\n\n"
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(changed.wait(), PULSE if desk.worker.running else 15 * PULSE)
+                await asyncio.wait_for(changed.wait(), EVENT_SECONDS if workspace.worker.running else 15 * EVENT_SECONDS)
     finally:
-        desk.worker.listeners.remove(listener)
+        workspace.worker.listeners.remove(listener)

@@ -24,13 +24,13 @@ def serve(settings: WebSettings, *, say: Callable[[str], None], note: Callable[[
     """
     uvicorn = require("uvicorn", "web")
     require("starlette", "web")
-    from basam.web.desk import Desk
     from basam.web.server import make_app
+    from basam.web.workspace import Workspace
 
     listening = listen(settings.host, settings.port)
     port = int(listening.getsockname()[1])
-    desk = Desk(settings)
-    for line in desk.library.left_out:
+    workspace = Workspace(settings)
+    for line in workspace.library.left_out:
         note(f"left out: {line}")
     token = secrets.token_urlsafe(24)
     name = settings.host
@@ -38,13 +38,13 @@ def serve(settings: WebSettings, *, say: Callable[[str], None], note: Callable[[
         note(f"note: {settings.host} is reached from the network, unencrypted: whoever has the address sees the photos")
         name = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
     address = f"http://{f'[{name}]' if ':' in name else name}:{port}/?token={token}"
-    say(f"{len(desk.library.photos)} photos, session in {settings.session}")
+    say(f"{len(workspace.library.photos)} photos, session in {settings.session}")
     say(address)
     if open_page:
         import webbrowser
 
         webbrowser.open(address)
-    guarded = Guard(make_app(desk), token=token, host=settings.host, port=port)
+    guarded = Guard(make_app(workspace), token=token, host=settings.host, port=port)
     # A page that is open holds its stream of events: it is not waited for.
     config = uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False)
     uvicorn.Server(config).run(sockets=[listening])

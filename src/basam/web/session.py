@@ -33,7 +33,7 @@ class SegmentedObject:
     Attributes:
         points: x, y in pixels of the photo, and label: 1 on the object, 0 not on it.
         box: x0, y0, x1, y1.
-        method: a key of `answering.METHODS`.
+        method: a key of `segmenter.METHODS`.
         candidate: which of several masks was chosen; None: the best by predicted IoU.
         score: predicted IoU of the mask; area: its pixels; mask: COCO's compressed RLE at the photo's size.
     """

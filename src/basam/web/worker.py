@@ -14,9 +14,9 @@ from typing import Any
 from basam.errors import InputError
 
 # Smaller is more urgent. Someone waits for a click; nobody for the photo after this one.
-CLICK, LOOK, AHEAD = 0, 1, 2
+CLICK, VIEW, AHEAD = 0, 1, 2
 # How much the newest job of a kind counts in the time that is expected of the next.
-NEWEST = 0.5
+NEWEST_WEIGHT = 0.5
 # Seconds between two tellings of how far a job is.
 REPORTING = 0.1
 
@@ -188,7 +188,7 @@ class Worker:
             seconds = time.monotonic() - job.begun
             if not stopped:
                 before = self.expected.get(job.kind, seconds)
-                self.expected[job.kind] = NEWEST * seconds + (1 - NEWEST) * before
+                self.expected[job.kind] = NEWEST_WEIGHT * seconds + (1 - NEWEST_WEIGHT) * before
             self.running = None
             again = stopped and job.later and self.open
             if again:

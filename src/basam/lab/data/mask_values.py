@@ -18,7 +18,7 @@ ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
 # Visible colours above so many that lie in no flat areas are a photograph cut out by its alpha channel.
 LABELS_OF_CUT_OUT = 16
 FLAT = 0.6
-LOOKED_AT = 50_000  # pixels, evenly spaced, by which it is decided how flat a picture is
+HASHED_BYTES = 50_000  # pixels, evenly spaced, by which it is decided how flat a picture is
 LOSSY = ("JPEG", "MPO", "AVIF", "HEIF")
 # Formats whose grey comes back with channels that differ by so much at most.
 GREYISH, LOSSY_OR_NOT = 8, ("WEBP", "JPEG2000")
@@ -219,7 +219,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 def flat_share(values: np.ndarray, where: np.ndarray) -> float:
     """Share of the pixels `where` that lie in a square of 2 x 2 equal values: most of a labelled area, little of an edge."""
     found = np.flatnonzero(where)
-    found = found[:: 1 + len(found) // LOOKED_AT]
+    found = found[:: 1 + len(found) // HASHED_BYTES]
     rows, columns = np.divmod(found, values.shape[1])
     here, flat = values[rows, columns], np.zeros(len(found), dtype=bool)
     bottom, right = values.shape[0] - 1, values.shape[1] - 1

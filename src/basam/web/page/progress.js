@@ -3,20 +3,20 @@
 import * as api from "./api.js";
 import { byId } from "./elements.js";
 
-let told = null, since = 0;
+let reported = null, since = 0;
 
 export function showProgress() {
-  api.listen((news) => { told = news; since = performance.now(); show(); });
+  api.listen((news) => { reported = news; since = performance.now(); show(); });
   setInterval(show, 200);
 }
 
 function show() {
-  const seconds = told?.running ? told.seconds + (performance.now() - since) / 1000 : 0;
-  byId("work").hidden = !told?.running || told.ahead || seconds < 0.4;
+  const seconds = reported?.running ? reported.seconds + (performance.now() - since) / 1000 : 0;
+  byId("work").hidden = !reported?.running || reported.ahead || seconds < 0.4;
   if (byId("work").hidden) return;
-  const left = told.left === null ? null : told.left - (performance.now() - since) / 1000;
-  byId("work-label").textContent = told.running + (left === null || left < 1 ? " …" : `, about ${Math.ceil(left)} s left`);
-  if (told.share) byId("work-bar").value = told.share;
+  const left = reported.left === null ? null : reported.left - (performance.now() - since) / 1000;
+  byId("work-label").textContent = reported.running + (left === null || left < 1 ? " …" : `, about ${Math.ceil(left)} s left`);
+  if (reported.share) byId("work-bar").value = reported.share;
   else byId("work-bar").removeAttribute("value");
-  byId("cancel").hidden = !told.own;
+  byId("cancel").hidden = !reported.own;
 }

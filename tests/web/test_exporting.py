@@ -21,12 +21,12 @@ from tests.web.conftest import DISC, put
 
 
 @pytest.fixture
-def two(client, desk, first) -> list[np.ndarray]:
+def two(client, workspace, first) -> list[np.ndarray]:
     """Masks of two objects of the first photo, one of them named."""
     put(client, first, points=[DISC], name="Sun, low")
     put(client, first, key="b2", box=[200, 200, 420, 420], name="Object 2")
-    photo = desk.library[first]
-    return [each.runs(photo).mask() for each in desk.session.state(photo).objects]
+    photo = workspace.library[first]
+    return [each.runs(photo).mask() for each in workspace.session.state(photo).objects]
 
 
 def take(client, kind: str, photo: str = "", only: str = ""):
@@ -65,8 +65,8 @@ def test_cut_outs_have_the_photos_pixels_and_a_soft_edge(client, first, two, pho
     assert ((pixels[..., 3] > 0) & (pixels[..., 3] < 255)).any()
 
 
-def test_a_mask_that_is_now_answered_otherwise_is_cut_out_as_it_was(client, desk, first, two, monkeypatch):
-    monkeypatch.setattr("basam.web.answering.SAME", 1.1)
+def test_a_mask_that_is_now_answered_otherwise_is_cut_out_as_it_was(client, workspace, first, two, monkeypatch):
+    monkeypatch.setattr("basam.web.segmenter.SAME_MASK_IOU", 1.1)
     picture = np.asarray(Image.open(io.BytesIO(files_in(take(client, "cutout", first))["first_2_cutout.png"])))
     assert set(np.unique(picture[..., 3])) == {0, 255}
     assert (picture[..., 3] > 0).sum() == two[1].sum()
@@ -110,11 +110,11 @@ def test_geojson_svg_and_table(client, first, two):
     ]
 
 
-def test_photos_of_one_name_have_files_of_their_own(client, desk, first, photos, tmp_path):
+def test_photos_of_one_name_have_files_of_their_own(client, workspace, first, photos, tmp_path):
     other = tmp_path / "other" / "first.png"
     other.parent.mkdir()
     other.write_bytes((photos / "first.png").read_bytes())
-    second = desk.library.add(other).key
+    second = workspace.library.add(other).key
     for photo in (first, second):
         put(client, photo, points=[DISC])
     assert list(files_in(take(client, "mask"))) == ["first_Disc_mask.png", "other_first.png_Disc_mask.png"]
@@ -176,8 +176,8 @@ def test_prompts_are_read_by_segment(client, first, two, photos, tmp_path):
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_session_is_read_by_segment(client, desk, first, two, tmp_path, whole):
-    place = desk.session.folder if whole else desk.session.file(desk.library[first])
+def test_a_session_is_read_by_segment(client, workspace, first, two, tmp_path, whole):
+    place = workspace.session.folder if whole else workspace.session.file(workspace.library[first])
     words = ["segment", "--prompts-from", str(place), "--focus", "--multimask", "--device", "cpu", "--write", "mask"]
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output

@@ -14,8 +14,8 @@ from PIL import Image
 
 from basam.masks import RunMask, tight_box
 from basam.predict import Answer
-from basam.web.answering import PromptAnswer
 from basam.web.library import LibraryPhoto
+from basam.web.segmenter import PromptPrediction
 
 # Pixels along the long side of a mask that is sent; the file of the session has all of them.
 MOST_SHOWN = 2048
@@ -23,7 +23,7 @@ MOST_SHOWN = 2048
 SMOOTHER = 4
 
 
-def shown_mask(runs: RunMask, scale: float = 1.0) -> dict[str, Any] | None:
+def mask_payload(runs: RunMask, scale: float = 1.0) -> dict[str, Any] | None:
     """A mask for the page; None: it is empty.
 
     Args:
@@ -49,11 +49,11 @@ def nearest(length: int, longest: int) -> NDArray[np.intp]:
     return ((np.arange(count) + 0.5) * length / count).astype(np.intp)
 
 
-def shown_answer(photo: LibraryPhoto, found: PromptAnswer) -> dict[str, Any]:
+def prediction_payload(photo: LibraryPhoto, found: PromptPrediction) -> dict[str, Any]:
     """An answer for the page: the mask that counts, small pictures of the others, scores, the region in pixels."""
     answer, region = found.answer, found.answer.view.region
     candidates = [small_mask(photo, answer, index) for index in range(len(answer.scores))]
-    candidates[found.chosen] = shown_mask(found.runs)
+    candidates[found.chosen] = mask_payload(found.runs)
     return {
         "candidates": candidates,
         "scores": [float(score) for score in answer.scores],
@@ -63,7 +63,7 @@ def shown_answer(photo: LibraryPhoto, found: PromptAnswer) -> dict[str, Any]:
 
 
 def small_mask(photo: LibraryPhoto, answer: Answer, index: int) -> dict[str, Any] | None:
-    """One mask at about the model's own resolution, as `shown_mask` has it."""
+    """One mask at about the model's own resolution, as `mask_payload` has it."""
     frame = answer.view.frame
     rows, columns = answer.view.window(photo.height, photo.width)
     low = F.interpolate(answer.low[None, index : index + 1], scale_factor=SMOOTHER, mode="bilinear")[0, 0]

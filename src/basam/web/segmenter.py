@@ -32,22 +32,22 @@ METHODS = {
 }
 # How sure the model must be of what it finds by itself: predicted IoU, stability. The first is that of Meta's generator, made
 # for a large SAM; a small one such as nano is never that sure.
-SURENESS = {"sure": (0.88, 0.95), "fairly sure": (0.6, 0.8), "unsure": (0.2, 0.3)}
+THRESHOLDS = {"sure": (0.88, 0.95), "fairly sure": (0.6, 0.8), "unsure": (0.2, 0.3)}
 # Of two masks that the model finds by itself and that have a larger IoU, one stays.
-ALIKE = 0.6
-MOST_POINTS_PER_SIDE = 32
+NMS_IOU = 0.6
+MAX_POINTS_PER_SIDE = 32
 # Pixels along the long side of the copy that it looks at; more where it is encoded at more.
-SEARCHED = 1024
+EVERYTHING_SIDE = 1024
 # IoU of two masks above which they are the same answer, computed twice.
-SAME = 0.98
+SAME_MASK_IOU = 0.98
 # About what an open photo takes in memory: its pixels, its levels, a predictor's copy.
 BYTES_PER_PIXEL = 12
 # Answers whose low-resolution logits are kept for the next click.
-KEPT_ANSWERS = 256
+CACHED_PREDICTIONS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class PromptAnswer:
+class PromptPrediction:
     """What the model answers, which of its masks counts, and that mask."""
 
     answer: Answer
@@ -63,7 +63,7 @@ class FoundMask(NamedTuple):
     score: float
 
 
-class Answering:
+class Segmenter:
     """Asks one model about photographs; to be called from one thread, but for `opened`.
 
     Args:
@@ -101,7 +101,7 @@ class Answering:
                     found = OpenPhoto(photo, self.max_pixels)
                     with self.lock:
                         self.photos[photo.key] = found
-                        self.make_room()
+                        self.evict()
         return found
 
     def if_open(self, key: str) -> OpenPhoto | None:
@@ -110,7 +110,7 @@ class Answering:
                 self.photos.move_to_end(key)
             return self.photos.get(key)
 
-    def make_room(self) -> None:
+    def evict(self) -> None:
         with self.lock:
             while len(self.photos) > 1 and sum(each.nbytes for each in self.photos.values()) > self.cache:
                 self.photos.popitem(last=False)
@@ -123,7 +123,7 @@ class Answering:
             predictor = Predictor(self.base.model, BiasMode.off() if kind == "plain" else self.base.mode)
             geometry = predictor.attachment.geometry
             if kind == "hover":
-                small = opened.pyramid.at_most(geometry.image_size)
+                small = opened.tiles.at_most(geometry.image_size)
                 predictor.set_image(np.asarray(small), long_side=max(geometry.patch, *small.size))
             else:
                 predictor.set_image(opened.pixels, long_side=self.whole_side(photo))
@@ -141,23 +141,23 @@ class Answering:
         to their points by the method `basam`.
 
         Args:
-            sure: a key of `SURENESS`.
+            sure: a key of `THRESHOLDS`.
             progress: called with how much is done, and of how much.
         """
-        if sure not in SURENESS:
-            raise InputError(f"sure {sure!r}: allowed are {', '.join(SURENESS)}")
-        least_iou, least_stability = SURENESS[sure]
+        if sure not in THRESHOLDS:
+            raise InputError(f"sure {sure!r}: allowed are {', '.join(THRESHOLDS)}")
+        least_iou, least_stability = THRESHOLDS[sure]
         side = self.whole_side(photo)
         generator = AutomaticMasks(
             Predictor(self.base.model, self.base.mode),
-            points_per_side=min(MOST_POINTS_PER_SIDE, self.base.attachment.geometry.trained_side),
+            points_per_side=min(MAX_POINTS_PER_SIDE, self.base.attachment.geometry.trained_side),
             points_per_batch=16,  # progress is reported, and cancelling possible, this often
             pred_iou_thresh=least_iou,
             stability_score_thresh=least_stability,
-            mask_nms_thresh=ALIKE,
+            mask_nms_thresh=NMS_IOU,
             long_side=side,
         )
-        copy = np.asarray(self.opened(photo).pyramid.at_most(max(side, SEARCHED)))
+        copy = np.asarray(self.opened(photo).tiles.at_most(max(side, EVERYTHING_SIDE)))
         candidates = generator.find(copy, progress=lambda done, whole: progress(4 * done, 5 * whole))
         scale, found = photo.width / copy.shape[1], []
         for number, each in enumerate(candidates):
@@ -179,7 +179,7 @@ class Answering:
             predictor.predict(np.array([[0.5, 0.5]]), np.array([1]), multimask_output=False, focus=whole_photo(photo))
         else:
             predictor.features  # noqa: B018
-        self.make_room()
+        self.evict()
 
     def prepare_ahead(self, photo: LibraryPhoto, method: str) -> None:
         """`prepare` a photo that is not looked at yet, where there is room for it beside the one that is."""
@@ -196,21 +196,21 @@ class Answering:
         best = int(scores.argmax())
         return RunMask.of(masks[best]), float(scores[best])
 
-    def answer(self, photo: LibraryPhoto, prompts: PromptSet) -> PromptAnswer:
+    def answer(self, photo: LibraryPhoto, prompts: PromptSet) -> PromptPrediction:
         """Masks of an object.
 
         Raises:
             ValueError: no prompt, one outside the photo, an unknown method, or a candidate that there is not.
         """
         answer, chosen = self.decided(photo, prompts)
-        return PromptAnswer(answer, chosen, answer.runs(chosen, photo.height, photo.width))
+        return PromptPrediction(answer, chosen, answer.runs(chosen, photo.height, photo.width))
 
     def soft_edge(self, photo: LibraryPhoto, prompts: PromptSet, runs: RunMask) -> SoftMask | None:
         """The soft edge of a mask that prompts were answered by; None where they are now answered otherwise, as by another
         model."""
         found = self.answer(photo, prompts)
         shared = found.runs.shared(runs)
-        if not shared or shared < SAME * (found.runs.area + runs.area - shared):
+        if not shared or shared < SAME_MASK_IOU * (found.runs.area + runs.area - shared):
             return None
         return found.answer.soft(found.chosen, photo.height, photo.width)
 
@@ -238,9 +238,9 @@ class Answering:
         if not 0 <= chosen < len(answer.scores):
             raise InputError(f"candidate {chosen}: there are {len(answer.scores)} masks")
         steps[prompts] = answer.low_res[chosen][None], answer.view.region
-        while len(steps) > KEPT_ANSWERS:
+        while len(steps) > CACHED_PREDICTIONS:
             steps.popitem(last=False)
-        self.make_room()
+        self.evict()
         return answer, chosen
 
     def step_before(self, photo: LibraryPhoto, prompts: PromptSet) -> tuple[NDArray[np.float32] | None, Region | None]:

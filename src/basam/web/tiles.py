@@ -14,7 +14,7 @@ TILE = 512
 QUALITY = 88
 
 
-class Pyramid:
+class TilePyramid:
     """Levels of a photo `(H, W, 3)`, numbered as OpenSeadragon does: the last is the photo itself, each other half the next.
 
     Attributes:

@@ -48,7 +48,7 @@ MEDIA = {
 
 
 @dataclass(frozen=True, eq=False)
-class TakenPhoto:
+class ExportedPhoto:
     """A photo that is taken away.
 
     Attributes:
@@ -88,7 +88,7 @@ class TakenPhoto:
 
 
 @dataclass(frozen=True)
-class Takeaway:
+class Export:
     """A file to download: its name, its media type, where it lies."""
 
     name: str
@@ -96,7 +96,7 @@ class Takeaway:
     path: Path
 
 
-def take_away(kind: str, photos: Iterable[TakenPhoto], folder: Path) -> Takeaway:
+def export_photos(kind: str, photos: Iterable[ExportedPhoto], folder: Path) -> Export:
     """One file as it is, several in a ZIP; photos are named as if they lay beside the files.
 
     Args:
@@ -138,7 +138,7 @@ def take_away(kind: str, photos: Iterable[TakenPhoto], folder: Path) -> Takeaway
     if not paths:
         raise InputError("there is no object to take away yet: set a point or draw a box first")
     path = paths[0] if len(paths) == 1 else zipped(folder / f"basam_{kind}.zip", paths)
-    return Takeaway(path.name, MEDIA[path.suffix], path)
+    return Export(path.name, MEDIA[path.suffix], path)
 
 
 def free_name(taken: set[str], photo: LibraryPhoto, name: str) -> str:
@@ -150,7 +150,7 @@ def free_name(taken: set[str], photo: LibraryPhoto, name: str) -> str:
     return wanted
 
 
-def name_of(stem: str, kind: str, taken: TakenPhoto, index: int) -> str:
+def name_of(stem: str, kind: str, taken: ExportedPhoto, index: int) -> str:
     """The file of one object: with its number where the photo has several, and with what it is where that was said."""
     label = re.sub(r"[^\w-]+", "_", object_label(taken.objects[index].name) or "").strip("_")
     number = str(index + 1) if len(taken.objects) > 1 else str(taken.number or "")

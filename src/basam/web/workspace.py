@@ -16,25 +16,25 @@ import basam
 from basam.errors import InputError
 from basam.files import read_image, read_photograph, replacing
 from basam.masks import SoftMask
-from basam.web.answering import METHODS, SURENESS, Answering
+from basam.web.exporting import WRITERS, Export, ExportedPhoto, export_photos
 from basam.web.library import Library, LibraryPhoto
 from basam.web.objects import check_key, checked_colour, new_objects
+from basam.web.payloads import mask_payload, prediction_payload
 from basam.web.prompts import PromptSet, prompts_of
-from basam.web.pyramid import TILE, as_jpeg
+from basam.web.segmenter import METHODS, THRESHOLDS, Segmenter
 from basam.web.session import PhotoState, SegmentedObject, Session
 from basam.web.settings import WebSettings
-from basam.web.shown import shown_answer, shown_mask
-from basam.web.takeaway import WRITERS, Takeaway, TakenPhoto, take_away
-from basam.web.worker import AHEAD, CLICK, LOOK, Worker
+from basam.web.tiles import TILE, as_jpeg
+from basam.web.worker import AHEAD, CLICK, VIEW, Worker
 
-THUMB = 160
-MOST_OBJECTS = 1000
-LONGEST_NAME = 80
+THUMBNAIL = 160
+MAX_OBJECTS = 1000
+MAX_NAME = 80
 # Pixels along the side that a model was trained at which is never as sure of a mask as a large one.
 SMALL_MODEL = 512
 
 
-class Desk:
+class Workspace:
     """Library, session and model of one server. Its methods run on the worker's thread where they ask the model."""
 
     def __init__(self, settings: WebSettings) -> None:
@@ -42,7 +42,7 @@ class Desk:
         self.library = Library(settings.photos, settings.session / "uploads", settings.max_pixels)
         self.session = Session(settings.session)
         self.worker = Worker()
-        self.answering = Answering(
+        self.segmenter = Segmenter(
             settings.model,
             settings.cache,
             settings.max_pixels,
@@ -55,15 +55,15 @@ class Desk:
         return self.worker.submit(work, urgency=urgency, kind=kind, label=label, owner=window)
 
     def overview(self) -> dict[str, Any]:
-        geometry = self.answering.base.attachment.geometry
+        geometry = self.segmenter.base.attachment.geometry
         return {
             "version": basam.__version__,
             "model": self.settings.model,
             "trained": geometry.image_size,
             "methods": METHODS,
             "writers": WRITERS,
-            "sureness": list(SURENESS),
-            "sure": list(SURENESS)[0 if geometry.image_size > SMALL_MODEL else -1],
+            "sureness": list(THRESHOLDS),
+            "sure": list(THRESHOLDS)[0 if geometry.image_size > SMALL_MODEL else -1],
             "maxUpload": self.settings.max_upload,
             "tile": TILE,
             "leftOut": self.library.left_out,
@@ -77,15 +77,15 @@ class Desk:
 
     def tile(self, key: str, level: int, column: int, row: int) -> bytes:
         """A tile as JPEG; the photo is opened beside the worker, which may be encoding another."""
-        return self.answering.opened(self.library[key]).pyramid.tile(level, column, row)
+        return self.segmenter.opened(self.library[key]).tiles.tile(level, column, row)
 
     def thumbnail(self, key: str) -> bytes:
         """A small JPEG, which is kept beside the session so that a folder appears at once the next time."""
         photo = self.library[key]
         place = self.settings.session / "thumbnails" / f"{photo.key}-{photo.content}.jpg"
         if not place.exists():
-            image = read_photograph(photo.path, max_pixels=self.settings.max_pixels, long_side=THUMB).image
-            image.thumbnail((THUMB, THUMB))
+            image = read_photograph(photo.path, max_pixels=self.settings.max_pixels, long_side=THUMBNAIL).image
+            image.thumbnail((THUMBNAIL, THUMBNAIL))
             content = as_jpeg(image)
             with contextlib.suppress(OSError), replacing(place) as temporary:  # a full disk hides no photo
                 temporary.write_bytes(content)
@@ -99,11 +99,11 @@ class Desk:
         photo = self.library[key]
         self.worker.cancel(window, "hover", *(f"encode {each}" for each in METHODS))
         kind = f"encode {method}"
-        future = self.ask(lambda: self.answering.prepare(photo, method), LOOK, kind, f"Encoding {photo.name}", window)
+        future = self.ask(lambda: self.segmenter.prepare(photo, method), VIEW, kind, f"Encoding {photo.name}", window)
         following = self.library.after(key)
-        if following is not None and following.key not in self.answering.photos:
+        if following is not None and following.key not in self.segmenter.photos:
             label = f"Encoding {following.name}"
-            self.ask(lambda: self.answering.prepare_ahead(following, method), AHEAD, kind, label, window)
+            self.ask(lambda: self.segmenter.prepare_ahead(following, method), AHEAD, kind, label, window)
         return future
 
     def record(self, key: str) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Desk:
         return self.shown(photo, self.session.state(photo))
 
     def shown(self, photo: LibraryPhoto, state: PhotoState) -> dict[str, Any]:
-        objects = [{**each.reported(), "shown": shown_mask(each.runs(photo))} for each in state.objects]
+        objects = [{**each.reported(), "shown": mask_payload(each.runs(photo))} for each in state.objects]
         return {**self.reported(photo), "revision": state.revision, "objects": objects}
 
     def put_object(self, key: str, name: str, values: dict[str, Any], window: str) -> Future[dict[str, Any]]:
@@ -120,7 +120,7 @@ class Desk:
         photo = self.library[key]
         check_key(name)
         prompts = prompts_of(values, photo)
-        label = str(values.get("name") or "Object")[:LONGEST_NAME]
+        label = str(values.get("name") or "Object")[:MAX_NAME]
         each = SegmentedObject(
             key=name,
             name=label,
@@ -140,18 +140,18 @@ class Desk:
 
     def answered(self, photo: LibraryPhoto, each: SegmentedObject, prompts: PromptSet, revision: int | None) -> dict[str, Any]:
         self.session.state(photo).check(photo, revision)  # before the work
-        found = self.answering.answer(photo, prompts)
+        found = self.segmenter.answer(photo, prompts)
         score = float(found.answer.scores[found.chosen])
         each = replace(each, score=score, area=found.runs.area, mask=found.runs.coco())
-        return {**self.placed(photo, [each], revision), **shown_answer(photo, found)}
+        return {**self.placed(photo, [each], revision), **prediction_payload(photo, found)}
 
     def placed(self, photo: LibraryPhoto, objects: Sequence[SegmentedObject], revision: int | None) -> dict[str, Any]:
         """The state with objects changed or added; those of a key that there is take its place."""
         with self.session.lock:
             state = self.session.state(photo)
             kept = {each.key: each for each in (*state.objects, *objects)}
-            if len(kept) > MOST_OBJECTS:
-                raise InputError(f"a photo holds at most {MOST_OBJECTS} objects")
+            if len(kept) > MAX_OBJECTS:
+                raise InputError(f"a photo holds at most {MAX_OBJECTS} objects")
             new = self.session.keep(photo, tuple(kept.values()), state.done, revision)
         return {"revision": new.revision, "object": objects[-1].reported(), "objects": len(kept)}
 
@@ -160,16 +160,16 @@ class Desk:
         photo = self.library[key]
 
         def work() -> dict[str, Any]:
-            found = self.answering.everything(photo, sure, self.worker.progress)
+            found = self.segmenter.everything(photo, sure, self.worker.progress)
             self.worker.checkpoint()
             with self.session.lock:
                 state = self.session.state(photo)
-                new = new_objects(photo, state, found)[: MOST_OBJECTS - len(state.objects)]
+                new = new_objects(photo, state, found)[: MAX_OBJECTS - len(state.objects)]
                 if new:
                     self.placed(photo, new, None)
             return {"added": [each.key for each in new], "found": len(found)}
 
-        return self.ask(work, LOOK, "everything", f"Finding everything in {photo.name}", window)
+        return self.ask(work, VIEW, "everything", f"Finding everything in {photo.name}", window)
 
     def remove_objects(self, key: str, names: Collection[str], revision: int | None) -> dict[str, Any]:
         photo = self.library[key]
@@ -192,8 +192,8 @@ class Desk:
         prompts = replace(prompts_of(values, photo), candidate=None)
 
         def work() -> dict[str, Any]:
-            answers = {method: self.answering.answer(photo, replace(prompts, method=method)) for method in METHODS}
-            return {method: shown_answer(photo, answer) for method, answer in answers.items()}
+            answers = {method: self.segmenter.answer(photo, replace(prompts, method=method)) for method in METHODS}
+            return {method: prediction_payload(photo, answer) for method, answer in answers.items()}
 
         return self.ask(work, CLICK, "compare", "Comparing three methods", window)
 
@@ -202,15 +202,15 @@ class Desk:
         points = prompts_of({"points": [[values.get("x"), values.get("y"), 1]]}, photo).points
 
         def work() -> dict[str, Any]:
-            runs, score = self.answering.hover(photo, *points[0][:2])
-            return {"shown": shown_mask(runs, photo.width / runs.width), "score": score}
+            runs, score = self.segmenter.hover(photo, *points[0][:2])
+            return {"shown": mask_payload(runs, photo.width / runs.width), "score": score}
 
-        return self.ask(work, LOOK, "hover", "Looking", window)
+        return self.ask(work, VIEW, "hover", "Looking", window)
 
-    def take(self, kind: str, keys: Sequence[str], folder: Path, window: str, only: str = "") -> Takeaway:
+    def take(self, kind: str, keys: Sequence[str], folder: Path, window: str, only: str = "") -> Export:
         """A download of the photos of `keys` that hold objects, or of the object `only`, written into an empty folder."""
 
-        def taken() -> Iterator[TakenPhoto]:
+        def taken() -> Iterator[ExportedPhoto]:
             for key in keys:
                 photo = self.library[key]
                 objects = [each for each in self.session.state(photo).objects if each.mask]
@@ -218,7 +218,7 @@ class Desk:
                 if only and not wanted:
                     raise InputError(f"object {only!r}: {photo.name} has none of this key that has a mask")
                 if wanted:
-                    yield TakenPhoto(
+                    yield ExportedPhoto(
                         photo,
                         lambda: self.pixels(photo),  # noqa: B023
                         wanted,
@@ -226,7 +226,7 @@ class Desk:
                         objects.index(wanted[0]) + 1 if only and len(objects) > 1 else 0,
                     )
 
-        return take_away(kind, taken(), folder)
+        return export_photos(kind, taken(), folder)
 
     def pixels(self, photo: LibraryPhoto) -> NDArray[np.uint8]:
         photo.check_content()
@@ -234,6 +234,6 @@ class Desk:
 
     def soft_edge(self, photo: LibraryPhoto, each: SegmentedObject, window: str) -> SoftMask | None:
         prompts = prompts_of(each.reported(), photo)
-        work = lambda: self.answering.soft_edge(photo, prompts, each.runs(photo))  # noqa: E731
-        found: SoftMask | None = self.ask(work, LOOK, "edge", f"Cutting out {each.name}", window).result()
+        work = lambda: self.segmenter.soft_edge(photo, prompts, each.runs(photo))  # noqa: E731
+        found: SoftMask | None = self.ask(work, VIEW, "edge", f"Cutting out {each.name}", window).result()
         return found
