@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,31 +15,83 @@ from basam.errors import FileError, FullDiskError
 
 # No room on the device, or none left of what its owner may use; Windows knows the first alone.
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+# Longer endings are not those of a format.
+LONGEST_SUFFIX = 16
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and is removed otherwise.
 
+    Every block has a file of its own, so that the last of several writers of one name wins, whole.
+
     Raises:
         OSError: the folder cannot be written, or is full; the message names it.
     """
     path = path_of(path)
-    # One name a file, so that what a killed process left is overwritten by the next.
-    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
-    with naming_full_disk(path):
+    with naming_full_disk(path), contextlib.ExitStack() as closing:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.touch()
+            temporary, descriptor = reserved(path)
         except OSError as error:
             if error.errno in FULL:
                 raise
             raise FileError(f"cannot write to the folder {path.parent}: {error.strerror or error}") from error
+        closing.callback(os.close, descriptor)
+        if os.name == "nt":
+            closing.close()  # an open file cannot be moved there
         try:
             yield temporary
             temporary.replace(path)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
+
+
+def reserved(path: Path) -> tuple[Path, int]:
+    """An empty temporary file for `path` that no other writer uses, and its descriptor, which locks it.
+
+    Names are short and numbered, so that the file of a process that was killed, whose lock is gone, is used again.
+    """
+    suffix = path.suffix if len(path.suffix) <= LONGEST_SUFFIX else ""
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    for number in itertools.count():
+        temporary = path.with_name(f".{digest}-{number}.partial{suffix}")
+        created = True
+        try:
+            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            created = False
+            try:
+                descriptor = os.open(temporary, os.O_RDWR)
+            except OSError:
+                continue
+        if is_locked_by(descriptor, created=created) and is_still(temporary, descriptor):
+            os.truncate(descriptor, 0)
+            return temporary, descriptor
+        os.close(descriptor)
+    raise AssertionError  # the numbers do not end
+
+
+def is_locked_by(descriptor: int, *, created: bool) -> bool:
+    """Whether a temporary file is ours: locked, or, where there are no locks, made by us."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return created
+    return True
+
+
+def is_still(path: Path, descriptor: int) -> bool:
+    """Whether a path still names an open file: another writer may have moved or removed it before it was locked."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager
