@@ -1,10 +1,10 @@
-"""Both calibrations compared on held-out photographs: chosen on a training split, measured on the test split.
+"""Calibration on held-out photographs: chosen on a training split, measured on the test split.
 
     python -m studies.calibration ../shared/data --out calibration                   # all three sets, with nano
     python -m studies.calibration ../shared/data --out calibration --sets isic       # one of them
     python -m studies.calibration ../shared/data --out calibration --reuse           # measure the modes in that folder
 
-For every set FOLDER gets the mode of each calibration, the plot of the one without masks and `SET.md`, the tables. The
+For every set FOLDER gets the chosen mode and `SET.md`, the tables. The
 interval is the percentile bootstrap over photographs of the mean paired difference to plain SAM (10,000 draws by the seed).
 """
 
@@ -48,10 +48,10 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> tuple[dict[str, BiasMode], list[str]]:
-    """Both calibrations on the training split: methods to measure, and what to print of the candidates."""
+def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> tuple[dict[str, BiasMode], str]:
+    """Calibrate on the training split: methods to measure, and the table of candidates."""
     import basam
-    from basam.lab.calibration import describe, labelled, plot_calibration, unlabelled
+    from basam.lab.calibration import describe, labelled
     from basam.lab.calibration import findings as report
     from basam.lab.data import open_dataset
     from basam.lab.evaluation import paired_difference
@@ -61,44 +61,24 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
     dataset = open_dataset(kind, options.data / folder, train, name=reported(folder))
     sizes, seed = options.sizes, options.seed
     start = time.perf_counter()
-    by_masks = labelled.calibrate(
+    result = labelled.calibrate(
         predictor, dataset, sizes, count=options.count, seed=seed, progress=lambda *step: show(kind, *step)
     )
-    middle = time.perf_counter()
-    by_attention = unlabelled.calibrate_unlabelled(
-        predictor,
-        [sample.image_path for sample in dataset],
-        sizes,
-        modes=unlabelled.modes_to_try(slopes=options.slopes),
-        count=options.unlabelled_count,
-        seed=seed,
-        progress=lambda *step: show(kind, "attention", *step),
-    )
-    seconds = {"masks": middle - start, "attention": time.perf_counter() - middle}
-    plot_calibration(
-        options.out / f"{kind}.png", by_attention, f"{options.model}, {len(by_attention.photos)} of {dataset.title}"
-    )
-    parts = []
-    fingerprint = model_fingerprint(predictor.model)
-    for name, result, what in (("masks", by_masks, "mean IoU"), ("attention", by_attention, "closeness")):
-        found = report.provenance(result.candidates, result.chosen, how=what, data=dataset.title, sizes=sizes, seed=seed)
-        write_mode(options.out / f"{kind}-{name}.json", result.chosen.mode, found, fingerprint=fingerprint)
-        lines = []
-        for candidate in result.candidates:
-            difference, deviation = paired_difference(candidate.by_photo, result.plain.by_photo)
-            paired = "" if candidate is result.plain else f"{difference:+.4f} ± {deviation:.4f}"
-            numbers = [f"{value:.4f}" for value in (candidate.mean, *candidate.by_size)]
-            lines.append([describe(candidate.mode), *numbers, paired, "chosen" if candidate is result.chosen else ""])
-        columns = ["candidate", what, *(f"{size} px" for size in sizes), "minus plain ± standard error", ""]
-        title = f"By {name} on {len(result.candidates[0].scores)} photographs of {dataset.title} ({seconds[name]:.0f} s):"
-        parts.append(f"{title}\n\n{markdown(columns, lines)}")
-    # Picked or not: what would the best correction have done?
-    best = {
-        f"best but plain, by {name}": max(result.candidates[1:], key=lambda candidate: candidate.mean).mode
-        for name, result in (("masks", by_masks), ("attention", by_attention))
-    }
-    chosen = {"calibrated by masks": by_masks.chosen.mode, "calibrated by attention": by_attention.chosen.mode}
-    return {"full": basam.BiasMode(strength=1.0), **chosen, **best}, parts
+    seconds = time.perf_counter() - start
+    found = report.provenance(result.candidates, result.chosen, how="mean IoU", data=dataset.title, sizes=sizes, seed=seed)
+    write_mode(options.out / f"{kind}.json", result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
+    lines = []
+    for candidate in result.candidates:
+        difference, deviation = paired_difference(candidate.by_photo, result.plain.by_photo)
+        paired = "" if candidate is result.plain else f"{difference:+.4f} ± {deviation:.4f}"
+        numbers = [f"{value:.4f}" for value in (candidate.mean, *candidate.by_size)]
+        lines.append([describe(candidate.mode), *numbers, paired, "chosen" if candidate is result.chosen else ""])
+    columns = ["candidate", "mean IoU", *(f"{size} px" for size in sizes), "minus plain ± standard error", ""]
+    title = f"Candidates on {len(result.plain.scores)} photographs of {dataset.title} ({seconds:.0f} s):"
+    # Chosen or not: what would the best correction have done?
+    best = max(result.candidates[1:], key=lambda candidate: candidate.mean).mode
+    methods = {"full": basam.BiasMode(strength=1.0), "calibrated": result.chosen.mode, "best but plain": best}
+    return methods, f"{title}\n\n{markdown(columns, lines)}"
 
 
 def run(kind: str, options: argparse.Namespace) -> str:
@@ -108,12 +88,11 @@ def run(kind: str, options: argparse.Namespace) -> str:
     from basam.model import read_mode
 
     predictor = basam.Predictor.from_pretrained(options.model)
-    parts: list[str] = []
+    candidates = ""
     if options.reuse:
-        files = {f"calibrated by {name}": options.out / f"{kind}-{name}.json" for name in ("masks", "attention")}
-        methods = {name: read_mode(path) for name, path in files.items()}
+        methods = {"calibrated": read_mode(options.out / f"{kind}.json")}
     else:
-        methods, parts = calibrate(kind, options, predictor)
+        methods, candidates = calibrate(kind, options, predictor)
     folder, _, test = SETS[kind]
     dataset = open_dataset(kind, options.data / folder, test, name=reported(folder))
     methods = {"plain": basam.BiasMode.off(), **methods}
@@ -141,7 +120,7 @@ def run(kind: str, options: argparse.Namespace) -> str:
         table.append([name, describe(mode), *numbers, "" if mode == methods["plain"] else paired])
     header = ["method", "mode", "mean IoU", *(f"{size} px" for size in options.sizes), "minus plain (95 % interval)"]
     held_out = f"Held out: {len(plain)} photographs of {dataset.title}.\n\n{markdown(header, table)}"
-    return "\n\n".join([held_out, *parts]) + "\n"
+    return "\n\n".join(part for part in (held_out, candidates) if part) + "\n"
 
 
 def show(kind: str, name: str, done: int, total: int) -> None:
@@ -153,12 +132,10 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with ISIC2017, standin-DUTS and COCO")
     parser.add_argument("--out", type=Path, default=Path("calibration"))
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--reuse", action="store_true", help="take SET-masks.json and SET-attention.json from --out")
+    parser.add_argument("--reuse", action="store_true", help="take SET.json from --out")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024])
-    parser.add_argument("--count", type=int, default=16, help="training photographs, by masks")
-    parser.add_argument("--unlabelled-count", type=int, default=12, help="training photographs, by attention")
-    parser.add_argument("--slopes", type=float, nargs="+", default=[0.0, 0.1], help="tried by attention")
+    parser.add_argument("--count", type=int, default=16, help="training photographs")
     parser.add_argument("--test-count", type=int, default=32, help="held-out photographs")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

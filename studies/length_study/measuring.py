@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 import basam
-from basam.lab.calibration import Places, entropy, recording
 from basam.lab.data import PromptSpec, SampleError, make_prompt
 from basam.lab.evaluation import Line, issue_line, pool
 from basam.lab.metrics import measure
 from basam.predict import Frame
+from studies.length_study.attention import recorded_entropies
 from studies.length_study.configurations import SQUEEZED, Configuration, by_effect
 from studies.length_study.pictures import PHOTOS, TRAINED, Picture, generated, photo
 
@@ -99,9 +99,9 @@ class Worker:
             coordinates = torch.from_numpy(places * (across / patch))
             grid = grid_of(predictor, picture, size)
             for group in by_effect(task.wanted[size], grid, self.trained_side(predictor)):
-                with recording(predictor.model, Places(coordinates, grid), (1.0, 1.0)) as layers:
+                with recorded_entropies(predictor.model, coordinates) as layers:
                     encode(predictor, picture, size, group[0])
-                numbers = [round(float(entropy(layer).mean()), 5) for layer in layers]
+                numbers = [round(entropy, 5) for entropy in layers]
                 for c in group:
                     yield line_of(task.sample, size, c.name) | {"prompt": ENTROPY, "layers": numbers}
 

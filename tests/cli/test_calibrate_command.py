@@ -39,15 +39,6 @@ def test_with_masks(root):
     assert len(found["candidates"]) > 8
 
 
-def test_without_masks(root):
-    out = root / "mode.json"
-    result = run("--unlabelled", root / "train" / "images", "--sizes", "96", "--slopes", "0,0.1", "--out", out)
-    assert result.exit_code == 0, result.output
-    read_mode(out)
-    assert len(json.loads(out.read_text())["found"]["candidates"]) == 9
-    assert (root / "mode.png").is_file()
-
-
 def test_segment_takes_the_mode(root):
     mode = root / "mode.json"
     write_mode(mode, BiasMode(scaling="none", slope=0.0, positions="extend"), {"on": "a set"})
@@ -61,9 +52,10 @@ def test_segment_takes_the_mode(root):
 
 
 def test_a_broken_photograph_is_named_and_the_status_says_so(root):
-    (root / "train" / "images" / "2.png").write_bytes(b"no image")
+    for folder in ("images", "masks"):
+        (root / "train" / folder / "2.png").write_bytes(b"no image")
     out = root / "mode.json"
-    result = run("--unlabelled", root / "train" / "images", "--sizes", "64", "--out", out)
+    result = run("folder", root, "--sizes", "64", "--out", out)
     assert result.exit_code == 1
     assert "2.png" in result.output
     read_mode(out)
@@ -81,16 +73,15 @@ def test_the_test_split_is_refused_unless_meant(root):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give KIND and ROOT"),
-        (["folder"], "give KIND and ROOT"),
-        (["folder", ".", "--unlabelled", "."], "give KIND and ROOT"),
-        (["folder", ".", "--slopes", "0.1"], "go with --unlabelled"),
+        ([], "Missing argument"),
+        (["my-photos"], "calibration needs masks: give KIND and ROOT"),
+        (["folder", "."], "no data set of kind 'folder'"),
+        (["folder", ".", "--larger"], "goes with --focus"),
         (["folder", ".", "--sizes", "big"], "'big': numbers separated by commas"),
         (["folder", ".", "--sizes", "0"], "'0': numbers separated by commas"),
-        (["--unlabelled", ".", "--slopes", "nan"], "'nan': numbers separated by commas"),
-        (["--unlabelled", "/nowhere"], "/nowhere: no such folder"),
+        (["folder", "/nowhere"], "/nowhere: no such folder"),
         (["nothing", "."], "kind='nothing': allowed are dis5k"),
-        (["--unlabelled", ".", "--out", "/nowhere/mode.json"], "the folder /nowhere is missing"),
+        (["folder", ".", "--out", "/nowhere/mode.json"], "the folder /nowhere is missing"),
     ],
 )
 def test_mistakes_are_named(arguments, message):
@@ -113,4 +104,3 @@ def test_masks_are_read_by_the_rule(root, tmp_path):
     result = run(*given, "--mask-values", "label=2")
     assert result.exit_code == 0, result.output
     assert "mask values label=2" in json.loads((tmp_path / "mode.json").read_text())["found"]["how"]
-    assert run("--unlabelled", root / "train" / "images", "--mask-values", "nonzero").exit_code == 2

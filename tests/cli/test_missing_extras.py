@@ -23,7 +23,6 @@ from tests.helpers.small_run import write_pairs
         ("peft", "tune", "tune --data folder:ROOT --model MODEL --tune lora --out OUT"),
         ("cv2", "evaluate", "benchmark --data folder:ROOT --model MODEL --out OUT"),
         ("cv2", "evaluate", "calibrate folder ROOT --model MODEL --out OUT.json"),
-        ("matplotlib", "evaluate", "calibrate --unlabelled ROOT/images --model MODEL --out OUT.json"),
         ("shapely", "outputs", "segment ROOT/images --model MODEL --write svg --out OUT"),
         ("cv2", "outputs", "segment ROOT/images --model MODEL --fill-holes 9 --out OUT"),
         ("cv2", "outputs", "everything ROOT/images --model MODEL --min-area 9 --out OUT"),

@@ -78,9 +78,9 @@ def test_evaluate_and_calibrate(folder, root, tmp_path):
     trained = 64 if folder.name == "sam2" else 81
     assert tokens["resize"] == trained  # squashed to the trained square
     assert tokens["plain"] == tokens["basam"] != trained
-    options = ["--model", folder, "--sizes", "200", "--slopes", "0,0.1", "--out", tmp_path / "mode.json"]
-    call("calibrate", "--unlabelled", root / "images", *options)
-    assert len(json.loads((tmp_path / "mode.json").read_text())["found"]["candidates"]) == 9
+    options = ["--split", "all", "--count", 2, "--model", folder, "--sizes", "200", "--out", tmp_path / "mode.json"]
+    call("calibrate", "folder", root, *options)
+    assert len(json.loads((tmp_path / "mode.json").read_text())["found"]["candidates"]) > 8
 
 
 @pytest.mark.parametrize("way", ["bias", "decoder", "lora", "full"])

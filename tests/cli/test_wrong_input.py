@@ -86,10 +86,8 @@ def test_tuning_is_checked_before_anything_is_loaded(photo, tmp_path):
 
 
 def test_calibration_is_checked_before_the_work(photo, tmp_path):
-    words = ["calibrate", "--unlabelled", tmp_path, "--out", tmp_path / "m.json"]
-    fails("--plot x.xyz: an ending of ", *words, "--plot", "x.xyz")
-    fails("--mask-values and --split go with KIND and ROOT", *words, "--split", "train")
-    fails("a file, not a folder", "calibrate", "--unlabelled", photo, "--out", tmp_path / "m.json")
+    fails("calibration needs masks: give KIND and ROOT", "calibrate", tmp_path, "--out", tmp_path / "m.json")
+    fails("a file, not a folder", "calibrate", "folder", photo, "--out", tmp_path / "m.json")
     assert not (tmp_path / "m.json").exists()
 
 

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 import basam
+from basam.attention import separable_bias
 from basam.lab.evaluation import Results
 from studies.length_study import page, tables
+from studies.length_study.attention import recorded_entropies
 from studies.length_study.configurations import ALL, CORE, DECODER, SWEEPS, by_effect, names
 from studies.length_study.measuring import PROMPTS, Task, Worker
 from studies.length_study.pictures import INSTANCES, for_choosing, generated, picked, reduced_mask, sample_id
@@ -188,6 +190,30 @@ def test_entropy_of_uniform_attention_is_that_of_all_keys():
     for sample, size in (("detail/salient/5000000", 128), ("detail/salient/5000000", 384), ("scene/salient/5000000", 512)):
         (found,) = worker.do(Task("entropy", sample, {size: ("plain",)}))
         assert found["layers"] == pytest.approx([2 * math.log(size / 16)] * len(found["layers"]), abs=1e-3)
+
+
+@pytest.mark.parametrize("mode", [basam.BiasMode.off(), basam.BiasMode(slope=0.5, positions="extend")])
+def test_entropy_is_that_of_the_whole_matrix_and_leaves_no_trace(tiny, mode):
+    model = basam.attach(tiny, mode)
+    seen = []
+    layers = model.vision_encoder.layers
+    hooks = [layers[n].attn.register_forward_pre_hook(lambda module, args: seen.append((module, args[0]))) for n in (1, 3)]
+    pixels = torch.randn(1, 3, 96, 128)
+    with torch.no_grad():
+        with recorded_entropies(model, torch.tensor([[0.2, 0.2], [5.4, 7.8], [3.0, 1.0]])) as recorded:
+            watched = model.vision_encoder(pixels).last_hidden_state
+        for hook in hooks:
+            hook.remove()
+        assert torch.equal(watched, model.vision_encoder(pixels).last_hidden_state)
+    assert len(recorded) == 2
+    for (module, hidden), entropy in zip(seen, recorded, strict=True):
+        q, k, _ = module.qkv(hidden).unflatten(-1, (3, 2, 16)).flatten(1, 2).permute(2, 0, 3, 1, 4)
+        slopes = module.basam.mask_slopes(2, module.basam_layer)
+        rows, cols = separable_bias(q, *module.tables(q, 6, 8), None if slopes is None else slopes.to(q))
+        bias = (rows[..., :, None] + cols[..., None, :]).flatten(-2)
+        whole = (module.scale * module.basam.factor * q @ k.mT + bias).softmax(-1)[0, :, [0, 5 * 8 + 7, 3 * 8 + 1]]
+        assert entropy == pytest.approx(float(torch.special.entr(whole).sum(-1).mean()), abs=1e-4)
+    assert all("attend_grid" not in vars(module) for module in model.modules())
 
 
 # The page

@@ -1,4 +1,4 @@
-"""The work behind `basam calibrate`: calibrate with or without masks, print the table, write the mode."""
+"""The work behind `basam calibrate`: calibrate, print the table, write the mode."""
 
 from __future__ import annotations
 
@@ -11,23 +11,18 @@ from typing import Any
 
 from basam.cli import console
 from basam.cli.console import Bars
-from basam.errors import FileError, InputError, MissingFileError
-from basam.files import MAX_PIXELS, check_extra, image_files, require
-from basam.lab.calibration import calibrate_focus, labelled, plot_calibration, unlabelled
+from basam.errors import FileError
+from basam.files import check_extra
+from basam.lab.calibration import calibrate_focus, labelled
 from basam.lab.calibration import findings as report
 from basam.lab.data import Source
 from basam.model import device_name, find_device, model_fingerprint, read_mode_file, write_mode
 from basam.predict import Predictor
 
 
-def number(count: int | None) -> dict[str, Any]:
-    """The number of photographs as an argument; none where the default is wanted."""
-    return {} if count is None else {"count": count}
-
-
 @dataclass(frozen=True)
 class CalibrationJob:
-    """What both kinds of calibration need.
+    """What choosing a mode and choosing crops need.
 
     Raises:
         OSError: `out` could not be written; better said before the work than after it.
@@ -36,9 +31,9 @@ class CalibrationJob:
     model: str
     device: str
     sizes: list[int]
+    count: int
     seed: int
     out: Path
-    max_pixels: int | None = MAX_PIXELS
 
     def __post_init__(self) -> None:
         folder = self.out.absolute().parent
@@ -47,20 +42,18 @@ class CalibrationJob:
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise FileError(f"--out {self.out}: the folder {folder} is missing or cannot be written")
 
-    def with_masks(
-        self, sources: Sequence[Source], count: int | None, test_split: bool, mask_values: str | None = None
-    ) -> bool:
+    def mode(self, sources: Sequence[Source], test_split: bool, mask_values: str | None = None) -> bool:
         """Calibrate on data sets, print and write; False where a file of them was broken."""
         check_extra("evaluate")
         datasets = [source.open(source.split or "train", mask_values) for source in sources]
         labelled.check_datasets(datasets, test_split)
         with Bars() as bars:
-            predictor = self.predictor()
+            predictor = Predictor.from_pretrained(self.model, device=self.device, max_side=max(self.sizes))
             result = labelled.calibrate(
                 predictor,
                 datasets,
                 self.sizes,
-                **number(count),
+                count=self.count,
                 seed=self.seed,
                 test_split_allowed=test_split,
                 progress=bars.show,
@@ -68,17 +61,22 @@ class CalibrationJob:
         how = f"mean IoU with {' and '.join(map(str, labelled.PROMPTS))}"
         how += f", mask values {mask_values}" if mask_values is not None else ""
         found = report.provenance(
-            result.candidates, result.chosen, how=how, data=list(result.photos), **self.given(), photos=result.photos
+            result.candidates,
+            result.chosen,
+            how=how,
+            data=list(result.photos),
+            sizes=self.sizes,
+            **self.given(),
+            photos=result.photos,
         )
         write_mode(self.out, result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
         console.problems(result.issues)
         console.show(report.table(result.candidates, result.chosen, self.sizes, "mean IoU"))
         return not result.issues.broken
 
-    def focus_with_masks(
+    def focus(
         self,
         sources: Sequence[Source],
-        count: int | None,
         test_split: bool,
         mask_values: str | None = None,
         larger: bool = False,
@@ -96,16 +94,16 @@ class CalibrationJob:
             result = calibrate_focus(
                 predictor,
                 datasets,
-                **number(count),
+                count=self.count,
                 seed=self.seed,
                 larger=larger,
                 test_split_allowed=test_split,
                 progress=bars.show,
             )
-        found: dict[str, Any] = {"how": "mean IoU with gt-box and gt-point", "data": list(result.photos), "model": self.model}
-        found |= {
-            "seed": self.seed,
-            "device": device_name(find_device(self.device)),
+        found: dict[str, Any] = {
+            "how": "mean IoU with gt-box and gt-point",
+            "data": list(result.photos),
+            **self.given(),
             "photos": result.photos,
             "candidates": result.found(),
             "date": str(date.today()),
@@ -127,40 +125,6 @@ class CalibrationJob:
         console.show(table)
         return not result.issues.broken
 
-    def without_masks(self, folder: Path, slopes: list[float] | None, count: int | None, plot: Path) -> bool:
-        """Calibrate on a folder of photographs, print, plot and write; False where one could not be read."""
-        require("matplotlib", "evaluate")  # before the work: the plot comes last
-        kinds = require("matplotlib.backends.backend_agg", "evaluate").FigureCanvasAgg.get_supported_filetypes()
-        if plot.suffix.lstrip(".").lower() not in kinds:
-            raise InputError(f"--plot {plot}: an ending of {', '.join(sorted(kinds))} is needed")
-        if not folder.is_dir():
-            raise MissingFileError(f"--unlabelled {folder}: {'a file, not a folder' if folder.exists() else 'no such folder'}")
-        modes = None if slopes is None else unlabelled.modes_to_try(slopes=slopes)
-        with Bars() as bars:
-            predictor = self.predictor()
-            result = unlabelled.calibrate_unlabelled(
-                predictor,
-                image_files(folder),
-                self.sizes,
-                modes=modes,
-                **number(count),
-                seed=self.seed,
-                max_pixels=self.max_pixels,
-                progress=lambda done, total: bars.show("photographs", done, total),
-            )
-        names = [Path(photo).name for photo in result.photos]
-        how = "attention closest to that at the trained size"
-        found = report.provenance(result.candidates, result.chosen, how=how, data=str(folder), **self.given(), photos=names)
-        write_mode(self.out, result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
-        plot_calibration(plot, result, f"{self.model}, {len(names)} photographs of {folder.name}")
-        console.note(*result.notes, *(f"left out: {reason}" for reason in result.unreadable))
-        console.show(report.table(result.candidates, result.chosen, self.sizes, "closeness"))
-        console.say(f"wrote {plot}")
-        return not result.unreadable
-
     def given(self) -> dict[str, object]:
         device = device_name(find_device(self.device))
-        return {"model": self.model, "sizes": self.sizes, "seed": self.seed, "device": device}
-
-    def predictor(self) -> Predictor:
-        return Predictor.from_pretrained(self.model, device=self.device, max_side=max(self.sizes))
+        return {"model": self.model, "seed": self.seed, "device": device}

@@ -106,6 +106,3 @@ def test_the_command_adds_a_section_and_keeps_the_mode(tmp_path):
     assert len(content["found"]["focus"]["candidates"]) in (12, 15)
     assert content["found"]["focus"]["data"] == ["data train", "more train"]
     assert [len(photos) for photos in content["found"]["focus"]["photos"].values()] == [3, 2]
-    result = CliRunner().invoke(app, ["calibrate", "--unlabelled", str(tmp_path), "--focus"])
-    assert result.exit_code == 2
-    assert "--focus needs masks" in result.output

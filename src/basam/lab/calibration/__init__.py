@@ -1,7 +1,4 @@
-"""Which correction suits a model and a kind of photograph: by masks (`labelled`), or by attention alone (`unlabelled`).
-
-Names: `__init__.pyi`.
-"""
+"""Which correction (`labelled`) and which crops (`focused`) suit a model and a kind of photograph. Names: `__init__.pyi`."""
 
 from basam.exports import exports
 

@@ -1,9 +1,5 @@
 from basam.lab.calibration import findings as findings
 from basam.lab.calibration import labelled as labelled
-from basam.lab.calibration import unlabelled as unlabelled
-from basam.lab.calibration.attention import entropy as entropy
-from basam.lab.calibration.capture import Places as Places
-from basam.lab.calibration.capture import recording as recording
 from basam.lab.calibration.choice import Candidate as Candidate
 from basam.lab.calibration.choice import choose as choose
 from basam.lab.calibration.choice import describe as describe
@@ -13,7 +9,3 @@ from basam.lab.calibration.labelled import Calibration as Calibration
 from basam.lab.calibration.labelled import TestSplitError as TestSplitError
 from basam.lab.calibration.labelled import calibrate as calibrate
 from basam.lab.calibration.labelled import measure_photo as measure_photo
-from basam.lab.calibration.plot import plot_calibration as plot_calibration
-from basam.lab.calibration.unlabelled import UnlabelledCalibration as UnlabelledCalibration
-from basam.lab.calibration.unlabelled import calibrate_unlabelled as calibrate_unlabelled
-from basam.lab.calibration.unlabelled import modes_to_try as modes_to_try

@@ -85,7 +85,7 @@ def check_split(dataset: Dataset, test_split_allowed: bool = False) -> None:
     if dataset.is_test and not test_split_allowed:
         raise TestSplitError(
             f"{dataset.title} is a test split: a mode chosen on it makes every figure reported on it worthless. Take the "
-            "training or validation split, or calibrate without masks (--unlabelled FOLDER)"
+            "training or validation split"
         )
 
 

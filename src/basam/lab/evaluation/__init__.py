@@ -1,7 +1,4 @@
-"""Measuring a model on a data set: runs, `metrics/`, `calibration/` (which correction suits) and `benchmarking/` (one table).
-
-Begin with `evaluate`, `calibrate`, `calibrate_unlabelled` or `benchmark`. Names: `__init__.pyi`.
-"""
+"""Measuring a model on a data set: begin with `evaluate`. Names: `__init__.pyi`."""
 
 from basam.exports import exports
 
