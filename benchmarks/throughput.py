@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from basam.batch import ResultFolder, SegmentSettings, Stopwatch, run, tasks_of
+from basam.batch import ResultFolder, SegmentSettings, Stopwatch, open_job, run, tasks_of
 from basam.predict import Predictor
 
 GOAL = 0.1
@@ -51,7 +51,7 @@ def photos(count: int, side: int) -> None:
         paths = write_photos(root / "photos", count, side)
         settings = SegmentSettings()
         outputs = settings.outputs(ResultFolder(root / "out"))
-        job = settings.open(outputs)
+        job = open_job(settings, outputs)
         watch, memory = Stopwatch(), [resident()]
         start = time.perf_counter()
         tasks = tasks_of(outputs, paths)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from inspect import currentframe
 from pathlib import Path
 
@@ -88,8 +89,27 @@ def naming_memory(long_side: int) -> Iterator[None]:
         ) from error
 
 
+_COLLECTED: ContextVar[list[str] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """The texts that `warn` is called with in this thread within the block, instead of warnings: `warnings.catch_warnings`
+    would change those of all threads."""
+    texts: list[str] = []
+    token = _COLLECTED.set(texts)
+    try:
+        yield texts
+    finally:
+        _COLLECTED.reset(token)
+
+
 def warn(text: str) -> None:
     """Warn of what a call of this package was given: the warning names the line outside the package that called it."""
+    collected = _COLLECTED.get()
+    if collected is not None:
+        collected.append(text)
+        return
     level, frame = 1, currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         level, frame = level + 1, frame.f_back

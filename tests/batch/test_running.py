@@ -3,11 +3,12 @@
 import errno
 import json
 import threading
+import warnings
 
 import pytest
 from PIL import Image
 
-from basam.batch import ResultFolder, SegmentSettings, run, running, tasks_of
+from basam.batch import ResultFolder, SegmentSettings, open_job, run, running, tasks_of
 from basam.batch.room import Room
 from basam.errors import FullDiskError
 from tests.batch.conftest import results
@@ -19,7 +20,7 @@ def begin(photos, model, tmp_path):
 
     def opened(name="out", **settings):
         outputs = SegmentSettings(model=str(model), **settings).outputs(ResultFolder(tmp_path / name))
-        return SegmentSettings(model=str(model), **settings).open(outputs), tasks_of(outputs, sorted(photos.iterdir()))
+        return open_job(SegmentSettings(model=str(model), **settings), outputs), tasks_of(outputs, sorted(photos.iterdir()))
 
     return opened
 
@@ -88,3 +89,20 @@ def test_a_photo_that_fails_is_recorded_and_the_others_are_done(begin, photos, t
     assert [bool(outcome.error) for outcome in found] == [False, True, False]
     (line,) = [line for line in map(json.loads, (tmp_path / "out" / "records.jsonl").open()) if "error" in line]
     assert line["photo"] == str(broken)
+
+
+def test_warnings_of_the_caller_between_photos_are_its_own(begin):
+    """Whatever it has set up for them, also after the first photo; notes on photos are none of its warnings."""
+    job, tasks = begin(long_side="auto")
+    before = warnings.showwarning, list(warnings.filters)
+    running_now = run(job, tasks[:3])
+    next(running_now)
+    assert (warnings.showwarning, list(warnings.filters)) == before
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warnings.warn("mine", stacklevel=1)
+        outcomes = list(running_now)
+        warnings.warn("mine, too", stacklevel=1)
+    assert [str(each.message) for each in caught] == ["mine", "mine, too"]
+    assert all(outcome.error is None for outcome in outcomes)
+    assert (warnings.showwarning, list(warnings.filters)) == before

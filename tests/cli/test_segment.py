@@ -283,15 +283,15 @@ def test_a_folder_of_something_else_is_refused(photos, model, tmp_path):
 def test_json_is_closed_when_stopped(photos, model, tmp_path, monkeypatch):
     from basam.batch import SegmentJob
 
-    answer, calls = SegmentJob.answer, []
+    find, calls = SegmentJob.find, []
 
     def stopped_at_the_second(*arguments):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return answer(*arguments)
+        return find(*arguments)
 
-    monkeypatch.setattr(SegmentJob, "answer", stopped_at_the_second)
+    monkeypatch.setattr(SegmentJob, "find", stopped_at_the_second)
     result = run(*photos, "--model", model, "--out", tmp_path / "o", "--json")
     assert result.exit_code == 130
     assert [row["photo"] for row in json.loads(result.stdout)] == [photos[0]]

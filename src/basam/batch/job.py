@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -117,18 +116,6 @@ class PhotoJob(ABC):
         """
         self.folder.check_free(str(task.photo.resolve()), self.outputs.names(task.stem, self.masks_wanted(task)), inputs)
         check_size(self.outputs.kinds, height, width)
-
-    def answer(self, task: PhotoTask, read: Photograph, inputs: Collection[str] = ()) -> Answered:
-        """Masks of the photo. Nothing is written.
-
-        Raises:
-            FileExistsError, ValueError: as of `check` and `find`.
-        """
-        start = time.perf_counter()
-        self.check(task, *read.size, inputs)
-        answered = self.find(task, read)
-        answered.seconds = time.perf_counter() - start
-        return answered
 
     def masks_wanted(self, task: PhotoTask) -> int:
         """How many masks files are numbered for, as far as it is known before."""

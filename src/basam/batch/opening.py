@@ -1,4 +1,4 @@
-"""From settings to a job: the model is loaded, and its mode and focus are those that the settings ask for."""
+"""From settings to a job: loads the model and sets its mode and focus."""
 
 from __future__ import annotations
 
@@ -7,14 +7,29 @@ from typing import Any
 
 import torch
 
+from basam.batch.job import PhotoJob
 from basam.batch.rasters import RasterJob
 from basam.batch.segmenting import SegmentJob
 from basam.batch.settings import EverythingSettings, PhotoSettings, SegmentSettings
 from basam.batch.writers import Outputs
+from basam.checks import checked
 from basam.errors import InputError
 from basam.method import BiasMode
 from basam.model import model_fingerprint, read_mode_file
 from basam.predict import AutomaticMasks, Predictor
+
+
+@checked
+def open_job(settings: PhotoSettings, outputs: Outputs) -> PhotoJob:
+    """The job of a run, with its model loaded.
+
+    Raises:
+        BasamError: a model, adapter or mode file cannot be loaded, or settings contradict each other.
+    """
+    if isinstance(settings, SegmentSettings):
+        return segment_job(settings, outputs)
+    assert isinstance(settings, EverythingSettings)
+    return everything_job(settings, outputs)
 
 
 def segment_job(settings: SegmentSettings, outputs: Outputs) -> SegmentJob:

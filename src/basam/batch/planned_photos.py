@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ from basam.batch import PromptRow
 from basam.batch.job import Outcome, PhotoTask
 from basam.batch.segmenting import SegmentJob, arguments, kinds, row_of_view, sound
 from basam.checks import checked
-from basam.errors import BasamError, InputError, reason_of
+from basam.errors import BasamError, InputError, collected_warnings, reason_of
 from basam.files import picture_size
 from basam.predict import PlannedView, planned_views
 
@@ -20,10 +19,9 @@ def planned_outcomes(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bo
     """What `run` would do with each photo. Nothing is written, and no photo is decoded or encoded."""
     for task in tasks:
         try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always", UserWarning)
+            with collected_warnings() as notes:
                 outcome = of_photo(job, task)
-            outcome = replace(outcome, notes=tuple(dict.fromkeys(str(each.message) for each in caught)))
+            outcome = replace(outcome, notes=tuple(dict.fromkeys(notes)))
         except (BasamError, OSError) as error:
             if raising:
                 raise
@@ -32,7 +30,7 @@ def planned_outcomes(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bo
 
 
 def of_photo(job: SegmentJob, task: PhotoTask) -> Outcome:
-    """Raises what `SegmentJob.answer` would of the same photo and prompts."""
+    """Raises what the run would of the same photo and prompts."""
     done = job.finished(task)
     if done is not None:
         return Outcome(task.photo, done.rows, faults=done.faults, before=True)

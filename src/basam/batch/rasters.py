@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
@@ -82,15 +81,17 @@ class RasterJob(EverythingJob):
     def about_files(self) -> dict[str, Any]:
         return {"cleaning": vars(self.outputs.cleaning), "tolerance": self.outputs.tolerance}
 
-    def answer(self, task: PhotoTask, read: Any, inputs: Collection[str] = ()) -> Answered:
+    def check(self, task: PhotoTask, width: int, height: int, inputs: Collection[str] = ()) -> None:
+        if not self.rasters.holds(task.photo):
+            return super().check(task, width, height, inputs)
+        return self.folder.check_free(str(task.photo.resolve()), raster_files(self.kinds, task.stem), inputs)
+
+    def find(self, task: PhotoTask, read: Any) -> Answered:
         if not isinstance(read, GeoRaster):
-            return super().answer(task, read, inputs)
-        start = time.perf_counter()
-        self.folder.check_free(str(task.photo.resolve()), raster_files(self.kinds, task.stem), inputs)
+            return super().find(task, read)
         store = self.store(task, read)
         look_at_windows(read, self.masks_in_window, store, partial(self.progress, "windows of the raster"))
-        objects = RasterObjects(store, self.outputs.cleaning)
-        return AnsweredRaster([], objects=objects, seconds=time.perf_counter() - start)
+        return AnsweredRaster([], objects=RasterObjects(store, self.outputs.cleaning))
 
     def store(self, task: PhotoTask, raster: GeoRaster) -> PieceStore:
         """What windows showed, in a hidden file beside the results; it stays where a run is stopped: the next resumes."""

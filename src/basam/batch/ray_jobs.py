@@ -13,6 +13,7 @@ import numpy as np
 
 from basam.batch import PromptRow, ResultFolder
 from basam.batch.job import Outcome, PhotoTask
+from basam.batch.opening import open_job
 from basam.batch.running import EXPECTED, run
 from basam.batch.settings import PhotoSettings, SegmentSettings
 from basam.checks import checked
@@ -84,7 +85,7 @@ class RaySegmenter:
         self.inputs, self.stopped = inputs, ""
         # What is wrong with all photos `__call__` returns as a line: Ray would load the model again and show its own traces.
         with self.stopping():
-            self.job = settings.open(settings.outputs(ResultFolder(Path(out), shared=True)))
+            self.job = open_job(settings, settings.outputs(ResultFolder(Path(out), shared=True)))
 
     @contextmanager
     def stopping(self) -> Iterator[None]:

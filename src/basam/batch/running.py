@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from basam.batch import PromptRow
 from basam.batch.job import Answered, Outcome, PhotoJob, PhotoTask
@@ -18,7 +16,7 @@ from basam.batch.room import Room
 from basam.batch.stopwatch import Stopwatch
 from basam.batch.writers import Outputs
 from basam.checks import checked
-from basam.errors import BasamError, FullDiskError, reason_of
+from basam.errors import BasamError, FullDiskError, collected_warnings, reason_of
 from basam.files import Photograph
 
 # Photos that are read ahead, and those that wait to be written. Each is held in memory with its masks.
@@ -71,7 +69,7 @@ def run(
         watch: measures the stages `reading`, `answering`, `writing`, and what the work waits for.
     """
     line = Line(job, inputs, raising, watch or Stopwatch())
-    with line.notes.collected(), line.reader, line.writer:
+    with line.reader, line.writer:
         try:
             for task in tasks:
                 line.begin(task)
@@ -98,7 +96,6 @@ class Line:
         self.reader, self.writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self.begun: deque[Step] = deque()
         self.writing: deque[Future[Outcome]] = deque()
-        self.notes = ThreadNotes()
         self.room = Room()
 
     def begin(self, task: PhotoTask) -> None:
@@ -107,7 +104,7 @@ class Line:
 
     def read(self, task: PhotoTask) -> tuple[Photograph, tuple[str, ...]]:
         self.room.wait()
-        with self.watch.timing("reading"), self.notes.of_block() as notes:
+        with self.watch.timing("reading"), collected_warnings() as notes:
             read = self.job.read(task)
         self.room.take(read.nbytes)
         return read, (*notes, *map(str, read.notes))
@@ -126,8 +123,11 @@ class Line:
         with self.watch.timing("waiting for reading"):
             read, notes = step.reading.result()
         try:
-            with self.watch.timing("answering"), self.notes.of_block() as more:
-                answered = self.job.answer(task, read, self.inputs)
+            with self.watch.timing("answering"), collected_warnings() as more:
+                start = time.perf_counter()
+                self.job.check(task, *read.size, self.inputs)
+                answered = self.job.find(task, read)
+                answered.seconds = time.perf_counter() - start
         except BaseException:
             self.room.leave(read.nbytes)
             raise
@@ -162,34 +162,3 @@ class Line:
             with self.watch.timing("waiting for writing"):
                 outcome = self.writing.popleft().result()
             yield outcome
-
-
-class ThreadNotes(threading.local):
-    """Warnings of the block that a thread is in. `warnings.catch_warnings` alone mixes those of several threads."""
-
-    notes: list[str] | None = None
-
-    @contextmanager
-    def of_block(self) -> Iterator[list[str]]:
-        """What is warned of in this thread."""
-        before, self.notes = self.notes, []
-        try:
-            yield self.notes
-        finally:
-            self.notes = before
-
-    @contextmanager
-    def collected(self) -> Iterator[None]:
-        """Within the block, warnings in a `of_block` go there."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", UserWarning)
-            shown = warnings.showwarning
-
-            def collect(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-                if self.notes is not None and issubclass(category, UserWarning):
-                    self.notes.append(str(message))
-                else:
-                    shown(message, category, *where, **more)
-
-            warnings.showwarning = collect
-            yield

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from basam.batch import PromptRow
 from basam.batch.job import Answered, PhotoJob, PhotoTask
 from basam.errors import InputError, warn
 from basam.families import Attachment
 from basam.files import Photograph, read_photograph
-from basam.masks import MaskResult, RunMask, SoftMask, cleaned, reach_in
-from basam.predict import Focus, View, check_prompts
+from basam.masks import MaskResult, cleaned
+from basam.predict import Answer, Focus, View, check_prompts
 
-# Bytes of masks at the photo's size that are held at once; more prompts are decoded in several passes.
-MASK_BYTES = 1 << 29
+# Bytes of low-resolution logits that are held at once; more prompts are decoded in several passes.
+LOGIT_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,54 +70,49 @@ class SegmentJob(PhotoJob):
         for alike in kinds(prompts, places):
             focus = self.focus_of(prompts[alike[0]], height, width)
             self.predictor.set_image(read, long_side=self.side(focus, height, width), square=self.square)
-            each = height * width * (4 if self.outputs.soft else 1) * (3 if self.multimask else 1)
-            count = max(1, MASK_BYTES // each)
+            count = self.prompts_at_once(focus)
             for start in range(0, len(alike), count):
-                answers |= self.decode(read, prompts, alike[start : start + count], focus)
+                answers |= self.decode(prompts, alike[start : start + count], focus, height, width)
         return answers
+
+    def prompts_at_once(self, focus: Focus | None) -> int:
+        """How many prompts have low-resolution logits of `LOGIT_BYTES` on the image at hand, or on regions of it."""
+        geometry, frame = self.predictor.attachment.geometry, self.predictor.image_frame
+        side = geometry.image_size if focus is None or focus.side is None else focus.side
+        up, across = frame.padded if focus is None else (side, side)
+        return max(1, LOGIT_BYTES // (4 * math.prod(geometry.mask_size(up, across)) * (3 if self.multimask else 1)))
 
     def decode(
-        self, read: Photograph, prompts: Sequence[PromptRow], places: Sequence[int], focus: Focus | None
+        self, prompts: Sequence[PromptRow], places: Sequence[int], focus: Focus | None, height: int, width: int
     ) -> dict[int, tuple[MaskResult, dict[str, Any]]]:
-        """Those of prompts of one kind on the image at hand."""
-        width, height = read.size
-        predictor = self.predictor
-        masks, scores, _ = predictor.predict(
-            **arguments([prompts[place] for place in places], height, width),
-            multimask_output=self.multimask,
-            return_logits=self.outputs.soft,
-            focus=focus or False,
-        )
-        best = scores.argmax(axis=1)
-        answers = {}
-        for index, place in enumerate(places):
-            score = float(scores[index, best[index]])
-            found = self.found(prompts[place], place, masks[index, best[index]], score)
-            objects = predictor.object_scores
-            values = {
-                **row_of_view(predictor.attachment, predictor.views[index]),
-                "object_score": None if objects is None else float(objects[index]),
-            }
-            answers[place] = found, values
-        return answers
+        """Those of prompts of one kind on the image at hand; one mask at a time is enlarged to the photo's size."""
+        given = arguments([prompts[place] for place in places], height, width)
+        answers = self.predictor.answers(**given, multimask_output=self.multimask, focus=focus or False)
+        return {
+            place: (
+                self.mask_of(answer, prompts[place], place, height, width),
+                {
+                    **row_of_view(self.predictor.attachment, answer.view),
+                    "object_score": None if answer.present is None else float(answer.present),
+                },
+            )
+            for place, answer in zip(places, answers, strict=True)
+        }
 
-    def found(self, row: PromptRow, place: int, mask: NDArray[Any], score: float) -> MaskResult:
-        soft = None
-        if self.outputs.soft:
-            logits: NDArray[np.float32] = mask - np.float32(self.predictor.mask_threshold)
-            height, width = logits.shape
-            soft, mask = SoftMask.of_logits(logits, reach_in(height, width)), logits > 0
-        point = (row.points[0][0], row.points[0][1]) if len(row.points) == 1 else None
+    def mask_of(self, answer: Answer, row: PromptRow, place: int, height: int, width: int) -> MaskResult:
+        """The mask of the highest predicted IoU."""
+        best = int(answer.scores.argmax())
         one = MaskResult(
-            RunMask.of(mask),
-            score,
+            answer.runs(best, height, width),
+            float(answer.scores[best]),
             place + 1 if row.id is None else row.id,
             row.label,
-            point=point,
-            soft=soft,
+            point=(row.points[0][0], row.points[0][1]) if len(row.points) == 1 else None,
+            soft=answer.soft(best, height, width) if self.outputs.soft else None,
             named=row.id is not None,
             prompt_score=row.score,
         )
+        answer.parts.clear()
         return cleaned([one], self.outputs.cleaning, keep_empty=True)[0]
 
     def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:

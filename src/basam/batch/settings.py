@@ -1,11 +1,10 @@
 """All that decides what is done with photographs, as plain values that travel to another process.
 
-No torch here: the command line reads its defaults. `opening` makes jobs of them.
+No torch here: the command line reads its defaults. `open_job` makes a job of them.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,14 +20,11 @@ from basam.predict.automatic import POINTS_PER_BATCH, AutomaticSettings
 
 if TYPE_CHECKING:
     from basam.batch import ResultFolder
-    from basam.batch.finding import EverythingJob
-    from basam.batch.job import PhotoJob
-    from basam.batch.segmenting import SegmentJob
     from basam.batch.writers import Outputs
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhotoSettings(ABC):
+class PhotoSettings:
     """The model, its correction, and what is written.
 
     Attributes:
@@ -76,14 +72,6 @@ class PhotoSettings(ABC):
 
         return Outputs.of(folder, self.kinds, self.cleaning, self.tolerance)
 
-    @abstractmethod
-    def open(self, outputs: Outputs) -> PhotoJob:
-        """The job, with its model loaded.
-
-        Raises:
-            BasamError: a model, adapter or mode file that cannot be loaded, or settings that do not go together.
-        """
-
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentSettings(PhotoSettings):
@@ -102,11 +90,6 @@ class SegmentSettings(PhotoSettings):
     focus_side: Count | None = None
     multimask: bool = False
 
-    def open(self, outputs: Outputs) -> SegmentJob:
-        from basam.batch.opening import segment_job
-
-        return segment_job(self, outputs)
-
 
 @dataclass(frozen=True, kw_only=True)
 class EverythingSettings(PhotoSettings):
@@ -121,8 +104,3 @@ class EverythingSettings(PhotoSettings):
     automatic: AutomaticSettings = field(default_factory=AutomaticSettings)
     points_per_batch: Count = POINTS_PER_BATCH
     rasters: RasterSettings = field(default_factory=RasterSettings)
-
-    def open(self, outputs: Outputs) -> EverythingJob:
-        from basam.batch.opening import everything_job
-
-        return everything_job(self, outputs)

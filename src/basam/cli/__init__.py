@@ -6,13 +6,14 @@ So that `--help` is quick, modules of commands are imported once they are given,
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
 
 from basam import __version__
 from basam.cli.commands import LazyGroup
-from basam.cli.console import DEBUG, DEBUGGING, one_line_errors, say
+from basam.cli.console import DEBUG, DEBUGGING, note, one_line_errors, say
 
 __all__ = ["app", "main", "one_line_errors"]
 
@@ -45,8 +46,15 @@ def root(
     DEBUGGING.on = debug
 
 
+def as_note(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Warnings of libraries look like notes; those meant for programmers are not shown."""
+    if issubclass(category, UserWarning):
+        note(f"note: {message}")
+
+
 def main() -> None:
     """Entry point of the `basam` command; `--debug` may stand anywhere in its line."""
+    warnings.showwarning = as_note
     words = sys.argv[1:]
     debugging = [word for word in words if word == "--debug"]
     app([*debugging[:1], *(word for word in words if word != "--debug")], prog_name="basam")

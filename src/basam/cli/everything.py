@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,6 @@ from basam.predict.automatic import AutomaticSettings
 
 @takes_photos
 def everything(
-    options: PhotoOptions,
     points_per_side: Annotated[
         int | None,
         typer.Option(min=1, help="Points along each side.", show_default=str(AutomaticSettings.points_per_side)),
@@ -57,6 +56,7 @@ def everything(
     window: RasterWindowSide = None,
     overlap: RasterOverlap = None,
     bands: Bands = None,
+    **shared: Any,
 ) -> None:
     """Find everything in photographs: the model is prompted with a grid of points, and the best mask of each object stays.
 
@@ -70,9 +70,10 @@ def everything(
     """
     if points_per_side is not None and spacing is not None:
         raise typer.BadParameter("takes the place of --points-per-side; give one of them", param_hint="--spacing")
+    options = PhotoOptions(**shared)
     options.check(plain=plain)
     with one_line_errors(resumes=True):
-        from basam.cli.many import Work, do
+        from basam.cli.many import segment_all
         from basam.cli.summaries import EverythingSummary
 
         automatic = AutomaticSettings(
@@ -95,7 +96,7 @@ def everything(
             points_per_batch=points_per_batch,
             rasters=raster_settings(geo, window, overlap, bands, options.write),
         )
-        status = do(Work(options, settings), EverythingSummary(bar_of(iou, stability, options.min_area)))
+        status = segment_all(options, settings, EverythingSummary(bar_of(iou, stability, options.min_area)))
     if status:
         raise typer.Exit(status)
 

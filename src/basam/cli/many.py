@@ -10,7 +10,7 @@ from typing import Any
 
 from basam.batch import (
     EverythingJob,
-    PhotoJob,
+    Outcome,
     PhotoSettings,
     PhotoTask,
     PromptRow,
@@ -19,6 +19,7 @@ from basam.batch import (
     SegmentJob,
     Shard,
     list_photos,
+    open_job,
     outcomes_of,
     planned_outcomes,
     ray_running,
@@ -35,24 +36,6 @@ from basam.errors import InputError
 
 
 @dataclass(frozen=True)
-class Work:
-    """What one call of a command is to do.
-
-    Attributes:
-        options: its photos are words that name them; with `prompts_from` at most one, the folder of the names in it.
-        prompts: that all photos have.
-        dry_run: of prompts: print what would be done.
-    """
-
-    options: PhotoOptions
-    settings: PhotoSettings
-    prompts: Sequence[PromptRow] = ()
-    prompts_from: Path | None = None
-    images_json: Path | None = None
-    dry_run: bool = False
-
-
-@dataclass(frozen=True)
 class Gathered:
     """The photos of this process, which of all are among the results, and what could not be used of what was given."""
 
@@ -61,13 +44,30 @@ class Gathered:
     faults: list[str]
 
 
-def do(work: Work, summary: Summary) -> int:
-    """Do it and print what became of it; returns the exit status."""
-    options = work.options
+def segment_all(
+    options: PhotoOptions,
+    settings: PhotoSettings,
+    summary: Summary,
+    *,
+    prompts: Sequence[PromptRow] = (),
+    prompts_from: Path | None = None,
+    images_json: Path | None = None,
+    dry_run: bool = False,
+) -> int:
+    """Segment the photos of a command and print the results; returns the exit status.
+
+    Args:
+        options: `photos` are words that name them; with `prompts_from` at most one, the folder that its names are relative to.
+        prompts: of every photo. prompts_from, images_json: see `read_prompts`.
+        dry_run: only print what would be done.
+    """
     shard = Shard.of_environment() if options.shard is None else Shard.parse(options.shard)
-    folder = ResultFolder(options.out, shared=shard.count > 1 or options.ray is not None, changes=not work.dry_run)
-    outputs = work.settings.outputs(folder)
-    found = gather(work, outputs, shard)
+    folder = ResultFolder(options.out, shared=shard.count > 1 or options.ray is not None, changes=not dry_run)
+    outputs = settings.outputs(folder)
+    if prompts_from is None:
+        found = listed_photos(options.photos or [], prompts, outputs, shard)
+    else:
+        found = photos_of_file(prompts_from, options.photos or [], images_json, outputs, shard)
     if shard.count > 1 and not options.quiet:
         console.note(f"note: shard {shard}, number of photos: {len(found.tasks)}")
     for fault in found.faults:
@@ -75,7 +75,8 @@ def do(work: Work, summary: Summary) -> int:
     notes = Notes(options)
     several = len(found.tasks) > 1 and not options.quiet
     with console.json_list(options.as_json) as listed, console.Bars(shown=not options.quiet) as bars:
-        for done, outcome in enumerate(outcomes(work, outputs, found, shard, bars), start=1):
+        results = outcomes(options, settings, outputs, found, shard, bars, dry_run)
+        for done, outcome in enumerate(results, start=1):
             notes.show(f"{outcome.photo}: {note}" for note in outcome.notes)
             summary.add(outcome)
             if options.verbose:
@@ -113,55 +114,61 @@ class Notes:
             console.note(f"note: {more} more notes on photos; --verbose prints all")
 
 
-def gather(work: Work, outputs: Outputs, shard: Shard) -> Gathered:
-    """Photos and prompts; names of results are given to all photos before this shard's are taken."""
-    root, photos = outputs.folder.whole_root, work.options.photos or []
-    if work.prompts_from is not None:
-        roots = [Path(word) for word in photos]
-        if roots and not roots[0].is_dir():
-            raise InputError(f"{roots[0]}: with --prompts-from, PHOTOS is the folder that the names in it are relative to")
-        file = read_prompts(work.prompts_from, root=roots[0] if roots else None, images_json=work.images_json)
-        tasks, faults = tasks_of(outputs, list(file.prompts), file.prompts), file.faults
-    else:
-        listed = list_photos(photos, leave_out=RecordedResults().holds)
-        faults = [f"{word}: {reason}" for word, reason in listed.faults]
-        tasks = tasks_of(outputs, listed.photos, work.prompts)
+def listed_photos(words: Sequence[str], prompts: Sequence[PromptRow], outputs: Outputs, shard: Shard) -> Gathered:
+    listed = list_photos(words, leave_out=RecordedResults().holds)
+    faults = [f"{word}: {reason}" for word, reason in listed.faults]
+    return gathered(tasks_of(outputs, listed.photos, prompts), faults, outputs, shard)
+
+
+def photos_of_file(path: Path, words: Sequence[str], images_json: Path | None, outputs: Outputs, shard: Shard) -> Gathered:
+    root = Path(words[0]) if words else None
+    if root is not None and not root.is_dir():
+        raise InputError(f"{root}: with --prompts-from, PHOTOS is the folder that the names in it are relative to")
+    file = read_prompts(path, root=root, images_json=images_json)
+    return gathered(tasks_of(outputs, list(file.prompts), file.prompts), file.faults, outputs, shard)
+
+
+def gathered(tasks: list[PhotoTask], faults: list[str], outputs: Outputs, shard: Shard) -> Gathered:
+    """The part of this shard; names of results were given to all photos before."""
+    root = outputs.folder.whole_root
     # Results are written below the folder alone, so photos elsewhere are safe.
     among = frozenset(str(path) for path in (task.photo.resolve() for task in tasks) if path.is_relative_to(root))
     # What is wrong with the list is the same for all shards: the first one reports it.
     return Gathered(shard.part(tasks), among, faults if shard.index == 0 else [])
 
 
-def outcomes(work: Work, outputs: Outputs, found: Gathered, shard: Shard, bars: console.Bars) -> Iterator[Any]:
+def outcomes(
+    options: PhotoOptions,
+    settings: PhotoSettings,
+    outputs: Outputs,
+    found: Gathered,
+    shard: Shard,
+    bars: console.Bars,
+    dry_run: bool,
+) -> Iterator[Outcome]:
     """What became of each photo, or would; what is of the whole run is written however it ends, also by Ctrl-C."""
-    if work.options.ray is not None and not work.dry_run:
-        with ray_running(work.options.ray) as gpus:
-            how: dict[str, Any] = {"workers": work.options.ray_workers, "gpus_each": gpus, "inputs": found.inputs}
-            results = ray_segment(found.tasks, outputs.folder.root, work.settings, **how)
+    if options.ray is not None and not dry_run:
+        with ray_running(options.ray) as gpus:
+            how: dict[str, Any] = {"workers": options.ray_workers, "gpus_each": gpus, "inputs": found.inputs}
+            results = ray_segment(found.tasks, outputs.folder.root, settings, **how)
             yield from finishing(outputs, outcomes_of(results))
         return
-    device = own_device(work.settings.device, shard)
-    if not work.options.quiet:
+    device = own_device(settings.device, shard)
+    if not options.quiet:
         console.report_device(device)
-    job = replace(work.settings, device=device).open(outputs)
-    for note in job.notes if not work.options.quiet else ():
+    job = open_job(replace(settings, device=device), outputs)
+    for note in job.notes if not options.quiet else ():
         console.note(f"note: {note}")
-    if work.dry_run:
+    if dry_run:
         assert isinstance(job, SegmentJob)
         yield from planned_outcomes(job, found.tasks, raising=console.DEBUGGING.on)
     else:
-        job = with_progress(job, bars)
+        if isinstance(job, EverythingJob):
+            job = replace(job, progress=bars.show)
         yield from finishing(outputs, run(job, found.tasks, inputs=found.inputs, raising=console.DEBUGGING.on))
 
 
-def with_progress(job: PhotoJob, bars: console.Bars) -> PhotoJob:
-    """A job whose work on one photo takes long shows how far it is."""
-    if isinstance(job, EverythingJob):
-        return replace(job, progress=bars.show)
-    return job
-
-
-def finishing(outputs: Outputs, results: Iterator[Any]) -> Iterator[Any]:
+def finishing(outputs: Outputs, results: Iterator[Outcome]) -> Iterator[Outcome]:
     try:
         yield from results
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -138,19 +137,14 @@ class PhotoOptions:
 
 
 def takes_photos(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose first parameter is `PhotoOptions`, as one that has these options after its own."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    """Give a command the options of `PhotoOptions` after its own; it gets their values as keywords."""
+    own = [each for each in inspect.signature(command, eval_str=True).parameters.values() if each.kind is not each.VAR_KEYWORD]
     kinds = get_type_hints(PhotoOptions, include_extras=True)
     shared = [
         inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=kinds[each.name])
         for each in fields(PhotoOptions)
     ]
-
-    @wraps(command)
-    def with_options(**given: Any) -> None:
-        command(PhotoOptions(**{each.name: given.pop(each.name) for each in shared}), **given)
-
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + shared
-    vars(with_options)["__signature__"] = inspect.Signature(parameters)
-    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
-    return with_options
+    vars(command)["__signature__"] = inspect.Signature(parameters)
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,6 @@ from basam.predict import Focus
 
 @takes_photos
 def segment(
-    options: PhotoOptions,
     point: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,6 +79,7 @@ def segment(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the view and the tokens of each prompt; encode and write nothing.")
     ] = False,
+    **shared: Any,
 ) -> None:
     """Segment photographs at their own resolution.
 
@@ -88,6 +88,7 @@ def segment(
     that basam did not write is never overwritten. A photo that cannot be read is named, the others are done, and the exit
     status is 1 (2 where none could be done).
     """
+    options = PhotoOptions(**shared)
     prompts = parse_prompts(point, box)
     if plain and method is Method.resize:
         raise typer.BadParameter("--method resize is plain SAM already; give one of them", param_hint="--plain")
@@ -101,7 +102,7 @@ def segment(
     if images_json is not None and prompts_from is None:
         raise typer.BadParameter("goes with --prompts-from", param_hint="--images-json")
     with one_line_errors(resumes=True):
-        from basam.cli.many import Work, do
+        from basam.cli.many import segment_all
         from basam.cli.summaries import PlanSummary, PromptSummary
 
         settings = SegmentSettings(
@@ -114,7 +115,14 @@ def segment(
             focus_side=focus_side,
             multimask=multimask,
         )
-        work = Work(options, settings, prompts, prompts_from, images_json, dry_run)
-        status = do(work, PlanSummary() if dry_run else PromptSummary())
+        status = segment_all(
+            options,
+            settings,
+            PlanSummary() if dry_run else PromptSummary(),
+            prompts=prompts,
+            prompts_from=prompts_from,
+            images_json=images_json,
+            dry_run=dry_run,
+        )
     if status:
         raise typer.Exit(status)
