@@ -6,6 +6,7 @@ import torch
 
 import basam
 from basam.predict import Focus, Region
+from basam.predict.views import CACHED
 from tests.helpers.tiny import tiny_sam
 
 SIDE = 64  # the trained long side of the tiny model
@@ -360,3 +361,26 @@ def test_a_model_may_bring_its_own_focus(tmp_path):
     (folder / "mode.json").write_text('{"mode": {}, "focus": {"contxt": 3}}')
     with pytest.raises(ValueError, match="focus has no 'contxt'"):
         basam.Predictor.from_pretrained(folder)
+
+
+def test_each_region_of_many_is_encoded_once(predictor, monkeypatch):
+    """More regions than are cached."""
+    count = 0
+    encode = type(predictor.family).encode
+
+    def counting(self, model, pixels):
+        nonlocal count
+        count += len(pixels)
+        return encode(self, model, pixels)
+
+    monkeypatch.setattr(type(predictor.family), "encode", counting)
+    predictor.set_image(photo(300, 400))
+    boxes = np.array([[x, y, x + 12, y + 12] for y in range(5, 280, 55) for x in range(5, 380, 47)])
+    assert len(boxes) > CACHED
+    masks, scores, _ = predictor.predict(box=boxes, multimask_output=False, focus=True)
+    assert len(set(predictor.views)) == len(boxes) == count
+    assert len(predictor.image.encoded) == CACHED
+    for index in (0, len(boxes) - 1):
+        one, score, _ = predictor.predict(box=boxes[index], multimask_output=False, focus=True)
+        np.testing.assert_array_equal(one, masks[index])
+        np.testing.assert_allclose(score, scores[index], atol=1e-5)

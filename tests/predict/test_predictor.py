@@ -11,7 +11,7 @@ from PIL import Image
 from transformers import SamImageProcessor, SamVisionModel
 
 import basam
-from basam.predict import engine as engine_module
+from basam.predict import decoding
 from tests.helpers.tiny import tiny_sam
 
 
@@ -40,7 +40,7 @@ def test_k_boxes_equal_one_at_a_time_also_in_chunks(predictor, monkeypatch):
     masks, scores, low_res = predictor.predict(box=boxes, return_logits=True)
     assert masks.shape == (3, 3, 70, 100)
     assert scores.shape == (3, 3)
-    monkeypatch.setattr(engine_module, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(decoding, "BATCH_BYTES", 1)
     for whole, pieces in zip((masks, scores, low_res), predictor.predict(box=boxes, return_logits=True), strict=True):
         assert np.abs(whole - pieces).max() < 1e-5
     for index, box in enumerate(boxes):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import basam
-from basam.predict import engine
+from basam.predict import decoding
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def alone(predictor, index, **more):
 )
 def test_each_prompt_is_answered_as_if_alone(predictor, monkeypatch, chunk, kind):
     if chunk:
-        monkeypatch.setattr(engine, "CHUNK_BYTES", chunk)
+        monkeypatch.setattr(decoding, "BATCH_BYTES", chunk)
     found = predictor.predict(point_coords=kind(POINTS), point_labels=kind(LABELS), box=BOXES, return_logits=True)
     for index, box in enumerate(BOXES):
         for whole, single in zip(found, alone(predictor, index, box=box), strict=True):

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from basam.errors import InputError, InputTypeError
 from basam.families import PromptTensors
-from basam.predict.prompts import ABSENT, check_labels
+from basam.predict.prompts import ABSENT, check_labels, whole_pixels
 
 Points = Tensor | list[Tensor] | None
 
@@ -36,8 +36,8 @@ def check_tensors(
     if (points is None) != (labels is None) or (points is not None and labels is not None and len(labels) != len(points)):
         raise InputError("point_coords and point_labels: give both, with a label for every point")
     height, width = mask_size
-    coords = together("point_coords", points, ("P", 2), 0)
-    marks = together("point_labels", labels, ("P",), ABSENT)
+    coords = stacked("point_coords", points, ("P", 2), 0)
+    marks = stacked("point_labels", labels, ("P",), ABSENT)
     if coords is not None and marks is not None:
         if marks.shape != coords.shape[:-1]:
             raise InputError(
@@ -47,8 +47,8 @@ def check_tensors(
         coords = coords.masked_fill((marks < 0).to(coords.device)[..., None], 0)  # padding may lie anywhere
     given = {
         "point_coords": coords,
-        "boxes": together("boxes", boxes, (4,)),
-        "mask_input": together("mask_input", masks, (1, height, width)),
+        "boxes": stacked("boxes", boxes, (4,)),
+        "mask_input": stacked("mask_input", masks, (1, height, width)),
     }
     counts = {name: len(tensor) for name, tensor in given.items() if tensor is not None}
     if len(set(counts.values())) > 1 or 0 in counts.values():
@@ -61,7 +61,7 @@ def check_tensors(
     return PromptTensors(ready[0], None if marks is None else marks.to(device, torch.int64), *ready[1:])
 
 
-def together(name: str, value: Any, each: tuple[int | str, ...], padding: float | None = None) -> Tensor | None:
+def stacked(name: str, value: Any, each: tuple[int | str, ...], padding: float | None = None) -> Tensor | None:
     """Prompts `(K, *each)` of one kind; a list of K tensors is padded with `padding` to one length, where there is one.
 
     Raises:
@@ -71,12 +71,12 @@ def together(name: str, value: Any, each: tuple[int | str, ...], padding: float 
     if value is None:
         return None
     if padding is not None and isinstance(value, Sequence):
-        parts = [checked(f"{name}[{number}]", one, each) for number, one in enumerate(value)]
+        parts = [check_tensor(f"{name}[{number}]", one, each) for number, one in enumerate(value)]
         return pad_sequence(parts, batch_first=True, padding_value=padding) if parts else torch.zeros(0, *(0 for _ in each))
-    return checked(name, value, ("K", *each))
+    return check_tensor(name, value, ("K", *each))
 
 
-def checked(name: str, value: Any, shape: tuple[int | str, ...]) -> Tensor:
+def check_tensor(name: str, value: Any, shape: tuple[int | str, ...]) -> Tensor:
     if not isinstance(value, Tensor):
         raise InputTypeError(f"{name} is a {type(value).__name__}: a tensor is needed; predict takes arrays and lists")
     if value.is_complex() or value.dtype == torch.bool:
@@ -87,6 +87,25 @@ def checked(name: str, value: Any, shape: tuple[int | str, ...]) -> Tensor:
             f"{name} of shape {tuple(value.shape)}: ({', '.join(map(str, shape))}) is needed".replace("(P)", "(P,)")
         )
     return value
+
+
+def check_resized(pixels: Any, size: Any, patch: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Height and width of an image `(1, 3, height, width)` that was resized already, and of the original.
+
+    Raises:
+        ValueError: another shape, smaller than a patch, or NaN, infinity or complex numbers.
+    """
+    if not isinstance(pixels, Tensor):
+        raise InputError(f"transformed_image is a {type(pixels).__name__}: a tensor is needed")
+    shape = tuple(pixels.shape)
+    if len(shape) != 4 or shape[:2] != (1, 3) or max(shape[2:]) < patch or min(shape[2:]) < 1:
+        raise InputError(f"transformed_image of shape {shape}: (1, 3, height, width) is needed, with a side of {patch} px")
+    if pixels.is_complex() or not bool(pixels.float().isfinite().all()):
+        raise InputError(f"transformed_image of {pixels.dtype} holds NaN, infinity or complex numbers")
+    if not isinstance(size, Sequence) or len(size) != 2:
+        raise InputError(f"original_image_size={size!r}: height and width in pixels are needed")
+    height, width = (whole_pixels("original_image_size", side) for side in size)
+    return (shape[2], shape[3]), (height, width)
 
 
 def batches(prompts: PromptTensors, step: int) -> Iterator[tuple[slice | Tensor, PromptTensors]]:

@@ -9,10 +9,10 @@ import numpy as np
 
 from basam.checks import Count, checked
 from basam.predict.focus import Focus
-from basam.predict.focusing import LOOKS, Focusing
+from basam.predict.focusing import MOST_ZOOMS, FocusDecoder
 from basam.predict.predictor import Predictor
 from basam.predict.prompts import check_prompts
-from basam.predict.views import KeptImage, View
+from basam.predict.views import LoadedImage, View
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ def planned_views(
     """
     whole = View(predictor.frame_of(height, width, long_side, square))
     # An image of this size that takes no memory: all pixels are one.
-    predictor.take(KeptImage(whole, np.broadcast_to(np.uint8(127), (height, width, 3))))
+    predictor.use(LoadedImage(whole, np.broadcast_to(np.uint8(127), (height, width, 3))))
     prompts = check_prompts(
         height, width, None, prompt.get("point_coords"), prompt.get("point_labels"), prompt.get("box"), None
     )
     if focus is None:
         return [PlannedView(whole)] * prompts.count
-    focusing = Focusing(predictor, focus, False)
+    focusing = FocusDecoder(predictor, focus, False)
     regions = focusing.regions_of_boxes(prompts)
     planned = []
     for index in range(prompts.count):
@@ -70,6 +70,6 @@ def planned_views(
         elif focus.click == "coarse" and focusing.is_small:
             planned.append(PlannedView(focusing.coarse))
         else:
-            view = focusing.view(focusing.around_points(focusing.meant(prompts, index)))
-            planned.append(PlannedView(view, LOOKS if focus.click == "zoom" else 2, certain=False))
+            view = focusing.view(focusing.around_points(prompts.object_points(index)))
+            planned.append(PlannedView(view, MOST_ZOOMS if focus.click == "zoom" else 2, certain=False))
     return planned

@@ -11,25 +11,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from basam.checks import checked
+from basam.checks import Count, checked
 from basam.errors import InputError, OrderError
-from basam.families import PromptTensors
+from basam.files import MAX_PIXELS, ImageLike
 from basam.method import BiasMode
 from basam.model import load, own_section
 from basam.predict.answers import Answer, stacked_low_res, whole_masks
-from basam.predict.batching import Points, check_tensors
+from basam.predict.batching import Points, check_resized, check_tensors
+from basam.predict.decoding import PromptDecoder
 from basam.predict.focus import Focus
-from basam.predict.focusing import Focusing
-from basam.predict.images import ImageTaker
-from basam.predict.prompts import CheckedPrompts, check_prompts
+from basam.predict.focusing import FocusDecoder
+from basam.predict.photo_encoder import PhotoEncoder
+from basam.predict.prompts import check_prompts, in_pixels
 from basam.predict.regions import Region
+from basam.predict.resize import Frame
 from basam.predict.sizes import MAX_SIDE
+from basam.predict.views import LoadedImage, View
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
 
 
-class Predictor(ImageTaker):
-    """Answers any number of prompts on an image, of which each part is encoded once, when a prompt needs it.
+class Predictor(PhotoEncoder):
+    """Predicts masks with any number of prompts on an image, of which each view is encoded once, when a prompt needs it.
 
     Several predictors may share a model, each with its own mode and image, also from several threads (one predictor a
     thread).
@@ -45,7 +48,7 @@ class Predictor(ImageTaker):
         focus: how regions are chosen where `predict` is called with `focus=True`: as the model's own mode file says, else
             `Focus()`.
         object_scores: `(K,)` from 0 to 1, how sure the model is that the last prompts show an object; None: SAM 1 does not say.
-        views: what each prompt of the last call of `predict` was answered on; see `basam.predict.View`.
+        views: what each prompt of the last call of `predict` was predicted on; see `basam.predict.View`.
 
     Raises:
         UnsupportedModelError: `model` is of no known family, or an image encoder alone.
@@ -69,6 +72,71 @@ class Predictor(ImageTaker):
     ) -> Predictor:
         """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
+
+    @checked
+    def set_image(
+        self,
+        image: ImageLike,
+        image_format: str = "RGB",
+        *,
+        long_side: int | None = None,
+        square: bool = False,
+        max_pixels: Count | None = MAX_PIXELS,
+    ) -> None:
+        """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
+
+        Args:
+            image: what `basam.files.read_image` takes: a path, a PIL image, or an array or tensor, which may be `(H, W)` grey,
+                `(H, W, C)` or, with channels first, `(C, H, W)`, C being 1, 3 or 4; uint8, or floats from 0 to 1. No batch.
+            image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
+            long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
+            square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just what the grid needs.
+            max_pixels: files of more are rejected; None: none is.
+
+        Raises:
+            ImageError, FileNotFoundError, ValueError: it cannot be read, is of the wrong kind or smaller than a patch.
+        """
+        self.use(self.load(image, image_format, long_side, square, max_pixels))
+        self.pictures = []
+
+    @checked
+    def set_image_batch(
+        self,
+        images: Sequence[ImageLike],
+        image_format: str = "RGB",
+        *,
+        long_side: int | None = None,
+        square: bool = False,
+        max_pixels: Count | None = MAX_PIXELS,
+    ) -> None:
+        """Read several images; `predict_batch` follows, which encodes those of one size together. As `set_image`.
+
+        `predict` uses the first one next.
+
+        Raises:
+            ValueError: there is none.
+        """
+        pictures = [self.load(image, image_format, long_side, square, max_pixels) for image in images]
+        if not pictures:
+            raise InputError("set_image_batch got an empty list: give one image at least")
+        self.use(pictures[0])
+        self.pictures = pictures
+
+    def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, int]) -> None:
+        """Take an image that was resized already, as Meta's predictor does; any size will do here.
+
+        Args:
+            transformed_image: `(1, 3, height, width)` RGB from 0 to 255, resized but neither normalised nor padded.
+            original_image_size: height and width of the image that prompts and masks belong to.
+
+        Raises:
+            ValueError: another shape, or smaller than a patch.
+        """
+        geometry = self.attachment.geometry
+        resized, original = check_resized(transformed_image, original_image_size, geometry.patch)
+        padded = Frame.fit(*resized, max(resized), geometry.multiple, False).padded
+        self.use(LoadedImage(View(Frame(original, resized, padded)), transformed_image.clone()))
+        self.pictures = []
 
     @checked
     def predict(
@@ -103,18 +171,10 @@ class Predictor(ImageTaker):
             RuntimeError: no image is set.
             ValueError: a prompt of the wrong shape, with NaN, outside the image or empty, or an unknown label.
         """
-        prompts = self.checked_prompts(point_coords, point_labels, box, mask_input, focus)
-        if focus:
-            answers = self.answered(prompts, multimask_output, focus)
-            masks, low_res = whole_masks(answers, *self.original_size, return_logits), stacked_low_res(answers)
-            scores = np.stack([answer.scores for answer in answers])
-        else:
-            tensors = self.tensors_of(prompts)
-            given = (tensors.points, tensors.labels, tensors.boxes, tensors.masks)
-            outputs = self.predict_torch(*given, multimask_output, return_logits)
-            masks, scores, low_res = (output.cpu().numpy() for output in outputs)
-            self.views = [self.image.whole] * prompts.count
-        return (masks[0], scores[0], low_res[0]) if prompts.single else (masks, scores, low_res)
+        answers, single = self.predicted(point_coords, point_labels, box, mask_input, multimask_output, focus)
+        masks, low_res = whole_masks(answers, *self.original_size, return_logits), stacked_low_res(answers)
+        scores = np.stack([answer.scores for answer in answers])
+        return (masks[0], scores[0], low_res[0]) if single else (masks, scores, low_res)
 
     @checked
     def answers(
@@ -129,32 +189,28 @@ class Predictor(ImageTaker):
     ) -> list[Answer]:
         """`predict` for those who do not want all masks at the image's own size: an answer for each prompt, whose masks are
         enlarged when they are wanted. Arguments and errors as of `predict`."""
-        return self.answered(self.checked_prompts(point_coords, point_labels, box, mask_input, focus), multimask_output, focus)
+        return self.predicted(point_coords, point_labels, box, mask_input, multimask_output, focus)[0]
 
-    def checked_prompts(self, points: Any, labels: Any, box: Any, masks: Any, focus: bool | Focus | Region) -> CheckedPrompts:
+    def predicted(
+        self, points: Any, labels: Any, box: Any, masks: Any, multimask: bool, focus: bool | Focus | Region
+    ) -> tuple[list[Answer], bool]:
+        """A prediction for each prompt, and whether it is a single one that came without a batch around it."""
         mask_size = None if focus else self.attachment.geometry.mask_size(*self.image_frame.padded)
-        return check_prompts(*self.original_size, mask_size, points, labels, box, masks)
-
-    def answered(self, prompts: CheckedPrompts, multimask: bool, focus: bool | Focus | Region) -> list[Answer]:
+        prompts = check_prompts(*self.original_size, mask_size, points, labels, box, masks)
         if focus:
             region = focus if isinstance(focus, Region) else None
-            answers = Focusing(self, focus if isinstance(focus, Focus) else self.focus, multimask, region).answer(prompts)
+            decoder = FocusDecoder(self, focus if isinstance(focus, Focus) else self.focus, multimask, region)
+            answers = decoder.answers(prompts)
         else:
-            answers = self.answers_on(self.image.whole, self.tensors_of(prompts), multimask=multimask)
+            whole = PromptDecoder(self, multimask).predict(prompts, dict.fromkeys(range(prompts.count), self.image.whole))
+            answers = [whole[index] for index in range(prompts.count)]
+        self.note(answers)
+        return answers, prompts.single
+
+    def note(self, answers: Sequence[Answer]) -> None:
         self.views = [answer.view for answer in answers]
         present = [answer.present for answer in answers if answer.present is not None]
         self.object_scores = torch.stack(present) if present else None
-        return answers
-
-    def tensors_of(self, prompts: CheckedPrompts) -> PromptTensors:
-        """In pixels of the whole image's resized frame."""
-        frame = self.image_frame
-        return PromptTensors(
-            None if prompts.points is None else self.tensor(frame.points_in(prompts.points)),
-            None if prompts.labels is None else torch.from_numpy(prompts.labels).to(self.device),
-            None if prompts.boxes is None else self.tensor(frame.boxes_in(prompts.boxes)),
-            None if prompts.masks is None else self.tensor(prompts.masks),
-        )
 
     @checked
     def predict_batch(
@@ -185,21 +241,23 @@ class Predictor(ImageTaker):
             if values is not None and len(values) != len(self.pictures):
                 raise InputError(f"{name} has {len(values)} entries for {len(self.pictures)} images: give one per image")
         if not focus:
-            self.encode_of([(picture, picture.whole) for picture in self.pictures])
+            self.encode_views([(picture, picture.whole) for picture in self.pictures])
         answers = []
         try:
             for index, picture in enumerate(self.pictures):
-                self.take(picture)
+                self.use(picture)
                 coords, labels, box, mask = (None if values is None else values[index] for values in given)
                 if not normalize_coords:
-                    coords, box = (None if each is None else in_pixels(each, *self.original_size) for each in (coords, box))
+                    coords, box = (
+                        None if values is None else in_pixels(values, *self.original_size) for values in (coords, box)
+                    )
                 try:
                     answers.append(self.predict(coords, labels, box, mask, multimask_output, return_logits, focus=focus))
                 except InputError as error:
                     raise InputError(f"image {index} of {len(self.pictures)}: {error}") from error
         finally:
-            self.take(self.pictures[0])
-        masks, scores, low_res = (list(each) for each in zip(*answers, strict=True))
+            self.use(self.pictures[0])
+        masks, scores, low_res = map(list, zip(*answers, strict=True))
         return masks, scores, low_res
 
     def predict_torch(
@@ -229,12 +287,8 @@ class Predictor(ImageTaker):
         view = self.image.whole
         mask_size = self.attachment.geometry.mask_size(*view.frame.padded)
         prompts = check_tensors(point_coords, point_labels, boxes, mask_input, mask_size, self.device)
-        decoded = self.decode(view, prompts, multimask=multimask_output, return_logits=return_logits)
-        self.object_scores = decoded.objects
-        return decoded.masks, decoded.scores, decoded.low_res
-
-
-def in_pixels(shares: Any, height: int, width: int) -> NDArray[np.float64]:
-    """Points `(..., 2)` or boxes `(..., 4)` in shares of an image's sides, in pixels."""
-    values = np.asarray(shares, dtype=np.float64)
-    return values * np.resize([width, height], values.shape[-1:])
+        answers = PromptDecoder(self, multimask_output).decode(view, prompts, multimask_output)
+        self.note(answers)
+        masks = torch.from_numpy(whole_masks(answers, *self.original_size, return_logits))
+        scores = torch.from_numpy(np.stack([answer.scores for answer in answers])).to(self.device)
+        return masks, scores, torch.stack([answer.low for answer in answers])

@@ -34,6 +34,25 @@ class CheckedPrompts:
     boxes: NDArray[np.float64] | None  # (K, 4) x0, y0, x1, y1
     masks: NDArray[np.float32] | None  # (K, 1, h, w) logits of an earlier prediction
 
+    def positive_points(self, index: int) -> NDArray[np.float64]:
+        if self.points is None or self.labels is None:
+            return np.zeros((0, 2))
+        return self.points[index][self.labels[index] == INSIDE]
+
+    def object_points(self, index: int) -> NDArray[np.float64]:
+        """The points around which the object of a click lies: the positive ones, else all but padding."""
+        points = self.positive_points(index)
+        if len(points) or self.points is None or self.labels is None:
+            return points
+        return self.points[index][self.labels[index] >= OUTSIDE]
+
+    def with_positive_points(self, box: NDArray[np.float64], index: int) -> NDArray[np.float64]:
+        """A box `(4,)`, enlarged until it holds the positive points of a prompt."""
+        points = self.positive_points(index)
+        if not len(points):
+            return box
+        return np.concatenate([np.minimum(box[:2], points.min(0)), np.maximum(box[2:], points.max(0))])
+
 
 def check_prompts(
     height: int, width: int, mask_size: tuple[int, int] | None, points: Any, labels: Any, boxes: Any, masks: Any
@@ -77,6 +96,17 @@ def check_prompts(
     if cut:
         warn(cut)
     return CheckedPrompts(next(iter(counts.values())), not any(batched), point_array, label_array, box_array, mask_array)
+
+
+def whole_pixels(name: str, value: Any) -> int:
+    """`value` as a number of pixels.
+
+    Raises:
+        ValueError: naming it, where it is not a whole number above 0.
+    """
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{name}={value!r}: a whole number of pixels, at least one, is needed")
+    return int(value)
 
 
 def numbers(name: str, value: Any, *, finite: bool = True) -> NDArray[np.float64]:
@@ -201,3 +231,9 @@ def check_masks(masks: Any, size: tuple[int, int] | None) -> Any:
             "needed, as predict returned them for this image"
         )
     return array.reshape(-1, 1, height, width).astype(np.float32)
+
+
+def in_pixels(shares: Any, height: int, width: int) -> NDArray[np.float64]:
+    """Points `(..., 2)` or boxes `(..., 4)` in shares of an image's sides, in pixels."""
+    values = np.asarray(shares, dtype=np.float64)
+    return values * np.resize([width, height], values.shape[-1:])

@@ -1,6 +1,6 @@
-"""What of an image is encoded, the whole or a region of it, and what came out.
+"""Views of an image: the whole of it, a region, or a part of an embedding; and an image with what is encoded of it.
 
-An image is kept as it was given; a view of it is encoded when a prompt needs it, and kept for the next prompt.
+An image is kept as it was given; a view of it is encoded when a prompt needs it, and cached for the next prompt.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from basam.families import Geometry
 from basam.predict.regions import Region
 from basam.predict.resize import Frame
 
-# Encoded views that are kept; the oldest one goes first.
-KEPT = 32
+# Encoded views that are cached; the one whose last use is longest ago is evicted first.
+CACHED = 32
 
 
 @dataclass(frozen=True)
 class View:
-    """A part of the image as the encoder sees it.
+    """What a prompt is predicted on.
 
     Attributes:
-        frame: sizes of the part: its own, resized, padded.
-        region: which part; None: the whole image.
+        frame: sizes of the view: its own in the image, resized, padded.
+        region: which part of the image; None: the whole image.
     """
 
     frame: Frame
@@ -62,11 +62,14 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class KeptImage:
-    """The image at hand: RGB `(H, W, 3)` uint8, or the resized tensor that Meta's interface takes, `(1, 3, h, w)`.
+class LoadedImage:
+    """An image and the features of its views.
 
     Attributes:
-        note: what is to be said once the whole of it is encoded; empty: nothing.
+        whole: the view of the whole image.
+        pixels: RGB `(H, W, 3)` uint8, or the resized tensor that Meta's interface takes, `(1, 3, h, w)`.
+        note: a warning for when the whole image is encoded; empty: none.
+        encoded: what the family's encoder returned, by view.
     """
 
     whole: View
@@ -74,13 +77,13 @@ class KeptImage:
     note: str = ""
     encoded: OrderedDict[View, Any] = field(default_factory=OrderedDict)
 
-    def seen(self, view: View, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> Tensor:
+    def pixels_of(self, view: View, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> Tensor:
         """Normalised, padded pixels `(1, 3, height, width)` of a view, on `device`."""
         if isinstance(self.pixels, Tensor):
             return view.frame.normalised(self.pixels.to(device).float(), mean, std)
         return view.frame.image_in(self.pixels[view.window(*self.pixels.shape[:2])], mean, std, device)
 
-    def keep(self, view: View, features: Any) -> None:
+    def cache(self, view: View, features: Any) -> None:
         self.encoded[view] = features
-        while len(self.encoded) > KEPT:
+        while len(self.encoded) > CACHED:
             self.encoded.popitem(last=False)

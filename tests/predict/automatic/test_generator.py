@@ -67,6 +67,19 @@ def test_grids_of_points_for_each_layer(tiny, photo):
         wrong.find(photo)
 
 
+def test_points_that_changed_are_not_taken_from_the_last_photo(tiny, photo):
+    """Also where they changed in place, or other grids took the place of the former ones in memory."""
+    grid = np.array([[0.25, 0.5]])
+    generator = basam.AutomaticMasks(tiny, None, point_grids=[grid], **ALL)
+    masks = generator.find(photo)
+    generator.point_grids = [grid.copy()]
+    assert len(generator.find_again()) == len(masks)
+    grid[0] = 0.75
+    generator.point_grids = [grid]
+    with pytest.raises(RuntimeError, match="call find"):
+        generator.find_again()
+
+
 def test_points_lie_as_far_apart_as_was_said(tiny, photo):
     generator = basam.AutomaticMasks(tiny, None, spacing=100, crop_n_layers=1, **ALL)
     points = generator.points_of(Crop(0, 0, 320, 200))

@@ -16,7 +16,7 @@ from torch import Tensor
 from basam.families import PromptTensors
 from basam.masks import EDGE, RunMask, SoftMask, reach_in
 from basam.predict.automatic.grids import Crop
-from basam.predict.engine import Engine
+from basam.predict.decoding import PromptDecoder, prompts_at_once
 from basam.predict.enlarging import Enlarging
 from basam.predict.views import View
 
@@ -83,9 +83,9 @@ class Bar:
 
 @dataclass(frozen=True)
 class PointDecoding:
-    """Of one crop: its view in the engine's image at hand, and the size (height, width) of the whole photo."""
+    """Of one crop: its view in the predictor's image at hand, and the size (height, width) of the whole photo."""
 
-    engine: Engine
+    decoder: PromptDecoder
     view: View
     crop: Crop
     photo: tuple[int, int]
@@ -94,12 +94,12 @@ class PointDecoding:
 
     def candidates(self, points: NDArray[np.float64], at_once: int) -> Iterator[tuple[int, list[MaskCandidate]]]:
         """Points `(P, 2)` in pixels of the crop, at most `at_once` together: how many were decoded, and what came of them."""
-        step = max(1, min(at_once, self.engine.prompts_at_once(self.view, 0)))
+        step = max(1, min(at_once, prompts_at_once(self.view.tokens(self.decoder.geometry))))
         for start in range(0, len(points), step):
             some = points[start : start + step]
-            coordinates = self.engine.tensor(self.view.frame.points_in(some))[:, None]
+            coordinates = self.decoder.tensor(self.view.frame.points_in(some))[:, None]
             labels = torch.ones(coordinates.shape[:2], dtype=torch.int64, device=coordinates.device)
-            low, scores, _ = self.engine.decode_small(self.view, PromptTensors(coordinates, labels), multimask=True)
+            low, scores, _ = self.decoder.low_res(self.view, PromptTensors(coordinates, labels), multimask=True)
             yield len(some), self.best(some, low.float(), scores.float())
 
     def best(self, points: NDArray[np.float64], low: Tensor, scores: Tensor) -> list[MaskCandidate]:
@@ -120,7 +120,7 @@ class PointDecoding:
 
     @property
     def level(self) -> float:
-        return self.engine.mask_threshold
+        return self.decoder.encoder.mask_threshold
 
     def decided(
         self, enlarging: Enlarging, low: Tensor, iou: float, point: NDArray[np.float64], number: int

@@ -19,6 +19,7 @@ from basam.predict.automatic.decoding import Bar, MaskCandidate, PointDecoding
 from basam.predict.automatic.grids import Crop, checked_grids, crops_of, grid_of
 from basam.predict.automatic.settings import POINTS_PER_BATCH, AutomaticSettings, check_settings
 from basam.predict.automatic.suppression import best_boxes, best_masks
+from basam.predict.decoding import PromptDecoder
 from basam.predict.predictor import Predictor
 
 Progress = Callable[[int, int], None]
@@ -170,10 +171,17 @@ class AutomaticMasks:
         return Bar(self.pred_iou_thresh, self.stability_score_thresh, self.stability_score_offset)
 
     @property
+    def grids(self) -> tuple[bytes, ...] | None:
+        """`point_grids` by value: the caller may change them in place, or give others in their place."""
+        if self.point_grids is None:
+            return None
+        return tuple(grid.tobytes() for grid in checked_grids(self.point_grids, self.crop_n_layers))
+
+    @property
     def prompted(self) -> tuple[Any, ...]:
         """All that decides which points are decoded, and on what."""
         return (
-            (self.points_per_side, self.spacing, id(self.point_grids), self.crop_n_layers, self.crop_overlap_ratio),
+            (self.points_per_side, self.spacing, self.grids, self.crop_n_layers, self.crop_overlap_ratio),
             (self.crop_n_points_downscale_factor, self.long_side, self.square, self.predictor.mode, self.predictor.max_side),
         )
 
@@ -205,7 +213,9 @@ class AutomaticMasks:
         """How many points of a crop were decoded, and what came of them, piece by piece. Only the crop is encoded."""
         self.predictor.set_image(pixels[crop.y0 : crop.y1, crop.x0 : crop.x1], long_side=self.long_side, square=self.square)
         view = self.predictor.image.whole
-        decoding = PointDecoding(self.predictor, view, crop, (pixels.shape[0], pixels.shape[1]), self.bar, self.soft)
+        decoding = PointDecoding(
+            PromptDecoder(self.predictor, True), view, crop, (pixels.shape[0], pixels.shape[1]), self.bar, self.soft
+        )
         yield from decoding.candidates(points, self.points_per_batch)
 
     def chosen(self, kept: Kept) -> list[MaskCandidate]:
