@@ -212,7 +212,7 @@ def test_entropy_is_that_of_the_whole_matrix_and_leaves_no_trace(tiny, mode):
         rows, cols = separable_bias(q, *module.tables(q, 6, 8), None if slopes is None else slopes.to(q))
         bias = (rows[..., :, None] + cols[..., None, :]).flatten(-2)
         whole = (module.scale * module.basam.factor * q @ k.mT + bias).softmax(-1)[0, :, [0, 5 * 8 + 7, 3 * 8 + 1]]
-        assert entropy == pytest.approx(float(torch.special.entr(whole).sum(-1).mean()), abs=1e-4)
+        assert entropy == pytest.approx(torch.special.entr(whole).sum(-1).mean().item(), abs=1e-4)
     assert all("attend_grid" not in vars(module) for module in model.modules())
 
 

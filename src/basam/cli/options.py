@@ -45,8 +45,9 @@ MaskValues = Annotated[
     str | None,
     typer.Option(
         metavar="RULE",
-        help="For 'folder': nonzero, threshold, label=K or instances (an object for each value).",
-        show_default="object or nothing; labels are refused",
+        help="For 'folder': nonzero, threshold, label=K or instances (one object per value). For 'coco': crowds (annotations "
+        "with iscrowd 1 are objects, as CVAT exports masks).",
+        show_default="one object; labels are rejected",
     ),
 ]
 ModeFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)]

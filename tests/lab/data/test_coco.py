@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as oracle
 
-from basam.lab.data import DatasetError, SampleError, open_dataset
+from basam.lab.data import DatasetError, SampleError, open_dataset, splits_of
+from basam.lab.metrics import coco_ap, coco_result
 from basam.masks import decode_segmentation, encode_mask
 
 TRUTH = np.zeros((8, 12), dtype=bool)
@@ -54,6 +55,46 @@ def test_crowds_and_images_without_objects_are_counted(coco):
     assert [sample.id for sample in dataset] == ["1"]
     assert [instance.id for instance in dataset[0].load().instances] == ["10"]
     assert dataset.issues.counts() == {"crowd": 2, "no-object": 2}
+
+
+def test_crowds_are_objects_where_the_rule_says_so(coco):
+    coco.add_image(1)
+    coco.add(10, 1, compressed(TRUTH))
+    coco.add(11, 1, {"size": [8, 12], "counts": COUNTS}, iscrowd=1)
+    coco.add_image(2)
+    coco.add(12, 2, {"size": [8, 12], "counts": COUNTS}, iscrowd="1")
+    root = coco.save()
+    dataset = open_dataset("coco", root, mask_values="crowds")
+    assert [[instance.id for instance in sample.load().instances] for sample in dataset] == [["10", "11"], ["12"]]
+    assert not dataset.issues.counts()
+    results = [coco_result(1, 7, TRUTH, 0.9, 10), coco_result(2, 7, TRUTH, 0.8, 12)]
+    # One of three objects is missed: precision is 1 up to a recall of 2/3, which are 67 of COCO's 101 places.
+    assert coco_ap(dataset.annotations, results, [1, 2], crowds_are_objects=True)["ap"] == pytest.approx(67 / 101)
+    assert coco_ap(dataset.annotations, results, [1, 2])["ap"] == pytest.approx(1)
+    with pytest.raises(DatasetError, match="are for kind 'folder'"):
+        open_dataset("coco", root, mask_values="nonzero")
+    with pytest.raises(DatasetError, match="are for kind 'coco'"):
+        open_dataset("cod10k", root, mask_values="crowds")
+
+
+@pytest.mark.parametrize(
+    ("given", "split", "role"), [(None, "test", "test"), ("valid", "valid", "val"), ("val", "valid", "val")]
+)
+def test_roboflow_has_the_annotations_beside_the_images(write, given, split, role):
+    for name in ("train", "valid", "test"):
+        write.image(f"{name}/{name}_jpg.rf.01.jpg")
+        categories = [{"id": 0, "name": "leaves"}, {"id": 3, "name": "oak"}]
+        images = [{"id": 0, "file_name": f"{name}_jpg.rf.01.jpg", "width": 12, "height": 8}]
+        annotations = [{"id": 0, "image_id": 0, "category_id": 3, "segmentation": [[3, 2, 9, 2, 9, 5, 3, 5]], "iscrowd": 0}]
+        write.json(f"{name}/_annotations.coco.json", {"images": images, "categories": categories, "annotations": annotations})
+    assert splits_of("coco", write.root) == ["test", "train", "valid"]
+    dataset = open_dataset("coco", write.root, given)
+    (sample,) = dataset
+    (instance,) = sample.load().instances
+    assert (dataset.split, dataset.role, sample.id, sample.image_path.name) == (split, role, "0", f"{split}_jpg.rf.01.jpg")
+    assert (instance.id, instance.category_id, instance.category, instance.mask.sum()) == ("0", 3, "oak", 18)
+    assert not dataset.issues.counts()
+    assert open_dataset("coco", write.root / "train").split == "train"
 
 
 def test_missing_images_and_images_nobody_annotated(coco):

@@ -11,7 +11,7 @@ from typing import Any
 from basam.checks import Count, Whole, checked
 from basam.files import MAX_PIXELS, check_extra, write_json
 from basam.lab.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
-from basam.lab.data import Issues, Source
+from basam.lab.data import Issues, Source, takes_rule
 from basam.lab.evaluation import NATIVE, EvaluateSettings, evaluate
 from basam.model import TENSORS, device_name, find_device, read_adapter, resolve
 
@@ -110,7 +110,7 @@ def runs_of(settings: BenchmarkSettings, candidate: BenchmarkEntry, source: Sour
         root=str(source.root),
         split=source.split,
         name=source.name,
-        mask_values=settings.mask_values if source.kind == "folder" else None,
+        mask_values=settings.mask_values if settings.mask_values and takes_rule(source.kind, settings.mask_values) else None,
         model=settings.model,
         adapter=candidate.adapter,
         sizes=settings.sizes,

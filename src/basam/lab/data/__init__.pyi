@@ -16,6 +16,7 @@ from basam.lab.data.issues import Issue as Issue
 from basam.lab.data.issues import Issues as Issues
 from basam.lab.data.issues import SampleError as SampleError
 from basam.lab.data.kinds import KINDS as KINDS
+from basam.lab.data.kinds import takes_rule as takes_rule
 from basam.lab.data.mask_rules import MaskRule as MaskRule
 from basam.lab.data.prompt_spec import PROMPT_KINDS as PROMPT_KINDS
 from basam.lab.data.prompt_spec import PromptSpec as PromptSpec

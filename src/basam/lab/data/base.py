@@ -117,6 +117,7 @@ class Dataset:
         samples: in the order of their names.
         issues: what opening it has found, without decoding anything; `check` finds the rest.
         annotations: COCO's JSON file, None elsewhere.
+        crowds_are_objects: its annotations with `iscrowd` 1 are instances.
     """
 
     kind: str
@@ -128,6 +129,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     issues: Issues = field(default_factory=Issues)
     annotations: Path | None = None
+    crowds_are_objects: bool = False
 
     @property
     def is_test(self) -> bool:

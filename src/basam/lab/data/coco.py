@@ -83,31 +83,53 @@ def few_point_issues(annotation: dict[str, Any], source: str) -> list[Issue]:
     return [Issue("few-points", where_of(source, annotation), f"{few} of {len(polygons)} polygons")] if few else []
 
 
-def coco_splits(root: Path) -> dict[str, Role]:
-    """Splits with an `instances_*.json` in `root/annotations` or `root`, and what each is for."""
-    files = [*sorted((root / "annotations").glob("instances_*.json")), *sorted(root.glob("instances_*.json"))]
-    return {path.stem.removeprefix("instances_"): _role(path.stem) for path in files}
+@dataclass(frozen=True)
+class CocoSplit:
+    """One split: its JSON, what it is for, and the folders that may hold its images, the first one that exists."""
+
+    name: str
+    annotations: Path
+    role: Role
+    folders: tuple[Path, ...]
 
 
-def read_coco(root: Path, split: str, name: str | None = None) -> Dataset:
-    """The images of `split` that have at least one instance, in the order of their ids.
+ROBOFLOW = "_annotations.coco.json"
 
-    `name`: see `reported_name`. Images are looked for in `root/split`, `root/images/split` and `root/images`.
+
+def coco_splits(root: Path) -> dict[str, CocoSplit]:
+    """Splits by name: COCO's own, with an `instances_*.json` in `root/annotations` or `root`; else those of Roboflow's
+    export, folders that hold images and `_annotations.coco.json`. `root` may be such a folder itself.
+    """
+    found: dict[str, CocoSplit] = {}
+    for path in (*sorted((root / "annotations").glob("instances_*.json")), *sorted(root.glob("instances_*.json"))):
+        name = path.stem.removeprefix("instances_")
+        folders = root / name, root / "images" / name, root / "images"
+        found.setdefault(name, CocoSplit(name, path, _role(name), folders))
+    if not found:
+        for path in (*sorted(root.glob(f"*/{ROBOFLOW}")), *root.glob(ROBOFLOW)):
+            name = path.absolute().parent.name
+            role: Role = "val" if "val" in name.lower() else _role(name.lower())
+            found[name] = CocoSplit(name, path, role, (path.parent,))
+    return found
+
+
+def read_coco(root: Path, split: CocoSplit, name: str | None = None, crowds_are_objects: bool = False) -> Dataset:
+    """The images of a split that have at least one instance, in the order of their ids.
+
+    `name`: see `reported_name`. `crowds_are_objects`: annotations with `iscrowd` 1 are instances like all others.
 
     Raises:
         DatasetError: the JSON is none of COCO's, there is no folder of images, or no instance in it.
     """
-    path = next(
-        file for file in (root / "annotations" / f"instances_{split}.json", root / f"instances_{split}.json") if file.is_file()
-    )
+    path = split.annotations
     data = load_annotations(path)
-    folders = [root / split, root / "images" / split, root / "images"]
-    folder = next((folder for folder in folders if folder.is_dir()), None)
+    folder = next((folder for folder in split.folders if folder.is_dir()), None)
     if folder is None:
-        raise DatasetError(f"{root}: no images of split {split}: expected one of {', '.join(map(str, folders))}")
+        raise DatasetError(f"{root}: no images of split {split.name}: expected one of {', '.join(map(str, split.folders))}")
     files = ImageFiles(root, folder)
+    files.found.pop(path.name if path.parent == folder else "", None)
     categories = {int(category["id"]): str(category["name"]) for category in data["categories"]}
-    usable, _, issues = usable_annotations(data, path.name)
+    usable, _, issues = usable_annotations(data, path.name, crowds_are_objects)
     images = sorted(data["images"], key=lambda image: image["id"])
     paths = files.resolve([str(image["file_name"]) for image in images])
     samples = []
@@ -122,9 +144,11 @@ def read_coco(root: Path, split: str, name: str | None = None) -> Dataset:
             samples.append(CocoSample(str(image["id"]), image_path, *size, tuple(found), categories, path.name))
     issues.extend(files.unmentioned(paths, path.name))
     if not samples:
-        raise DatasetError(f"{root}: no image of split {split} with an instance: {'; '.join(issues.lines())}")
+        raise DatasetError(f"{root}: no image of split {split.name} with an instance: {'; '.join(issues.lines())}")
     title = reported_name("COCO", root, name)
-    return Dataset("coco", title, "COCO", split, _role(split), root, tuple(samples), issues, path)
+    return Dataset(
+        "coco", title, "COCO", split.name, split.role, root, tuple(samples), issues, path, crowds_are_objects=crowds_are_objects
+    )
 
 
 class ImageFiles:

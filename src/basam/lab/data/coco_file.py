@@ -70,8 +70,12 @@ def _check_ids(entries: list[Any], name: str, key: str, path: Path, *, once: boo
 
 
 @checked
-def usable_annotations(data: dict[str, Any], source: str) -> tuple[dict[int, list[Annotation]], list[Annotation], Issues]:
+def usable_annotations(
+    data: dict[str, Any], source: str, crowds_are_objects: bool = False
+) -> tuple[dict[int, list[Annotation]], list[Annotation], Issues]:
     """Annotations of every image in the order of their ids, crowds apart, and what was left out; nothing is decoded.
+
+    With `crowds_are_objects`, annotations with `iscrowd` 1 are among those of the image, as CVAT exports masks.
 
     Raises:
         DatasetError: a list or a key that is missing, as of `load_annotations`.
@@ -90,7 +94,7 @@ def usable_annotations(data: dict[str, Any], source: str) -> tuple[dict[int, lis
         fault = fault or faults[annotation["image_id"]]
         if fault:
             issues.add(Issue("bad-annotation", where_of(source, annotation, index), fault))
-        elif annotation.get("iscrowd") and is_crowd(annotation):
+        elif not crowds_are_objects and is_crowd(annotation):
             issues.add(Issue("crowd", where_of(source, annotation, index)))
             crowds.append(annotation)
         else:

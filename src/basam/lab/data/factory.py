@@ -5,7 +5,8 @@
 - `isic2016`, `isic2017`, `isic2018`: the challenge's task 1 folders, splits `train`, `val`, `test`; `isic`: whichever is there
 - `cod10k`: `COD10K-v3` with `Train` and `Test`, each with `Image/` and `GT_Object/`
 - `camouflage`: `Imgs/` and `GT/` (split `all`), or sub-folders with both (splits by their names)
-- `coco`: `annotations/instances_*.json` and folders of images; splits `train2017`, `val2017` and so on
+- `coco`: `annotations/instances_*.json` and folders of images; splits `train2017`, `val2017` and so on. Or Roboflow's export:
+  `train`, `valid` and `test`, each with `_annotations.coco.json` beside its images
 - `folder`: `images/` and `masks/` (split `all`), or sub-folders with both (splits by their names)
 
 Where their folders lie is said in `layouts`; a data set is added there.
@@ -24,7 +25,7 @@ from basam.files import is_litter, spelled
 from basam.lab.data.base import Dataset, Role, reported_name
 from basam.lab.data.coco import coco_splits, read_coco
 from basam.lab.data.issues import DatasetError, Issues
-from basam.lab.data.kinds import KINDS
+from basam.lab.data.kinds import CROWDS, KINDS, takes_rule
 from basam.lab.data.layouts import (
     IMAGE_FOLDERS,
     ISIC_YEARS,
@@ -58,9 +59,9 @@ def open_dataset(
         split: its split; None takes the only one, or the one that results are reported on.
         name: what reports call it. None: what its marker file says, else the name of its layout; see `reported_name`.
         images, masks: for `folder` only, and only together: the two folders, as paths below `root`.
-        mask_values: for `folder` only: what values of masks mean, `nonzero`, `threshold`, `label=K` or `instances`; see
-            `mask_rules`. None: an object against nothing, and values that look like labels are refused. The published data
-            sets keep their own rule, `threshold`.
+        mask_values: for `folder`: what values of masks mean, `nonzero`, `threshold`, `label=K` or `instances`; see
+            `mask_rules`. None: an object against nothing, and values that look like labels are rejected. For `coco`: `crowds`
+            makes objects of annotations with `iscrowd` 1. The published data sets have their own rule, `threshold`.
 
     Raises:
         DatasetError: unknown kind, wrong root, unknown or ambiguous split, missing folder, or no sample in it; the
@@ -69,17 +70,19 @@ def open_dataset(
     root = _checked_root(kind, root)
     if (images is None) != (masks is None) or (images is not None and kind != "folder"):
         raise DatasetError(f"images={images!r}, masks={masks!r}: both are given together, and only for kind 'folder'")
-    if mask_values is not None and kind != "folder":
+    if mask_values is not None and not takes_rule(kind, mask_values):
+        needed = "coco" if mask_values == CROWDS else "folder"
         raise DatasetError(
-            f"mask values {mask_values!r} are for kind 'folder': data of kind {kind!r} keeps its own rule. Where its masks "
-            "mean something else, open it as 'folder', with its folders of images and of masks"
+            f"mask values {mask_values!r} are for kind {needed!r}: data of kind {kind!r} has its own rule. Where its masks mean "
+            "something else, open it as 'folder', with its folders of images and of masks"
         )
     rule = THRESHOLD if kind != "folder" else None if mask_values is None else MaskRule.parse(mask_values)
     if kind == "coco":
-        roles = coco_splits(root)
-        if not roles:
+        splits = coco_splits(root)
+        if not splits:
             raise _wrong_root(kind, root)
-        return read_coco(root, _choose(split, roles, (), root), name)
+        chosen = _choose(split, {name: part.role for name, part in splits.items()}, (), root)
+        return read_coco(root, splits[chosen], name, mask_values == CROWDS)
     layout = _layout(kind, root, images, masks)
     present = _present(layout, root)
     if not present:
@@ -199,7 +202,7 @@ def _expected(kind: str, splits: Sequence[SplitFolders]) -> str:
     if splits:
         return "one of " + ", ".join(f"{part.images} with {part.masks}" for part in splits)
     if kind == "coco":
-        return "annotations/instances_*.json"
+        return "annotations/instances_*.json, or _annotations.coco.json beside the images of each split"
     if kind == "camouflage":
         return "Imgs and GT, or sub-folders with both"
     return f"a folder of images ({', '.join(IMAGE_FOLDERS)}) beside one of masks ({', '.join(MASK_FOLDERS)})"

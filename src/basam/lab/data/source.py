@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from basam.checks import Count, check_fields, checked, one_of, path_of
 from basam.files import MAX_PIXELS
 from basam.lab.data.issues import DatasetError
-from basam.lab.data.kinds import KINDS
+from basam.lab.data.kinds import CROWDS, KINDS, takes_rule
 
 if TYPE_CHECKING:
     from basam.lab.data.base import Dataset
@@ -59,11 +59,11 @@ class Source:
     def open(self, split: str | None = None, mask_values: str | None = None) -> Dataset:
         """The data set, at `split` or else at its own; for errors see `open_dataset`.
 
-        `mask_values` is for data of kind `folder`: all other kinds keep their own rule.
+        `mask_values` is used where it suits the kind: `crowds` for `coco`, other rules for `folder`.
         """
         from basam.lab.data.factory import open_dataset  # needs numpy, which takes longer than parsing a command line may
 
-        rule = mask_values if self.kind == "folder" else None
+        rule = mask_values if mask_values is not None and takes_rule(self.kind, mask_values) else None
         split = self.split if split is None else split
         return open_dataset(self.kind, self.root, split, name=self.name, mask_values=rule).limited_to(self.max_pixels)
 
@@ -79,8 +79,8 @@ def check_mask_values(mask_values: str | None, sources: Iterable[Source]) -> Non
         return
     from basam.lab.data.mask_rules import MaskRule  # needs numpy
 
-    MaskRule.parse(mask_values)
-    if not any(source.kind == "folder" for source in sources):
-        raise DatasetError(
-            f"mask values {mask_values!r} are for data of kind 'folder', and there is none: others keep their own"
-        )
+    if mask_values != CROWDS:
+        MaskRule.parse(mask_values)
+    if not any(takes_rule(source.kind, mask_values) for source in sources):
+        needed = "coco" if mask_values == CROWDS else "folder"
+        raise DatasetError(f"mask values {mask_values!r} are for data of kind {needed!r}, and none is given")

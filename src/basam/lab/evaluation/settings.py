@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, one_of
 from basam.errors import InputError
-from basam.lab.data import KINDS, PromptSpec
+from basam.lab.data import KINDS, PromptSpec, Source, check_mask_values
 from basam.method import BiasMode
 from basam.predict import Focus
 
@@ -63,8 +64,7 @@ class EvaluateSettings:
     Attributes:
         kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`; name: what
             reports call it.
-        mask_values: for kind `folder`, what values of masks mean: `nonzero`, `threshold`, `label=K` or `instances`. None: an
-            object against nothing; values that look like labels are refused.
+        mask_values: what values of masks mean; see `open_dataset`.
         model: what `basam.load` takes; adapter: likewise.
         sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them;
             of the focus methods they are sides of the region, and without a number the trained long side is.
@@ -115,9 +115,7 @@ class EvaluateSettings:
                 if value not in allowed:
                     raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
         if self.mask_values is not None:
-            from basam.lab.data import MaskRule  # needs numpy, which `--help` does not wait for
-
-            MaskRule.parse(self.mask_values)
+            check_mask_values(self.mask_values, [Source(self.kind, Path(self.root))])
         if self.focus is not None and not any(method.startswith("focus") for method in self.methods):
             raise InputError(
                 f"focus context {self.focus.context:g} is of the methods focus and focus-plain, given are "

@@ -35,7 +35,7 @@ def make_row(dataset: Dataset, variant: Variant, prompt: str, lines: list[Line])
         row |= summarise(records)
     if dataset.annotations is not None and lines:
         images = [int(line["sample"]) for line in lines]
-        figures = coco_ap(dataset.annotations, coco_results(lines), images) if instances else {}
+        figures = coco_ap(dataset.annotations, coco_results(lines), images, dataset.crowds_are_objects) if instances else {}
         row |= {name: None if math.isnan(value) else value for name, value in figures.items()}
     return row
 

@@ -37,7 +37,12 @@ def coco_result(image_id: int, category_id: int, mask: Mask, score: float, order
 
 
 @checked
-def coco_ap(annotations: Path, results: Iterable[dict[str, Any]], image_ids: Iterable[int] | None = None) -> dict[str, float]:
+def coco_ap(
+    annotations: Path,
+    results: Iterable[dict[str, Any]],
+    image_ids: Iterable[int] | None = None,
+    crowds_are_objects: bool = False,
+) -> dict[str, float]:
     """AP, AP50, AP75 and AP of small, medium and large objects; NaN for a size that no object has.
 
     Args:
@@ -45,6 +50,7 @@ def coco_ap(annotations: Path, results: Iterable[dict[str, Any]], image_ids: Ite
             does it.
         results: what `coco_result` gave, in any order.
         image_ids: images that were evaluated (`int(sample.id)`); None for all in the file. Objects on others are not missed.
+        crowds_are_objects: `Dataset.crowds_are_objects`.
 
     Raises:
         DatasetError: the file is no instance annotations.
@@ -58,15 +64,15 @@ def coco_ap(annotations: Path, results: Iterable[dict[str, Any]], image_ids: Ite
             raise InputError(f"a result is of image {result['image_id']}, which is not among the {len(evaluated)} evaluated")
     results.sort(key=lambda result: (result["image_id"], result["order"]))
     library = require("faster_coco_eval", "evaluate")
-    truth = library.COCO(_evaluated_part(data, evaluated, annotations.name))
+    truth = library.COCO(_evaluated_part(data, evaluated, annotations.name, crowds_are_objects))
     evaluator = library.COCOeval_faster(truth, truth.loadRes(results), iouType="segm", print_function=_quiet)
     evaluator.run()
     return {name: _figure(evaluator.stats[place]) for name, place in _FIGURES.items()}
 
 
-def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str) -> dict[str, Any]:
+def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str, crowds_are_objects: bool) -> dict[str, Any]:
     """Images that were evaluated and the objects the reader uses, numbered from 1: matching takes 0 for "no match"."""
-    of_image, crowds, _ = usable_annotations(data, source)
+    of_image, crowds, _ = usable_annotations(data, source, crowds_are_objects)
     images = {
         image["id"]: {"id": image["id"], "height": int(image["height"]), "width": int(image["width"])}
         for image in data["images"]
@@ -86,7 +92,7 @@ def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str) -> d
                     "image_id": annotation["image_id"],
                     "category_id": annotation["category_id"],
                     "segmentation": encode_mask(mask),
-                    "iscrowd": int(bool(is_crowd(annotation))),
+                    "iscrowd": int(not crowds_are_objects and bool(is_crowd(annotation))),
                     "area": _area(annotation, mask),
                     "bbox": [0, 0, 0, 0],
                 }
