@@ -73,8 +73,8 @@ def open_dataset(
     if mask_values is not None and not takes_rule(kind, mask_values):
         needed = "coco" if mask_values == CROWDS else "folder"
         raise DatasetError(
-            f"mask values {mask_values!r} are for kind {needed!r}: data of kind {kind!r} has its own rule. Where its masks mean "
-            "something else, open it as 'folder', with its folders of images and of masks"
+            f"mask values {mask_values!r} are for kind {needed!r}: data of kind {kind!r} has its own rule. Where its masks "
+            "mean something else, open it as 'folder', with its folders of images and of masks"
         )
     rule = THRESHOLD if kind != "folder" else None if mask_values is None else MaskRule.parse(mask_values)
     if kind == "coco":
