@@ -34,7 +34,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import flex_attention
 
 import basam
-from basam.attention import one_hot_attention, relative_attention, separable_attention
+from basam.attention import one_hot_attention, separable_attention
+from basam.attention.dispatch import attend
 
 ROOT = Path(__file__).parents[1]
 # What results call the encoders, and what `models` does.
@@ -147,8 +148,8 @@ def flex(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: flo
 def from_tables(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
     """As encoders run it: the bias is made of the queries and tables, which here stand for nothing."""
     height, width = rows.shape[-1], cols.shape[-1]
-    table_h, table_w = (q.new_ones(side, side, q.shape[-1]) for side in (height, width))
-    return relative_attention(q, k, v, table_h, table_w, None, scale)
+    tables = q.new_ones(height, height, q.shape[-1]), q.new_ones(width, width, q.shape[-1])
+    return attend(q, k, v, (height, width), tables, None, scale)
 
 
 WAYS: dict[str, Callable[..., Tensor]] = {

@@ -75,7 +75,7 @@ def test_absolute_positions_are_bicubic_in_float32():
 
 
 def test_mask_table_by_hand():
-    assert mask_table(3, torch.tensor([0.5, 2.0])).tolist() == [
+    assert mask_table(3, torch.tensor([0.5, 2.0]), 3).tolist() == [
         [[0, -0.5, -1], [-0.5, 0, -0.5], [-1, -0.5, 0]],
         [[0, -2, -4], [-2, 0, -2], [-4, -2, 0]],
     ]

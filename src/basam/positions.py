@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from basam.method import Aspect, Positions, distances
+from basam.method import Aspect, Positions
 
 
 def extent(height: int, width: int, aspect: Aspect) -> tuple[int, int]:
@@ -69,9 +69,18 @@ def window_starts(length: int, window: int, on: torch.device | str | None = None
     return (torch.arange(length, device=on) - window // 2).clamp(0, length - window)
 
 
-def mask_table(length: int, slopes: Tensor) -> Tensor:
-    """The bias-mode mask along one axis: `(heads, length, length)`, `-slope_h * |i - j|`, in the dtype of `slopes`."""
-    return -slopes[:, None, None] * distances(length, slopes.device).to(slopes.dtype)
+def window_keys(length: int, window: int, on: torch.device | str | None = None) -> Tensor:
+    """The keys of the neighborhood of every query along one axis, `(length, window)` int64; see `window_starts`."""
+    return window_starts(length, window, on)[:, None] + torch.arange(window, device=on)
+
+
+def mask_table(length: int, slopes: Tensor, window: int) -> Tensor:
+    """The bias-mode mask along one axis, `(heads, length, window)`: `-slope_h * |i - j|` for keys j of the window of query i.
+
+    In the dtype of `slopes`. A window of `length` is the whole axis.
+    """
+    query = torch.arange(length, device=slopes.device)[:, None]
+    return -slopes[:, None, None] * (query - window_keys(length, window, slopes.device)).abs().to(slopes.dtype)
 
 
 def image_wide_coordinates(

@@ -8,8 +8,9 @@ import warnings
 import pytest
 import torch
 
-from basam.attention import door, eager_attention, separable_attention, triton_problem
+from basam.attention import dispatch, eager_attention, separable_attention, triton_problem
 from basam.attention.fallbacks import blocked_attention, fallback_attention, one_hot_attention
+from basam.attention.tiled_ops import TiledAttention
 
 CUDA = torch.device("cuda")
 
@@ -107,21 +108,21 @@ def test_asked_for_and_not_possible_is_an_error() -> None:
 
 
 def test_each_reason_is_a_warning_once(monkeypatch) -> None:
-    monkeypatch.setattr(door, "WARNED", set())
+    monkeypatch.setattr(dispatch, "WARNED", set())
     with pytest.warns(UserWarning, match="the Triton kernels are not used, PyTorch's fused attention is: they run on CUDA"):
-        door.warn_of("they run on CUDA, not on mps")
+        dispatch.warn_of("they run on CUDA, not on mps")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        door.warn_of("they run on CUDA, not on mps")
+        dispatch.warn_of("they run on CUDA, not on mps")
     with pytest.warns(UserWarning, match="not float64"):
-        door.warn_of("they multiply float32, bfloat16 and float16, not float64")
+        dispatch.warn_of("they multiply float32, bfloat16 and float16, not float64")
 
 
 def test_what_a_device_without_kernels_computes_and_its_gradients() -> None:
     """The path that MPS and XPU take, here on a CPU."""
     tensors = [t.requires_grad_() for t in operands(3, 4, 8)]
     wanted = [t.detach().clone().requires_grad_() for t in tensors]
-    out = door.TiledAttention.apply(*tensors, 0.35, True)
+    out = TiledAttention.apply(*tensors, 0.35, True)
     out.square().sum().backward()
     eager_attention(*wanted, 0.35).square().sum().backward()
     for ours, theirs in zip(tensors, wanted, strict=True):

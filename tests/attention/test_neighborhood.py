@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from basam.attention import eager_attention, eager_neighborhood
-from basam.errors import InputError
 
 # Height, width, window: square and not, one side no larger than the window, odd sizes and windows, edges that meet.
 GRIDS = [
@@ -51,9 +50,3 @@ def test_reference_is_full_attention_with_keys_outside_the_window_left_out(
     q, k, v, rows, cols = case(grid, window)
     wide = (on_the_grid(bias, grid, axis) for axis, bias in enumerate((rows, cols)))
     torch.testing.assert_close(eager_neighborhood(q, k, v, rows, cols, grid, window, 0.3), eager_attention(q, k, v, *wide, 0.3))
-
-
-@pytest.mark.parametrize("window", [(5, 4), (0, 4), (4, 3)])
-def test_window_larger_than_the_grid_or_other_than_the_bias_is_an_error(window: tuple[int, int]) -> None:
-    with pytest.raises(InputError, match="window"):
-        eager_neighborhood(*case((4, 6), (4, 4)), (4, 6), window, 0.3)

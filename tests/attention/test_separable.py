@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from basam.attention import cpu_tiles as tiled
-from basam.attention import relative_attention, separable_attention
-from basam.attention import sam_terms as relative_module
+from basam.attention import dispatch, separable_attention
 from basam.attention.reference import eager_attention
 from basam.positions import relative_table
 
@@ -159,7 +158,7 @@ def test_compiled_without_a_graph_break():
 def test_a_grid_of_3_to_2_equals_a_dense_computation(monkeypatch, small_tiles, slopes, piecewise):
     """Every logit of a 4 x 6 grid written out one by one, as SAM's formula and the mask's definition read."""
     if piecewise:
-        monkeypatch.setattr(relative_module, "BIAS_BYTES", 1)
+        monkeypatch.setattr(dispatch, "BIAS_BYTES", 1)
     heads, height, width, dim = 3, 4, 6, 5
     q, k, v = operands(2, heads, height, width, dim)[:3]
     tables = torch.randn(2, 2 * 4 - 1, dim, dtype=torch.float64)
@@ -180,7 +179,7 @@ def test_a_grid_of_3_to_2_equals_a_dense_computation(monkeypatch, small_tiles, s
     table_w = relative_table(tables[1], width, width, "interpolate")
     tensor = None if slopes is None else torch.tensor(slopes, dtype=torch.float64)
     with torch.no_grad():
-        out = relative_attention(q, k, v, table_h, table_w, tensor, 1.3)
+        out = dispatch.attend(q, k, v, (height, width), (table_h, table_w), tensor, 1.3)
     assert (out - dense.softmax(-1) @ v).abs().max() <= 1e-10
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from basam.attention import separable_attention, separable_bias, triton_plan, triton_windows
-from basam.attention.triton_ops import triton_relative
+from basam.attention import separable_attention, separable_bias, triton_plan
+from basam.attention.triton_ops import triton_relative, triton_windows
 
 FLOAT, BRAIN, HALF = torch.float32, torch.bfloat16, torch.float16
 
@@ -116,8 +116,9 @@ def errors_of(case: Case, device: str) -> dict[str, float]:
     slopes = torch.rand(case.heads, generator=generator, device=device)
     for name, given, mask in (("relative", tables, slopes), ("no mask", tables, None), ("mask", (None, None), slopes)):
         made = triton_relative(q, k, v, *given, mask, case.height, case.width, scale)
-        full = [torch.zeros_like(table) if kept is None else kept for table, kept in zip(tables, given, strict=True)]
-        bias = separable_bias(q.double(), *full, None if mask is None else mask.double())
+        grid = (case.height, case.width)
+        wide_tables = None if given[0] is None else given
+        bias = separable_bias(q.double(), grid, grid, wide_tables, None if mask is None else mask.double())
         found[name] = error(made, exact(*(t.double() for t in (q, k, v)), *bias, scale))
     return found
 
@@ -137,7 +138,7 @@ def windows_error(case: Case, normal: object, scale: float) -> float:
         for left in range(0, case.width, side):
             cut = padded[:, top : top + side, left : left + side].flatten(1, 2)
             q, k, v = cut.permute(2, 0, 3, 1, 4)
-            out = exact(q, k, v, *separable_bias(q, *tables, None), scale)
+            out = exact(q, k, v, *separable_bias(q, (side, side), (side, side), (tables[0], tables[1]), None), scale)
             out = out.transpose(1, 2).reshape(case.batch, side, side, -1)
             part = wanted[:, top : top + side, left : left + side]
             part.copy_(out[:, : part.shape[1], : part.shape[2]])

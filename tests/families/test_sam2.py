@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from transformers import Sam2Model, Sam2VideoConfig, Sam2VideoModel, Sam2VisionModel
 
 import basam
+from basam.attention import dispatch
 from basam.families import PromptTensors, family_of
 from basam.families.sam2 import sizes
-from basam.families.shared import vit
 from basam.method import length_scale
 from basam.model import family_of_file
 from tests.helpers.pyramids import (
@@ -97,8 +97,8 @@ def test_factor_and_mask_are_the_dense_formula(slope):
 @pytest.mark.parametrize("slope", [0.0, 1.0])
 def test_with_the_factor_alone_attention_stays_fused(monkeypatch, slope):
     masked, fused = [], []
-    masked_attention, sdpa = vit.masked_attention, F.scaled_dot_product_attention
-    monkeypatch.setattr(vit, "masked_attention", lambda *given: masked.append(1) or masked_attention(*given))
+    separable, sdpa = dispatch.separable, F.scaled_dot_product_attention
+    monkeypatch.setattr(dispatch, "separable", lambda *given: masked.append(1) or separable(*given))
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *given, **more: fused.append(more) or sdpa(*given, **more))
     model = basam.attach(tiny_sam2(), basam.BiasMode(slope=slope))
     with torch.no_grad():

@@ -81,7 +81,7 @@ def test_gradients_are_those_of_finite_differences(tiny, pixels):
 
 def test_the_kernel_in_tiles_gives_the_same_gradient(tiny, monkeypatch):
     from basam.attention import cpu_tiles as tiled
-    from basam.attention import door as dispatch
+    from basam.attention import dispatch
 
     slopes = LearnedSlopes.uniform(2, 2, 0.2)
     basam.attach(tiny, LEARNED, slopes)

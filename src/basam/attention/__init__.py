@@ -1,6 +1,6 @@
 """Exact attention with a bias that is separable over key rows and key columns: no N x N tensor.
 
-`door` picks the implementation (`reference`, `cpu_tiles`); `sam_terms` makes the bias of SAM's layers. Names: `__init__.pyi`.
+`dispatch` picks the kernel (`cpu_tiles`, `triton_ops`); `bias` makes the bias of SAM's layers. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

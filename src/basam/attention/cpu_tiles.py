@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from basam.attention.bias import working_dtype
+
 # Logits of one tile. Half the last-level cache of a current CPU core complex; on an accelerator, enough work for a launch.
 TILE_BYTES = {"cpu": 4 << 20}
 TILE_BYTES_ACCELERATOR = 256 << 20
@@ -64,11 +66,6 @@ def pieces(size: int, largest: int) -> Iterator[slice]:
     count = -(-size // max(1, largest))
     step = -(-size // count)
     return (slice(start, min(start + step, size)) for start in range(0, size, step))
-
-
-def working_dtype(dtype: torch.dtype) -> torch.dtype:
-    """What logits, bias and softmax are held in: float32 or better."""
-    return torch.promote_types(dtype, torch.float32)
 
 
 class Tiles:

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from basam.attention.cpu_tiles import pieces
-from basam.attention.operands import check_bias, check_operands
 
 # Channels of a head that flash attention takes.
 FLASH_CHANNELS = 256
@@ -19,7 +18,7 @@ MASK_BYTES = 256 << 20
 
 
 def fallback_attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    """As `door.separable_attention`, the bias rounded to the dtype of q."""
+    """As `dispatch.separable_attention`, the bias rounded to the dtype of q."""
     channels = q.shape[-1] + rows.shape[-1] + cols.shape[-1]
     if q.device.type == "cuda" and q.dtype in (torch.float16, torch.bfloat16) and channels <= FLASH_CHANNELS:
         return one_hot_attention(q, k, v, rows, cols, scale)
@@ -30,10 +29,8 @@ def one_hot_attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tenso
     """The bias as more channels of a head, d + H + W of them: q gets it, k the one-hot row and column of its place.
 
     So flash attention, which takes no mask, adds it. q is scaled beforehand, which rounds it once more.
-    Shapes and errors as in `separable_attention`.
+    Shapes as in `separable_attention`.
     """
-    check_operands(q, k, v, scale)
-    check_bias(q, rows, cols)
     height, width, head_dim = rows.shape[-1], cols.shape[-1], q.shape[-1]
     spare = -(head_dim + height + width) % 8  # flash attention wants multiples of 8
     at = torch.arange(height * width, device=q.device)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from basam.checks import real_number, whole_number
+from basam.checks import real_number
 from basam.errors import InputError, InputTypeError
 
 
@@ -45,32 +45,11 @@ def check_bias(q: Tensor, rows: Tensor, cols: Tensor) -> None:
     check_tokens(q, rows.shape[-1], cols.shape[-1])
 
 
-def check_tables(q: Tensor, table_h: Tensor, table_w: Tensor) -> None:
-    """Refuse relative positions that are not `(H, H, d)` and `(W, W, d)` of the grid of q `(B, heads, N, d)`."""
-    if not (isinstance(q, Tensor) and isinstance(table_h, Tensor) and isinstance(table_w, Tensor)):
-        raise not_tensors(q=q, table_h=table_h, table_w=table_w)
-    if q.ndim != 4 or not q.dtype.is_floating_point:
-        raise InputError(f"q must be (B, heads, N, d) of a floating dtype: got {tuple(q.shape)} of {q.dtype}")
-    for name, table in (("table_h", table_h), ("table_w", table_w)):
-        shape = table.shape
-        if len(shape) != 3 or shape[0] != shape[1] or shape[2] != q.shape[3]:
-            raise InputError(f"{name} must be (side, side, d) with d={q.shape[3]}: got {tuple(shape)}")
-    check_tokens(q, table_h.shape[0], table_w.shape[0])
-
-
-def check_grid(q: Tensor, height: int, width: int) -> None:
-    """Refuse a grid of numbers that are none, or of another number of places than q has tokens."""
-    if not torch.compiler.is_compiling() and not (type(height) is int and type(width) is int):
-        whole_number(height, "height", 1)
-        whole_number(width, "width", 1)
-    check_tokens(q, height, width)
-
-
 def check_neighborhood(q: Tensor, rows: Tensor, cols: Tensor, grid: tuple[int, int], window: tuple[int, int]) -> None:
     """Raise unless rows `(B, heads, N, h)` and cols `(B, heads, N, w)` are the bias of an h x w `window` inside `grid`."""
     if not (isinstance(rows, Tensor) and isinstance(cols, Tensor)):
         raise not_tensors(rows=rows, cols=cols)
-    check_grid(q, *grid)
+    check_tokens(q, *grid)
     for name, bias, length, size in zip(("rows", "cols"), (rows, cols), grid, window, strict=True):
         if not 1 <= size <= length:
             raise InputError(f"window={tuple(window)}: each side must be from 1 to that of the grid, {tuple(grid)}")
@@ -81,14 +60,6 @@ def check_neighborhood(q: Tensor, rows: Tensor, cols: Tensor, grid: tuple[int, i
 def check_tokens(q: Tensor, height: int, width: int) -> None:
     if height * width != q.shape[2]:
         raise InputError(f"a grid of {height} rows and {width} columns does not have N={q.shape[2]} tokens")
-
-
-def check_slopes(q: Tensor, slopes: Tensor) -> None:
-    """Refuse slopes that are not one per head: those of heads that are not there would be left out unseen."""
-    if not isinstance(slopes, Tensor):
-        raise not_tensors(slopes=slopes)
-    if slopes.ndim != 1 or slopes.shape[0] != q.shape[1]:
-        raise InputError(f"slopes must be (heads,) with {q.shape[1]} heads: got {tuple(slopes.shape)}")
 
 
 def not_tensors(**given: Any) -> InputTypeError:

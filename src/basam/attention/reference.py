@@ -5,14 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from basam.attention.operands import check_bias, check_neighborhood, check_operands
-from basam.positions import window_starts
+from basam.positions import window_keys
 
 
 def eager_attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    """softmax(scale * q.k + rows + cols) v, all in at least float32. Shapes and errors as in `separable_attention`."""
-    check_operands(q, k, v, scale)
-    check_bias(q, rows, cols)
+    """softmax(scale * q.k + rows + cols) v, all in at least float32. Shapes as in `separable_attention`."""
     working = torch.promote_types(q.dtype, torch.float32)
     bias = rows.to(working)[..., :, None] + cols.to(working)[..., None, :]  # (B, heads, N, H, W)
     logits = scale * (q.to(working) @ k.to(working).transpose(-2, -1)) + bias.flatten(-2)
@@ -32,18 +29,9 @@ def eager_neighborhood(
         rows: `(B, heads, N, window[0])`, added to the logits of all keys of a row of the window, counted from its first.
         cols: `(B, heads, N, window[1])`, added to the logits of all keys of a column of the window, likewise.
         grid: height and width; window: its height and width, at most those of the grid.
-
-    Raises:
-        TypeError: something is no tensor.
-        ValueError: shapes that do not fit together, or a window larger than the grid.
     """
-    check_operands(q, k, v, scale)
-    check_neighborhood(q, rows, cols, grid, window)
     working = torch.promote_types(q.dtype, torch.float32)
-    down, across = (
-        window_starts(length, size, q.device)[:, None] + torch.arange(size, device=q.device)
-        for length, size in zip(grid, window, strict=True)
-    )
+    down, across = (window_keys(length, size, q.device) for length, size in zip(grid, window, strict=True))
     keys = down[:, None, :, None] * grid[1] + across[None, :, None, :]  # (H, W, window[0], window[1])
     keys = keys.flatten(2).flatten(0, 1).expand(*q.shape[:3], -1)
     bias = rows.to(working)[..., :, None] + cols.to(working)[..., None, :]

@@ -1,4 +1,4 @@
-"""The kernel that makes the separable bias of SAM's layers as the attention kernels read it; see `sam_terms.separable_bias`."""
+"""The kernel that makes the separable bias of SAM's layers as the attention kernels read it; see `bias.separable_bias`."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def relative(
     q: Tensor, k: Tensor, v: Tensor, table_h: Tensor | None, table_w: Tensor | None, slopes: Tensor | None,
     height: int, width: int, scale: float,
 ) -> Tensor:  # fmt: skip
-    """Attention whose bias the kernels make themselves, some heads at a time; see `sam_terms.separable_bias`."""
+    """Attention whose bias the kernels make themselves, some heads at a time; see `bias.separable_bias`."""
     q, k, v = usable(q), usable(k), usable(v)
     table_h, table_w, slopes = (None if t is None else t.contiguous() for t in (table_h, table_w, slopes))
     out = token_major(q)
@@ -157,7 +157,7 @@ class TritonAttention(torch.autograd.Function):
 
 
 def triton_attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    """softmax(scale * q.k + rows + cols) v, differentiable in all five tensors; see `door.separable_attention`."""
+    """softmax(scale * q.k + rows + cols) v, differentiable in all five tensors; see `dispatch.separable_attention`."""
     if torch.is_grad_enabled() and any(t.requires_grad for t in (q, k, v, rows, cols)):
         return TritonAttention.apply(q, k, v, rows, cols, scale)
     return (FORWARD if torch.compiler.is_compiling() else forward)(q, k, v, rows, cols, scale, False)[0]

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 import basam
-from basam.families.shared import windows
-from basam.families.shared.windows import by_bands, join_windows, split_windows
+from basam.attention import dispatch, join_windows, split_windows
+from basam.families.shared import bands
+from basam.families.shared.bands import by_bands
 from tests.helpers.tiny import tiny_sam
 
 
@@ -17,7 +18,7 @@ def test_rows_go_to_the_projection_contiguous():
 
 @pytest.mark.parametrize("grad", [False, True])
 def test_bands_are_whole_windows_and_only_where_nothing_is_differentiated(monkeypatch, grad):
-    monkeypatch.setattr(windows, "BAND_TOKENS", 100)
+    monkeypatch.setattr(bands, "BAND_TOKENS", 100)
     heights = []
     x = torch.randn(2, 20, 8, 4)
     with torch.set_grad_enabled(grad):
@@ -28,7 +29,7 @@ def test_bands_are_whole_windows_and_only_where_nothing_is_differentiated(monkey
 
 def test_a_compiled_graph_does_not_grow_with_the_image(monkeypatch):
     # Grids of 7 x 7 and 14 x 14, both padded to windows of 3: pieces of 16 tokens would make the second graph longer.
-    monkeypatch.setattr(windows, "BAND_TOKENS", 16)
+    monkeypatch.setattr(bands, "BAND_TOKENS", 16)
     monkeypatch.setattr("basam.families.transformers_sam.modules.MLP_TOKENS", 16)
     encoder = basam.attach(tiny_sam(64)).vision_encoder
     nodes = []
@@ -46,9 +47,9 @@ def test_a_compiled_graph_does_not_grow_with_the_image(monkeypatch):
 
 def test_pieces_are_for_the_cpu_and_without_gradients():
     with torch.no_grad():
-        assert windows.in_pieces(torch.zeros(1))
-        assert not windows.in_pieces(torch.zeros(1, device="meta"))
-    assert not windows.in_pieces(torch.zeros(1))
+        assert bands.in_pieces(torch.zeros(1))
+        assert not bands.in_pieces(torch.zeros(1, device="meta"))
+    assert not bands.in_pieces(torch.zeros(1))
 
 
 def test_a_model_in_bands_equals_the_whole(monkeypatch):
@@ -56,10 +57,9 @@ def test_a_model_in_bands_equals_the_whole(monkeypatch):
     image = torch.randn(2, 3, 160, 208)
     with torch.no_grad():
         whole = model.vision_encoder(image).last_hidden_state
-        monkeypatch.setattr(windows, "BAND_TOKENS", 1)
+        monkeypatch.setattr(bands, "BAND_TOKENS", 1)
         calls = []
-        split = windows.split_windows
-        monkeypatch.setattr("basam.families.transformers_sam.modules.split_windows", lambda *a: calls.append(1) or split(*a))
-        bands = model.vision_encoder(image).last_hidden_state
+        monkeypatch.setattr(dispatch, "split_windows", lambda *a: calls.append(1) or split_windows(*a))
+        banded = model.vision_encoder(image).last_hidden_state
     assert len(calls) == 2 * 4  # two layers of windows, a grid of 10 rows in windows of 3
-    assert (whole - bands).abs().max() <= 1e-5
+    assert (whole - banded).abs().max() <= 1e-5

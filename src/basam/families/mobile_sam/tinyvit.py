@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from basam.attention import join_windows, split_windows
 from basam.errors import InputError
 from basam.families.attachment import Replaced, ReplacedEncoder
 from basam.families.mobile_sam.sizes import TinyViTConfig
-from basam.families.shared import join_windows, neck, split_windows
+from basam.families.shared import neck
 from basam.method import distances
 
 

@@ -5,6 +5,8 @@ from basam.families.shared import pyramid_files as pyramid_files
 from basam.families.shared import pyramid_layout as pyramid_layout
 from basam.families.shared import stored as stored
 from basam.families.shared import transformers_files as transformers_files
+from basam.families.shared.bands import by_bands as by_bands
+from basam.families.shared.bands import in_pieces as in_pieces
 from basam.families.shared.config_fields import MOST as MOST
 from basam.families.shared.config_fields import check_fields as check_fields
 from basam.families.shared.config_fields import read_config as read_config
@@ -39,7 +41,3 @@ from basam.families.shared.weight_files import folder_state as folder_state
 from basam.families.shared.weight_files import is_complete as is_complete
 from basam.families.shared.weight_files import stored_folder_shapes as stored_folder_shapes
 from basam.families.shared.weight_files import stored_state as stored_state
-from basam.families.shared.windows import by_bands as by_bands
-from basam.families.shared.windows import in_pieces as in_pieces
-from basam.families.shared.windows import join_windows as join_windows
-from basam.families.shared.windows import split_windows as split_windows

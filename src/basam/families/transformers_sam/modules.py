@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers.models.sam import modeling_sam as sam
 from transformers.models.sam_hq import modeling_sam_hq as sam_hq
 
-from basam.attention import bias_in_kernel, triton_windows
+from basam.attention import grid_attention
 from basam.families.attachment import Replaced
 from basam.families.shared import (
     AnySizeEncoding,
@@ -27,9 +27,7 @@ from basam.families.shared import (
     SamPrompts,
     by_bands,
     in_pieces,
-    join_windows,
     share_recording,
-    split_windows,
 )
 
 # Tokens that go through an MLP at one time, so that its hidden activations stay in the CPU's cache.
@@ -65,16 +63,10 @@ class CorrectedAttention(GridAttention):
         return self.qkv(hidden_states).unflatten(-1, (3, self.num_attention_heads, -1))  # (B, H, W, 3, heads, d)
 
     def attend_windows(self, hidden_states: Tensor, window: int) -> Tensor:
-        batch, height, width, _ = hidden_states.shape
-        bias = self.qkv.bias
+        bias, projected = self.qkv.bias, self.project(hidden_states)
         fill = None if bias is None else bias.view(3, self.num_attention_heads, -1)
-        projected = self.project(hidden_states)
-        if bias_in_kernel(projected, fill, self.rel_pos_h if self.use_rel_pos else None):
-            table_h, table_w = self.tables(projected, window, window) if self.use_rel_pos else (None, None)
-            return self.proj(triton_windows(projected, window, fill, table_h, table_w, self.scale))
-        q, k, v = split_windows(projected, window, fill)  # (B * windows, heads, window ** 2, d)
-        out = self.attend(q, k, v, window, window, self.scale, None)
-        return self.proj(join_windows(out, batch, height, width, window))
+        tables = self.tables(window, window, projected.dtype)
+        return self.proj(grid_attention(projected, scale=self.scale, tables=tables, partition=window, fill=fill))
 
 
 class CorrectedLayer(Replaced, nn.Module):
