@@ -43,7 +43,7 @@ def mean_entropy(module: GridAttention, qkv: Tensor, places: Tensor) -> float:
     """Of one layer, from its projection `(1, H, W, 3, heads, d)`."""
     _, height, width = qkv.shape[:3]
     q, k, _ = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (1, heads, N, d)
-    tables = module.tables(q, height, width)
+    tables = module.tables(height, width, q.dtype)
     slopes = module.basam.mask_slopes(q.shape[1], module.basam_layer)
     y, x = (places[:, axis].long().clamp(0, side - 1) for axis, side in enumerate((height, width)))
     index = (y * width + x).to(q.device)
@@ -51,7 +51,9 @@ def mean_entropy(module: GridAttention, qkv: Tensor, places: Tensor) -> float:
     # The bias of all queries of one head is small; that of all heads at once is not.
     for head in range(q.shape[1]):
         part = slice(head, head + 1)
-        rows, cols = separable_bias(q[:, part], *tables, None if slopes is None else slopes[part].to(q))
+        rows, cols = separable_bias(
+            q[:, part], (height, width), (height, width), tables, None if slopes is None else slopes[part].to(q)
+        )
         bias = (rows[0, 0, index, :, None] + cols[0, 0, index, None, :]).float().flatten(1)
         logits = module.scale * module.basam.factor * (q[0, head, index].float() @ k[0, head].float().T) + bias
         entropies.append(torch.special.entr(logits.softmax(-1)).sum(-1))
