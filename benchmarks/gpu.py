@@ -34,8 +34,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import flex_attention
 
 import basam
-from basam.attention import one_hot_attention, separable_attention
-from basam.attention.dispatch import attend
+from basam.attention import grid_attention, one_hot_attention, separable_attention
 
 ROOT = Path(__file__).parents[1]
 # What results call the encoders, and what `models` does.
@@ -149,7 +148,11 @@ def from_tables(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, sca
     """As encoders run it: the bias is made of the queries and tables, which here stand for nothing."""
     height, width = rows.shape[-1], cols.shape[-1]
     tables = q.new_ones(height, height, q.shape[-1]), q.new_ones(width, width, q.shape[-1])
-    return attend(q, k, v, (height, width), tables, None, scale)
+    batch, heads, tokens, head_dim = q.shape
+    token = 3 * heads * head_dim  # q, k and v are slices of one projection: see `operands`
+    strides = tokens * token, width * token, token, heads * head_dim, head_dim, 1
+    qkv = q.as_strided((batch, height, width, 3, heads, head_dim), strides)
+    return grid_attention(qkv, scale=scale, tables=tables)
 
 
 WAYS: dict[str, Callable[..., Tensor]] = {
