@@ -131,6 +131,23 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(run, scene, tmp_path, m
     assert not [name for name in left(tmp_path / "out") if "partial" in name]
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("kind", ["transform", "world file", "neither", "with CRS", "--no-geo"])
+def test_coordinates_without_a_crs_are_noted(run, scene, tmp_path, kind):
+    path = tmp_path / "plain.tif"
+    with rasterio.open(scene) as source:
+        pixels = source.read()
+    place = {} if kind in ("world file", "neither") else {"transform": TURNED}
+    crs = {"crs": "EPSG:32633"} if kind == "with CRS" else {}
+    with rasterio.open(path, "w", driver="GTiff", height=90, width=130, count=3, dtype="uint8", **place, **crs) as file:
+        file.write(pixels)
+    if kind == "world file":
+        path.with_suffix(".tfw").write_text("0.5\n0\n0\n-0.5\n400000\n5800000\n")
+    result = run(path, *WORDS[:-4], "--write", "csv", "--verbose", *(["--no-geo"] if kind == "--no-geo" else []))
+    assert result.exit_code == 0, result.output
+    assert ("(CRS)" in result.output) == (kind in ("transform", "world file"))
+
+
 def test_a_scene_without_objects_has_empty_files(run, scene, tmp_path):
     result = run(scene, *WORDS[4:], "--iou", "1", "--write", "overlay,labels,geojson,csv")
     assert result.exit_code == 0, result.output

@@ -91,22 +91,101 @@ def test_pixels_without_data_are_black_and_count_nowhere(save):
         open_raster(save(np.full((1, 40, 60), np.nan, dtype=np.float32)))
 
 
+RGBA = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
+
+
 def test_transparency_is_no_band(save):
     alpha = PIXELS.copy()
     alpha[3] = 255
-    alpha[3, :, :4] = 0
-    names = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
-    raster = open_raster(save(alpha, colours=names))
+    alpha[:, :, :4] = 0
+    raster = open_raster(save(alpha, colours=RGBA))
     assert raster.bands == (1, 2, 3)
     assert not whole(raster)[1][:, :4].any()
-    assert open_raster(save(alpha, colours=names)).notes == ()
-    (note,) = open_raster(save(alpha, colours=names), (1, 2, 3)).notes
-    assert str(note).startswith("its band 4 is read as transparency")
-    looked_at = open_raster(save(alpha, colours=names), (4, 2, 1))  # near infrared, which the file calls transparency
+    assert whole(raster)[1][:, 4:].all()
+    assert raster.notes == ()
+    looked_at = open_raster(save(alpha, colours=RGBA), (4, 2, 1))
     assert looked_at.notes == ()
     assert whole(looked_at)[1].all()
     reverse = [ColorInterp.blue, ColorInterp.green, ColorInterp.red]
     assert open_raster(save(PIXELS[:3], colours=reverse)).bands == (3, 2, 1)
+
+
+@pytest.mark.parametrize("bands", [None, (1, 2, 3), (3,)])
+def test_transparency_over_a_picture_is_noted(save, bands):
+    alpha = PIXELS.copy()
+    alpha[3] = 255
+    alpha[3, :, :15] = 0
+    raster = open_raster(save(alpha, colours=RGBA), bands)
+    assert not whole(raster)[1][:, :15].any()
+    (note,) = raster.notes
+    assert note.kind == "hidden"
+    assert "band 4" in str(note)
+    assert "25%" in str(note)
+
+
+INFRARED = {
+    "water and shade are 0": np.where(PIXELS[3] > 240, 90, 0),
+    "vegetation": np.maximum(PIXELS[3], 1),
+    "some of it is 0": np.where(PIXELS[0] < 60, 0, PIXELS[3]),
+    "saturated here and there": np.where(PIXELS[3] > 200, 255, PIXELS[3] // 4),
+}
+
+
+@pytest.mark.parametrize("name", INFRARED)
+@pytest.mark.parametrize("bands", [None, (1, 2, 3)])
+def test_near_infrared_in_the_fourth_band_hides_nothing(save, name, bands):
+    values = np.concatenate([PIXELS[:3], INFRARED[name][None].astype(np.uint8)])
+    raster = open_raster(save(values), bands)  # rasterio marks the fourth band as alpha
+    rgb, valid = whole(raster)
+    assert valid.all()
+    assert np.array_equal(rgb, values[:3].transpose(1, 2, 0))
+    assert "near infrared" in str(raster.notes[0])
+
+
+def test_nodata_counts_beside_near_infrared(save):
+    values = np.concatenate([PIXELS[:3], INFRARED["water and shade are 0"][None].astype(np.uint8)])
+    values[:3, :, :7] = 0
+    values[:3, :, 7:] = np.maximum(values[:3, :, 7:], 1)
+    valid = whole(open_raster(save(values, nodata=0)))[1]
+    assert np.array_equal(valid.any(axis=0), np.arange(60) >= 7)
+
+
+def test_the_soft_edge_of_a_mosaic_is_transparency(save):
+    values = PIXELS.copy()
+    values[3] = np.clip((np.arange(60) - 10) * 8, 0, 255)
+    values[:3, :, :11] = 0
+    raster = open_raster(save(values, colours=RGBA))
+    assert np.array_equal(whole(raster)[1].any(axis=0), np.arange(60) > 10)
+    assert raster.notes == ()
+
+
+def test_red_green_and_blue_are_taken_of_more_bands_where_they_are_named(save):
+    raster = open_raster(save(PIXELS.astype(np.uint16), photometric="RGB"))
+    assert raster.bands == (1, 2, 3)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 7])
+@pytest.mark.parametrize("count", [1, 3])
+def test_samples_of_fewer_bits_reach_white(save, bits, count):
+    values = PIXELS[:count] >> (8 - bits)
+    rgb, _ = whole(open_raster(save(values, nbits=bits)))
+    expected = np.rint(values * (255 / (2**bits - 1)))
+    assert np.array_equal(rgb, np.broadcast_to(expected.transpose(1, 2, 0), (40, 60, 3)))
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_bytes_whose_0_is_white_are_turned_round(save, bits):
+    values = PIXELS[:1] >> (8 - bits)
+    rgb, _ = whole(open_raster(save(values, nbits=bits, photometric="MINISWHITE")))
+    assert np.array_equal(rgb[..., 0], 255 - np.rint(values[0] * (255 / (2**bits - 1))))
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32", "int16"])
+def test_deeper_samples_whose_0_is_white_are_turned_round(save, dtype):
+    values = PIXELS[:1].astype(dtype) * 100
+    negative, _ = whole(open_raster(save(values, photometric="MINISWHITE")))
+    plain, _ = whole(open_raster(save(values)))
+    assert np.abs(255 - negative.astype(int) - plain).max() <= 1
 
 
 def test_bands_are_chosen(save):

@@ -16,6 +16,7 @@ from basam.batch.job import Answered, Outcome, PhotoTask
 from basam.batch.raster_settings import RasterSettings
 from basam.checks import whole_number
 from basam.errors import MissingExtraError, warn
+from basam.files import lacks_crs
 from basam.geo import (
     DEFAULT_RASTER_KINDS,
     GeoRaster,
@@ -60,6 +61,11 @@ class RasterJob(EverythingJob):
                 warn(
                     f"{self.rasters.given} are for georeferenced rasters: this file does not say where on the earth it lies, "
                     "so it is read as a photograph"
+                )
+            elif self.rasters.wanted is None and lacks_crs(task.photo):
+                warn(
+                    "it has coordinates but no coordinate reference system (CRS), so it is read as a photograph, and results "
+                    "are in pixels: give it one (gdal_edit.py -a_srs EPSG:N), or silence this with --no-geo"
                 )
             return super().read(task)
         try:

@@ -24,6 +24,7 @@ from basam.files.photographs import write_image as write_image
 from basam.files.photographs import write_mask as write_mask
 from basam.files.pictures import ImageError as ImageError
 from basam.files.pictures import is_georeferenced as is_georeferenced
+from basam.files.pictures import lacks_crs as lacks_crs
 from basam.files.pictures import open_picture as open_picture
 from basam.files.pictures import picture_size as picture_size
 from basam.files.stored import StoredPicture as StoredPicture

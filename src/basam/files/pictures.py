@@ -29,6 +29,7 @@ from basam.files.tiff import open_tiff
 SCALED_FROM = 40_000_000
 # As Pillow's own `Image.thumbnail`: twice the wanted size, so that the rest of the reduction decides how it looks.
 REDUCING_GAP = 2
+WORLD_FILES = (".tfw", ".tifw", ".tiffw", ".wld")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -90,12 +91,24 @@ def picture_size(path: str | os.PathLike[str], *, max_pixels: Count | None = MAX
 
 
 def is_georeferenced(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a TIFF that says where on the earth it lies; nothing is decoded. What cannot be read is not."""
+    """Whether a file is a TIFF with a coordinate reference system, from its tags. False for a file that cannot be read."""
+    return any(page.is_georeferenced for page in pages_of(path))
+
+
+def lacks_crs(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a TIFF with coordinates (or a world file beside it) and without a coordinate reference system."""
+    pages = pages_of(path)
+    has_world_file = any(path_of(path).with_suffix(suffix).exists() for suffix in WORLD_FILES)
+    return bool(pages) and not any(page.is_georeferenced for page in pages) and (has_world_file or pages[0].lacks_crs)
+
+
+def pages_of(path: str | os.PathLike[str]) -> list[tiff_pages.TiffPage]:
+    """All pages of a TIFF; none of what is no TIFF or cannot be read."""
     try:
         with reading(path_of(path)) as (stream, head):
-            return head[:4] in TIFF and any(page.is_georeferenced for page in tiff_pages.read_pages(stream))
+            return tiff_pages.read_pages(stream) if head[:4] in TIFF else []
     except (ImageError, MissingFileError):
-        return False
+        return []
 
 
 @contextmanager

@@ -19,9 +19,11 @@ from basam.files.notes import RefusedError
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259, 262, 274
 SAMPLES, MAX_SAMPLE, PLANAR, COLOURS, SUB_IFDS, EXTRA, FORMAT = 277, 281, 284, 320, 330, 338, 339
 DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA, GEO_KEYS, STRIP_BYTES, TILE_BYTES = 270, 254, 530, 42113, 34735, 279, 325
+PLACE = (33550, 33922, 34264)  # pixel scale, tie points and transformation of GeoTIFF
 WANTED = {
     *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION, SAMPLES, MAX_SAMPLE, PLANAR, COLOURS, SUB_IFDS),
     *(EXTRA, FORMAT, DESCRIPTION, SUBFILE, SUBSAMPLING, NODATA, GEO_KEYS, STRIP_BYTES, TILE_BYTES),
+    *PLACE,
 }
 # Letters of `struct` by the number of a tag's type; rational numbers are of no use here.
 TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
@@ -95,6 +97,11 @@ class TiffPage:
         four)."""
         keys = self.numbers(GEO_KEYS)[4:]
         return any(key == 1024 and value for key, value in zip(keys[::4], keys[3::4], strict=False))
+
+    @property
+    def lacks_crs(self) -> bool:
+        """Whether it has a place and no coordinate reference system to read it in."""
+        return any(tag in self.tags for tag in PLACE) and not self.is_georeferenced
 
     @property
     def other_than_a_photograph(self) -> str | None:

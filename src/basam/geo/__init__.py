@@ -1,8 +1,9 @@
 """Georeferenced rasters, of any size: read in windows that overlap, everything found in each, objects united across the seams,
 and written in the raster's coordinate reference system. rasterio and shapely (the extra `geo`) are imported when needed.
 
-`raster` opens and reads a raster, `colours` brings it to 8 bits, `windows` covers it, `pieces` keeps what windows showed on
-disk, `seams` and `uniting` make one object of its pieces, `finding` is the whole, `writing` has the files.
+`raster` opens and reads a raster, `bands` chooses its bands, `colours` brings them to 8 bits, `windows` covers it, `pieces`
+stores the masks of windows on disk, `seams` and `uniting` make one object of its pieces, `finding` is the whole, `writing` has
+the files.
 Names: `__init__.pyi`.
 """
 
