@@ -202,7 +202,7 @@ def test_a_folder_follows_the_rule_and_published_data_keeps_its_own(write) -> No
     assert np.array_equal(duts.instances[0].mask, labels >= 128)
     assert [issue.problem for issue in duts.issues] == ["non-binary-mask"]
     assert duts.ignored is None
-    with pytest.raises(DatasetError, match="are for kind 'folder': data of kind 'duts' keeps its own rule"):
+    with pytest.raises(DatasetError, match="are for kind 'folder': data of kind 'duts' has its own rule"):
         open_dataset("duts", write.root, mask_values="nonzero")
 
 
