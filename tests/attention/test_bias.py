@@ -35,7 +35,7 @@ def dense(tensors: list[Tensor], slopes: Tensor) -> Tensor:
 
 def related(tensors: list[Tensor], slopes: Tensor) -> Tensor:
     q, k, v, table_h, table_w = tensors
-    return attend(q, k, v, GRID, (table_h, table_w), slopes, SCALE)
+    return attend(q, k, v, GRID, GRID, (table_h, table_w), slopes, SCALE)
 
 
 # Measured with these operands on values up to 3.2: float32 2e-6, bfloat16 7.7e-3, float16 9.6e-4. A bias rounded to bfloat16
@@ -72,6 +72,6 @@ def test_the_mask_alone_is_what_zero_tables_give(monkeypatch, grad):
     distance = (i[:, None] // 4 - i // 4).abs() + (i[:, None] % 4 - i % 4).abs()
     expected = (0.3 * q @ k.mT - slopes[:, None, None] * distance).softmax(-1) @ v
     with torch.set_grad_enabled(grad):
-        torch.testing.assert_close(attend(q, k, v, (3, 4), None, slopes, 0.3), expected)
+        torch.testing.assert_close(attend(q, k, v, (3, 4), (3, 4), None, slopes, 0.3), expected)
         monkeypatch.setattr("basam.attention.dispatch.BIAS_BYTES", 1)  # a head at a time
-        torch.testing.assert_close(attend(q, k, v, (3, 4), None, slopes, 0.3), expected)
+        torch.testing.assert_close(attend(q, k, v, (3, 4), (3, 4), None, slopes, 0.3), expected)

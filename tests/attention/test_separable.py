@@ -179,7 +179,7 @@ def test_a_grid_of_3_to_2_equals_a_dense_computation(monkeypatch, small_tiles, s
     table_w = relative_table(tables[1], width, width, "interpolate")
     tensor = None if slopes is None else torch.tensor(slopes, dtype=torch.float64)
     with torch.no_grad():
-        out = dispatch.attend(q, k, v, (height, width), (table_h, table_w), tensor, 1.3)
+        out = dispatch.attend(q, k, v, (height, width), (height, width), (table_h, table_w), tensor, 1.3)
     assert (out - dense.softmax(-1) @ v).abs().max() <= 1e-10
 
 

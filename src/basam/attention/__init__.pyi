@@ -1,5 +1,6 @@
 from basam.attention.bias import separable_bias as separable_bias
 from basam.attention.dispatch import grid_attention as grid_attention
+from basam.attention.dispatch import neighborhood_attention as neighborhood_attention
 from basam.attention.dispatch import separable_attention as separable_attention
 from basam.attention.fallbacks import one_hot_attention as one_hot_attention
 from basam.attention.low_precision import fast_products as fast_products

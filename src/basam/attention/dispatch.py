@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from basam.attention.bias import separable_bias, working_dtype
-from basam.attention.operands import check_bias, check_operands
+from basam.attention.operands import check_bias, check_neighborhood, check_operands
 from basam.attention.reference import eager_attention
-from basam.attention.tiled_ops import TiledAttention
+from basam.attention.tiled_ops import NeighborhoodAttention, TiledAttention
 from basam.attention.triton_ops import triton_attention, triton_relative, triton_windows
 from basam.attention.triton_problem import triton_problem
 from basam.attention.windows import join_windows, split_windows
@@ -66,12 +66,37 @@ def separable_attention(
     return separable(q, k, v, rows, cols, scale, backend)
 
 
+def neighborhood_attention(
+    q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, grid: tuple[int, int], window: tuple[int, int], scale: float
+) -> Tensor:
+    """Attention of every query to the keys of a window around it: time and memory linear in N.
+
+    The window of the query at (row, col) has `window[0]` rows and `window[1]` columns of the grid and begins at
+    `positions.window_starts`: it is moved inside at the edges of the grid. Exact, differentiable once in all five tensors.
+
+    Args:
+        q, k, v: `(B, heads, N, d)` as in `separable_attention`, N = height * width tokens of `grid`, row by row.
+        rows: `(B, heads, N, window[0])`, added to the logits of all keys of a row of the window, counted from its first.
+        cols: `(B, heads, N, window[1])`, added to the logits of all keys of a column of the window, likewise.
+        grid: height and width; window: its height and width, at most those of the grid.
+        scale: factor on q.k.
+
+    Raises:
+        TypeError: something is no tensor.
+        ValueError: shapes that do not fit together, or a window larger than the grid.
+    """
+    check_operands(q, k, v, scale)
+    check_neighborhood(q, rows, cols, grid, window)
+    return neighborhood(q, k, v, rows, cols, grid, window, scale)
+
+
 def grid_attention(
     qkv: Tensor,
     *,
     scale: float,
     tables: tuple[Tensor, Tensor] | None = None,
     slopes: Tensor | None = None,
+    window: tuple[int, int] | None = None,
     partition: int = 0,
     fill: Tensor | None = None,
 ) -> Tensor:
@@ -79,8 +104,10 @@ def grid_attention(
 
     Args:
         scale: factor on q.k.
-        tables: relative positions of queries and keys along both axes, `(H, H, d)` and `(W, W, d)`; None: there are none.
+        tables: relative positions of queries and the keys that they see along both axes, `(H, h, d)` and `(W, w, d)`; None:
+            there are none.
         slopes: of the bias-mode mask, `(heads,)` in logits per patch; None: there is no mask.
+        window: rows h and columns w of keys that a query sees (see `neighborhood_attention`); None: all, H and W.
         partition: side of the windows that the grid is cut into; 0: it is not. Tables are of a window then, and there are no
             slopes.
         fill: `(3, heads, d)`, what windows hold beyond the image (see `split_windows`); None: zeros.
@@ -91,37 +118,48 @@ def grid_attention(
         if bias_in_kernel(qkv, fill, table_h, table_w):
             return triton_windows(qkv, partition, fill, table_h, table_w, scale)
         q, k, v = split_windows(qkv, partition, fill)  # (B * windows, heads, partition ** 2, d)
-        out = attend(q, k, v, (partition, partition), tables, None, scale)
+        side = partition, partition
+        out = attend(q, k, v, side, side, tables, None, scale)
         return join_windows(out, batch, height, width, partition)
     q, k, v = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (B, heads, N, d)
     if slopes is not None:
         slopes = slopes.to(q.device, working_dtype(q.dtype))
-    return attend(q, k, v, (height, width), tables, slopes, scale).transpose(1, 2).reshape(batch, height, width, -1)
+    out = attend(q, k, v, (height, width), window or (height, width), tables, slopes, scale)
+    return out.transpose(1, 2).reshape(batch, height, width, -1)
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int], tables: tuple[Tensor, Tensor] | None, slopes: Tensor | None,
-    scale: float,
+    q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int], window: tuple[int, int],
+    tables: tuple[Tensor, Tensor] | None, slopes: Tensor | None, scale: float,
 ) -> Tensor:  # fmt: skip
     """`(B, heads, N, d)`, N tokens of `grid`; the bias of some heads at a time, unless the backward pass wants all of it."""
-    if tables is None and slopes is None:
+    if tables is None and slopes is None and window == grid:
         return F.scaled_dot_product_attention(q, k, v, scale=scale)
     table_h, table_w = tables or (None, None)
-    if bias_in_kernel(q, k, v, slopes, table_h, table_w):
+    if window == grid and bias_in_kernel(q, k, v, slopes, table_h, table_w):
         return triton_relative(q, k, v, table_h, table_w, slopes, *grid, scale)
     heads = step = q.shape[1]
     if not torch.is_grad_enabled():
-        numbers = q.shape[0] * q.shape[2] * sum(grid)  # per head
+        numbers = q.shape[0] * q.shape[2] * sum(window)  # per head
         budget = BIAS_BYTES if q.device.type == "cpu" else BIAS_BYTES_ACCELERATOR
         step = min(heads, max(1, budget // (numbers * working_dtype(q.dtype).itemsize)))
     if step == heads:
-        return separable(q, k, v, *separable_bias(q, grid, grid, tables, slopes), scale)
+        return neighborhood(q, k, v, *separable_bias(q, grid, window, tables, slopes), grid, window, scale)
     out = torch.empty_like(q)
     for start in range(0, heads, step):
         part = slice(start, start + step)
-        bias = separable_bias(q[:, part], grid, grid, tables, None if slopes is None else slopes[part])
-        out[:, part] = separable(q[:, part], k[:, part], v[:, part], *bias, scale)
+        bias = separable_bias(q[:, part], grid, window, tables, None if slopes is None else slopes[part])
+        out[:, part] = neighborhood(q[:, part], k[:, part], v[:, part], *bias, grid, window, scale)
     return out
+
+
+def neighborhood(
+    q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, grid: tuple[int, int], window: tuple[int, int], scale: float
+) -> Tensor:
+    """`neighborhood_attention` without its checks; a window as large as the grid is plain attention, by the same kernels."""
+    if window == grid:
+        return separable(q, k, v, rows, cols, scale)
+    return NeighborhoodAttention.apply(q, k, v, rows, cols, grid, window, scale)
 
 
 def separable(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float, backend: Backend = "auto") -> Tensor:
