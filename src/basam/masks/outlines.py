@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from basam.checks import NotNegative, checked
 from basam.errors import InputError
 from basam.files import require
 from basam.masks.placing import in_columns
 from basam.masks.runs import RunMask
+
+# Shares of the tolerance to simplify by, until polygons are valid together. The first nearly always is.
+SHARES = (1.0, 0.75, 0.5, 0.25)
 
 
 @checked
@@ -35,7 +40,44 @@ def outlines_of(runs: RunMask, tolerance: NotNegative = 0.0) -> list[Any]:
     shape = shapely.union_all(shapely.box(columns, top, columns + 1, top + (ends - starts)))
     # Straight edges lose the points between their ends also where nothing else is simplified.
     parts = shapely.get_parts(shapely.simplify(shape, 0.0, preserve_topology=True))
-    simple = shapely.get_parts(shapely.simplify(shape, tolerance, preserve_topology=True))
-    # What keeps the topology may move a part of a few pixels farther than the tolerance: it stays as it is.
-    moved = shapely.hausdorff_distance(shapely.boundary(parts), shapely.boundary(simple))
-    return sorted(np.where(moved <= tolerance, simple, parts), key=lambda each: -each.area)
+    return sorted(simplified(parts, tolerance) if tolerance else parts, key=lambda each: -each.area)
+
+
+def simplified(parts: NDArray[Any], tolerance: float) -> NDArray[Any]:
+    """Polygons `(N,)` of one mask with fewer points, none of them moved by more than `tolerance`."""
+    shapely = require("shapely", "outputs")
+    for share in SHARES:
+        some = thinned(parts, share * tolerance)
+        if shapely.is_valid(shapely.multipolygons(some)):
+            return some
+    return parts
+
+
+def thinned(parts: NDArray[Any], tolerance: float) -> NDArray[Any]:
+    """Polygons `(N,)` with rings that are simplified as several open lines: of closed ones, GEOS also moves the point where
+    they begin, which may exceed the tolerance. Points that rings share are kept, and lines do not cross. Rarely, one is
+    invalid.
+    """
+    shapely = require("shapely", "outputs")
+    rings, owners = shapely.get_rings(parts, return_index=True)
+    points, of_ring = shapely.get_coordinates(rings, return_index=True)
+    first = np.append(True, of_ring[1:] != of_ring[:-1])
+    last = np.append(first[1:], True)
+    _, places, counts = np.unique(points[~last], axis=0, return_inverse=True, return_counts=True)
+    cut = first | last
+    cut[~last] |= counts[places.ravel()] > 1
+    starts, ends = np.flatnonzero(first), np.flatnonzero(last)
+    for start, end in zip(starts, ends, strict=True):
+        cut[start + np.abs(points[start:end] - points[start]).sum(axis=1).argmax()] = True
+    at = np.flatnonzero(cut)
+    pairs = [(a, b) for a, b in pairwise(at) if not last[a]]
+    lines = shapely.multilinestrings([shapely.linestrings(points[a : b + 1]) for a, b in pairs])
+    fewer = shapely.get_parts(shapely.simplify(lines, tolerance, preserve_topology=True))
+    kept: list[list[Any]] = [[] for _ in rings]
+    for (a, _), line in zip(pairs, fewer, strict=True):
+        kept[of_ring[a]].append(shapely.get_coordinates(line)[:-1])
+    shells: list[list[Any]] = [[] for _ in parts]
+    for ring, owner, some in zip(rings, owners, kept, strict=True):
+        whole = np.concatenate(some)
+        shells[owner].append(whole if len(whole) > 2 else ring)
+    return np.array([shapely.Polygon(shell, holes) for shell, *holes in shells])
