@@ -87,9 +87,8 @@ def meta_generator(points: int) -> Any:
             iou_head_hidden_dim=decoder.iou_head_hidden_dim,
         ),
     )
-    names = meta_files.to_transformers({key: key for key in sam.state_dict()}, meta_files.IMAGE_ENCODER)
-    state, weights = sam.state_dict(), model.state_dict()
-    sam.load_state_dict({key: weights[name] for name, key in names.items() if key in state})
+    weights = model.state_dict()
+    sam.load_state_dict({key: weights[name] for name, (key,) in meta_files.metas_keys(model, meta_files.RULES).items()})
     torch.set_grad_enabled(False)
     return SamAutomaticMaskGenerator(sam.eval(), points, BATCH, **THRESHOLDS)
 

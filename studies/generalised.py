@@ -91,7 +91,7 @@ def summary_of(model: str) -> dict[str, Any]:
     from basam.model import family_of_file, resolve
 
     path = resolve(model)
-    return family_of_file(path).summary(path).to_dict()
+    return family_of_file(path).read(path).summary.to_dict()
 
 
 def comparison(study: Study, title: str, pairs: list[tuple[str, Set, int, tuple[str, str], tuple[str, str]]]) -> list[str]:

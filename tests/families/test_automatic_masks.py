@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import basam
-from basam.families.shared.meta_files import IMAGE_ENCODER, to_transformers
+from basam.families.shared.meta_files import RULES, metas_keys
 from basam.lab.scenes import render
 
 OPTIONS = {"points_per_side": 10, "pred_iou_thresh": 0.25, "stability_score_thresh": 0.25}
@@ -61,8 +61,7 @@ def nano(meta):
         ),
     )
     weights = model.state_dict()
-    names = to_transformers({key: key for key in sam.state_dict()}, IMAGE_ENCODER)
-    sam.load_state_dict({key: weights[name] for name, key in names.items() if key in sam.state_dict()})
+    sam.load_state_dict({key: weights[name] for name, (key,) in metas_keys(model, RULES).items()})
     return sam.eval()
 
 

@@ -62,16 +62,16 @@ def test_it_agrees_with_the_authors_code_plain_and_attached(model, case, check_o
 
 
 def test_summary_and_counts_are_the_published_ones(case):
-    summary = family_of_file(case.file).summary(case.file).to_dict()
+    summary = family_of_file(case.file).read(case.file).summary.to_dict()
     assert (summary["architecture"], summary["parameters"], summary["tensors"]) == ("EfficientSAM-Ti", 10_223_204, 278)
     assert summary["global layers"] == list(range(12))
 
 
 def test_the_larger_one_is_recognised_from_its_tensors():
     with torch.device("meta"):
-        state = EfficientSam(EfficientSamConfig(width=384, heads=6, mlp=1536)).state_dict()
-    shapes = Shapes(Path("efficient_sam_vits.pt"), {key: tuple(value.shape) for key, value in state.items()})
-    assert (len(shapes), count_parameters(shapes)) == (278, 26_413_028)
+        model = EfficientSam(EfficientSamConfig(width=384, heads=6, mlp=1536))
+    shapes = Shapes(Path("efficient_sam_vits.pt"), {key: tuple(value.shape) for key, value in model.state_dict().items()})
+    assert (len(shapes), count_parameters(model)) == (278, 26_413_028)
     assert EfficientSamConfig(**efficient_sam.sizes(shapes)) == EfficientSamConfig(width=384, heads=6, mlp=1536)
 
 

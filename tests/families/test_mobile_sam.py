@@ -41,7 +41,7 @@ def test_it_agrees_with_the_authors_code_plain_and_attached(model, case, check_o
 
 
 def test_summary_and_counts_are_the_published_ones(case):
-    summary = family_of_file(case.file).summary(case.file).to_dict()
+    summary = family_of_file(case.file).read(case.file).summary.to_dict()
     assert (summary["parameters"], summary["tensors"]) == (10_130_092, 439)
     assert (summary["architecture"], summary["windows"], summary["global layers"]) == ("MobileSAM (TinyViT)", [7, 14, 7], [])
 
@@ -77,7 +77,7 @@ def test_a_saved_folder_loads_again(model, tmp_path):
     model.save_pretrained(tmp_path / "mobile")
     again = basam.load(tmp_path / "mobile")
     torch.testing.assert_close(run(basam.attach(again), pixels)[0], expected, atol=1e-4, rtol=0)
-    summary = family_of_file(tmp_path / "mobile").summary(tmp_path / "mobile").to_dict()
+    summary = family_of_file(tmp_path / "mobile").read(tmp_path / "mobile").summary.to_dict()
     assert (summary["parameters"], summary["windows"]) == (10_130_092, [7, 14, 7])
 
 

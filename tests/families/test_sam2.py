@@ -194,7 +194,7 @@ def test_a_folder_of_the_video_model_loads_as_the_image_model(tmp_path):
     assert all(torch.equal(value, state[name]) for name, value in loaded.state_dict().items())
     left = set(state) - set(loaded.state_dict())
     assert left
-    assert family_of_file(tmp_path).summary(tmp_path).architecture == "SAM 2.1 Hiera 16 x 8"
+    assert family_of_file(tmp_path).read(tmp_path).summary.architecture == "SAM 2.1 Hiera 16 x 8"
     with pytest.raises(basam.UnsupportedModelError, match=r"Sam2VideoModel is SAM 2 for videos: .*basam\.load.*Sam2Model"):
         basam.attach(video)
 
@@ -221,8 +221,8 @@ def test_a_relative_that_is_not_supported_is_named(name, message):
     [
         ("vision_config", "backbone_feature_sizes", [[64, 64], [32, 32], [16, 16]], r"backbone_feature_sizes=\[\[64, 64\]"),
         ("prompt_encoder_config", "image_size", 256, "beside an image_size of 256 px"),
-        ("prompt_encoder_config", "patch_size", 8, "with patches of 8 px"),
-        ("prompt_encoder_config", "image_size", [128, 192], r"image_size=\[128, 192\]: a square is needed"),
+        ("prompt_encoder_config", "patch_size", 8, "with patch_size=8: "),
+        ("prompt_encoder_config", "image_size", [128, 192], r"image_size=\[128, 192\] in prompt_encoder_config: "),
     ],
 )
 def test_sizes_that_do_not_agree_are_named(folder, part, name, value, message):
@@ -257,7 +257,7 @@ def test_sides_that_are_no_multiple_are_refused(size):
 
 
 def test_summaries_of_folder_and_model_agree(folder):
-    summary = family_of_file(folder).summary(folder).to_dict()
+    summary = family_of_file(folder).read(folder).summary.to_dict()
     assert summary["architecture"] == "SAM 2 or 2.1 Hiera 16 x 8"
     expected = {"trained long side": 128, "layers": 8, "global layers": [4, 5], "heads": 4, "windows": [8, 4, 14, 7]}
     assert summary.items() >= expected.items()

@@ -235,7 +235,7 @@ def test_the_tracker_of_a_video_model_loads_however_often_its_prefix_was_written
         home = name.replace("vision_encoder.neck.", "tracker_neck.") if ".neck." in name else f"tracker_model.{name}"
         home = f"detector_model.{name}" if ".backbone." in name else home
         assert torch.equal(value, state[home]), name
-    summary = family_of_file(tmp_path).summary(tmp_path).to_dict()
+    summary = family_of_file(tmp_path).read(tmp_path).summary.to_dict()
     assert summary["parameters"] == sum(parameter.numel() for parameter in loaded.parameters())
     pixels = torch.randn(1, 3, 84, 126)
     assert run(basam.attach(loaded), pixels, **PROMPTS[0])[0].shape == (1, 2, 3, 24, 36)
@@ -252,7 +252,7 @@ def test_what_is_missing_of_a_video_model_is_named_as_it_names_it(tmp_path, end)
     key = next(name for name in state if name.endswith(end))
     del state[key]
     save_file({**state, "extra": torch.ones(1)}, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    for read in (basam.load, family_of_file(tmp_path).summary):
+    for read in (basam.load, family_of_file(tmp_path).read):
         with pytest.raises(basam.UnsupportedModelError) as caught:
             read(tmp_path)
         message = f"{tmp_path} does not fit its model: tensors missing: {key} (1); unexpected: extra (1)"
@@ -265,7 +265,7 @@ def test_what_only_videos_need_is_no_tracker_and_no_detector(tmp_path):
     memory = {key: value for key, value in state.items() if ".memory_" in key or "object_pointer" in key}
     assert len(memory) > 10
     save_file(memory, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    for read in (basam.load, family_of_file(tmp_path).summary):
+    for read in (basam.load, family_of_file(tmp_path).read):
         with pytest.raises(
             basam.UnsupportedModelError, match=r"tensors missing: mask_decoder\.conv_s0\.bias, .* \.\.\. \(\d{3}\)$"
         ):
@@ -285,7 +285,7 @@ def test_a_detector_is_named_with_the_class_to_use(tmp_path):
     ):
         basam.attach(detector)
     detector.save_pretrained(tmp_path)
-    for work in (basam.load, family_of_file(tmp_path).summary):
+    for work in (basam.load, family_of_file(tmp_path).read):
         with pytest.raises(
             basam.UnsupportedModelError, match=r"is SAM 3's detector, whose prompts are texts.*Sam3TrackerModel"
         ):
@@ -325,7 +325,7 @@ def test_sides_that_are_no_multiple_are_refused(size):
 
 
 def test_summaries_of_folder_and_model_agree(folder):
-    summary = family_of_file(folder).summary(folder).to_dict()
+    summary = family_of_file(folder).read(folder).summary.to_dict()
     expected = {"architecture": "SAM 3 ViT 32 x 4", "trained long side": 126, "global layers": [1, 3], "windows": [3]}
     assert summary.items() >= expected.items()
     model = tiny_sam3()

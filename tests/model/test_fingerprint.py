@@ -4,16 +4,18 @@ import pytest
 import torch
 
 import basam
-from basam.families.shared import transformers_files
 from basam.model import model_fingerprint
-from basam.model.fingerprint import stored_fingerprint
 from tests.helpers.tiny import tiny_sam
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_fingerprint_is_that_of_the_model(tmp_path, dtype):
-    tiny_sam().to(dtype).save_pretrained(tmp_path)
-    assert stored_fingerprint(transformers_files.loaded_state(tmp_path)) == model_fingerprint(basam.load(tmp_path))
+def test_the_fingerprint_is_that_of_the_weights(tmp_path, dtype):
+    model = tiny_sam().to(dtype)
+    model.save_pretrained(tmp_path)
+    loaded = basam.load(tmp_path)
+    assert model_fingerprint(loaded) == model_fingerprint(model.float())
+    loaded.mask_decoder.iou_token.weight.data[0, 0] += 1
+    assert model_fingerprint(loaded) != model_fingerprint(model)
 
 
 def test_what_is_no_model_is_refused():

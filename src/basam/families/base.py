@@ -1,16 +1,14 @@
 """The contract: what a family of SAM implementations says to the rest of the package.
 
 A family is one folder beside this file with a `FAMILY` object in its `__init__.py`: how to recognise its models and files,
-which modules to replace (see `attachment`) and how to run encoder and decoder. What it says of files needs no torch, which
-takes seconds to import: `basam info` asks nothing else.
+which modules to replace (see `attachment`) and how to run encoder and decoder.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,7 +19,7 @@ from basam.families.geometry import Geometry
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from basam.families.shared import StoredTensor
+    from basam.families.shared import Checkpoint
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -120,30 +118,18 @@ class Family(ABC):
         """Whether the checkpoint file or folder at `path` is this family's; decided without building a model."""
         return False
 
+    def read(self, path: Path) -> Checkpoint:
+        """The checkpoint that `recognises` accepted: its model on the meta device and its tensors, which all fit."""
+        raise UnsupportedModelError(f"{path}: the family {self.name!r} recognises it and has no `read` for it")
+
     def load(self, path: Path) -> nn.Module:
-        """The model of a checkpoint that `recognises` accepted; strict: every tensor is accounted for."""
-        raise UnsupportedModelError(f"{path}: the family {self.name!r} recognises it and has no `load` to read it")
-
-    def summary(self, path: Path) -> ModelSummary:
-        """What `basam info` prints of a checkpoint that `recognises` accepted, without building the model.
-
-        It refuses what `load` refuses, as far as names and shapes of tensors say.
-        """
-        raise UnsupportedModelError(f"{path}: the family {self.name!r} recognises it and has no `summary` of it")
-
-    def state(self, path: Path) -> Mapping[str, StoredTensor]:
-        """The tensors of a checkpoint that `recognises` accepted, by their keys in it, where more than `load` reads them."""
-        return {}
-
-    def loaded_state(self, path: Path) -> Mapping[str, StoredTensor]:
-        """The state dict of the model that `load` makes of a checkpoint, without building it, where that is known."""
-        return {}
+        """The model of a checkpoint that `recognises` accepted, in float32 and evaluation mode."""
+        return self.read(path).load()
 
     def describe(self, model: nn.Module) -> ModelSummary:
-        """The same of a live model."""
-        shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+        """What is known of a live model."""
         return ModelSummary(
-            architecture=type(model).__name__, geometry=self.geometry(model), parameters=count_parameters(shapes)
+            architecture=type(model).__name__, geometry=self.geometry(model), parameters=count_parameters(model)
         )
 
     def check_whole(self, model: nn.Module) -> None:  # noqa: B027
@@ -197,11 +183,10 @@ def is_instance(model: nn.Module, module: str, *names: str) -> bool:
     return imported is not None and any(isinstance(model, getattr(imported, name)) for name in names)
 
 
-# Endings of names in state dicts that are no learnt numbers: statistics, and random features that positions are written in,
-# which some implementations keep as a buffer and others as a parameter.
-BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "gaussian_matrix", "positional_embedding")
+# Endings of names of random features that positions are written in, which some implementations keep as a parameter.
+BUFFERS = ("gaussian_matrix", "positional_embedding")
 
 
-def count_parameters(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """Learnt numbers among the tensors of a state dict, given as shapes by name."""
-    return sum(math.prod(shape) for name, shape in shapes.items() if not name.endswith(BUFFERS))
+def count_parameters(model: nn.Module) -> int:
+    """Learnt numbers of a model."""
+    return sum(parameter.numel() for name, parameter in model.named_parameters() if not name.endswith(BUFFERS))

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from basam.checks import checked, path_of
 from basam.errors import BasamError, MissingFileError
 from basam.families import LearnedSlopes
-from basam.families.shared import checkpoints, listed
+from basam.families.shared import is_finite, listed
 from basam.files import replacing
 from basam.method import BiasMode
 from basam.model.attaching import attach, set_own_mode
@@ -134,7 +134,7 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
         scale = math.nan
     if not math.isfinite(scale):
         raise AdapterError(f"{folder / TENSORS}: its header says lora_scale={header['lora_scale']!r}, no number that is finite")
-    if broken := [name for name, tensor in tensors.items() if not checkpoints.is_finite(tensor)]:
+    if broken := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
         raise AdapterError(f"{folder / TENSORS} holds NaN or infinity in {listed(broken)}: tune it again")
     if whole := [name for name, tensor in tensors.items() if not tensor.is_floating_point()]:
         raise AdapterError(f"{folder / TENSORS} holds whole numbers in {listed(whole)}: floating ones are needed")
@@ -157,7 +157,7 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
                 f"{folder / TENSORS}: slopes.log of shape {tuple(log.shape)} and {log.dtype}: floating numbers "
                 "(global layers, heads) are needed"
             )
-        if not checkpoints.is_finite(log.double().exp().float()):
+        if not is_finite(log.double().exp().float()):
             raise AdapterError(
                 f"{folder / TENSORS}: slopes.log goes up to {float(log.max()):g}, whose exponential is no number"
             )

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from basam.checks import fitting
-from basam.families.shared import StoredTensor
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 def model_fingerprint(model: nn.Module) -> str:
@@ -23,23 +19,8 @@ def model_fingerprint(model: nn.Module) -> str:
     """
     import torch
 
-    def content(tensor: Tensor) -> bytes:
-        return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
-
-    state = fitting(model, torch.nn.Module, "model").state_dict()
-    return digest_of((name, str(tensor.dtype), tuple(tensor.shape), content(tensor)) for name, tensor in sorted(state.items()))
-
-
-def stored_fingerprint(state: Mapping[str, StoredTensor]) -> str:
-    """That of a model into which these tensors are loaded."""
-    parts = ((name, each, np.ascontiguousarray(each.read())) for name, each in sorted(state.items()))
-    return digest_of((name, f"torch.{numbers.dtype.name}", each.shape, numbers.tobytes()) for name, each, numbers in parts)
-
-
-def digest_of(parts: Iterable[tuple[str, str, tuple[int, ...], bytes]]) -> str:
-    """Of names, types, shapes and bytes."""
     digest = hashlib.sha256()
-    for name, dtype, shape, content in parts:
-        digest.update(f"{name} {dtype} {shape}\n".encode())
-        digest.update(content)
+    for name, tensor in sorted(fitting(model, torch.nn.Module, "model").state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

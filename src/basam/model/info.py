@@ -6,12 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from basam.families import Family, ModelSummary
-from basam.families.shared import stored
+from basam.families import ModelSummary
 from basam.method import BiasMode
-from basam.model.fingerprint import stored_fingerprint
 from basam.model.loading import family_of_file, resolve
-from basam.model.mode_files import ModeFile, mode_file_of, mode_of, read_mode_file
+from basam.model.mode_files import ModeFile, mode_file_of, mode_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,21 +62,8 @@ def model_info(name: str | Path, *, download: bool = False) -> ModelInfo:
     """
     path = resolve(name, fetch=download)
     family = family_of_file(path)
-    summary = family.summary(path)
-    state = family.state(path)
-    stored.check_types(path, state)
-    stored.check_finite(path, state)
-    return ModelInfo(
-        file=path, family=family.name, summary=summary, mode=mode_beside(path, family), mode_file=mode_file_of(path)
-    )
-
-
-def mode_beside(path: Path, family: Family) -> ModeFile | None:
-    """What `mode_of` says of the loaded model, without loading it where its weights are known to be those of the mode file."""
-    file = mode_file_of(path)
-    if file is None:
-        return None
-    found = read_mode_file(file)
-    if found.fingerprint is None or found.fingerprint == stored_fingerprint(family.loaded_state(path)):
-        return found
-    return mode_of(path, family.load(path))
+    checkpoint = family.read(path)
+    checkpoint.tensors()  # raises where their numbers are none
+    mode_file = mode_file_of(path)
+    mode = None if mode_file is None else mode_of(path, checkpoint.load())
+    return ModelInfo(file=path, family=family.name, summary=checkpoint.summary, mode=mode, mode_file=mode_file)

@@ -41,7 +41,7 @@ def test_every_class_loads_and_is_summed_up_from_its_files(model_class, tmp_path
     loaded = basam.load(tmp_path)
     assert type(loaded) is model_class
     assert all(torch.equal(value, loaded.state_dict()[key]) for key, value in model.state_dict().items())
-    summary = family_of_file(tmp_path).summary(tmp_path).to_dict()
+    summary = family_of_file(tmp_path).read(tmp_path).summary.to_dict()
     expected = {"trained long side": 64, "layers": 2, "global layers": [1], "heads": 2, "windows": [2]}
     assert summary.items() >= expected.items()
     assert summary["architecture"] == f"SAM{'-HQ' * ('HQ' in model_class.__name__)} ViT 16 x 2"
@@ -74,7 +74,7 @@ def test_shards_and_pickled_weights_are_the_same_model(tmp_path):
     for folder in ("whole", "shards", "pickled"):
         state = basam.load(tmp_path / folder).state_dict()
         assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
-        counts.add(family_of_file(tmp_path / folder).summary(tmp_path / folder).to_dict()["parameters"])
+        counts.add(family_of_file(tmp_path / folder).read(tmp_path / folder).summary.to_dict()["parameters"])
     assert len(counts) == 1
 
 
@@ -88,7 +88,7 @@ def test_malicious_weights_in_a_folder_are_refused_too(tmp_path):
     with pytest.raises(basam.UnsupportedModelError, match=r"holds more than tensors \(\w+\.mkdir\)"):
         basam.load(tmp_path)
     with pytest.raises(basam.UnsupportedModelError, match=r"holds more than tensors"):
-        family_of_file(tmp_path).summary(tmp_path).to_dict()
+        family_of_file(tmp_path).read(tmp_path).summary.to_dict()
     assert not (tmp_path / "executed").exists()
 
 
@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_named(tmp_path):
         basam.load(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=r"no model\.safetensors and no pytorch_model\.bin"):
-        family_of_file(tmp_path).summary(tmp_path).to_dict()
+        family_of_file(tmp_path).read(tmp_path).summary.to_dict()
     (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "sam9"}))
     with pytest.raises(basam.UnsupportedModelError, match=r"model_type='sam9'; known are .*sam"):
         basam.load(tmp_path)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basam.errors import InputError, warn
 from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters, is_instance
-from basam.families.efficient_sam.layout import expected_tensors
 from basam.families.efficient_sam.sizes import EfficientSamConfig
 from basam.families.geometry import Geometry
-from basam.families.shared import Shapes, StoredTensor, holds, layout, meta_files, read_shapes, stored_tensors
+from basam.families.shared import Checkpoint, Shapes, build, count_parts, holds, meta_files, own_keys, read_shapes, read_state
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -36,13 +36,13 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
     width, _, patch, _ = shapes.sizes(f"{encoder}patch_embed.proj.weight", 4)
     return {
         "width": width,
-        "depth": layout.count_parts(shapes, f"{encoder}blocks."),
+        "depth": count_parts(shapes, f"{encoder}blocks."),
         "heads": max(1, width // HEAD_WIDTH),
         "mlp": shapes.sizes(f"{encoder}blocks.0.mlp.fc1.weight", 2)[0],
         "positions": math.isqrt(shapes.sizes(f"{encoder}pos_embed", 3)[1] - 1),
         "patch": patch,
         "channels": shapes.sizes(f"{encoder}neck.0.weight", 4)[0],
-        "decoder_depth": layout.count_parts(shapes, f"{decoder}transformer.layers."),
+        "decoder_depth": count_parts(shapes, f"{decoder}transformer.layers."),
         "decoder_heads": meta_files.DECODER_HEADS,
         "decoder_inner": shapes.sizes(f"{decoder}transformer.final_attn_token_to_image.q_proj.weight", 2)[0],
         "decoder_mlp": shapes.sizes(f"{decoder}transformer.layers.0.mlp.layers.0.0.weight", 2)[0],
@@ -50,17 +50,6 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
         "iou_hidden": shapes.sizes(f"{decoder}iou_prediction_head.layers.0.0.weight", 2)[0],
         "upscaling": tuple(shapes.sizes(f"{decoder}final_output_upscaling_layers.{layer}.0.weight", 4)[1] for layer in (0, 1)),
     }
-
-
-def config_of(shapes: Shapes) -> EfficientSamConfig:
-    """Sizes of a file; every tensor of the model is in it, and none is too many.
-
-    Raises:
-        UnsupportedModelError: naming the tensors that do not fit.
-    """
-    config = EfficientSamConfig(**sizes(shapes))
-    shapes.compare(expected_tensors(config))
-    return config
 
 
 class EfficientSamFamily(Family):
@@ -87,31 +76,20 @@ class EfficientSamFamily(Family):
     def recognises(self, path: Path) -> bool:
         return holds(path, PARTS)
 
-    def load(self, path: Path) -> nn.Module:
-        import torch
-
+    def read(self, path: Path) -> Checkpoint:
         from basam.families.efficient_sam.modules import EfficientSam
-        from basam.families.shared import checkpoints
 
-        config = config_of(read_shapes(path))
-        with torch.device("meta"):
-            model = EfficientSam(config)
-        return checkpoints.fill(model, checkpoints.read_weights(path))
-
-    def state(self, path: Path) -> dict[str, StoredTensor]:
-        return stored_tensors(path)
-
-    def summary(self, path: Path) -> ModelSummary:
         shapes = read_shapes(path)
-        config = config_of(shapes)
-        side, layers = config.image_size // config.patch, tuple(range(config.depth))
-        return ModelSummary(
-            architecture=NAMES.get(config.width, f"EfficientSAM of width {config.width}"),
-            geometry=Geometry(config.patch, side, config.depth, layers, config.heads),
-            parameters=count_parameters(shapes),
+        model: Any = build(path, sizes(shapes), lambda fields: EfficientSam(EfficientSamConfig(**fields)))
+        width = model.config.width
+        summary = ModelSummary(
+            architecture=NAMES.get(width, f"EfficientSAM of width {width}"),
+            geometry=self.geometry(model),
+            parameters=count_parameters(model),
             tensors=len(shapes),
             layout="EfficientSAM's state dict",
         )
+        return Checkpoint(model, summary, shapes, partial(read_state, path), own_keys(model))
 
     def encode(self, model: Any, pixel_values: Tensor) -> Tensor:
         return model.image_encoder(pixel_values).to(model.mask_decoder.iou_token.weight.dtype)

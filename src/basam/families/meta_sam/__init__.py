@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters
+from basam.families.base import Family, PromptTensors
 from basam.families.geometry import Geometry
-from basam.families.shared import StoredTensor, holds, meta_files, read_shapes, stored_tensors, vit_name
+from basam.families.shared import Checkpoint, holds, meta_files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -68,23 +68,8 @@ class MetaSam(Family):
     def recognises(self, path: Path) -> bool:
         return holds(path, meta_files.PARTS)
 
-    def load(self, path: Path) -> nn.Module:
-        return meta_files.load(path)
-
-    def summary(self, path: Path) -> ModelSummary:
-        shapes = read_shapes(path)
-        vision = meta_files.configs(shapes)["vision_config"]
-        return ModelSummary(
-            architecture=f"SAM {vit_name(vision['hidden_size'], vision['num_hidden_layers'])}",
-            geometry=meta_files.geometry(vision),
-            parameters=count_parameters(shapes),
-            windows=(vision["window_size"],),
-            tensors=len(shapes),
-            layout="Meta's state dict",
-        )
-
-    def state(self, path: Path) -> dict[str, StoredTensor]:
-        return stored_tensors(path)
+    def read(self, path: Path) -> Checkpoint:
+        return meta_files.read(path)
 
     def encode(self, model: Any, pixel_values: Tensor) -> tuple[Tensor, dict[str, Any]]:
         output = model.image_encoder(pixel_values)

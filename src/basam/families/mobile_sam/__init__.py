@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basam.families.base import ModelSummary, count_parameters, is_instance
 from basam.families.geometry import Geometry
-from basam.families.mobile_sam.layout import PREFIX, encoder_tensors
-from basam.families.mobile_sam.sizes import STAGES, TinyViTConfig, checked_sizes
-from basam.families.shared import Shapes, holds, layout, meta_files, read_config, read_shapes, read_sizes, transformers_files
+from basam.families.mobile_sam.sizes import STAGES, TinyViTConfig
+from basam.families.shared import (
+    Checkpoint,
+    Shapes,
+    build,
+    count_parts,
+    folder_shapes,
+    folder_state,
+    holds,
+    meta_files,
+    read_shapes,
+    read_state,
+    transformers_files,
+)
 from basam.families.transformers_sam import TransformersSam
 
 if TYPE_CHECKING:
@@ -19,7 +31,8 @@ if TYPE_CHECKING:
 
 PARTS = {"image_encoder.": r"layers\.", **meta_files.PROMPTS_AND_MASKS}
 IMAGE_SIZE = 1024  # no tensor of a TinyViT says it
-ENCODER_RULES = ((r"^image_encoder\.", "vision_encoder."),)
+RULES = ((r"^vision_encoder\.", "image_encoder."), *meta_files.PROMPT_AND_DECODER)
+PREFIX = "image_encoder."
 
 
 def tinyvit_sizes(shapes: Shapes) -> dict[str, Any]:
@@ -33,7 +46,7 @@ def tinyvit_sizes(shapes: Shapes) -> dict[str, Any]:
     merged = [shapes.sizes(f"{PREFIX}layers.{stage}.downsample.conv1.c.weight", 4)[0] for stage in stages[:-1]]
     return {
         "widths": (shapes.sizes(f"{PREFIX}patch_embed.seq.2.c.weight", 4)[0], *merged),
-        "depths": tuple(layout.count_parts(shapes, f"{PREFIX}layers.{stage}.blocks.") for stage in stages),
+        "depths": tuple(count_parts(shapes, f"{PREFIX}layers.{stage}.blocks.") for stage in stages),
         "heads": (0, *(heads for heads, _ in biases)),
         "windows": (0, *(math.isqrt(distances) for _, distances in biases)),
         "expansion": max(1, shapes.sizes(f"{PREFIX}layers.1.blocks.0.mlp.fc1.weight", 2)[0] // merged[0]),
@@ -43,21 +56,14 @@ def tinyvit_sizes(shapes: Shapes) -> dict[str, Any]:
     }
 
 
-def sizes_of(shapes: Shapes) -> tuple[TinyViTConfig, dict[str, dict[str, Any]]]:
-    """Sizes of the published file, of encoder and decoder; every tensor of it is there, and none is too many.
-
-    Raises:
-        UnsupportedModelError: naming the tensors that do not fit.
-    """
-    sizes = TinyViTConfig(**tinyvit_sizes(shapes))
-    decoder = meta_files.decoder_configs(shapes, sizes.image_size, sizes.patch)
-    shapes.compare(encoder_tensors(sizes) | layout.prompts_and_masks(decoder, meta_files.features_of(shapes)))
-    return sizes, decoder
-
-
-def geometry_of(image_size: int, patch: int, depths: tuple[int, ...], heads: tuple[int, ...]) -> Geometry:
-    """No layer sees the whole grid; heads are those of the last stage."""
-    return Geometry(patch=patch, trained_side=image_size // patch, layers=sum(depths), global_layers=(), heads=heads[-1])
+def configs_of(shapes: Shapes) -> dict[str, Any]:
+    """Fields of `MobileSamConfig`. The vision transformer that `SamModel` builds first has no layers: the TinyViT takes its
+    place."""
+    sizes = tinyvit_sizes(shapes)
+    patch = TinyViTConfig(**sizes).patch
+    features = shapes.sizes(meta_files.ENCODING, 2)[1]
+    vision = {"num_hidden_layers": 0, "image_size": IMAGE_SIZE, "patch_size": patch, "num_pos_feats": features}
+    return {"tinyvit": sizes, "vision_config": vision, **meta_files.decoder_configs(shapes, IMAGE_SIZE, patch)}
 
 
 class MobileSam(TransformersSam):
@@ -71,7 +77,13 @@ class MobileSam(TransformersSam):
 
     def geometry(self, model: Any) -> Geometry:
         sizes = model.config.sizes()
-        return geometry_of(sizes.image_size, sizes.patch, sizes.depths, sizes.heads)
+        return Geometry(
+            patch=sizes.patch,
+            trained_side=sizes.image_size // sizes.patch,
+            layers=sum(sizes.depths),
+            global_layers=(),  # no layer sees the whole grid
+            heads=sizes.heads[-1],
+        )
 
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
         from basam.families.mobile_sam.modules import replacements
@@ -81,54 +93,26 @@ class MobileSam(TransformersSam):
     def recognises(self, path: Path) -> bool:
         return super().recognises(path) if path.is_dir() else holds(path, PARTS)
 
-    def load(self, path: Path) -> nn.Module:
-        import torch
-
+    def read(self, path: Path) -> Checkpoint:
         from basam.families.mobile_sam.modules import MobileSamConfig, MobileSamModel
-        from basam.families.shared import checkpoints
 
+        model: Any
         if path.is_dir():
-            return transformers_files.load(path, MobileSamModel, folder_tensors(path)[1])
-        shapes = read_shapes(path)
-        sizes, decoder = sizes_of(shapes)
-        # The vision transformer that SamModel builds first has no layers: the TinyViT takes its place.
-        vision = {
-            "num_hidden_layers": 0,
-            "image_size": sizes.image_size,
-            "patch_size": sizes.patch,
-            "num_pos_feats": meta_files.features_of(shapes),
-        }
-        with torch.device("meta"):
-            model = MobileSamModel(MobileSamConfig(tinyvit=vars(sizes), vision_config=vision, **decoder))
-        checkpoints.fill(model, meta_files.to_transformers(checkpoints.read_weights(path), ENCODER_RULES))
-        model.tie_weights()
-        return model
-
-    def summary(self, path: Path) -> ModelSummary:
-        if path.is_dir():
-            sizes, expected = folder_tensors(path)
-            shapes = transformers_files.folder_shapes(path, expected)
+            model, shapes = transformers_files.build_folder(path, MobileSamModel, self.geometry), folder_shapes(path)
+            read, keys = partial(folder_state, path), transformers_files.folder_keys(model, shapes)
         else:
             shapes = read_shapes(path)
-            sizes, _ = sizes_of(shapes)
-        return ModelSummary(
+            model = build(path, configs_of(shapes), lambda config: MobileSamModel(MobileSamConfig(**config)))
+            read, keys = partial(read_state, path), meta_files.metas_keys(model, RULES)
+        summary = ModelSummary(
             architecture="MobileSAM (TinyViT)",
-            geometry=geometry_of(sizes.image_size, sizes.patch, sizes.depths, sizes.heads),
-            parameters=count_parameters(shapes),
-            windows=sizes.windows[1:],
+            geometry=self.geometry(model),
+            parameters=count_parameters(model),
+            windows=model.config.sizes().windows[1:],
             tensors=len(shapes),
             layout="transformers folder" if path.is_dir() else "MobileSAM's state dict",
         )
-
-
-def folder_tensors(path: Path) -> tuple[TinyViTConfig, dict[str, tuple[int, ...]]]:
-    """Sizes of the TinyViT, and the tensors by the keys of `transformers`, that a folder's config.json promises."""
-    sizes = checked_sizes((read_config(path) or {}).get("tinyvit") or {}, path / "config.json")
-    configs = read_sizes(path)
-    features = configs["vision_config"]["num_pos_feats"]
-    return sizes, meta_files.to_transformers(
-        encoder_tensors(sizes) | layout.prompts_and_masks(configs, features), ENCODER_RULES
-    )
+        return Checkpoint(model, summary, shapes, read, keys)
 
 
 FAMILY = MobileSam()

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from basam.families.base import ModelSummary, count_parameters, is_instance
 from basam.families.geometry import Geometry
-from basam.families.sam2 import layout, official, sizes
+from basam.families.sam2 import official, sizes
 from basam.families.shared import (
-    Shapes,
-    StoredTensor,
-    check_fields,
+    Checkpoint,
+    build,
+    folder_shapes,
     folder_state,
+    own_keys,
     pyramid_files,
-    pyramid_layout,
     read_config,
     read_shapes,
-    stored_folder_shapes,
-    transformers_files,
+    read_state,
 )
 from basam.families.transformers_sam import TransformersSam
 
@@ -54,7 +54,7 @@ class Sam2(TransformersSam):
         return next((self.neighbours[base.__name__] for base in type(model).__mro__ if base.__name__ in self.neighbours), None)
 
     def geometry(self, model: Any) -> Geometry:
-        return sizes.geometry(model.config.to_dict())
+        return sizes.geometry(model.config)
 
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
         from basam.families.sam2.modules import replacements
@@ -64,53 +64,30 @@ class Sam2(TransformersSam):
     def recognises(self, path: Path) -> bool:
         return super().recognises(path) if path.is_dir() else official.recognises(path)
 
-    def load(self, path: Path) -> nn.Module:
-        from basam.families.shared import checkpoints
+    def read(self, path: Path) -> Checkpoint:
+        from basam.families.sam2.modules import build as make
 
-        config, _, _ = self.read(path)
-        if not path.is_dir():
-            return fill(config, official.to_transformers(checkpoints.read_weights(path)), path)
-        state = folder_state(path)
-        return fill(config, {key: value for key, value in state.items() if not key.startswith(pyramid_files.VIDEO_ONLY)}, path)
-
-    def summary(self, path: Path) -> ModelSummary:
-        config, shapes, part = self.read(path)
+        if path.is_dir():
+            config, source, shapes = read_config(path) or {}, path / "config.json", folder_shapes(path)
+            part, read = shapes.without(pyramid_files.VIDEO_ONLY), partial(folder_state, path)
+        else:
+            shapes = read_shapes(path)
+            config, source = official.config_of(shapes), path
+            part, read = shapes.without(official.VIDEO_ONLY), partial(read_state, path)
+        model: Any = build(source, config, make)
         # Only a tensor for videos tells the two apart.
         version = "2.1" if shapes.keys() & NEW_IN_2_1 else "2" if len(part) < len(shapes) else "2 or 2.1"
         upstream = "Sam2VideoModel" if config["model_type"] == "sam2_video" else "Sam2Model"
-        backbone = sizes.backbone_of(config)
-        return ModelSummary(
+        backbone = model.config.vision_config.backbone_config
+        summary = ModelSummary(
             architecture=f"SAM {version} {sizes.hiera_name(backbone)}",
-            geometry=sizes.geometry(config),
-            parameters=count_parameters(part),
-            windows=tuple(backbone["window_size_per_stage"]),
+            geometry=self.geometry(model),
+            parameters=count_parameters(model),
+            windows=tuple(backbone.window_size_per_stage),
             tensors=len(shapes),
             layout=f"transformers {upstream}" if path.is_dir() else "Meta's state dict",
         )
-
-    def read(self, path: Path) -> tuple[dict[str, Any], Shapes, Shapes]:
-        """Configuration, shapes of all tensors and of those that images need, every one of which fits.
-
-        Raises:
-            UnsupportedModelError: naming what does not fit, of the configuration or of the tensors.
-        """
-        if not path.is_dir():
-            shapes = read_shapes(path)
-            config, part = official.config_of(shapes), shapes.without(official.VIDEO_ONLY)
-            part.compare(layout.expected_tensors(config))
-            return config, shapes, part
-        config, shapes = read_config(path) or {}, stored_folder_shapes(path)
-        with pyramid_files.in_config_of(path):
-            sizes.geometry(config)
-            expected = layout.expected_tensors(config)
-        check_fields(config, path)
-        part = shapes.without(pyramid_files.VIDEO_ONLY)
-        part.compare(pyramid_layout.table_to_transformers(expected, official.RULES))
-        return config, shapes, part
-
-    def state(self, path: Path) -> dict[str, StoredTensor]:
-        found = super().state(path)
-        return {key: value for key, value in found.items() if not (path.is_dir() and key.startswith(pyramid_files.VIDEO_ONLY))}
+        return Checkpoint(model, summary, part, read, own_keys(model) if path.is_dir() else official.keys_of(model))
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
         from basam.families.shared import decoder_features  # model code of transformers, which takes seconds to import
@@ -120,19 +97,6 @@ class Sam2(TransformersSam):
     def embedding(self, features: dict[str, Any]) -> Tensor:
         found: Tensor = features["image_embeddings"][-1]
         return found
-
-
-def fill(config: dict[str, Any], state: dict[str, Tensor], path: Path) -> nn.Module:
-    """The `Sam2Model` of a configuration with the tensors of `state`, every one of which must fit.
-
-    Raises:
-        UnsupportedModelError: naming what does not fit, of the configuration or of the tensors.
-    """
-    from basam.families.sam2.modules import build
-    from basam.families.shared import checkpoints
-
-    model = transformers_files.built(lambda: build(config), path)
-    return checkpoints.fill(model, pyramid_files.fitting(model, state, path))
 
 
 FAMILY = Sam2()

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers.models.sam2 import modeling_sam2 as sam2
 
 from basam.families.attachment import Replaced
+from basam.families.sam2.sizes import geometry
 from basam.families.shared import (
     AnySizeEncoding,
     AnySizePrompts,
@@ -78,6 +78,7 @@ def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """A `Sam2Model` of a configuration, on the meta device; what of it is about videos is left out."""
-    with torch.device("meta"):
-        return sam2.Sam2Model(sam2.Sam2Config(**pyramid_files.plain_config(config)))
+    """A `Sam2Model` of a configuration; what of it is about videos is left out."""
+    model = sam2.Sam2Model(sam2.Sam2Config(**pyramid_files.plain_config(config)))
+    geometry(model.config)
+    return model

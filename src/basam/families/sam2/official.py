@@ -6,16 +6,14 @@ blocks must be known ones. Everything else is compared tensor by tensor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import nn
 
 from basam.families.base import UnsupportedModelError
 from basam.families.sam2 import sizes
-from basam.families.shared import Shapes, holds, layout, pyramid_layout
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from basam.families.shared import Shapes, count_parts, holds, meta_files, pyramid_files
 
 # Beginnings of keys of every file with an image encoder and a mask decoder, and how they continue.
 PARTS = {"image_encoder.trunk.": r"blocks\.|patch_embed\.|pos_embed", "sam_mask_decoder.": ""}
@@ -33,14 +31,15 @@ VIDEO_ONLY = (
     "no_obj_embed_spatial",
 )
 
-# Meta's names and those of transformers, in the order of replacing.
+# The names of `transformers` and Meta's, in the order of replacing.
 RULES = (
-    (r"^image_encoder\.trunk\.", "vision_encoder.backbone."),
-    (r"^image_encoder\.neck\.convs\.(\d+)\.conv\.", r"vision_encoder.neck.convs.\1."),
-    (r"^no_mem_embed$", "no_memory_embedding"),
-    (r"\.patch_embed\.proj\.", ".patch_embed.projection."),
-    *pyramid_layout.PROMPT_AND_DECODER,
+    (r"^vision_encoder\.backbone\.", "image_encoder.trunk."),
+    (r"^vision_encoder\.neck\.convs\.(\d+)\.", r"image_encoder.neck.convs.\1.conv."),
+    (r"^no_memory_embedding$", "no_mem_embed"),
+    (r"\.patch_embed\.projection\.", ".patch_embed.proj."),
+    *pyramid_files.PROMPT_AND_DECODER,
 )
+POINTS = "prompt_encoder.point_embed.weight"
 
 
 def recognises(path: Path) -> bool:
@@ -54,7 +53,7 @@ def config_of(shapes: Shapes) -> dict[str, Any]:
         UnsupportedModelError: an encoder that is none of the published ones, or the tensor is missing that says which.
     """
     width = shapes.sizes(STEM, 4)[0]
-    blocks = layout.count_parts(shapes, "image_encoder.trunk.blocks.")
+    blocks = count_parts(shapes, "image_encoder.trunk.blocks.")
     for hiera in sizes.PUBLISHED.values():
         if (hiera["hidden_size"], sum(hiera["blocks_per_stage"])) == (width, blocks):
             vision = {
@@ -71,9 +70,8 @@ def config_of(shapes: Shapes) -> dict[str, Any]:
     )
 
 
-def to_transformers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The image part of a state dict with Meta's keys, whose shapes were compared, under those of `Sam2Model`."""
-    import torch
-
-    found = {key: value for key, value in state.items() if not key.startswith(VIDEO_ONLY)}
-    return pyramid_layout.to_transformers(found, RULES, torch.cat)
+def keys_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
+    """`Checkpoint.keys` of a `Sam2Model`. Meta keeps the embeddings of all kinds of points one by one."""
+    kinds = model.get_parameter(POINTS).shape[0]
+    points = tuple(f"sam_prompt_encoder.point_embeddings.{kind}.weight" for kind in range(kinds))
+    return meta_files.metas_keys(model, RULES) | {POINTS: points}

@@ -6,6 +6,7 @@ It takes points, boxes and masks. The detector of SAM 3, which takes texts, is n
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,25 +14,22 @@ from basam.errors import MissingExtraError
 from basam.families.base import ModelSummary, count_parameters
 from basam.families.geometry import Geometry
 from basam.families.sam2 import Sam2
-from basam.families.sam3_tracker import layout, sizes
+from basam.families.sam3_tracker import names, sizes
 from basam.families.shared import (
-    Shapes,
-    StoredTensor,
-    check_fields,
+    Checkpoint,
+    build,
+    folder_shapes,
     folder_state,
-    pyramid_files,
+    own_keys,
     read_config,
-    stored_folder_shapes,
-    stored_state,
     transformers_files,
-    vit_name,
 )
 
 if TYPE_CHECKING:
     from torch import nn
 
 NEIGHBOURS = {
-    "Sam3Model": layout.DETECTOR,
+    "Sam3Model": names.DETECTOR,
     "Sam3VideoModel": "is SAM 3 for videos: for images load its folder with basam.load, or as transformers' Sam3TrackerModel",
     "Sam3TrackerVideoModel": "tracks in videos: for images load its folder with basam.load, or as Sam3TrackerModel",
 }
@@ -50,7 +48,7 @@ class Sam3Tracker(Sam2):
     idle = (*Sam2.idle, "vision_encoder.neck.fpn_layers.3.", "no_memory_embedding")
 
     def geometry(self, model: Any) -> Geometry:
-        return sizes.geometry(model.config.to_dict())
+        return sizes.geometry(model.config)
 
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
         from basam.families.sam3_tracker.modules import replacements
@@ -60,43 +58,26 @@ class Sam3Tracker(Sam2):
     def recognises(self, path: Path) -> bool:
         return path.is_dir() and super().recognises(path)
 
-    def load(self, path: Path) -> nn.Module:
+    def read(self, path: Path) -> Checkpoint:
         try:
-            from basam.families.sam3_tracker.modules import build, fill
+            from basam.families.sam3_tracker.modules import TrackerCheckpoint
+            from basam.families.sam3_tracker.modules import build as make
         except ImportError as error:
             raise MissingExtraError(f"SAM 3 of this transformers does not load: {error}; a newer one (5.23) does") from error
 
-        config, _, part = self.read(path)
-        stored = folder_state(path)
-        state = {name: stored[key] for name, key in part.keys_of.items()}
-        return fill(config, pyramid_files.fitting(transformers_files.built(lambda: build(config), path), state, path))
-
-    def summary(self, path: Path) -> ModelSummary:
-        config, shapes, part = self.read(path)
-        backbone = sizes.backbone_of(config)
-        return ModelSummary(
-            architecture=f"SAM 3 {vit_name(backbone['hidden_size'], backbone['num_hidden_layers'])}",
-            geometry=sizes.geometry(config),
-            parameters=count_parameters(part),
-            windows=(backbone["window_size"],),
+        shapes = folder_shapes(path)
+        part = names.TrackerShapes(path, shapes)
+        model: Any = build(path / "config.json", sizes.tracker_config(read_config(path) or {}), make)
+        backbone = model.config.vision_config.backbone_config
+        summary = ModelSummary(
+            architecture=f"SAM 3 {transformers_files.vit_name(backbone.hidden_size, backbone.num_hidden_layers)}",
+            geometry=self.geometry(model),
+            parameters=count_parameters(model),
+            windows=(backbone.window_size,),
             tensors=len(shapes),
             layout="transformers Sam3TrackerModel",
         )
-
-    def state(self, path: Path) -> dict[str, StoredTensor]:
-        stored = stored_state(path)
-        return {key: stored[key] for key in layout.tracker_keys(stored, path).values()}
-
-    def read(self, path: Path) -> tuple[dict[str, Any], Shapes, layout.TrackerShapes]:
-        shapes = stored_folder_shapes(path)
-        part = layout.TrackerShapes(path, shapes)
-        with pyramid_files.in_config_of(path):
-            config = dict(sizes.tracker_config(read_config(path) or {}))
-            sizes.geometry(config)
-            expected = layout.expected_tensors(config)
-        check_fields(config, path)
-        part.compare(expected)
-        return config, shapes, part
+        return TrackerCheckpoint(model, summary, part, partial(folder_state, path), own_keys(model))
 
 
 FAMILY = Sam3Tracker()

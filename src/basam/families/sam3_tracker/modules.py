@@ -27,6 +27,7 @@ from basam.families.shared import (
     AnySizePrompts,
     AnySizePyramid,
     AnySizeVision,
+    Checkpoint,
     GridAttention,
     NoEncodings,
     pyramid_files,
@@ -101,15 +102,18 @@ def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """A `Sam3TrackerModel` of a configuration, on the meta device; what of it is about videos or texts is left out."""
-    with torch.device("meta"):
-        return tracker.Sam3TrackerModel(Sam3TrackerConfig(**pyramid_files.plain_config(config)))
+    """A `Sam3TrackerModel` of a configuration; what of it is about videos or texts is left out."""
+    model = tracker.Sam3TrackerModel(Sam3TrackerConfig(**pyramid_files.plain_config(config)))
+    sizes.geometry(model.config)
+    return model
 
 
-def fill(config: dict[str, Any], state: dict[str, Tensor]) -> nn.Module:
-    """The model with tensors that all fit. Its rotary positions are in no file: `transformers` makes them, and so it loads."""
-    with quiet():
-        model = tracker.Sam3TrackerModel.from_pretrained(
-            None, config=Sam3TrackerConfig(**pyramid_files.plain_config(config)), state_dict=state, dtype="float32"
-        )
-    return model.eval()
+class TrackerCheckpoint(Checkpoint):
+    """Its rotary positions are in no file: `transformers` makes them, and so it loads."""
+
+    def load(self) -> nn.Module:
+        with quiet():
+            model = tracker.Sam3TrackerModel.from_pretrained(
+                None, config=self.model.config, state_dict=self.weights(), dtype="float32"
+            )
+        return model.eval()

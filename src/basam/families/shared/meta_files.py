@@ -9,74 +9,76 @@ kinds of points, an IoU head of three layers.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
+
+from torch import nn
 
 from basam.families.base import UnsupportedModelError
-from basam.families.geometry import Geometry
-from basam.families.shared import layout
-from basam.families.shared.shapes import Shapes, read_shapes
+from basam.families.shared.checkpoints import Checkpoint
+from basam.families.shared.configs import build
+from basam.families.shared.shapes import Shapes, count_parts, read_shapes
+from basam.families.shared.state_dicts import read_state
+from basam.families.shared.transformers_files import vit_summary
 
-if TYPE_CHECKING:
-    from torch import nn
-
-Value = TypeVar("Value")
-
+ENCODING = "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 DECODER_HEADS, POINT_KINDS, IOU_LAYERS = 8, 4, 3
 
 # How the keys of Meta's prompt encoder and mask decoder continue, see `shapes.holds`.
 PROMPTS_AND_MASKS = {"prompt_encoder.": r"point_embeddings\.\d|mask_downscaling\.|no", "mask_decoder.": ""}
 PARTS = {"image_encoder.": r"blocks\.", **PROMPTS_AND_MASKS}
 
-# Meta's names and those of transformers, in the order of replacing.
+# The names of `transformers` and Meta's, in the order of replacing.
 PROMPT_AND_DECODER = (
-    (r"prompt_encoder\.pe_layer\.positional_encoding_gaussian_matrix", "prompt_encoder.shared_embedding.positional_embedding"),
-    (r"\.point_embeddings\.", ".point_embed."),
-    (r"\.mask_downscaling\.0\.", ".mask_embed.conv1."),
-    (r"\.mask_downscaling\.1\.", ".mask_embed.layer_norm1."),
-    (r"\.mask_downscaling\.3\.", ".mask_embed.conv2."),
-    (r"\.mask_downscaling\.4\.", ".mask_embed.layer_norm2."),
-    (r"\.mask_downscaling\.6\.", ".mask_embed.conv3."),
-    (r"\.output_upscaling\.0\.", ".upscale_conv1."),
-    (r"\.output_upscaling\.1\.", ".upscale_layer_norm."),
-    (r"\.output_upscaling\.3\.", ".upscale_conv2."),
-    (r"\.norm(\d|_final_attn)\.", r".layer_norm\1."),
+    (r"^(shared_image_embedding|.*\.shared_embedding)\.positional_embedding$", ENCODING),
+    (r"\.point_embed\.", ".point_embeddings."),
+    (r"\.mask_embed\.conv1\.", ".mask_downscaling.0."),
+    (r"\.mask_embed\.layer_norm1\.", ".mask_downscaling.1."),
+    (r"\.mask_embed\.conv2\.", ".mask_downscaling.3."),
+    (r"\.mask_embed\.layer_norm2\.", ".mask_downscaling.4."),
+    (r"\.mask_embed\.conv3\.", ".mask_downscaling.6."),
+    (r"\.upscale_conv1\.", ".output_upscaling.0."),
+    (r"\.upscale_layer_norm\.", ".output_upscaling.1."),
+    (r"\.upscale_conv2\.", ".output_upscaling.3."),
+    (r"\.layer_norm(\d|_final_attn)\.", r".norm\1."),
 )
 IMAGE_ENCODER = (
-    (r"^image_encoder\.", "vision_encoder."),
-    (r"\.patch_embed\.proj\.", ".patch_embed.projection."),
-    (r"\.blocks\.", ".layers."),
-    (r"\.norm(\d)\.", r".layer_norm\1."),
-    (r"\.neck\.0\.", ".neck.conv1."),
-    (r"\.neck\.1\.", ".neck.layer_norm1."),
-    (r"\.neck\.2\.", ".neck.conv2."),
-    (r"\.neck\.3\.", ".neck.layer_norm2."),
+    (r"^vision_encoder\.layers\.", "image_encoder.blocks."),
+    (r"^vision_encoder\.neck\.conv1\.", "image_encoder.neck.0."),
+    (r"^vision_encoder\.neck\.layer_norm1\.", "image_encoder.neck.1."),
+    (r"^vision_encoder\.neck\.conv2\.", "image_encoder.neck.2."),
+    (r"^vision_encoder\.neck\.layer_norm2\.", "image_encoder.neck.3."),
+    (r"^vision_encoder\.patch_embed\.projection\.", "image_encoder.patch_embed.proj."),
+    (r"^vision_encoder\.", "image_encoder."),
 )
-# MLPs: layers.0 is the first, the last one closes, those between are counted from 0.
-MLP_LAYER = re.compile(r"^(.*(?:\.mlp|_mlps\.\d+|_head))\.layers\.(\d+)\.(\w+)$")
+RULES = (*IMAGE_ENCODER, *PROMPT_AND_DECODER)
+# MLPs: Meta counts all layers from 0, `transformers` those between the first and the last.
+MLP_LAYER = re.compile(r"\.(proj_in|layers\.(\d+)|proj_out)(?=\.\w+$)")
 
 
-def rename(key: str, rules: tuple[tuple[str, str], ...]) -> str:
+def metas_keys(model: nn.Module, rules: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, ...]]:
+    """`Checkpoint.keys`: by the names of a model of `transformers`, Meta's.
+
+    Args:
+        rules: names of `transformers` as regular expressions, and Meta's, in the order of replacing.
+    """
+    names = model.state_dict().keys()
+    return {name: (metas_key(name, rules, names),) for name in names}
+
+
+def metas_key(name: str, rules: tuple[tuple[str, str], ...], names: Collection[str]) -> str:
+    """Meta's name of a tensor of `transformers`, which is one of `names`."""
+    key = name
+    layer = MLP_LAYER.search(name)
+    if layer is not None and (start := name[: layer.start()]) + ".proj_in.weight" in names:
+        middle = sum(other.startswith(f"{start}.layers.") and other.endswith(".weight") for other in names)
+        number = {"proj_in": 0, "proj_out": middle + 1}.get(layer[1], int(layer[2] or 0) + 1)
+        key = f"{start}.layers.{number}{name[layer.end() :]}"
     for pattern, replacement in rules:
         key = re.sub(pattern, replacement, key)
     return key
-
-
-def decoder_key(key: str, shapes: Mapping[str, Any]) -> str:
-    """transformers' name of a tensor of Meta's prompt encoder or mask decoder."""
-    return mlp_key(key, PROMPT_AND_DECODER, shapes) or rename(key, PROMPT_AND_DECODER)
-
-
-def mlp_key(key: str, rules: tuple[tuple[str, str], ...], keys: Container[str]) -> str | None:
-    """transformers' name of a tensor of one of Meta's MLPs among `keys`; None for any other tensor."""
-    layer = MLP_LAYER.match(key)
-    if layer is None:
-        return None
-    mlp, index, kind = layer[1], int(layer[2]), layer[3]
-    last = f"{mlp}.layers.{index + 1}.{kind}" not in keys
-    place = "proj_in" if index == 0 else "proj_out" if last else f"layers.{index - 1}"
-    return f"{rename(f'{mlp}.', rules)}{place}.{kind}"
 
 
 def decoder_configs(shapes: Shapes, image_size: int, patch: int) -> dict[str, dict[str, Any]]:
@@ -98,7 +100,7 @@ def decoder_configs(shapes: Shapes, image_size: int, patch: int) -> dict[str, di
         "mask_decoder_config": {
             "hidden_size": hidden,
             "mlp_dim": shapes.sizes("mask_decoder.transformer.layers.0.mlp.lin1.weight", 2)[0],
-            "num_hidden_layers": layout.count_parts(shapes, "mask_decoder.transformer.layers."),
+            "num_hidden_layers": count_parts(shapes, "mask_decoder.transformer.layers."),
             "num_attention_heads": DECODER_HEADS,
             "attention_downsample_rate": max(1, hidden // inner),
             "num_multimask_outputs": masks - 1,
@@ -111,7 +113,7 @@ def decoder_configs(shapes: Shapes, image_size: int, patch: int) -> dict[str, di
 
 def features_of(shapes: Shapes) -> int:
     """Half the channels of the positional encoding of prompts."""
-    return shapes.sizes("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix", 2)[1]
+    return shapes.sizes(ENCODING, 2)[1]
 
 
 def vision_config(shapes: Shapes) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def vision_config(shapes: Shapes) -> dict[str, Any]:
     """
     prefix = "image_encoder."
     hidden, channels, patch, _ = shapes.sizes(f"{prefix}patch_embed.proj.weight", 4)
-    layers = layout.count_parts(shapes, f"{prefix}blocks.")
+    layers = count_parts(shapes, f"{prefix}blocks.")
     keys = [f"{prefix}blocks.{layer}.attn.rel_pos_h" for layer in range(layers)]
     if not any(key in shapes for key in keys):
         raise UnsupportedModelError(
@@ -159,51 +161,17 @@ def vision_config(shapes: Shapes) -> dict[str, Any]:
     }
 
 
-def configs(shapes: Shapes) -> dict[str, dict[str, Any]]:
-    """Sizes of a SAM with Meta's keys, as `SamConfig` takes them; every tensor of it is there, and none is too many.
+def read(path: Path) -> Checkpoint:
+    """The checkpoint of a file with Meta's keys, whose model is a `SamModel`.
 
     Raises:
         UnsupportedModelError: naming the tensors that do not fit.
     """
-    vision = vision_config(shapes)
-    found = {"vision_config": vision, **decoder_configs(shapes, vision["image_size"], vision["patch_size"])}
-    shapes.compare(layout.image_encoder(vision) | layout.prompts_and_masks(found, vision["num_pos_feats"]))
-    return found
-
-
-def geometry(vision: Mapping[str, Any]) -> Geometry:
-    """`Geometry` of a `vision_config`."""
-    return Geometry(
-        patch=vision["patch_size"],
-        trained_side=vision["image_size"] // vision["patch_size"],
-        layers=vision["num_hidden_layers"],
-        global_layers=tuple(vision["global_attn_indexes"]),
-        heads=vision["num_attention_heads"],
-    )
-
-
-def to_transformers(found: Mapping[str, Value], image_rules: tuple[tuple[str, str], ...]) -> dict[str, Value]:
-    """What is given by Meta's keys, by those of `transformers`; the shared encoding under both its names."""
-    renamed = {
-        rename(key, image_rules) if key.startswith("image_encoder.") else decoder_key(key, found): value
-        for key, value in found.items()
-    }
-    shared = renamed.get("prompt_encoder.shared_embedding.positional_embedding")
-    if shared is not None:
-        renamed["shared_image_embedding.positional_embedding"] = shared
-    return renamed
-
-
-def load(path: Path) -> nn.Module:
-    """The `SamModel` of a file with Meta's keys, in float32 and evaluation mode; every tensor is accounted for."""
-    import torch
     from transformers import SamConfig, SamModel
 
-    from basam.families.shared import checkpoints
-
-    config = SamConfig(**configs(read_shapes(path)))
-    with torch.device("meta"):
-        model = SamModel(config)
-    checkpoints.fill(model, to_transformers(checkpoints.read_weights(path), IMAGE_ENCODER))
-    model.tie_weights()
-    return model
+    shapes = read_shapes(path)
+    vision = vision_config(shapes)
+    config = {"vision_config": vision, **decoder_configs(shapes, vision["image_size"], vision["patch_size"])}
+    model = build(path, config, lambda config: SamModel(SamConfig(**config)))
+    summary = vit_summary("SAM", model, len(shapes), "Meta's state dict")
+    return Checkpoint(model, summary, shapes, partial(read_state, path), metas_keys(model, RULES))

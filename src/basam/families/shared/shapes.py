@@ -1,6 +1,6 @@
 """What tensors a checkpoint has, by key and shape: of which format that is, and whether it is all that a model needs.
 
-Only headers and names are read here. Every message names the keys of the user's file.
+Every message names the keys of the user's file.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from basam.families.base import UnsupportedModelError
-from basam.families.shared.state_dicts import is_safetensors, listed, refuse, unwrap, without_prefix
-from basam.families.shared.stored import NotStoredError, StoredTensor, TornError, read_safetensors, read_zip
+from basam.families.shared.state_dicts import listed, read_state, without_prefix
 
 # A part of many keys of a format that is none of ours, and what a file with it is. The first that fits is named.
 FORMATS = (
@@ -126,30 +125,7 @@ def stored_shapes(path: Path, wrapped: bool = True) -> Mapping[str, tuple[int, .
 
 @lru_cache(maxsize=8)
 def shapes_of(path: Path, wrapped: bool, modified: int, size: int) -> dict[str, tuple[int, ...]]:
-    return {key: value.shape for key, value in stored_tensors(path, wrapped).items()}
-
-
-def stored_tensors(path: Path, wrapped: bool = True) -> dict[str, StoredTensor]:
-    """The tensors of a checkpoint file, by their keys in it; torch is imported for files that only it can read.
-
-    Args:
-        wrapped: the state dict may be an entry of the file, see `unwrap`.
-
-    Raises:
-        UnsupportedModelError: it holds anything else, or is no checkpoint; nothing of it was executed.
-    """
-    from safetensors import SafetensorError
-
-    if path.exists() and not path.is_file():
-        raise UnsupportedModelError(f"{path} is neither a file nor a folder: a checkpoint is needed")
-    try:
-        return read_safetensors(path) if is_safetensors(path) else unwrap(path, read_zip(path), StoredTensor, wrapped)
-    except (SafetensorError, TornError) as error:
-        raise refuse(path, error) from error
-    except NotStoredError:
-        from basam.families.shared.checkpoints import as_stored, read_state
-
-        return {key: as_stored(value) for key, value in read_state(path, wrapped).items()}
+    return {key: tuple(value.shape) for key, value in read_state(path, wrapped).items()}
 
 
 def holds(path: Path, parts: Mapping[str, str]) -> bool:
@@ -172,3 +148,18 @@ def goes_on(keys: Iterable[str], prefix: str, rest: str) -> bool:
     """Whether most of the keys with this beginning, and at least one, continue as `rest` says."""
     fits = [re.match(rest, key[len(prefix) :]) is not None for key in keys if key.startswith(prefix)]
     return 2 * sum(fits) > len(fits)
+
+
+def count_parts(keys: Iterable[str], prefix: str) -> int:
+    """How many numbered parts there are below `prefix`, such as blocks.
+
+    A part is counted where it has at least half of the tensors of the fullest one: a tensor that is too many makes no part
+    of its own, and one that is missing takes none away.
+    """
+    sizes: dict[int, int] = {}
+    for key in keys:
+        if key.startswith(prefix) and (number := key[len(prefix) :].partition(".")[0]).isdecimal():
+            sizes[int(number)] = sizes.get(int(number), 0) + 1
+    whole = [number for number, size in sizes.items() if 2 * size >= max(sizes.values())]
+    # A part may be missing as a whole; numbers far beyond the count are no SAM.
+    return min(max(whole) + 1, 2 * len(whole)) if whole else 0

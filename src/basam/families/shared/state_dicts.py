@@ -1,19 +1,24 @@
-"""State dicts as files hold them: which mapping is one, how keys begin, and the errors about tensors and files.
+"""State dicts as files hold them, read without running anything that is in the files.
 
-Nothing here needs torch, which takes seconds to import.
+Pickled files go through `torch.load(weights_only=True)`, which builds tensors and plain containers and refuses all else.
+Whether the tensors are those of a model is the business of `shapes` and `checkpoints`.
 """
 
 from __future__ import annotations
 
 import re
+import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from basam.families.base import UnsupportedModelError
-
-Kind = TypeVar("Kind")
 
 # What keys begin with in files whose keys have no prefix.
 PARTS = ("image_encoder", "vision_encoder", "prompt_encoder", "mask_decoder")
@@ -24,12 +29,70 @@ def is_safetensors(path: Path) -> bool:
     return path.suffix.lower() == ".safetensors"
 
 
+def read_state(path: Path, wrapped: bool = True) -> dict[str, Tensor]:
+    """The tensors of a checkpoint file as they are in it (mapped into memory where its format allows it), by their keys.
+
+    Args:
+        wrapped: the state dict may be an entry of the file, see `unwrap`.
+
+    Raises:
+        UnsupportedModelError: the file holds anything else, or a tensor that is sparse, nested or without numbers; or it is no
+            checkpoint. Nothing of it was executed.
+    """
+    if path.exists() and not path.is_file():
+        raise UnsupportedModelError(f"{path} is neither a file nor a folder: a checkpoint is needed")
+    state = unwrap(path, read(path), wrapped)
+    if odd := [key for key, value in state.items() if not is_plain(value)]:
+        raise UnsupportedModelError(f"{path} holds tensors that are sparse, nested or without numbers: {listed(odd)}")
+    return {key: value.detach().resolve_conj().resolve_neg() for key, value in state.items()}
+
+
+def is_plain(tensor: Tensor) -> bool:
+    return not tensor.is_nested and not tensor.is_meta and tensor.layout == torch.strided
+
+
+def read(path: Path) -> Any:
+    """Tensors and plain containers, as the file has them."""
+    if is_safetensors(path):
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise refuse(path, error) from error
+    try:
+        mapped, size = numbers_in_zip(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        # torch does not notice a file that is short of numbers: it would take what lies behind them.
+        storages = [leaf.untyped_storage() for leaf in tree_leaves(content) if isinstance(leaf, Tensor) and is_plain(leaf)]
+        if mapped and sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values()) > size:
+            raise EOFError(f"{size} bytes of numbers are too few")
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:  # torch raises nearly anything on a file that is none of its own
+        raise refuse(path, error) from error
+    return content
+
+
+def numbers_in_zip(path: Path) -> tuple[bool, int]:
+    """Whether numbers lie in a file as they are, and how many bytes of them: torch would take packed ones for numbers."""
+    if not zipfile.is_zipfile(path):
+        return False, 0
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    numbers = sum(entry.file_size for entry in entries if "/data/" in entry.filename)
+    return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries), numbers
+
+
 def refuse(path: Path, error: Exception) -> UnsupportedModelError:
     """The error for a file that neither torch nor safetensors read."""
-    found = re.search(r"GLOBAL:? (?:GLOBAL )?([\w.]+)", str(error))
-    if found:
+    more = re.search(r"GLOBAL:? (?:GLOBAL )?([\w.]+)", str(error))
+    if more:
         return UnsupportedModelError(
-            f"{path} holds more than tensors ({found[1]}) and is not loaded: unpickling it could run code of its author. "
+            f"{path} holds more than tensors ({more[1]}) and is not loaded: unpickling it could run code of its author. "
             "Save its state_dict() where you trust it, and load that"
         )
     with path.open("rb") as stream:
@@ -49,11 +112,10 @@ def refuse(path: Path, error: Exception) -> UnsupportedModelError:
     )
 
 
-def unwrap(path: Path, content: Any, kind: type[Kind], wrapped: bool = True) -> dict[str, Kind]:
+def unwrap(path: Path, content: Any, wrapped: bool = True) -> dict[str, Tensor]:
     """The state dict in `content`: itself, or the one entry of it that is a dict of tensors (`model`, `state_dict`, ...).
 
     Args:
-        kind: what a tensor is.
         wrapped: the latter is allowed.
 
     Raises:
@@ -61,7 +123,7 @@ def unwrap(path: Path, content: Any, kind: type[Kind], wrapped: bool = True) -> 
     """
 
     def is_state(value: Any) -> bool:
-        return isinstance(value, Mapping) and bool(value) and all(isinstance(item, kind) for item in value.values())
+        return isinstance(value, Mapping) and bool(value) and all(isinstance(item, Tensor) for item in value.values())
 
     if not is_state(content) and not wrapped:
         raise UnsupportedModelError(
@@ -71,8 +133,10 @@ def unwrap(path: Path, content: Any, kind: type[Kind], wrapped: bool = True) -> 
     if not is_state(content):
         inside = {name: value for name, value in content.items() if is_state(value)} if isinstance(content, Mapping) else {}
         if len(inside) != 1:
-            found = f"several: {', '.join(map(str, inside))}" if inside else f"none, but a {type(content).__name__}"
-            raise UnsupportedModelError(f"{path} should hold one state dict; it holds {found}. Save the one to load by itself")
+            several = f"several: {', '.join(map(str, inside))}" if inside else f"none, but a {type(content).__name__}"
+            raise UnsupportedModelError(
+                f"{path} should hold one state dict; it holds {several}. Save the one to load by itself"
+            )
         (content,) = inside.values()
     return {str(key): value for key, value in content.items()}
 
@@ -93,24 +157,6 @@ def without_prefix(keys: Iterable[str]) -> tuple[dict[str, str], str]:
             break  # two tensors would have one name
         names, prefix = shorter, f"{prefix}{head}."
     return names, prefix
-
-
-def check_numbers(path: Path, broken: Iterable[str]) -> None:
-    """Refuse weights that hold NaN or infinity, for which every mask would be empty or wrong.
-
-    Args:
-        path: of the checkpoint, for the message.
-        broken: keys in it of the tensors that do.
-
-    Raises:
-        UnsupportedModelError: naming them, where there are any.
-    """
-    keys = list(broken)
-    if keys:
-        raise UnsupportedModelError(
-            f"{path} holds NaN or infinity in {listed(keys)}: no mask can come of such weights; load a copy that is whole, "
-            "or one from before the training went wrong"
-        )
 
 
 def listed(keys: Iterable[str]) -> str:

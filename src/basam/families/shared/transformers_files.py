@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from basam.errors import MissingFileError
-from basam.families.base import ModelSummary, UnsupportedModelError, count_parameters
+from torch import nn
+
+from basam.families.base import ModelSummary, count_parameters
 from basam.families.geometry import Geometry
-from basam.families.shared import layout, meta_files
-from basam.families.shared.config_fields import read_config
+from basam.families.shared.checkpoints import Checkpoint, own_keys
+from basam.families.shared.configs import build, check_heads, check_layers, read_config
 from basam.families.shared.shapes import Shapes
-from basam.families.shared.stored import StoredTensor, check_types
-from basam.families.shared.transformers_sizes import read_sizes
-from basam.families.shared.weight_files import stored_folder_shapes, stored_state
-
-if TYPE_CHECKING:
-    from torch import nn
+from basam.families.shared.weight_files import folder_shapes, folder_state
 
 # model_type in config.json: the class that loads it.
 CLASSES = {
@@ -32,124 +28,71 @@ CLASSES = {
 SHARED = ("shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding")
 
 
-def expected_tensors(path: Path) -> dict[str, tuple[int, ...]]:
-    """The tensors that the config.json of a folder promises, for one of `CLASSES`."""
-    kind, configs = (read_config(path) or {}).get("model_type", ""), read_sizes(path)
-    vision, decoder = configs["vision_config"], configs["mask_decoder_config"]
-    found = layout.image_encoder(vision)
-    if "vision" in kind:
-        return meta_files.to_transformers(found, meta_files.IMAGE_ENCODER)
-    found |= layout.prompts_and_masks(configs, vision["num_pos_feats"])
-    return meta_files.to_transformers(found, meta_files.IMAGE_ENCODER) | (layout.high_quality(decoder) if "hq" in kind else {})
-
-
-def load(path: Path, model_class: Any = None, expected: Mapping[str, tuple[int, ...]] | None = None) -> nn.Module:
-    """The model of a folder, in evaluation mode and float32; every tensor of the file and of the model is accounted for.
-
-    Args:
-        path: the folder.
-        model_class: a class with `from_pretrained`; None: the one of `transformers` that config.json names.
-        expected: its tensors; None: those of `expected_tensors`.
+def read(path: Path) -> Checkpoint:
+    """The checkpoint of a folder of one of `CLASSES`.
 
     Raises:
-        UnsupportedModelError: tensors are missing, superfluous, of another shape or not finite; the message names them. Or a
-            pickled file holds more than tensors.
+        UnsupportedModelError: a wrong field of config.json, or a tensor that does not fit; the message names it.
     """
     import transformers
 
-    from basam.families.shared import checkpoints
-
-    folder_shapes(path, expected_tensors(path) if expected is None else expected)
-    check_types(path, stored_state(path))  # transformers takes whole numbers for floating-point ones
-    if model_class is None:
-        model_class = getattr(transformers, CLASSES[(read_config(path) or {})["model_type"]])
-    options = {"dtype": "float32", "local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-    try:
-        with quiet():  # what it warns of was checked already
-            model, info = built(lambda: model_class.from_pretrained(path, **options), path)
-    except OSError as error:
-        raise MissingFileError(f"{path} has no readable weights beside its config.json: {error}") from error
-    if unread := [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]:
-        raise UnsupportedModelError(f"{path}: transformers {transformers.__version__} does not read {unread[:5]} of it")
-    checkpoints.check_finite(path, model.state_dict())
-    return model.eval()
+    config = read_config(path) or {}
+    name = CLASSES[config["model_type"]]
+    model: Any = build_folder(path, getattr(transformers, name), geometry_of)
+    shapes = folder_shapes(path)
+    kind = "SAM-HQ" if "hq" in config["model_type"] else "SAM"
+    summary = vit_summary(kind, model, len(shapes), f"transformers {name}")
+    return Checkpoint(model, summary, shapes, partial(folder_state, path), folder_keys(model, shapes))
 
 
-def built(build: Callable[[], Any], path: Path) -> Any:
-    """`build()`, with an error that names the file where `transformers` does not take the configuration."""
-    try:
-        return build()
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # whatever transformers raises, on any number of lines
-        words = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else str(error)
-        words = " ".join(words.split())
-        raise UnsupportedModelError(f"{path}: transformers does not take this configuration: {words}") from error
+def build_folder(path: Path, model_class: Any, geometry: Callable[[Any], Geometry]) -> Any:
+    """The model of a folder's config.json, on the meta device; `geometry` raises for sizes that no model runs with."""
+
+    def make(config: dict[str, Any]) -> nn.Module:
+        model = model_class(model_class.config_class.from_dict(config))
+        decoder = getattr(model.config, "mask_decoder_config", None)
+        if decoder is not None:
+            check_heads(decoder)
+        geometry(model)
+        return model
+
+    return build(path / "config.json", read_config(path) or {}, make)
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """`transformers` without warnings and progress bars for the length of a block."""
-    import transformers
-
-    level, bar = transformers.logging.get_verbosity(), transformers.logging.is_progress_bar_enabled()
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers.logging.set_verbosity(level)
-        if bar:
-            transformers.logging.enable_progress_bar()
+def folder_keys(model: nn.Module, shapes: Shapes) -> dict[str, tuple[str, ...]]:
+    """The names of a model, where the file may have the shared encoding of positions under either."""
+    there = next((name for name in SHARED if name in shapes), SHARED[0])
+    return {name: (there if name in SHARED and name not in shapes else name,) for name in own_keys(model)}
 
 
-def summary(path: Path) -> ModelSummary:
-    """The summary of a folder that `recognises` accepted.
+def geometry_of(model: Any) -> Geometry:
+    """`Geometry` of a SAM of `transformers`.
 
     Raises:
-        UnsupportedModelError, ValueError: as `load` does for what config.json and the headers of the weights say.
+        UnsupportedModelError: a field of its configuration that no model runs with; naming it and its value.
     """
-    kind, vision = (read_config(path) or {})["model_type"], read_sizes(path)["vision_config"]
-    shapes = folder_shapes(path, expected_tensors(path))
-    geometry = Geometry(
-        patch=vision["patch_size"],
-        trained_side=vision["image_size"] // vision["patch_size"],
-        layers=vision["num_hidden_layers"],
-        global_layers=tuple(sorted(vision["global_attn_indexes"])),
-        heads=vision["num_attention_heads"],
+    vision = model.vision_encoder.config
+    check_heads(vision)
+    return Geometry(
+        patch=vision.patch_size,
+        trained_side=vision.image_size // vision.patch_size,
+        layers=vision.num_hidden_layers,
+        global_layers=check_layers("global_attn_indexes", vision.global_attn_indexes, vision.num_hidden_layers),
+        heads=vision.num_attention_heads,
     )
+
+
+def vit_summary(kind: str, model: Any, tensors: int, layout: str) -> ModelSummary:
+    """The summary of a SAM of `transformers`, of `tensors` tensors in a file."""
+    vision = model.vision_encoder.config
     return ModelSummary(
-        architecture=f"{'SAM-HQ' if 'hq' in kind else 'SAM'} {vit_name(vision['hidden_size'], vision['num_hidden_layers'])}",
-        geometry=geometry,
-        parameters=count_parameters(shapes),
-        windows=(vision["window_size"],),
-        tensors=len(shapes),
-        layout=f"transformers {CLASSES[kind]}",
+        architecture=f"{kind} {vit_name(vision.hidden_size, vision.num_hidden_layers)}",
+        geometry=geometry_of(model),
+        parameters=count_parameters(model),
+        windows=(vision.window_size,),
+        tensors=tensors,
+        layout=layout,
     )
-
-
-def folder_shapes(path: Path, expected: Mapping[str, tuple[int, ...]]) -> Shapes:
-    """Shapes of all tensors beside a config.json, sharded or not; what is tied to another tensor counts once.
-
-    Raises:
-        UnsupportedModelError: they are not those that are expected; the message names them. Or an adapter lies beside them,
-            which `transformers` would put on the model.
-    """
-    if (adapter := path / "adapter_config.json").is_file():
-        raise UnsupportedModelError(f"{adapter}: adapters of PEFT are not loaded; merge it into the weights and take it away")
-    shapes = stored_folder_shapes(path)
-    there = [name for name in SHARED if name in shapes] or SHARED[:1]
-    shapes.compare({key: shape for key, shape in expected.items() if key not in SHARED or key in there})
-    for name in there[1:]:
-        shapes.pop(name)
-    return shapes
-
-
-def loaded_state(path: Path) -> dict[str, StoredTensor]:
-    """The state dict of the model of a folder, in which what has two names is there twice."""
-    state = stored_state(path)
-    shared = next((state[name] for name in SHARED if name in state), None)
-    return state if shared is None else state | dict.fromkeys(SHARED, shared)
 
 
 def vit_name(hidden: int, layers: int) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from basam.errors import MissingFileError
 from basam.families.base import UnsupportedModelError
-from basam.families.shared.shapes import Shapes, stored_shapes, stored_tensors
-from basam.families.shared.state_dicts import listed
-from basam.families.shared.stored import StoredTensor
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from basam.families.shared.shapes import Shapes, stored_shapes
+from basam.families.shared.state_dicts import listed, read_state
 
 NAMES = ("model.safetensors", "pytorch_model.bin")  # the first of them that is there, by itself or as an index
 
@@ -66,12 +63,14 @@ def is_complete(path: Path) -> bool:
         return False
 
 
-def stored_folder_shapes(path: Path) -> Shapes:
+def folder_shapes(path: Path) -> Shapes:
     """Shapes of all tensors beside a config.json, sharded or not, by their keys there.
 
     Raises:
-        UnsupportedModelError: an index does not say what its files hold.
+        UnsupportedModelError: an index does not say what its files hold; or an adapter is beside them, which would be ignored.
     """
+    if (adapter := path / "adapter_config.json").is_file():
+        raise UnsupportedModelError(f"{adapter}: adapters of PEFT are not loaded; merge it into the weights and take it away")
     files = weight_files(path)
     found = {key: shape for file in files for key, shape in stored_shapes(file, wrapped=False).items()}
     index = path / f"{NAMES[files[0].suffix != '.safetensors']}.index.json"
@@ -86,11 +85,4 @@ def folder_state(path: Path) -> dict[str, Tensor]:
     Raises:
         UnsupportedModelError: a pickled file holds more than tensors.
     """
-    from basam.families.shared import checkpoints
-
-    return {key: value for file in weight_files(path) for key, value in checkpoints.read_state(file, wrapped=False).items()}
-
-
-def stored_state(path: Path) -> dict[str, StoredTensor]:
-    """The same as they lie in the files."""
-    return {key: value for file in weight_files(path) for key, value in stored_tensors(file, wrapped=False).items()}
+    return {key: value for file in weight_files(path) for key, value in read_state(file, wrapped=False).items()}

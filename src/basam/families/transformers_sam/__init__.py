@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basam.families.base import Family, ModelSummary, PromptTensors, UnsupportedModelError, is_instance
+from basam.families.base import Family, PromptTensors, UnsupportedModelError, is_instance
 from basam.families.geometry import Geometry
-from basam.families.shared import StoredTensor, read_config, stored_state, stored_tensors, transformers_files
+from basam.families.shared import Checkpoint, read_config, transformers_files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,14 +27,7 @@ class TransformersSam(Family):
         )
 
     def geometry(self, model: Any) -> Geometry:
-        vision = model.vision_encoder.config
-        return Geometry(
-            patch=vision.patch_size,
-            trained_side=vision.image_size // vision.patch_size,
-            layers=vision.num_hidden_layers,
-            global_layers=tuple(sorted(vision.global_attn_indexes)),
-            heads=vision.num_attention_heads,
-        )
+        return transformers_files.geometry_of(model)
 
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
         from basam.families.transformers_sam.modules import replacements
@@ -55,17 +48,8 @@ class TransformersSam(Family):
     def recognises(self, path: Path) -> bool:
         return path.is_dir() and (read_config(path) or {}).get("model_type") in self.model_types
 
-    def load(self, path: Path) -> nn.Module:
-        return transformers_files.load(path)
-
-    def summary(self, path: Path) -> ModelSummary:
-        return transformers_files.summary(path)
-
-    def state(self, path: Path) -> dict[str, StoredTensor]:
-        return stored_state(path) if path.is_dir() else stored_tensors(path)
-
-    def loaded_state(self, path: Path) -> dict[str, StoredTensor]:
-        return transformers_files.loaded_state(path) if path.is_dir() else {}
+    def read(self, path: Path) -> Checkpoint:
+        return transformers_files.read(path)
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:
         output = model.vision_encoder(pixel_values)

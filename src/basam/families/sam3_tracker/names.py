@@ -1,18 +1,13 @@
-"""Which tensors a tracker of SAM 3 has, and of what shape, by its configuration, and what a checkpoint calls them.
-
-No model is built for it. Names are those of `Sam3TrackerModel`.
-"""
+"""What a checkpoint calls the tensors of a tracker of SAM 3. Names are those of `Sam3TrackerModel`."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from basam.families.base import UnsupportedModelError
-from basam.families.sam3_tracker import sizes
-from basam.families.shared import Shapes, layout, pyramid_files, pyramid_layout
+from basam.families.shared import Shapes, pyramid_files
 
 DETECTOR = (
     "is SAM 3's detector, whose prompts are texts: that is not supported. For points, boxes and masks use its tracker, "
@@ -80,48 +75,3 @@ def tracker_keys(keys: Iterable[str], path: Path) -> dict[str, str]:
     if again:
         raise Shapes(path, {}, whole_keys=True).misfit(unexpected=again)
     return found
-
-
-def expected_tensors(config: Mapping[str, Any]) -> layout.Table:
-    """The tensors that the configuration of a tracker promises.
-
-    Raises:
-        UnsupportedModelError: a size is none; the message names it.
-    """
-    backbone, vision = sizes.backbone_of(config), sizes.vision_of(config)
-    channels = vision["fpn_hidden_size"]
-    found = vision_transformer(backbone) | {"no_memory_embedding": (1, 1, channels)}
-    for number, scale in enumerate(vision["scale_factors"]):
-        found |= feature_map(f"vision_encoder.neck.fpn_layers.{number}.", backbone["hidden_size"], channels, scale)
-    prompts = pyramid_layout.prompts_and_masks(pyramid_files.decoder_sizes(config))
-    return found | pyramid_layout.table_to_transformers(prompts)
-
-
-def vision_transformer(backbone: Mapping[str, Any]) -> layout.Table:
-    """`Sam3ViTModel` of a `backbone_config`."""
-    prefix, width, hidden = "vision_encoder.backbone.", backbone["hidden_size"], backbone["intermediate_size"]
-    patch = sizes.patch_of(backbone)
-    tokens = (sizes.pretrain_side(backbone) // patch) ** 2
-    found = layout.conv(f"{prefix}embeddings.patch_embeddings.projection", backbone["num_channels"], width, patch, bias=False)
-    found[f"{prefix}embeddings.position_embeddings"] = (1, tokens, width)
-    found |= layout.norm(f"{prefix}layer_norm", width)
-    for number in range(backbone["num_hidden_layers"]):
-        layer = f"{prefix}layers.{number}."
-        found |= layout.norm(f"{layer}layer_norm1", width) | layout.norm(f"{layer}layer_norm2", width)
-        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
-            found |= layout.linear(f"{layer}attention.{name}", width, width)
-        found |= layout.linear(f"{layer}mlp.fc1", width, hidden) | layout.linear(f"{layer}mlp.fc2", hidden, width)
-    return found
-
-
-def feature_map(prefix: str, width: int, channels: int, scale: float) -> layout.Table:
-    """One layer of the neck, `Sam3FPNLayer`; each doubling of the resolution halves the channels."""
-    found: layout.Table = {}
-    if scale == max(sizes.SCALES):
-        found |= layout.upscaling(f"{prefix}scale_layers.0", width, width // 2)
-        found |= layout.upscaling(f"{prefix}scale_layers.2", width // 2, width // 4)
-        width //= 4
-    elif scale > 1:
-        found |= layout.upscaling(f"{prefix}scale_layers.0", width, width // 2)
-        width //= 2
-    return found | layout.conv(f"{prefix}proj1", width, channels, 1) | layout.conv(f"{prefix}proj2", channels, channels, 3)
