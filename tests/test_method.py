@@ -98,3 +98,12 @@ def test_modes_are_frozen_and_hashable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         basam.BiasMode().slope = 1
     assert len({basam.BiasMode(), basam.BiasMode(), basam.BiasMode.off()}) == 2
+
+
+def test_with_the_reach_of_training_nothing_is_left_to_correct():
+    mode = BiasMode(reach="trained", slope=0.5)
+    assert [mode.factor(tokens, 4096) for tokens in (100, 4096, 65536)] == [1, 1, 1]
+    assert mode.mask_slopes(12, 65536, 4096) is None
+    assert dataclasses.replace(mode, schedule="constant", strength=0.5).effective_slope(65536, 4096) == 0.25
+    assert [mode.window(grid, 64) for grid in ((40, 64), (40, 100), (256, 65))] == [(40, 64), (40, 64), (64, 64)]
+    assert BiasMode().window((40, 100), 64) == (40, 100)

@@ -2,8 +2,9 @@
 
     logits = lambda(n) / sqrt(d) * q.k + rel_pos(q, i - j) - slope_h * (|row_i - row_j| + |col_i - col_j|)
 
-n is the present number of tokens and n0 the trained one. Nothing here knows of a model: `families` says where the terms
-go, `attention` computes them without an N x N tensor.
+n is the number of keys that a query sees, n0 the trained one. In the published method they are all tokens of the image. With
+`BiasMode(reach="trained")` they are a neighborhood as large as the trained grid, at trained distances: nothing is left to
+correct. Nothing here knows of a model: `families` says where the terms go, `attention` computes them without an N x N tensor.
 
 Source: Song et al., "BA-SAM: Scalable Bias-Mode Attention Mask for Segment Anything Model", CVPR 2024, section 3;
 geometric slopes: Press et al., "Train Short, Test Long" (ALiBi), ICLR 2022, section 3.
@@ -28,6 +29,7 @@ Slopes = Literal["uniform", "geometric", "learned"]
 Schedule = Literal["extrapolation", "constant"]
 Positions = Literal["interpolate", "extend"]
 Aspect = Literal["axes", "square"]
+Reach = Literal["image", "trained"]
 Decoder = Literal["none", "log"]
 WindowScaling = Literal["none", "log-count"]
 
@@ -105,6 +107,11 @@ class BiasMode:
             side, or `square`, both by the long side, as in a square of which the image is a part. None: the model's own
             rule. That is `square` for SAM 1, trained on photos padded to a square, and for SAM 3, whose rotary positions have
             one step for both axes; it is `axes` for SAM 2, trained on photos squashed to a square.
+        reach: which keys a query of a global layer sees. `image`: all of them, the published method. `trained`: those of a
+            window around it with the side of the trained grid, moved inside at the edges of the image (neighborhood
+            attention). Time and memory are linear in the tokens then. Positions have one step per patch as trained, so
+            `scaling` and the `extrapolation` schedule have nothing to correct; a `constant` mask acts inside the window.
+            Up to the trained grid, nothing changes. Models without global layers (MobileSAM) are not affected.
         decoder: `log` scales q.k of the mask decoder's attention from tokens to the image by lambda(n) as well (with
             `strength`): it has one key per patch, so its softmax flattens alike. `none` leaves the decoder as trained.
         tinyvit_windows: TinyViT (MobileSAM) has windows only, whose length never changes. `log-count` scales q.k inside
@@ -123,6 +130,7 @@ class BiasMode:
     schedule: Schedule = "extrapolation"
     positions: Positions = "interpolate"
     aspect: Aspect | None = None
+    reach: Reach = "image"
     decoder: Decoder = "none"
     tinyvit_windows: WindowScaling = "none"
 
@@ -155,9 +163,16 @@ class BiasMode:
                 raise InputError(f"unknown field {key!r} of BiasMode: known are {', '.join(known)}")
         return cls(**values)
 
+    def window(self, grid: tuple[int, int], trained_side: int) -> tuple[int, int]:
+        """Rows and columns of keys that a query of a global layer sees on a grid of tokens; the grid itself: all of them."""
+        height, width = grid
+        return grid if self.reach == "image" else (min(trained_side, height), min(trained_side, width))
+
     def factor(self, tokens: int, trained_tokens: int) -> float:
         """What q.k is multiplied by on top of `1 / sqrt(d)`; 1 at the trained number of tokens."""
-        return 1.0 if self.scaling == "none" else self.partial_scale(tokens, trained_tokens)
+        if self.scaling == "none" or self.reach == "trained":
+            return 1.0
+        return self.partial_scale(tokens, trained_tokens)
 
     def decoder_factor(self, tokens: int, trained_tokens: int) -> float:
         """What q.k of the mask decoder's attention to the image is multiplied by."""
@@ -177,6 +192,8 @@ class BiasMode:
         """What slopes are multiplied by at this number of tokens: strength and schedule."""
         if self.schedule == "constant":
             return self.strength
+        if self.reach == "trained":
+            return 0.0
         return self.strength * max(0.0, length_scale(tokens, trained_tokens) - 1.0)
 
     def effective_slope(self, tokens: int, trained_tokens: int) -> float:

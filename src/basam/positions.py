@@ -74,6 +74,16 @@ def window_keys(length: int, window: int, on: torch.device | str | None = None) 
     return window_starts(length, window, on)[:, None] + torch.arange(window, device=on)
 
 
+def neighborhood_table(table: Tensor, length: int, window: int) -> Tensor:
+    """Relative positions of every query and the keys of its window along one axis: `(length, window, d)`.
+
+    One step per patch, as trained: `window` is at most the trained side S of `table`, `(2 S - 1, d)`.
+    """
+    trained = (table.shape[0] + 1) // 2
+    query = torch.arange(length, device=table.device)[:, None]
+    return table[query - window_keys(length, window, table.device) + trained - 1]
+
+
 def mask_table(length: int, slopes: Tensor, window: int) -> Tensor:
     """The bias-mode mask along one axis, `(heads, length, window)`: `-slope_h * |i - j|` for keys j of the window of query i.
 

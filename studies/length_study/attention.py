@@ -43,7 +43,7 @@ def mean_entropy(module: GridAttention, qkv: Tensor, places: Tensor) -> float:
     """Of one layer, from its projection `(1, H, W, 3, heads, d)`."""
     _, height, width = qkv.shape[:3]
     q, k, _ = qkv.flatten(1, 2).permute(2, 0, 3, 1, 4)  # (1, heads, N, d)
-    tables = module.tables(height, width, q.dtype)
+    tables = module.tables((height, width), (height, width), q.dtype)
     slopes = module.basam.mask_slopes(q.shape[1], module.basam_layer)
     y, x = (places[:, axis].long().clamp(0, side - 1) for axis, side in enumerate((height, width)))
     index = (y * width + x).to(q.device)

@@ -209,7 +209,7 @@ def test_entropy_is_that_of_the_whole_matrix_and_leaves_no_trace(tiny, mode):
     for (module, hidden), entropy in zip(seen, recorded, strict=True):
         q, k, _ = module.qkv(hidden).unflatten(-1, (3, 2, 16)).flatten(1, 2).permute(2, 0, 3, 1, 4)
         slopes = module.basam.mask_slopes(2, module.basam_layer)
-        tables = module.tables(6, 8, q.dtype)
+        tables = module.tables((6, 8), (6, 8), q.dtype)
         rows, cols = separable_bias(q, (6, 8), (6, 8), tables, None if slopes is None else slopes.to(q))
         bias = (rows[..., :, None] + cols[..., None, :]).flatten(-2)
         whole = (module.scale * module.basam.factor * q @ k.mT + bias).softmax(-1)[0, :, [0, 5 * 8 + 7, 3 * 8 + 1]]

@@ -67,9 +67,9 @@ class Sam3GlobalAttention(GridAttention, sam3.Sam3ViTRoPEAttention):
 
     def tables_of(self, height: int, width: int) -> tuple[Tensor, Tensor]:
         """Cosines and sines of the present grid, `(H, W, d)`."""
-        basam = self.basam
-        positions = basam.mode.positions
-        trained = basam.geometry.trained_side
+        basam, trained = self.basam, self.basam.geometry.trained_side
+        whole = basam.mode.window((height, width), trained) == (height, width)
+        positions = basam.mode.positions if whole else "extend"  # a window has the distances of training
         rows, columns = rotary_coordinates(height, width, self.config.window_size, trained, positions, basam.aspect)
         return rotary_tables(rows, columns, self.head_dim, sizes.rotary_theta(self.config))
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from basam.attention import grid_attention
 from basam.families.attachment import Replaced, ReplacedEncoder
 from basam.families.shared.position_cache import cached_table
-from basam.positions import extent, relative_table, resample_absolute
+from basam.positions import extent, neighborhood_table, relative_table, resample_absolute
 
 
 class AnySizePositions(ReplacedEncoder):
@@ -34,24 +34,37 @@ class GridAttention(Replaced, nn.Module):
 
     def attend_grid(self, qkv: Tensor) -> Tensor:
         """`(B, H, W, 3, heads, d)` to `(B, H, W, heads * d)`."""
-        slopes = self.basam.mask_slopes(qkv.shape[4], self.basam_layer, qkv.device)
-        tables = self.tables(qkv.shape[1], qkv.shape[2], qkv.dtype)
-        return grid_attention(qkv, scale=self.scale * self.basam.factor, tables=tables, slopes=slopes)
+        basam, grid = self.basam, (qkv.shape[1], qkv.shape[2])
+        window = basam.mode.window(grid, basam.geometry.trained_side)
+        slopes = basam.mask_slopes(qkv.shape[4], self.basam_layer, qkv.device)
+        tables = self.tables(grid, window, qkv.dtype)
+        return grid_attention(qkv, scale=self.scale * basam.factor, tables=tables, slopes=slopes, window=window)
 
-    def tables(self, height: int, width: int, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
-        """Relative positions along both axes, `(H, H, d)` and `(W, W, d)`; None where there are none."""
+    def tables(self, grid: tuple[int, int], window: tuple[int, int], dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """Relative positions of queries and the keys of their windows along both axes, `(H, h, d)` and `(W, w, d)`.
+
+        None if the model has none.
+        """
         if not self.use_rel_pos:
             return None
-        whole_height, whole_width = extent(height, width, self.basam.aspect)
+        (height, width), (whole_height, whole_width) = grid, extent(*grid, self.basam.aspect)
+        # A window smaller than the grid: distances along both axes are those of training, whatever the shape of the grid.
+        near_height, near_width = (0, 0) if window == grid else window
         return (
-            self.table_of(self.rel_pos_h, height, whole_height, dtype),
-            self.table_of(self.rel_pos_w, width, whole_width, dtype),
+            self.axis_table(self.rel_pos_h, height, near_height, whole_height, dtype),
+            self.axis_table(self.rel_pos_w, width, near_width, whole_width, dtype),
         )
 
-    def table_of(self, trained: Tensor, length: int, whole: int, dtype: torch.dtype) -> Tensor:
+    def axis_table(self, trained: Tensor, length: int, window: int, whole: int, dtype: torch.dtype) -> Tensor:
+        """Of one axis; `window` 0: all of its `length` keys, at the positions of an axis of `whole`."""
         positions = self.basam.mode.positions
-        key = (length, whole, positions, dtype)
-        return cached_table(trained, key, lambda: relative_table(trained, length, whole, positions).to(dtype))
+
+        def make() -> Tensor:
+            if window:
+                return neighborhood_table(trained, length, window).to(dtype)
+            return relative_table(trained, length, whole, positions).to(dtype)
+
+        return cached_table(trained, (length, window, whole, positions, dtype), make)
 
 
 def merge_heads(x: Tensor) -> Tensor:

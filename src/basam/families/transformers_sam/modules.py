@@ -65,7 +65,7 @@ class CorrectedAttention(GridAttention):
     def attend_windows(self, hidden_states: Tensor, window: int) -> Tensor:
         bias, projected = self.qkv.bias, self.project(hidden_states)
         fill = None if bias is None else bias.view(3, self.num_attention_heads, -1)
-        tables = self.tables(window, window, projected.dtype)
+        tables = self.tables((window, window), (window, window), projected.dtype)
         return self.proj(grid_attention(projected, scale=self.scale, tables=tables, partition=window, fill=fill))
 
 
