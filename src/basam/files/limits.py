@@ -1,28 +1,46 @@
-"""How many pixels a picture may have. Our limit is an argument of every call; Pillow's own is one for the whole process."""
+"""How many pixels a picture may have, also by the size of its file; an argument of every call, where Pillow has one for the
+whole process."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from basam.files.notes import RefusedError
 
 # Where Pillow refuses a picture by default. A small file can claim any size (a decompression bomb), and fill the memory.
 MAX_PIXELS = 178_956_970
+# Above so many pixels, a file of fewer bytes than pixels by this factor is a bomb: 8-bit PNG has up to 1,032 pixels a byte.
+BOMB_FROM, PIXELS_PER_BYTE = 64_000_000, 2_000
 
 
-def check_pixels(width: int, height: int, max_pixels: int | None) -> None:
-    """Refuse more than `max_pixels`. None: any number.
+def check_pixels(width: int, height: int, max_pixels: int | None, file_bytes: int | None = None) -> None:
+    """Reject a picture of more than `max_pixels`, and one of many pixels in next to no bytes. None: any picture is read.
 
     Raises:
         RefusedError: the message names the size, the limit and how it is raised.
     """
-    if max_pixels is not None and width * height > max_pixels:
+    if max_pixels is None:
+        return
+    count = width * height
+    if count > max_pixels:
         raise RefusedError(
             f"has {width} x {height} px, more than the {max_pixels} that are allowed, because a small file can claim any size "
-            f"(a decompression bomb). If it is sound: --max-pixels {width * height} or none; in Python max_pixels"
+            f"(a decompression bomb). If it is sound: --max-pixels {count} or none; in Python max_pixels"
         )
+    if file_bytes is not None and count > BOMB_FROM and count > PIXELS_PER_BYTE * file_bytes:
+        raise RefusedError(
+            f"has {width} x {height} px in {file_bytes} bytes, and takes {3 * count / 1e6:.0f} MB or more in memory "
+            "(a decompression bomb). If it is sound: --max-pixels none; in Python max_pixels=None"
+        )
+
+
+def bytes_of(stream: BinaryIO) -> int:
+    """Size of an open file."""
+    return os.fstat(stream.fileno()).st_size
 
 
 _LOCK = threading.Lock()

@@ -17,7 +17,7 @@ from basam.checks import Count, checked, path_of
 from basam.errors import BasamError, MissingExtraError, MissingFileError
 from basam.files import tiff_pages
 from basam.files.frames import TURNED, is_scaled_up, main_frame, open_jpeg_2000, open_png, opened, orientation_of
-from basam.files.limits import MAX_PIXELS, check_pixels, without_pillows_limit
+from basam.files.limits import MAX_PIXELS, bytes_of, check_pixels, without_pillows_limit
 from basam.files.modes import is_deep
 from basam.files.notes import RefusedError, several
 from basam.files.png_head import SIGNATURE
@@ -55,9 +55,9 @@ def open_picture(
         if head[:4] in TIFF:
             return open_tiff(stream, max_pixels)
         picture = opened(stream, head)
-        check_pixels(*picture.size, max_pixels)
+        check_pixels(*picture.size, max_pixels, bytes_of(stream))
         picture, note = main_frame(picture)
-        check_pixels(*picture.size, max_pixels)
+        check_pixels(*picture.size, max_pixels, bytes_of(stream))
         notes = () if note is None else (several(note),)
         width, height = picture.size
         if picture.format == "PNG" and head.startswith(SIGNATURE):
@@ -86,7 +86,7 @@ def picture_size(path: str | os.PathLike[str], *, max_pixels: Count | None = MAX
             # For EXIF that is not at its beginning, Pillow decodes the whole of a PNG.
             if (picture.format != "PNG" or "exif" in picture.info) and orientation_of(picture) in TURNED:
                 width, height = height, width
-        check_pixels(width, height, max_pixels)
+        check_pixels(width, height, max_pixels, bytes_of(stream))
         return width, height
 
 

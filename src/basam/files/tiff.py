@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from basam.errors import MissingExtraError
 from basam.files import deep, tiff_pages
-from basam.files.limits import check_pixels, without_pillows_limit
+from basam.files.limits import bytes_of, check_pixels, without_pillows_limit
 from basam.files.modes import is_deep
 from basam.files.notes import several
 from basam.files.samples import Stated
@@ -28,7 +28,7 @@ UNKNOWN_TO_PILLOW = (UnidentifiedImageError, KeyError, ValueError)
 def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
     """The main page of a TIFF: by Pillow where it has a mode for it, else by the libraries of the extra."""
     page, note = tiff_pages.main_page(tiff_pages.read_pages(stream))
-    check_pixels(*page.size, max_pixels)
+    check_pixels(*page.size, max_pixels, bytes_of(stream))
     notes = [] if note is None else [several(note)]
     stated = stated_by(page)
     source: Any = tiff_pages.FromPage(stream, page.offset)
