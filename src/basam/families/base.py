@@ -162,18 +162,33 @@ class Family(ABC):
         """`decode`, and how sure the model is that there is an object at all, `(K,)` from 0 to 1; None: it does not say."""
         return (*self.decode(model, features, prompts, multimask=multimask), None)
 
-    def decode_each(self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        """`decode` of B images encoded together, with one prompt each: `(B, M, h, w)` and `(B, M)`."""
+    def decode_each(
+        self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """`decode_scored` of K encoded images, or parts of one, with one prompt each: `(K, M, h, w)`, `(K, M)` and `(K,)`."""
         import torch
         from torch.utils._pytree import tree_map_only
 
-        answers = []
+        decoded = []
         for index in range(len(prompts)):
             one = slice(index, index + 1)
             features_of_one = tree_map_only(torch.Tensor, lambda tensor: tensor[one], features)  # noqa: B023
-            answers.append(self.decode(model, features_of_one, prompts[one], multimask=multimask))
-        logits, scores = zip(*answers, strict=True)
-        return torch.cat(logits), torch.cat(scores)
+            decoded.append(self.decode_scored(model, features_of_one, prompts[one], multimask=multimask))
+        logits, scores, present = zip(*decoded, strict=True)
+        return torch.cat(logits), torch.cat(scores), None if present[0] is None else torch.cat(present)
+
+    def crop(self, features: Any, rows: slice, columns: slice) -> Any:
+        """The features of some rows and columns of the grid, as if these were an image."""
+        import torch
+        from torch.utils._pytree import tree_map_only
+
+        height = self.embedding(features).shape[-2]
+        return tree_map_only(torch.Tensor, lambda tensor: cropped(tensor, tensor.shape[-2] // height, rows, columns), features)
+
+
+def cropped(tensor: Tensor, scale: int, rows: slice, columns: slice) -> Tensor:
+    """Rows and columns of the grid in a map `(..., scale * height, scale * width)` of it."""
+    return tensor[..., scale * rows.start : scale * rows.stop, scale * columns.start : scale * columns.stop]
 
 
 def is_instance(model: nn.Module, module: str, *names: str) -> bool:

@@ -1,6 +1,7 @@
 """Prompts on views of the image at hand -> predictions, through the mask decoder.
 
-Which view a prompt takes is decided elsewhere: the whole image (`Predictor`) or the region that it is about (`focusing`).
+Which view a prompt takes is decided elsewhere: the whole image (`Predictor`), the region that it is about (`focusing`), or a
+part of the embedding of the whole image (`pyramid`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils._pytree import tree_map, tree_map_only
 
 from basam.families import PromptTensors
 from basam.predict.answers import Answer
@@ -43,61 +45,87 @@ class PromptDecoder:
         self.masks = MaskPrompts(self.geometry, [encoder.image.whole])
 
     def predict(self, prompts: CheckedPrompts, views: Mapping[int, View], multimask: bool | None = None) -> dict[int, Answer]:
-        """Predictions with prompts on their views, by index; prompts that share a view are decoded together."""
-        by_view: dict[View, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        """Predictions with prompts on their views, by index.
+
+        Prompts that share a view are decoded together, also those on parts of one embedding.
+        """
+        groups: dict[View, dict[tuple[Any, ...], list[int]]] = defaultdict(lambda: defaultdict(list))
         for index, view in views.items():
-            by_view[view][len(points_in(prompts, index, view))].append(index)
+            groups[view.encoded][view.frame.padded, len(points_in(prompts, index, view))].append(index)
         answers: dict[int, Answer] = {}
-        distinct = list(by_view)
-        for start in range(0, len(distinct), CACHED):  # no more are encoded ahead than are cached
-            some = distinct[start : start + CACHED]
+        encoded = list(groups)
+        for start in range(0, len(encoded), CACHED):  # no more are encoded ahead than are cached
+            some = encoded[start : start + CACHED]
             self.encoder.encode(some)
-            for view in some:
-                for indices in by_view[view].values():
-                    tensors = self.tensors(prompts, indices, view)
-                    made = self.decode(view, tensors, self.multimask if multimask is None else multimask)
-                    answers |= dict(zip(indices, made, strict=True))
+            for indices in (indices for view in some for indices in groups[view].values()):
+                own = [views[index] for index in indices]
+                made = self.decode(own, self.tensors(prompts, indices, own), multimask)
+                answers |= dict(zip(indices, made, strict=True))
         return answers
 
     @torch.no_grad()
-    def decode(self, view: View, prompts: PromptTensors, multimask: bool) -> list[Answer]:
-        """Predictions with K prompts in pixels of the view's resized frame; masks are enlarged when they are wanted."""
+    def decode(self, views: Sequence[View], prompts: PromptTensors, multimask: bool | None = None) -> list[Answer]:
+        """Predictions with K prompts on a view each, in pixels of its resized frame: on the same view, or on parts of equal
+        size of one embedding. Masks are enlarged when they are wanted."""
         answers: dict[int, Answer] = {}
         order = torch.arange(len(prompts))
-        for part, some in batches(prompts, prompts_at_once(view.tokens(self.geometry))):
-            low, scores, present = self.low_res(view, some, multimask)
+        for part, some in batches(prompts, prompts_at_once(views[0].tokens(self.geometry))):
+            places = order[part].tolist()
+            low, scores, present = self.low_res([views[place] for place in places], some, multimask)
             ious = scores.float().cpu().numpy()
-            for index, place in enumerate(order[part].tolist()):
+            for index, place in enumerate(places):
                 sure = None if present is None else present[index].float()
-                answers[place] = Answer(view, ious[index], low[index].float(), self.encoder.mask_threshold, sure)
+                answers[place] = Answer(views[place], ious[index], low[index].float(), self.encoder.mask_threshold, sure)
         return [answers[place] for place in order.tolist()]
 
     @torch.no_grad()
-    def low_res(self, view: View, prompts: PromptTensors, multimask: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Of K prompts: low-resolution logits `(K, M, h, w)` of the view's padded frame, predicted IoU `(K, M)`, and how sure
-        the model is that there is an object, `(K,)`; None where it does not say."""
-        encoder = self.encoder
-        features = encoder.features_of(view)
-        with encoder.in_force_for(view):
-            return encoder.family.decode_scored(encoder.model, features, prompts, multimask=multimask)
+    def low_res(
+        self, views: Sequence[View], prompts: PromptTensors, multimask: bool | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Of K prompts on such views: low-resolution logits `(K, M, h, w)` of the padded frame, predicted IoU `(K, M)`, and how
+        sure the model is that there is an object, `(K,)`; None where it does not say."""
+        encoder, multimask = self.encoder, self.multimask if multimask is None else multimask
+        family, model = encoder.family, encoder.model
+        features = encoder.features_of(views[0].encoded)
+        with encoder.in_force_for(views[0]):
+            if views[0].level is None:
+                return family.decode_scored(model, features, prompts, multimask=multimask)
+            parts = {view: self.part(features, view) for view in dict.fromkeys(views)}
+            return family.decode_each(model, joined([parts[view] for view in views]), prompts, multimask=multimask)
 
-    def tensors(self, prompts: CheckedPrompts, indices: Sequence[int], view: View) -> PromptTensors:
-        """Prompts in pixels of the view's resized frame; all of them have as many points in the view."""
-        frame, shift = view.frame, view.shift
+    def part(self, features: Any, view: View) -> Any:
+        """The features of a part of an embedding, in the decoder's dtype."""
+        (top, left), (height, width) = view.corner, view.grid(self.geometry)
+        part = self.encoder.family.crop(features, slice(top, top + height), slice(left, left + width))
+        dtype = next(self.encoder.model.get_submodule("mask_decoder").parameters()).dtype
+        return tree_map_only(Tensor, lambda tensor: tensor.to(dtype), part)
+
+    def tensors(self, prompts: CheckedPrompts, indices: Sequence[int], views: Sequence[View]) -> PromptTensors:
+        """Prompts in pixels of their view's resized frame; all of them have as many points in it."""
         points = labels = boxes = masks = None
-        seen = [points_in(prompts, index, view) for index in indices]
+        pairs = list(zip(indices, views, strict=True))
+        seen = [points_in(prompts, index, view) for index, view in pairs]
         if prompts.points is not None and prompts.labels is not None and len(seen[0]):
-            coords = np.stack([prompts.points[index][part] for index, part in zip(indices, seen, strict=True)])
-            marks = np.stack([prompts.labels[index][part] for index, part in zip(indices, seen, strict=True)])
-            points, labels = self.tensor(frame.points_in(coords - shift)), torch.from_numpy(marks).to(self.encoder.device)
+            coords = [
+                view.frame.points_in(prompts.points[index][some] - view.shift)
+                for (index, view), some in zip(pairs, seen, strict=True)
+            ]
+            marks = np.stack([prompts.labels[index][some] for index, some in zip(indices, seen, strict=True)])
+            points, labels = self.tensor(np.stack(coords)), torch.from_numpy(marks).to(self.encoder.device)
         if prompts.boxes is not None:
-            boxes = self.tensor(frame.boxes_in(prompts.boxes[indices] - np.tile(shift, 2)))
+            own = [view.frame.boxes_in(prompts.boxes[index] - np.tile(view.shift, 2)) for index, view in pairs]
+            boxes = self.tensor(np.stack(own))
         if prompts.masks is not None:
-            masks = self.tensor(np.stack([self.masks.in_view(prompts, index, view) for index in indices]))
+            masks = self.tensor(np.stack([self.masks.in_view(prompts, index, view) for index, view in pairs]))
         return PromptTensors(points, labels, boxes, masks)
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self.encoder.device, torch.float32)
+
+
+def joined(features: Sequence[Any]) -> Any:
+    """Features of several images as those of a batch."""
+    return tree_map(lambda *one: torch.cat(one) if isinstance(one[0], Tensor) else one[0], *features)
 
 
 def points_in(prompts: CheckedPrompts, index: int, view: View) -> NDArray[np.int64]:

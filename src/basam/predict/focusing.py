@@ -86,15 +86,7 @@ class FocusDecoder(PromptDecoder):
 
     def regions_of_boxes(self, prompts: CheckedPrompts) -> dict[int, Region]:
         """The region of each prompt whose box, or mask of the whole image, says where its object is."""
-        boxes = {}
-        for index in range(prompts.count):
-            box = None if prompts.boxes is None else prompts.boxes[index]
-            if box is None and prompts.masks is not None and self.masks.is_of_whole(prompts, index):
-                box = self.masks.box(prompts.masks[index, 0])
-                if box is None and not len(prompts.object_points(index)):
-                    raise InputError("mask_input has no logit above 0, so it does not say where to look: give a point or a box")
-            if box is not None:
-                boxes[index] = prompts.with_positive_points(box, index)
+        boxes = self.masks.boxes(prompts)
         shared = share_regions(boxes.values(), self.focus.context, self.least, self.height, self.width)
         return dict(zip(boxes, shared, strict=True))
 

@@ -43,6 +43,23 @@ class MaskPrompts:
             return True
         return not self.alone and prompts.boxes is None and not len(prompts.object_points(index))
 
+    def boxes(self, prompts: CheckedPrompts) -> dict[int, NDArray[np.float64]]:
+        """The box of each prompt whose box, or mask of the whole image, says where its object is; positive points lie inside.
+
+        Raises:
+            ValueError: a mask without a logit above 0 that has no other prompt beside it.
+        """
+        boxes = {}
+        for index in range(prompts.count):
+            box = None if prompts.boxes is None else prompts.boxes[index]
+            if box is None and prompts.masks is not None and self.is_of_whole(prompts, index):
+                box = self.box(prompts.masks[index, 0])
+                if box is None and not len(prompts.object_points(index)):
+                    raise InputError("mask_input has no logit above 0, so it does not say where to look: give a point or a box")
+            if box is not None:
+                boxes[index] = prompts.with_positive_points(box, index)
+        return boxes
+
     def box(self, logits: NDArray[np.float32]) -> NDArray[np.float64] | None:
         """The box in pixels of the image of logits `(h, w)` of the whole image; None where no logit is above 0."""
         frame = self.whole_of(logits).frame

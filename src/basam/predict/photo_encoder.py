@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from basam.files import ImageLike, pixels_of
 from basam.method import BiasMode
 from basam.model import attach, attachment_of, check_mode, own_attachment
 from basam.predict.clock import DeviceClock
+from basam.predict.levels import levels_of
 from basam.predict.prompts import whole_pixels
 from basam.predict.resize import Frame, Transform
 from basam.predict.sizes import MAX_SIDE, MOST_ENCODED
@@ -52,21 +54,22 @@ class PhotoEncoder:
 
         It may be set; an image at hand is then encoded again when the next prompt needs it.
         """
-        return self.attachment.mode
+        return self._attachment.mode
 
     @mode.setter
     def mode(self, mode: BiasMode) -> None:
         own = own_attachment(self.model)
         check_mode(mode, own.learned, own.geometry)
-        self._attachment = own.for_predictor(mode)
+        self._attachment, self._local = own.for_predictor(mode), own.for_predictor(local(mode))
         if self.picture is not None:
             for picture in (self.picture, *self.pictures):
                 picture.encoded.clear()
-            self._attachment.grid = self.picture.whole.grid(own.geometry)
+            self.attachment.grid = self.picture.whole.grid(own.geometry)
 
     @property
     def attachment(self) -> Attachment:
-        """What is in force during this predictor's calls: mode, and the grid of the image at hand.
+        """What is in force during this predictor's calls: the mode, with `reach="trained"` for a pyramid, and the grid of the
+        image at hand.
 
         Raises:
             RuntimeError: the model was detached.
@@ -74,7 +77,7 @@ class PhotoEncoder:
         own = own_attachment(self.model)
         if self._attachment.model_own is not own:  # detached and attached again since
             self.mode = self._attachment.mode
-        return self._attachment
+        return self._local if self.picture is not None and self.picture.levels else self._attachment
 
     @property
     def encode_seconds(self) -> float:
@@ -134,21 +137,32 @@ class PhotoEncoder:
         return self.family.embedding(self.features)
 
     def load(
-        self, image: ImageLike, image_format: str, long_side: int | None, square: bool, max_pixels: int | None
+        self,
+        image: ImageLike,
+        image_format: str,
+        long_side: int | None,
+        square: bool,
+        max_pixels: int | None,
+        pyramid: bool = False,
     ) -> LoadedImage:
         """An image with the sizes that it is encoded at; see `Predictor.set_image`."""
         if image_format not in ("RGB", "BGR"):
             raise InputError(f"image_format={image_format!r}: allowed are 'RGB' and 'BGR'")
+        if pyramid and square:
+            raise InputError("pyramid and square: the levels of a pyramid are not padded to a square; give one of them")
         pixels, (height, width) = pixels_of(image, max_pixels=max_pixels)
         if image_format == "BGR":
             pixels = pixels[..., ::-1]
+        if isinstance(image, (np.ndarray, Tensor)):
+            pixels = np.array(pixels)  # the caller's may change before a prompt needs it
         frame = self.frame_of(height, width, long_side, square)
         note = ""
         if long_side is None and self.max_side < max(height, width):
             note = f"an image of {width} x {height} px is reduced to a long side of {self.max_side} px (max_side)"
-        if isinstance(image, (np.ndarray, Tensor)):
-            pixels = np.array(pixels)  # the caller's may change before a prompt needs it
-        return LoadedImage(View(frame), pixels, note)
+        if not pyramid:
+            return LoadedImage(View(frame), pixels, note)
+        levels = levels_of(self.attachment.geometry, height, width, max(frame.resized))
+        return LoadedImage(levels[-1], pixels, note, levels)
 
     def frame_of(self, height: int, width: int, long_side: int | None, square: bool) -> Frame:
         """Sizes of an image of height x width px as `set_image` would encode it; raises what it would."""
@@ -213,7 +227,7 @@ class PhotoEncoder:
                 image.encoded.move_to_end(view)
                 continue
             missing.append((image, view))
-            if image.note and view == image.whole:
+            if image.note and view == (image.levels or (image.whole,))[0]:
                 warn(image.note)
         while missing:
             first = missing[0][1]
@@ -232,4 +246,12 @@ class PhotoEncoder:
         for index, (image, view) in enumerate(views):
             part = slice(index, index + 1)
             of_view = features if len(views) == 1 else tree_map_only(Tensor, lambda tensor: tensor[part], features)  # noqa: B023
+            if view in image.levels and view != image.whole:
+                of_view = tree_map_only(Tensor, Tensor.half, of_view)  # half the memory at the same IoU
             image.cache(view, of_view)
+
+
+def local(mode: BiasMode) -> BiasMode:
+    """A mode whose global layers attend to a neighborhood of the trained size."""
+    changes: dict[str, Any] = {"reach": "trained"} if hasattr(mode, "reach") else {}
+    return replace(mode, **changes)

@@ -23,6 +23,7 @@ from basam.predict.focus import Focus
 from basam.predict.focusing import FocusDecoder
 from basam.predict.photo_encoder import PhotoEncoder
 from basam.predict.prompts import check_prompts, in_pixels
+from basam.predict.pyramid import PyramidDecoder
 from basam.predict.regions import Region
 from basam.predict.resize import Frame
 from basam.predict.sizes import MAX_SIDE
@@ -82,6 +83,7 @@ class Predictor(PhotoEncoder):
         long_side: int | None = None,
         square: bool = False,
         max_pixels: Count | None = MAX_PIXELS,
+        pyramid: bool = False,
     ) -> None:
         """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
 
@@ -92,11 +94,13 @@ class Predictor(PhotoEncoder):
             long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
             square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just what the grid needs.
             max_pixels: files of more are rejected; None: none is.
+            pyramid: encode it once at several sizes, up to `long_side`, with global layers that attend to a neighborhood of
+                the trained size. Each prompt is then predicted on the part of the level on which its object has a good size.
 
         Raises:
             ImageError, FileNotFoundError, ValueError: it cannot be read, is of the wrong kind or smaller than a patch.
         """
-        self.use(self.load(image, image_format, long_side, square, max_pixels))
+        self.use(self.load(image, image_format, long_side, square, max_pixels, pyramid))
         self.pictures = []
 
     @checked
@@ -108,6 +112,7 @@ class Predictor(PhotoEncoder):
         long_side: int | None = None,
         square: bool = False,
         max_pixels: Count | None = MAX_PIXELS,
+        pyramid: bool = False,
     ) -> None:
         """Read several images; `predict_batch` follows, which encodes those of one size together. As `set_image`.
 
@@ -116,7 +121,7 @@ class Predictor(PhotoEncoder):
         Raises:
             ValueError: there is none.
         """
-        pictures = [self.load(image, image_format, long_side, square, max_pixels) for image in images]
+        pictures = [self.load(image, image_format, long_side, square, max_pixels, pyramid) for image in images]
         if not pictures:
             raise InputError("set_image_batch got an empty list: give one image at least")
         self.use(pictures[0])
@@ -149,6 +154,7 @@ class Predictor(PhotoEncoder):
         return_logits: bool = False,
         *,
         focus: bool | Focus | Region = False,
+        level: int | None = None,
     ) -> Masks:
         """Masks of one prompt or of K prompts on the image at hand.
 
@@ -161,7 +167,8 @@ class Predictor(PhotoEncoder):
             multimask_output: three masks per prompt, for ambiguous ones; otherwise one.
             return_logits: logits instead of booleans.
             focus: encode the region that each prompt is about instead of the whole image. True: as this predictor's
-                `focus` says; a `Focus`: as it says; a `Region`: that one for all prompts. What was encoded stands in `views`.
+                `focus` says; a `Focus`: as it says; a `Region`: that one for all prompts. What was encoded is in `views`.
+            level: of a pyramid, 0 being the finest; None: each prompt takes the level that suits it.
 
         Returns:
             masks `(M, H, W)` bool at the image's own size, predicted IoU `(M,)`, low-resolution logits `(M, h, w)` of the
@@ -171,7 +178,7 @@ class Predictor(PhotoEncoder):
             RuntimeError: no image is set.
             ValueError: a prompt of the wrong shape, with NaN, outside the image or empty, or an unknown label.
         """
-        answers, single = self.predicted(point_coords, point_labels, box, mask_input, multimask_output, focus)
+        answers, single = self.predicted(point_coords, point_labels, box, mask_input, multimask_output, focus, level)
         masks, low_res = whole_masks(answers, *self.original_size, return_logits), stacked_low_res(answers)
         scores = np.stack([answer.scores for answer in answers])
         return (masks[0], scores[0], low_res[0]) if single else (masks, scores, low_res)
@@ -186,24 +193,40 @@ class Predictor(PhotoEncoder):
         multimask_output: bool = True,
         *,
         focus: bool | Focus | Region = False,
+        level: int | None = None,
     ) -> list[Answer]:
         """`predict` for those who do not want all masks at the image's own size: an answer for each prompt, whose masks are
         enlarged when they are wanted. Arguments and errors as of `predict`."""
-        return self.predicted(point_coords, point_labels, box, mask_input, multimask_output, focus)[0]
+        return self.predicted(point_coords, point_labels, box, mask_input, multimask_output, focus, level)[0]
 
     def predicted(
-        self, points: Any, labels: Any, box: Any, masks: Any, multimask: bool, focus: bool | Focus | Region
+        self,
+        points: Any,
+        labels: Any,
+        box: Any,
+        masks: Any,
+        multimask: bool,
+        focus: bool | Focus | Region,
+        level: int | None,
     ) -> tuple[list[Answer], bool]:
         """A prediction for each prompt, and whether it is a single one that came without a batch around it."""
-        mask_size = None if focus else self.attachment.geometry.mask_size(*self.image_frame.padded)
+        image = self.image
+        on_whole = not focus and not image.levels
+        mask_size = self.attachment.geometry.mask_size(*self.image_frame.padded) if on_whole else None
         prompts = check_prompts(*self.original_size, mask_size, points, labels, box, masks)
-        if focus:
+        if level is not None and (focus or not image.levels):
+            raise InputError(
+                f"level={level!r}: needs an image with levels, see set_image(pyramid=True), and goes without focus"
+            )
+        if on_whole:
+            whole = PromptDecoder(self, multimask).predict(prompts, dict.fromkeys(range(prompts.count), image.whole))
+            answers = [whole[index] for index in range(prompts.count)]
+        elif focus:
             region = focus if isinstance(focus, Region) else None
             decoder = FocusDecoder(self, focus if isinstance(focus, Focus) else self.focus, multimask, region)
             answers = decoder.answers(prompts)
         else:
-            whole = PromptDecoder(self, multimask).predict(prompts, dict.fromkeys(range(prompts.count), self.image.whole))
-            answers = [whole[index] for index in range(prompts.count)]
+            answers = PyramidDecoder(self, self.focus, multimask, level).answers(prompts)
         self.note(answers)
         return answers, prompts.single
 
@@ -241,7 +264,7 @@ class Predictor(PhotoEncoder):
             if values is not None and len(values) != len(self.pictures):
                 raise InputError(f"{name} has {len(values)} entries for {len(self.pictures)} images: give one per image")
         if not focus:
-            self.encode_views([(picture, picture.whole) for picture in self.pictures])
+            self.encode_views([(picture, picture.whole) for picture in self.pictures if not picture.levels])
         answers = []
         try:
             for index, picture in enumerate(self.pictures):
@@ -287,7 +310,7 @@ class Predictor(PhotoEncoder):
         view = self.image.whole
         mask_size = self.attachment.geometry.mask_size(*view.frame.padded)
         prompts = check_tensors(point_coords, point_labels, boxes, mask_input, mask_size, self.device)
-        answers = PromptDecoder(self, multimask_output).decode(view, prompts, multimask_output)
+        answers = PromptDecoder(self, multimask_output).decode([view] * len(prompts), prompts)
         self.note(answers)
         masks = torch.from_numpy(whole_masks(answers, *self.original_size, return_logits))
         scores = torch.from_numpy(np.stack([answer.scores for answer in answers])).to(self.device)

@@ -29,10 +29,14 @@ class View:
     Attributes:
         frame: sizes of the view: its own in the image, resized, padded.
         region: which part of the image; None: the whole image.
+        level: the view that is encoded, where this one is a part of its embedding; None: this view itself.
+        corner: first row and column of such a part, in patches.
     """
 
     frame: Frame
     region: Region | None = None
+    level: View | None = None
+    corner: tuple[int, int] = (0, 0)
 
     @classmethod
     def of_region(cls, region: Region, height: int, width: int, side: int, geometry: Geometry) -> View:
@@ -42,6 +46,41 @@ class View:
             return cls(Frame.of_model(geometry, height, width, side))
         rows, columns = region.inside(height, width)
         return cls(Frame.of_model(geometry, rows.stop - rows.start, columns.stop - columns.start, side, square=True), region)
+
+    @classmethod
+    def of_level(cls, level: View, x: float, y: float, geometry: Geometry) -> View:
+        """The part of a level's embedding around (x, y) in pixels of the image, as large as the trained grid and moved inside
+        the level's; the level itself where its grid is no larger.
+
+        The part's edges are rounded to whole pixels of the image.
+        """
+        grid, frame, patch = level.grid(geometry), level.frame, geometry.patch
+        size = tuple(min(length, geometry.trained_side) for length in grid)
+        if size == grid:
+            return level
+        scales = [resized / original for resized, original in zip(frame.resized, frame.original, strict=True)]
+        corner = [
+            max(0, min(round(place * scale / patch - length / 2), whole - length))
+            for place, scale, length, whole in zip((y, x), scales, size, grid, strict=True)
+        ]
+        top, left = (round(first * patch / scale) for first, scale in zip(corner, scales, strict=True))
+        region = Region(left, top, max(round(length * patch / scale) for length, scale in zip(size, scales, strict=True)))
+        rows, columns = region.inside(*frame.original)
+        # What is beyond the resized image is padding.
+        resized = [
+            min(length * patch, whole - first * patch) for length, whole, first in zip(size, frame.resized, corner, strict=True)
+        ]
+        own = Frame(
+            (rows.stop - rows.start, columns.stop - columns.start),
+            (resized[0], resized[1]),
+            (size[0] * patch, size[1] * patch),
+        )
+        return cls(own, region, level, (corner[0], corner[1]))
+
+    @property
+    def encoded(self) -> View:
+        """The view that the encoder sees."""
+        return self.level or self
 
     @property
     def shift(self) -> NDArray[np.float64]:
@@ -69,12 +108,14 @@ class LoadedImage:
         whole: the view of the whole image.
         pixels: RGB `(H, W, 3)` uint8, or the resized tensor that Meta's interface takes, `(1, 3, h, w)`.
         note: a warning for when the whole image is encoded; empty: none.
+        levels: of a pyramid, the finest first; (): it has none.
         encoded: what the family's encoder returned, by view.
     """
 
     whole: View
     pixels: NDArray[np.uint8] | Tensor
     note: str = ""
+    levels: tuple[View, ...] = ()
     encoded: OrderedDict[View, Any] = field(default_factory=OrderedDict)
 
     def pixels_of(self, view: View, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> Tensor:

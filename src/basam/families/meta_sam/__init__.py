@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basam.families.base import Family, PromptTensors
+from basam.families.base import Family, PromptTensors, cropped
 from basam.families.geometry import Geometry
 from basam.families.shared import Checkpoint, holds, meta_files
 
@@ -80,6 +80,12 @@ class MetaSam(Family):
 
     def embedding(self, features: tuple[Tensor, dict[str, Any]]) -> Tensor:
         return features[0]
+
+    def crop(self, features: tuple[Tensor, dict[str, Any]], rows: slice, columns: slice) -> tuple[Tensor, dict[str, Any]]:
+        embedding, extra = features
+        early = extra.get("interm_embeddings")  # (1, height, width, channels)
+        cut = {} if early is None else {"interm_embeddings": [layer[:, rows, columns] for layer in early]}
+        return cropped(embedding, 1, rows, columns), extra | cut
 
     def decode(
         self, model: Any, features: tuple[Tensor, dict[str, Any]], prompts: PromptTensors, *, multimask: bool

@@ -69,9 +69,7 @@ class TransformersSam(Family):
     def decode_scored(
         self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        output = self.answer(model, features, prompts, multimask)
-        present = getattr(output, "object_score_logits", None)  # SAM 2 and 3
-        return (*masks_and_iou(output), None if present is None else present.flatten().sigmoid())
+        return scored(self.answer(model, features, prompts, multimask))
 
     def answer(self, model: Any, features: dict[str, Any], prompts: PromptTensors, multimask: bool) -> Any:
         """Upstream's output for K prompts on one encoded image."""
@@ -83,9 +81,16 @@ class TransformersSam(Family):
 
     def decode_each(
         self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         # Upstream's prompts are (images, prompts per image, ...), so one call does.
-        return masks_and_iou(run_decoder(model, features, prompts, 1, multimask))
+        return scored(run_decoder(model, features, prompts, 1, multimask))
+
+    def crop(self, features: dict[str, Any], rows: slice, columns: slice) -> dict[str, Any]:
+        early = features.get("intermediate_embeddings")  # SAM-HQ: (1, height, width, channels)
+        found = super().crop(
+            {name: value for name, value in features.items() if name != "intermediate_embeddings"}, rows, columns
+        )
+        return found if early is None else {**found, "intermediate_embeddings": [layer[:, rows, columns] for layer in early]}
 
 
 def run_decoder(model: Any, features: dict[str, Any], prompts: PromptTensors, along: int, multimask: bool) -> Any:
@@ -101,6 +106,12 @@ def run_decoder(model: Any, features: dict[str, Any], prompts: PromptTensors, al
         multimask_output=multimask,
         **features,
     )
+
+
+def scored(output: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Masks, IoU, and how sure the model is that there is an object; None: it does not say."""
+    present = getattr(output, "object_score_logits", None)  # SAM 2 and 3
+    return (*masks_and_iou(output), None if present is None else present.flatten().sigmoid())
 
 
 def masks_and_iou(output: Any) -> tuple[Tensor, Tensor]:

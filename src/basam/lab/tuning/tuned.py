@@ -57,7 +57,7 @@ class Tuned(nn.Module):
         # Coordinates of a large image do not fit bfloat16, so only the encoder runs in low precision.
         with torch.autocast(pixels.device.type, enabled=False):
             prompts = PromptTensors(batch.get("points"), batch.get("labels"), batch.get("boxes"))
-            logits, predicted = self.family.decode_each(self.model, features, prompts, multimask=batch["multimask"])
+            logits, predicted, _ = self.family.decode_each(self.model, features, prompts, multimask=batch["multimask"])
             valid = batch["valid"]
             logits = logits.float().masked_fill(valid[:, None] == 0, NOTHING)
             weights = LossWeights(focal=0.0, bce=self.loss.bce, dice=self.loss.dice, iou=self.loss.iou)

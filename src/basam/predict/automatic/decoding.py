@@ -99,7 +99,7 @@ class PointDecoding:
             some = points[start : start + step]
             coordinates = self.decoder.tensor(self.view.frame.points_in(some))[:, None]
             labels = torch.ones(coordinates.shape[:2], dtype=torch.int64, device=coordinates.device)
-            low, scores, _ = self.decoder.low_res(self.view, PromptTensors(coordinates, labels), multimask=True)
+            low, scores, _ = self.decoder.low_res([self.view], PromptTensors(coordinates, labels))
             yield len(some), self.best(some, low.float(), scores.float())
 
     def best(self, points: NDArray[np.float64], low: Tensor, scores: Tensor) -> list[MaskCandidate]:
