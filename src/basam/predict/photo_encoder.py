@@ -1,10 +1,9 @@
-"""A model with a mode of its own, the image that it is given, and the encoder passes over views of that image."""
+"""Images as Meta's predictors take them, and the encoder passes over their views."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
+from basam.checks import Count, checked
 from basam.errors import InputError, OrderError, naming_memory, warn
-from basam.families import Attachment, Family, family_of
-from basam.files import ImageLike, pixels_of
+from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.method import BiasMode
-from basam.model import attach, attachment_of, check_mode, own_attachment
+from basam.predict.attached_model import AttachedModel
+from basam.predict.batching import check_resized
 from basam.predict.clock import DeviceClock
 from basam.predict.levels import levels_of
 from basam.predict.prompts import whole_pixels
@@ -30,63 +30,31 @@ TOKENS_AT_ONCE = 16384
 TOKENS_AT_ONCE_ACCELERATOR = 65536
 
 
-class PhotoEncoder:
+class PhotoEncoder(AttachedModel):
     """Encodes each view of the image at hand once. Arguments and attributes: see `Predictor`, which prompts it."""
 
-    mask_threshold: float = 0.0
-
     def __init__(self, model: nn.Module, mode: BiasMode | None = None, max_side: int = MAX_SIDE) -> None:
-        self.family: Family = family_of(model)
-        self.family.check_whole(model)
         self.max_side = whole_pixels("max_side", max_side)
-        if attachment_of(model) is None:
-            attach(model, mode)
-        self.model = model
         self.picture: LoadedImage | None = None
         self.pictures: list[LoadedImage] = []  # of a batch, of which `picture` is one
         self.views: list[View] = []
         self.clock = DeviceClock()
-        self.mode = own_attachment(model).mode if mode is None else mode
-
-    @property
-    def mode(self) -> BiasMode:
-        """This predictor's correction, whatever the model and other predictors of it have.
-
-        It may be set; an image at hand is then encoded again when the next prompt needs it.
-        """
-        return self._attachment.mode
-
-    @mode.setter
-    def mode(self, mode: BiasMode) -> None:
-        own = own_attachment(self.model)
-        check_mode(mode, own.learned, own.geometry)
-        self._attachment, self._local = own.for_predictor(mode), own.for_predictor(local(mode))
-        if self.picture is not None:
-            for picture in (self.picture, *self.pictures):
-                picture.encoded.clear()
-            self.attachment.grid = self.picture.whole.grid(own.geometry)
-
-    @property
-    def attachment(self) -> Attachment:
-        """What is in force during this predictor's calls: the mode, with `reach="trained"` for a pyramid, and the grid of the
-        image at hand.
-
-        Raises:
-            RuntimeError: the model was detached.
-        """
-        own = own_attachment(self.model)
-        if self._attachment.model_own is not own:  # detached and attached again since
-            self.mode = self._attachment.mode
-        return self._local if self.picture is not None and self.picture.levels else self._attachment
+        super().__init__(model, mode)
 
     @property
     def encode_seconds(self) -> float:
         """Spent in the image encoder since the beginning."""
         return self.clock.seconds
 
+    def mode_changed(self) -> None:
+        if self.picture is not None:
+            for picture in (self.picture, *self.pictures):
+                picture.encoded.clear()
+            self.attachment.grid = self.picture.whole.grid(self.attachment.geometry)
+
     @property
-    def device(self) -> torch.device:
-        return next(self.model.parameters()).device
+    def is_local(self) -> bool:
+        return self.picture is not None and bool(self.picture.levels)
 
     @property
     def image(self) -> LoadedImage:
@@ -135,6 +103,75 @@ class PhotoEncoder:
             RuntimeError: no image is set.
         """
         return self.family.embedding(self.features)
+
+    @checked
+    def set_image(
+        self,
+        image: ImageLike,
+        image_format: str = "RGB",
+        *,
+        long_side: int | None = None,
+        square: bool = False,
+        max_pixels: Count | None = MAX_PIXELS,
+        pyramid: bool = False,
+    ) -> None:
+        """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
+
+        Args:
+            image: what `basam.files.read_image` takes: a path, a PIL image, or an array or tensor, which may be `(H, W)` grey,
+                `(H, W, C)` or, with channels first, `(C, H, W)`, C being 1, 3 or 4; uint8, or floats from 0 to 1. No batch.
+            image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
+            long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
+            square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just what the grid needs.
+            max_pixels: files of more are rejected; None: none is.
+            pyramid: encode it once at several sizes, up to `long_side`, with global layers that attend to a neighborhood of
+                the trained size. Each prompt is then predicted on the part of the level on which its object has a good size.
+
+        Raises:
+            ImageError, FileNotFoundError, ValueError: it cannot be read, is of the wrong kind or smaller than a patch.
+        """
+        self.use(self.load(image, image_format, long_side, square, max_pixels, pyramid))
+        self.pictures = []
+
+    @checked
+    def set_image_batch(
+        self,
+        images: Sequence[ImageLike],
+        image_format: str = "RGB",
+        *,
+        long_side: int | None = None,
+        square: bool = False,
+        max_pixels: Count | None = MAX_PIXELS,
+        pyramid: bool = False,
+    ) -> None:
+        """Read several images; `predict_batch` follows, which encodes those of one size together. As `set_image`.
+
+        `predict` uses the first one next.
+
+        Raises:
+            ValueError: there is none.
+        """
+        pictures = [self.load(image, image_format, long_side, square, max_pixels, pyramid) for image in images]
+        if not pictures:
+            raise InputError("set_image_batch got an empty list: give one image at least")
+        self.use(pictures[0])
+        self.pictures = pictures
+
+    def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, int]) -> None:
+        """Take an image that was resized already, as Meta's predictor does; any size will do here.
+
+        Args:
+            transformed_image: `(1, 3, height, width)` RGB from 0 to 255, resized but neither normalised nor padded.
+            original_image_size: height and width of the image that prompts and masks belong to.
+
+        Raises:
+            ValueError: another shape, or smaller than a patch.
+        """
+        geometry = self.attachment.geometry
+        resized, original = check_resized(transformed_image, original_image_size, geometry.patch)
+        padded = Frame.fit(*resized, max(resized), geometry.multiple, False).padded
+        self.use(LoadedImage(View(Frame(original, resized, padded)), transformed_image.clone()))
+        self.pictures = []
 
     def load(
         self,
@@ -249,9 +286,3 @@ class PhotoEncoder:
             if view in image.levels and view != image.whole:
                 of_view = tree_map_only(Tensor, Tensor.half, of_view)  # half the memory at the same IoU
             image.cache(view, of_view)
-
-
-def local(mode: BiasMode) -> BiasMode:
-    """A mode whose global layers attend to a neighborhood of the trained size."""
-    changes: dict[str, Any] = {"reach": "trained"} if hasattr(mode, "reach") else {}
-    return replace(mode, **changes)

@@ -11,13 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from basam.checks import Count, checked
+from basam.checks import checked
 from basam.errors import InputError, OrderError
-from basam.files import MAX_PIXELS, ImageLike
 from basam.method import BiasMode
 from basam.model import load, own_section
 from basam.predict.answers import Answer, stacked_low_res, whole_masks
-from basam.predict.batching import Points, check_resized, check_tensors
+from basam.predict.batching import Points, check_tensors
 from basam.predict.decoding import PromptDecoder
 from basam.predict.focus import Focus
 from basam.predict.focusing import FocusDecoder
@@ -25,9 +24,7 @@ from basam.predict.photo_encoder import PhotoEncoder
 from basam.predict.prompts import check_prompts, in_pixels
 from basam.predict.pyramid import PyramidDecoder
 from basam.predict.regions import Region
-from basam.predict.resize import Frame
 from basam.predict.sizes import MAX_SIDE
-from basam.predict.views import LoadedImage, View
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
 
@@ -73,75 +70,6 @@ class Predictor(PhotoEncoder):
     ) -> Predictor:
         """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
-
-    @checked
-    def set_image(
-        self,
-        image: ImageLike,
-        image_format: str = "RGB",
-        *,
-        long_side: int | None = None,
-        square: bool = False,
-        max_pixels: Count | None = MAX_PIXELS,
-        pyramid: bool = False,
-    ) -> None:
-        """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
-
-        Args:
-            image: what `basam.files.read_image` takes: a path, a PIL image, or an array or tensor, which may be `(H, W)` grey,
-                `(H, W, C)` or, with channels first, `(C, H, W)`, C being 1, 3 or 4; uint8, or floats from 0 to 1. No batch.
-            image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
-            long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
-            square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just what the grid needs.
-            max_pixels: files of more are rejected; None: none is.
-            pyramid: encode it once at several sizes, up to `long_side`, with global layers that attend to a neighborhood of
-                the trained size. Each prompt is then predicted on the part of the level on which its object has a good size.
-
-        Raises:
-            ImageError, FileNotFoundError, ValueError: it cannot be read, is of the wrong kind or smaller than a patch.
-        """
-        self.use(self.load(image, image_format, long_side, square, max_pixels, pyramid))
-        self.pictures = []
-
-    @checked
-    def set_image_batch(
-        self,
-        images: Sequence[ImageLike],
-        image_format: str = "RGB",
-        *,
-        long_side: int | None = None,
-        square: bool = False,
-        max_pixels: Count | None = MAX_PIXELS,
-        pyramid: bool = False,
-    ) -> None:
-        """Read several images; `predict_batch` follows, which encodes those of one size together. As `set_image`.
-
-        `predict` uses the first one next.
-
-        Raises:
-            ValueError: there is none.
-        """
-        pictures = [self.load(image, image_format, long_side, square, max_pixels, pyramid) for image in images]
-        if not pictures:
-            raise InputError("set_image_batch got an empty list: give one image at least")
-        self.use(pictures[0])
-        self.pictures = pictures
-
-    def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, int]) -> None:
-        """Take an image that was resized already, as Meta's predictor does; any size will do here.
-
-        Args:
-            transformed_image: `(1, 3, height, width)` RGB from 0 to 255, resized but neither normalised nor padded.
-            original_image_size: height and width of the image that prompts and masks belong to.
-
-        Raises:
-            ValueError: another shape, or smaller than a patch.
-        """
-        geometry = self.attachment.geometry
-        resized, original = check_resized(transformed_image, original_image_size, geometry.patch)
-        padded = Frame.fit(*resized, max(resized), geometry.multiple, False).padded
-        self.use(LoadedImage(View(Frame(original, resized, padded)), transformed_image.clone()))
-        self.pictures = []
 
     @checked
     def predict(
