@@ -100,9 +100,7 @@ def tiled(predictor: basam.Predictor, task: Task) -> Iterator[np.ndarray]:
         yield (total > 0) & (count > 0)
 
 
-def touched(
-    prompt: dict[str, Any], tiles: list[Region], height: int, width: int
-) -> Iterator[tuple[Region, dict[str, Any]]]:
+def touched(prompt: dict[str, Any], tiles: list[Region], height: int, width: int) -> Iterator[tuple[Region, dict[str, Any]]]:
     """The tiles that a prompt is answered on, each with the prompt as it is there."""
     box, points = prompt["box"], prompt["point_coords"]
     if box is None:

@@ -54,7 +54,7 @@ class PhotoEncoder(AttachedModel):
 
     @property
     def is_local(self) -> bool:
-        return self.picture is not None and bool(self.picture.levels)
+        return self.picture is not None and len(self.picture.levels) > 1
 
     @property
     def image(self) -> LoadedImage:
