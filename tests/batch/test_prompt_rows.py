@@ -93,7 +93,10 @@ def test_coco_detections(folder):
     path = written(folder, "detections.json", json.dumps(entries))
     file = read_prompts(path, images_json=names)
     assert file.prompts == {
-        folder / "a.jpg": [PromptRow((10, 20, 40, 60), label="cat", score=0.5), PromptRow((1, 2, 4, 6), id=12, label="9")]
+        folder / "a.jpg": [
+            PromptRow((10, 20, 40, 60), label="cat", score=0.5, category_id=1),
+            PromptRow((1, 2, 4, 6), id=12, label="9", category_id=9),
+        ]
     }
     assert file.faults[0] == f"{path}, entry 1: image_id 4 is not in {names}"
     assert "entry 2: bbox [10, 20, 30]: x, y, width and height" in file.faults[1]
@@ -112,7 +115,9 @@ def test_annotations_of_coco_bring_their_own_images(folder):
         "categories": [{"id": 1, "name": "cat"}],
     }
     path = written(folder, "instances.json", json.dumps(data))
-    assert read_prompts(path).prompts == {folder / "deep" / "c.jpg": [PromptRow((1, 2, 4, 6), id=70, label="cat")]}
+    assert read_prompts(path).prompts == {
+        folder / "deep" / "c.jpg": [PromptRow((1, 2, 4, 6), id=70, label="cat", category_id=1)]
+    }
 
 
 def test_a_photo_that_is_named_in_several_ways_is_one(folder):

@@ -17,19 +17,24 @@ def photo(folder, name):
 
 
 def written(folder, path, key="k"):
-    stem = folder.stem_of(path)
-    folder.write(path, key, {f"{stem}_mask.png": lambda file: file.write_bytes(b"mask")}, [{"n": 1}], stem=stem)
-    return stem
+    place = folder.place_of(path)
+    folder.write(place, key, {f"{place.stem}_mask.png": lambda file: file.write_bytes(b"mask")}, [{"n": 1}])
+    return place.stem
+
+
+def finished(folder, path, key="k"):
+    line = folder.finished(folder.place_of(path), key)
+    return None if line is None else line["rows"]
 
 
 def test_only_the_line_of_the_same_key_and_photo_counts(tmp_path):
     path = photo(tmp_path, "a.png")
     written(ResultFolder(tmp_path / "o"), path)
     again = ResultFolder(tmp_path / "o")
-    assert again.finished(path, "k")["rows"] == [{"n": 1}]
-    assert again.finished(path, "other") is None
-    path.write_bytes(b"changed")
-    assert again.finished(path, "k") is None
+    assert finished(again, path) == [{"n": 1}]
+    assert finished(again, path, "other") is None
+    path.write_bytes(b"a.pnG")  # as many bytes
+    assert finished(again, path) is None
 
 
 def test_a_line_that_was_cut_short_moves_no_other(tmp_path):
@@ -40,13 +45,13 @@ def test_a_line_that_was_cut_short_moves_no_other(tmp_path):
     folder = ResultFolder(tmp_path / "o")
     written(folder, two)
     for each in (folder, ResultFolder(tmp_path / "o")):
-        assert each.finished(one, "k")["photo"].endswith("a.png")
-        assert each.finished(two, "k")["photo"].endswith("b ü.png")
+        assert each.finished(each.place_of(one), "k")["photo"].endswith("a.png")
+        assert each.finished(each.place_of(two), "k")["photo"].endswith("b ü.png")
 
 
 def test_a_folder_that_is_only_looked_at_is_not_made(tmp_path):
     folder = ResultFolder(tmp_path / "o", changes=False)
-    assert folder.finished(photo(tmp_path, "a.png"), "k") is None
+    assert finished(folder, photo(tmp_path, "a.png")) is None
     assert not (tmp_path / "o").exists()
 
 
@@ -54,16 +59,16 @@ def test_names_are_the_same_for_all_that_ask_in_the_same_order(tmp_path, monkeyp
     paths = [photo(tmp_path, name) for name in ("x/a.png", "y/a.png", "y/a.jpg", "z/a.png")]
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    names = [[ResultFolder(tmp_path / "o").stem_of(path) for path in paths] for _ in range(2)]
-    folder = ResultFolder(tmp_path / "o")
-    assert [folder.stem_of(path) for path in paths] == ["a", "a.png", "a.jpg", "z/a"]
-    assert names[0] != [folder.stem_of(path) for path in paths]  # each was asked alone there, and takes the shortest
+    for _ in range(2):
+        folder = ResultFolder(tmp_path / "o")
+        assert [folder.place_of(path).stem for path in paths] == ["a", "a.png", "a.jpg", "z/a"]
+    assert ResultFolder(tmp_path / "o").place_of(paths[3]).stem == "a"  # alone it takes the shortest
 
 
 def append(root, number):
     folder = ResultFolder(root, shared=True)
     for count in range(50):
-        folder.append({"photo": f"{number}-{count}", "text": "x" * 3000})
+        folder.records.append({"photo": f"{number}-{count}", "text": "x" * 3000})
 
 
 def test_lines_of_several_processes_stay_whole(tmp_path):
@@ -85,8 +90,8 @@ def test_a_shared_folder_without_locks_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(OSError, match="give every process an --out of its own"):
-        ResultFolder(tmp_path, shared=True).append({"photo": "a"})
-    ResultFolder(tmp_path).append({"photo": "a"})
+        ResultFolder(tmp_path, shared=True).records.append({"photo": "a"})
+    ResultFolder(tmp_path).records.append({"photo": "a"})
 
 
 def test_results_of_any_run_are_known(tmp_path):
@@ -104,12 +109,12 @@ def test_results_of_any_run_are_known(tmp_path):
 def test_records_that_are_no_lines_at_all_are_refused(tmp_path):
     """Whereas the beginning of one line, of a run that was killed at its first photo, is none of anybody else."""
     (tmp_path / RECORDS).write_text("my own notes\n")
-    with pytest.raises(FileExistsError, match="is no record of a run"):
+    with pytest.raises(FileExistsError, match="is not a record of basam"):
         ResultFolder(tmp_path)
     for text in ("", "\n", '{"pho', '{"photo": "/a'):
         (tmp_path / RECORDS).write_text(text)
         written(ResultFolder(tmp_path), photo(tmp_path, "a.png"))
-        assert ResultFolder(tmp_path).finished(tmp_path / "a.png", "k")["rows"] == [{"n": 1}]
+        assert finished(ResultFolder(tmp_path), tmp_path / "a.png") == [{"n": 1}]
         (tmp_path / "a_mask.png").unlink()
 
 
@@ -119,7 +124,7 @@ def test_what_another_process_wrote_since_is_its_photos_own(tmp_path):
     written(ResultFolder(tmp_path / "o"), path)
     written(early, path)  # the same command twice at once: not a file of somebody else
     with pytest.raises(FileExistsError, match="was written for"):
-        early.write(photo(tmp_path, "b.png"), "k", {"a_mask.png": lambda file: None}, [])
+        early.write(early.place_of(photo(tmp_path, "b.png")), "k", {"a_mask.png": lambda file: None}, [])
 
 
 def test_names_that_are_no_text_are_recorded(tmp_path):
@@ -129,5 +134,5 @@ def test_names_that_are_no_text_are_recorded(tmp_path):
     except OSError:
         pytest.skip("this file system takes names that are text alone")
     written(ResultFolder(tmp_path / "o"), path)
-    assert ResultFolder(tmp_path / "o").finished(path, "k")["rows"] == [{"n": 1}]
+    assert finished(ResultFolder(tmp_path / "o"), path) == [{"n": 1}]
     assert (tmp_path / "o" / RECORDS).read_bytes().decode("utf-8")

@@ -101,7 +101,7 @@ def test_options_reach_the_model(photos, model, tmp_path):
 
 
 def test_points_alone_with_labels_and_with_a_box(photos, model, tmp_path):
-    rest = ("--model", model, "--out", tmp_path / "o", "--json")
+    rest = ("--model", model, "--out", tmp_path / "o", "--json", "--replace")
     scores = {
         json.loads(run(photos[0], *prompt, *rest).stdout)[0]["predicted_iou"]
         for prompt in (
@@ -236,7 +236,7 @@ def test_a_run_killed_while_it_wrote_resumes(photos, model, tmp_path, monkeypatc
     assert "stopped; the same command resumes" in result.stderr
     assert files(tmp_path / "o") == ["a_mask.png"]
     with (tmp_path / "o" / "records.jsonl").open("a") as file:
-        file.write('{"photo": "/cut sh')
+        file.write('{"photo": "../cut sh')
     assert run(*photos, *rest).exit_code == 0
     assert files(tmp_path / "o") == ["a_mask.png", "a_overlay.jpg", "b_mask.png", "b_overlay.jpg"]
     assert "done already" in run(*photos, *rest).stderr
@@ -276,7 +276,7 @@ def test_a_folder_of_something_else_is_refused(photos, model, tmp_path):
     (tmp_path / "o" / "records.jsonl").write_text('{"name": "a diary"}\n')
     result = run(photos[0], "--model", model, "--out", tmp_path / "o")
     assert result.exit_code == 2
-    assert "is no record of a run: choose another folder" in " ".join(result.stderr.split())
+    assert "is not a record of basam: choose another folder" in " ".join(result.stderr.split())
     assert (tmp_path / "o" / "records.jsonl").read_text() == '{"name": "a diary"}\n'
 
 

@@ -123,7 +123,7 @@ def test_a_dry_run_plans_what_the_run_does_and_writes_nothing(folder, model):
         rest = ("photos", *words, "--model", model, "--json")
         planned = run(*rest, "--dry-run", "--out", "dry")
         assert not (folder / "dry").exists()
-        done = rows_of(run(*rest, "--out", "o"))
+        done = rows_of(run(*rest, "--out", "o", "--replace"))
         shown = ("photo", "width", "height", "region", "tokens", "lambda")
         assert [[row[name] for name in shown] for row in rows_of(planned)] == [[row[name] for name in shown] for row in done]
 
@@ -191,10 +191,12 @@ def test_ids_and_labels_go_from_detections_to_coco(folder, model):
     data = json.loads((folder / "o" / "coco.json").read_text())
     names = {each["id"]: each["name"] for each in data["categories"]}
     assert [(each["id"], names[each["category_id"]], each["score"]) for each in data["annotations"]] == [
-        (70, "dog", 0.75),
         (71, "cat", 0.5),
         (73, "dog", 0.25),
+        (70, "dog", 0.75),
     ]
+    assert names == {3: "cat", 9: "dog"}
+    assert [(each["id"], each["file_name"]) for each in data["images"]] == [(1, "a.png"), (2, "b.jpg")]
     masks = [os.path.basename(row["mask"]) for row in rows_of(result)]
     assert masks == ["b_mask.png", "a_mask_0.png", "a_mask_2.png"]
 

@@ -42,7 +42,7 @@ def files_in(answer) -> dict[str, bytes]:
 
 
 def test_every_kind_of_write_and_the_prompts_are_offered():
-    assert set(WRITERS) == {*KINDS, "prompts"}
+    assert set(WRITERS) == {*KINDS, "prompts"} - {"coco-polygons", "yolo", "table"}  # those of whole runs
 
 
 def test_masks(client, first, two):

@@ -14,9 +14,11 @@ from basam.batch.ray_jobs import outcomes_of as outcomes_of
 from basam.batch.ray_jobs import ray_segment as ray_segment
 from basam.batch.ray_session import ray_running as ray_running
 from basam.batch.recorded import RecordedResults as RecordedResults
-from basam.batch.result_folder import RECORDS as RECORDS
+from basam.batch.records import RECORDS as RECORDS
+from basam.batch.records import Records as Records
+from basam.batch.records import key_of as key_of
+from basam.batch.result_folder import PhotoPlace as PhotoPlace
 from basam.batch.result_folder import ResultFolder as ResultFolder
-from basam.batch.result_folder import key_of as key_of
 from basam.batch.running import run as run
 from basam.batch.running import tasks_of as tasks_of
 from basam.batch.segmenting import SegmentJob as SegmentJob

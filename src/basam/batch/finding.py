@@ -53,4 +53,8 @@ class EverythingJob(PhotoJob):
     def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
         best = max((each.predicted_iou for each in answered.found), default=None)
         count = len(answered.found)
-        return [{**about, "masks": count, "best_iou": best, "files": self.outputs.paths(task.stem, count)}]
+        return [{**about, "masks": count, "best_iou": best}]
+
+    def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        photo = {"photo": str(task.photo)}
+        return [{**photo, **row, "files": self.outputs.paths(task.stem, row["masks"])} for row in rows]

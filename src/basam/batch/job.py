@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from basam.batch import PromptRow, ResultFolder, key_of
+from basam.batch import PhotoPlace, PromptRow, ResultFolder, key_of
 from basam.batch.writers import Outputs, check_size
 from basam.files import MAX_PIXELS, Photograph
 from basam.masks import MaskResult, PhotoResults
@@ -20,15 +20,23 @@ class PhotoTask:
     """A photo and its prompts.
 
     Attributes:
+        place: the photo, and what the folder of results calls it.
         prompts: none: the whole photo is the box.
-        stem: where its results go, see `ResultFolder.stem_of`.
-        number: of its image in the COCO file of the run, see `CocoRun.number`.
+        image_id: in the COCO file of the run; own_id: it is that of the user's COCO file.
     """
 
-    photo: Path
+    place: PhotoPlace
     prompts: tuple[PromptRow, ...]
-    stem: str
-    number: int | None = None
+    image_id: int | str | None = None
+    own_id: bool = False
+
+    @property
+    def photo(self) -> Path:
+        return self.place.photo
+
+    @property
+    def stem(self) -> str:
+        return self.place.stem
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class PhotoJob(ABC):
         outputs: which files are written, and where.
         long_side: of the whole photo in pixels of the model; None: its own; `auto`: see `auto_side`.
         settings: all that decides the result, for the records.
-        overwrite: photos that are done are done again.
+        overwrite: photos that are done are done again. replace: so are those without prompts whose results are of prompts.
         max_pixels: photos of more are refused.
         notes: on the job as a whole.
     """
@@ -86,6 +94,7 @@ class PhotoJob(ABC):
     long_side: int | str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     overwrite: bool = False
+    replace: bool = False
     max_pixels: int | None = MAX_PIXELS
     notes: tuple[str, ...] = ()
 
@@ -97,11 +106,19 @@ class PhotoJob(ABC):
         return key_of({**self.settings, **self.outputs.settings, "prompts": [row.to_dict() for row in task.prompts]})
 
     def finished(self, task: PhotoTask) -> Outcome | None:
-        """What an earlier run with the same prompts and settings made of the photo."""
-        if self.overwrite or not self.outputs.has(task.photo):
+        """What an earlier run with the same prompts and settings made of the photo; of a photo without prompts also what one
+        with prompts did, unless `replace`."""
+        line = None if self.overwrite else self.folder.finished(task.place, self.key(task))
+        notes: tuple[str, ...] = ()
+        if line is None and not self.replace and not task.prompts:
+            line = self.folder.recorded(task.place)
+            if line is None or not line["prompts"]:
+                return None
+            notes = ("its results are of prompts, and this run has none for it: left as they are; --replace does it again",)
+        if line is None:
             return None
-        line = self.folder.finished(task.photo, self.key(task))
-        return None if line is None else Outcome(task.photo, line["rows"], faults=tuple(line["left_out"]), before=True)
+        rows = self.with_paths(task, line["rows"])
+        return Outcome(task.photo, rows, faults=tuple(line["left_out"]), notes=notes, before=True)
 
     @abstractmethod
     def read(self, task: PhotoTask) -> Photograph:
@@ -114,7 +131,7 @@ class PhotoJob(ABC):
             FileExistsError: a result would take the place of what is not this photo's.
             ValueError: the photo is too large for a kind of file.
         """
-        self.folder.check_free(str(task.photo.resolve()), self.outputs.names(task.stem, self.masks_wanted(task)), inputs)
+        self.folder.check_free(task.place, self.outputs.names(task.stem, self.masks_wanted(task)), inputs)
         check_size(self.outputs.kinds, height, width)
 
     def masks_wanted(self, task: PhotoTask) -> int:
@@ -133,6 +150,10 @@ class PhotoJob(ABC):
     def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
         """The rows of the photo's masks for the records; `about`: what all of them say of the photo."""
 
+    @abstractmethod
+    def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Rows of the records with the paths of the photo and of its files, as they are from here."""
+
     def write(self, task: PhotoTask, read: Photograph, answered: Answered, inputs: Collection[str] = ()) -> Outcome:
         """Files and record of a photo whose masks were found."""
         width, height = read.size
@@ -147,12 +168,14 @@ class PhotoJob(ABC):
             points=[point for row in answered_prompts for point in row.points],
             places=answered.places,
             prompts=None if answered.places is None else self.masks_wanted(task),
+            name=task.place.name,
         )
-        about = {"photo": str(task.photo), "width": width, "height": height, "seconds": round(answered.seconds, 4)}
+        about = {"width": width, "height": height, "seconds": round(answered.seconds, 4)}
         rows = self.rows(task, answered, about)
-        more = {"prompts": [row.to_dict() for row in answered_prompts], "left_out": list(answered.faults)}
-        self.outputs.write(task.stem, task.number, self.key(task), results, rows, inputs, **more)
-        return Outcome(task.photo, rows, faults=answered.faults)
+        ids = {} if task.image_id is None else {"image_id": task.image_id, "own_id": task.own_id}
+        more = {"prompts": [row.to_dict() for row in answered_prompts], "left_out": list(answered.faults), **ids}
+        self.outputs.write(task.place, self.key(task), results, rows, inputs, **more)
+        return Outcome(task.photo, self.with_paths(task, rows), faults=answered.faults)
 
     def automatic_side(self, height: int, width: int) -> int:
         """The long side that `auto` is for a photo of this size."""

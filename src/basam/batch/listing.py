@@ -17,9 +17,10 @@ STDIN = "-"
 
 
 class Listed(NamedTuple):
-    """Photos, each once, and what could not be used of the words that named them: the word and why."""
+    """Photos, each once, with the path of each relative to the folder that named it, and the words that could not be used, each
+    with the reason."""
 
-    photos: list[Path]
+    photos: dict[Path, str]
     faults: list[tuple[str, str]]
 
 
@@ -36,7 +37,7 @@ def list_photos(
         leave_out: whether a file found in a folder or by a pattern is none of the photos, such as a result.
         stdin: reads the names for `-`.
     """
-    photos: dict[Path, Path] = {}  # by resolved path: a photo that is named twice is one
+    photos: dict[str, tuple[Path, str]] = {}  # by absolute path: a link is not the photo that it points to
     faults: list[tuple[str, str]] = []
     for word in words:
         found: Iterable[Path]
@@ -56,12 +57,19 @@ def list_photos(
                 found, trouble = [Path(word)], ""
             known, path = len(faults), None
             for path in found:
-                photos.setdefault(path.resolve(), path)
+                photos.setdefault(os.path.abspath(path), (path, name_below(path, word)))
             if path is None and len(faults) == known:
                 faults.append((word, trouble))
         except (OSError, ValueError) as error:  # too long, or with a zero byte
             faults.append((word, getattr(error, "strerror", None) or str(error)))
-    return Listed(list(photos.values()), faults)
+    return Listed(dict(photos.values()), faults)
+
+
+def name_below(path: Path, word: str) -> str:
+    """The path relative to the folder or to the fixed part of the pattern that named the photo; else its file name."""
+    fixed = [part for part in Path(word).parts if not glob.has_magic(part)] if word != STDIN else []
+    folder = Path(*fixed) if glob.has_magic(word) and not Path(word).exists() else Path(word)
+    return path.relative_to(folder).as_posix() if path != folder and path.is_relative_to(folder) else path.name
 
 
 def below(folder: Path, faults: list[tuple[str, str]]) -> Iterator[Path]:

@@ -103,6 +103,7 @@ def common_arguments(settings: PhotoSettings, predictor: Predictor, outputs: Out
             "dtype": settings.dtype,
         },
         "overwrite": settings.overwrite,
+        "replace": settings.replace,
         "max_pixels": settings.max_pixels,
         "notes": tuple(notes),
     }

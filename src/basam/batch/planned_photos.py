@@ -33,7 +33,7 @@ def of_photo(job: SegmentJob, task: PhotoTask) -> Outcome:
     """Raises what the run would of the same photo and prompts."""
     done = job.finished(task)
     if done is not None:
-        return Outcome(task.photo, done.rows, faults=done.faults, before=True)
+        return done
     width, height = picture_size(task.photo, max_pixels=job.max_pixels)
     job.check(task, width, height)
     prompts = task.prompts or (PromptRow(),)

@@ -15,6 +15,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,11 @@ KNOWN = ("photo", "id", "box", "points", "label", "score")
 Row = tuple[str, Any]
 
 
-def rows_of(path: Path, images_json: Path | None) -> Iterator[Row]:
+def rows_of(path: Path, images_json: Path | None, categories: list[dict[str, Any]]) -> Iterator[Row]:
     """Place and content of every row.
+
+    Args:
+        categories: gets those of a COCO file.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -44,12 +48,12 @@ def rows_of(path: Path, images_json: Path | None) -> Iterator[Row]:
     whole = json_of(path, text) if begin == "[" or (begin == "{" and not is_lines(text)) else None
     if isinstance(whole, dict) and isinstance(whole.get("annotations"), list):
         images = whole if images_json is None else json_of(images_json, text_of(images_json))
-        yield from boxes_of_coco(whole["annotations"], names_in(images, images_json or path), images_json or path)
+        source = CocoImages.of(images, images_json or path, categories)
+        yield from boxes_of_coco(whole["annotations"], source)
     elif isinstance(whole, list) and any(isinstance(entry, dict) and "image_id" in entry for entry in whole):
         if images_json is None:
             raise InputError(f"{path}: COCO detections name images by number; --images-json FILE has their names")
-        names = names_in(json_of(images_json, text_of(images_json)), images_json)
-        yield from boxes_of_coco(whole, names, images_json)
+        yield from boxes_of_coco(whole, CocoImages.of(json_of(images_json, text_of(images_json)), images_json, categories))
     elif images_json is not None:
         raise InputError(f"{path}: holds no boxes as COCO writes them, the only kind that takes --images-json")
     elif isinstance(whole, dict) and whole.get("format") == SESSION_FORMAT:
@@ -145,16 +149,31 @@ def of_csv(row: dict[Any, Any], point: str) -> Any:
     return found
 
 
-def names_in(images: Any, path: Path) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Name of each image by its id, and names of categories by theirs."""
-    try:
-        categories = {str(each["id"]): each["name"] for each in images.get("categories", ())}
-        return {str(image["id"]): (image["file_name"], categories) for image in images["images"]}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: no list 'images' with 'id' and 'file_name'") from error
+@dataclass(frozen=True)
+class CocoImages:
+    """Images and categories of a COCO file by the texts of their ids."""
+
+    source: Path
+    images: dict[str, dict[str, Any]]
+    categories: dict[str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, values: Any, source: Path, categories: list[dict[str, Any]]) -> CocoImages:
+        """Of the content of a file; its categories are appended to `categories`, too.
+
+        Raises:
+            ValueError: it has no such lists.
+        """
+        try:
+            own = {str(each["id"]): {**each, "name": str(each["name"])} for each in values.get("categories", ())}
+            images = {str(image["id"]): {"name": image["file_name"], "id": image["id"]} for image in values["images"]}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{source}: no list 'images' with 'id' and 'file_name'") from error
+        categories += [each for each in own.values() if isinstance(each["id"], (int, str))]
+        return cls(source, images, own)
 
 
-def boxes_of_coco(entries: list[Any], images: dict[str, tuple[Any, dict[str, Any]]], source: Path) -> Iterator[Row]:
+def boxes_of_coco(entries: list[Any], source: CocoImages) -> Iterator[Row]:
     """Of `[{"image_id": 1, "category_id": 3, "bbox": [x, y, width, height], "score": 0.9}, ...]`."""
     for index, entry in enumerate(entries):
         where = f"entry {index}"
@@ -162,15 +181,15 @@ def boxes_of_coco(entries: list[Any], images: dict[str, tuple[Any, dict[str, Any
             yield where, InputError(f"{str(entry)[:40]!r}: an object with 'image_id' and 'bbox' is needed")
             continue
         number, bbox, category = str(entry.get("image_id")), entry.get("bbox"), entry.get("category_id")
-        if number not in images:
-            yield where, InputError(f"image_id {number} is not in {source}")
+        if number not in source.images:
+            yield where, InputError(f"image_id {number} is not in {source.source}")
             continue
         try:
             x, y, width, height = (float(value) for value in bbox or ())
         except (TypeError, ValueError):
             yield where, InputError(f"bbox {bbox!r}: x, y, width and height in pixels are needed")
             continue
-        name, categories = images[number]
-        label = None if category is None else categories.get(str(category), str(category))
-        found = {"photo": name, "id": entry.get("id"), "box": [x, y, x + width, y + height], "label": label}
-        yield where, {**found, "score": entry.get("score")}
+        image, known = source.images[number], source.categories.get(str(category))
+        found = {"photo": image["name"], "image_id": image["id"], "id": entry.get("id"), "box": [x, y, x + width, y + height]}
+        found |= {"score": entry.get("score"), "category_id": category if known is None else known["id"]}
+        yield where, {**found, "label": known["name"] if known else None if category is None else str(category)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ class PromptRow:
     Attributes:
         box: x0, y0, x1, y1 in pixels; points: x, y, label (1 inside the object, 0 outside). Neither: the whole photo.
         id: a text or a number, label: what the object is, score: how sure of that whoever made the prompt is; None: not said.
+        category_id: of the label in the user's COCO file.
         where: file and row, for messages; empty: from the command line.
     """
 
@@ -29,11 +31,12 @@ class PromptRow:
     id: int | str | None = None
     label: str | None = None
     score: float | None = None
+    category_id: int | str | None = None
     where: str = field(default="", compare=False)
 
     def named(self) -> dict[str, Any]:
         """Id, label and score as far as they are known."""
-        values = {"id": self.id, "label": self.label, "score": self.score}
+        values = {"id": self.id, "label": self.label, "score": self.score, "category_id": self.category_id}
         return {name: value for name, value in values.items() if value is not None}
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,10 +47,17 @@ class PromptRow:
 
 @dataclass(frozen=True)
 class PromptFile:
-    """Prompts by photo, in the order of the file, and what cannot be used, each with its place and the reason."""
+    """Prompts by photo, in the order of the file, and what cannot be used, each with its place and the reason.
+
+    Attributes:
+        names: what the file calls each photo; None of an absolute path. image_ids, categories: of a COCO file.
+    """
 
     prompts: dict[Path, list[PromptRow]]
     faults: list[str]
+    names: dict[Path, str | None] = field(default_factory=dict)
+    image_ids: dict[Path, int | str] = field(default_factory=dict)
+    categories: list[dict[str, Any]] = field(default_factory=list)
 
 
 @checked
@@ -67,9 +77,9 @@ def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | No
     """
     own = (images_json or path).parent
     photos = Photos([own] if root is None else [root, own])
-    prompts: dict[Path, list[PromptRow]] = {}
-    faults = []
-    for where, entry in rows_of(path, images_json):
+    file = PromptFile({}, [])
+    prompts, faults = file.prompts, file.faults
+    for where, entry in rows_of(path, images_json, file.categories):
         try:
             name, row = named_row(entry, f"{path}, {where}")
             photo = photos.named(name)
@@ -77,10 +87,13 @@ def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | No
             faults.append(f"{path}, {where}: {error}")
             continue
         prompts.setdefault(photo, []).append(row)
+        file.names.setdefault(photo, None if os.path.isabs(name) else name.replace("\\", "/"))
+        if isinstance(image_id := entry.get("image_id"), (int, str)):
+            file.image_ids.setdefault(photo, image_id)
     if not prompts:
         first = f"; the first: {faults[0]}" if faults else ""
         raise InputError(f"{path}: no row of it can be used{first}")
-    return PromptFile(prompts, faults)
+    return file
 
 
 class Photos:
@@ -89,7 +102,7 @@ class Photos:
     def __init__(self, roots: list[Path]) -> None:
         self.roots = roots
         self.of_name: dict[str, Path | None] = {}
-        self.of_file: dict[Path, Path] = {}  # one path of each file, however it is named
+        self.of_file: dict[str, Path] = {}  # one path of each file, however it is spelled
 
     def named(self, name: str) -> Path:
         """The photo of a name; systems write letters with accents, and separators of folders, in two ways.
@@ -102,7 +115,7 @@ class Photos:
             spellings = (*forms, *(unicodedata.normalize(form, each) for form in ("NFC", "NFD") for each in forms))
             places = (root / each for root in self.roots for each in spellings)
             found = next((place for place in places if is_file(place)), None)
-            self.of_name[name] = None if found is None else self.of_file.setdefault(found.resolve(), found)
+            self.of_name[name] = None if found is None else self.of_file.setdefault(os.path.abspath(found), found)
         photo = self.of_name[name]
         if photo is None:
             raise InputError(f"photo {self.roots[0] / name}: no such file")
@@ -129,13 +142,15 @@ def named_row(entry: Any, where: str) -> tuple[str, PromptRow]:
     photo, box, points = entry.get("photo"), entry.get("box"), entry.get("points")
     if not isinstance(photo, str) or not photo.strip():
         raise InputError(f"photo {photo!r}: the name of a file is needed")
-    unknown = sorted(map(str, set(entry) - set(KNOWN)))
+    unknown = sorted(map(str, set(entry) - {*KNOWN, "image_id", "category_id"}))
     if box is None and not points and unknown:
         # Or the photo would be segmented as a whole, because a column has another name.
         raise InputError(f"neither box nor points, but unknown {', '.join(map(repr, unknown))}; known are {', '.join(KNOWN)}")
     marks = tuple(checked_points([] if points is None else points))
     names = checked_id(entry.get("id")), checked_label(entry.get("label")), checked_score(entry.get("score"))
-    return photo, PromptRow(None if box is None else checked_box(box), marks, *names, where=where)
+    return photo, PromptRow(
+        None if box is None else checked_box(box), marks, *names, checked_id(entry.get("category_id")), where
+    )
 
 
 def checked_box(box: Any) -> tuple[float, ...]:

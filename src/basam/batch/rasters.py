@@ -90,7 +90,7 @@ class RasterJob(EverythingJob):
     def check(self, task: PhotoTask, width: int, height: int, inputs: Collection[str] = ()) -> None:
         if not self.rasters.holds(task.photo):
             return super().check(task, width, height, inputs)
-        return self.folder.check_free(str(task.photo.resolve()), raster_files(self.kinds, task.stem), inputs)
+        return self.folder.check_free(task.place, raster_files(self.kinds, task.stem), inputs)
 
     def find(self, task: PhotoTask, read: Any) -> Answered:
         if not isinstance(read, GeoRaster):
@@ -105,7 +105,7 @@ class RasterJob(EverythingJob):
         side = self.window_side
         overlap = side // 4 if self.rasters.overlap is None else self.rasters.overlap
         stat = task.photo.stat()
-        about = {"raster": str(task.photo.resolve()), "stamp": [stat.st_size, stat.st_mtime_ns], "key": self.key_of_pieces()}
+        about = {"raster": task.place.identity, "stamp": [stat.st_size, stat.st_mtime_ns], "key": self.key_of_pieces()}
         target = self.folder.root / task.stem
         target.parent.mkdir(parents=True, exist_ok=True)
         return PieceStore(target.with_name(f".{target.name}.windows.jsonl"), Windows(height, width, side, overlap), about)
@@ -132,17 +132,17 @@ class RasterJob(EverythingJob):
         objects = answered.objects
         width, height = read.size
         writers = raster_writers(self.kinds, task.stem, read, objects, self.outputs.tolerance)
-        files = {kind: [str(self.folder.root / name)] for kind, name in zip(self.kinds, writers, strict=True)}
         row = {
-            **{"photo": str(task.photo), "width": width, "height": height, "seconds": round(answered.seconds, 4)},
-            **{"windows": len(objects.store.windows), "masks": len(objects), "best_iou": objects.best_iou, "files": files},
+            **{"width": width, "height": height, "seconds": round(answered.seconds, 4)},
+            **{"windows": len(objects.store.windows), "masks": len(objects), "best_iou": objects.best_iou},
         }
-        self.folder.write(task.photo, self.key(task), writers, [row], inputs, stem=task.stem, prompts=[], left_out=[])
+        self.folder.write(task.place, self.key(task), writers, [row], inputs, prompts=[], left_out=[])
         objects.store.remove()
-        return Outcome(task.photo, [row])
+        return Outcome(task.photo, self.with_paths(task, [row]))
 
-    def finished(self, task: PhotoTask) -> Outcome | None:
+    def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not self.rasters.holds(task.photo):
-            return super().finished(task)
-        line = None if self.overwrite else self.folder.finished(task.photo, self.key(task))
-        return None if line is None else Outcome(task.photo, line["rows"], before=True)
+            return super().with_paths(task, rows)
+        names = zip(self.kinds, raster_files(self.kinds, task.stem), strict=True)
+        files = {kind: [str(self.folder.root / name)] for kind, name in names}
+        return [{"photo": str(task.photo), **row, "files": files} for row in rows]

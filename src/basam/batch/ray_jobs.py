@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.batch import PromptRow, ResultFolder
+from basam.batch import PhotoPlace, PromptRow, ResultFolder
 from basam.batch.job import Outcome, PhotoTask
 from basam.batch.opening import open_job
 from basam.batch.running import EXPECTED, run
@@ -43,8 +43,7 @@ def ray_segment(
 
     Args:
         dataset: a `ray.data.Dataset` with a column `photo` (paths) and perhaps `prompts` (JSON: a list of objects with `box`,
-            `points`, `id`, `label`, `score`), `stem` (the name of the results below `out`, else from the path) and `number` (of
-            the image in COCO); or photo tasks.
+            `points`, `id`, `label`, `score`) and `image_id` (in COCO); or photo tasks.
         workers: actors; `(least, most)` leaves their number to Ray, as None does from 1 upwards.
         gpus_each, cpus_each: what each actor takes of its machine.
         inputs: resolved paths that results never take the place of.
@@ -102,7 +101,7 @@ class RaySegmenter:
         count = len(batch["photo"])
         outcomes: list[Outcome] = []
         if not self.stopped:
-            columns = {name: batch.get(name, np.full(count, "")) for name in ("photo", "prompts", "stem", "number")}
+            columns = {name: batch.get(name, np.full(count, "")) for name in ("photo", "prompts", "image_id", "place")}
             tasks = [self.task(*map(str, values)) for values in zip(*columns.values(), strict=True)]
             with self.stopping():
                 outcomes += run(self.job, tasks, inputs=self.inputs)
@@ -117,16 +116,23 @@ class RaySegmenter:
             "before": [each.before for each in outcomes],
         }
 
-    def task(self, photo: str, prompts: str, stem: str, number: str) -> PhotoTask:
+    def task(self, photo: str, prompts: str, image_id: str, place: str) -> PhotoTask:
         rows = tuple(map(prompt_of, json.loads(prompts or "[]")))
-        path = Path(photo)
-        return PhotoTask(path, rows, stem or self.job.folder.stem_of(path), int(number or 0) or None)
+        values = json.loads(image_id or "null")
+        if not place:
+            return PhotoTask(self.job.folder.place_of(Path(photo)), rows, values, values is not None)
+        return PhotoTask(PhotoPlace(Path(photo), *json.loads(place)), rows, *values)
 
 
 def row_of(task: PhotoTask) -> dict[str, Any]:
-    """A task as a row of a dataset; its path holds wherever an actor runs."""
-    prompts = json.dumps([asdict(row) for row in task.prompts])
-    return {"photo": str(task.photo.absolute()), "prompts": prompts, "stem": task.stem, "number": task.number or 0}
+    """A task as a row of a dataset; its path is valid wherever an actor runs."""
+    place = task.place
+    return {
+        "photo": str(task.photo.absolute()),
+        "prompts": json.dumps([asdict(row) for row in task.prompts]),
+        "image_id": json.dumps([task.image_id, task.own_id]),
+        "place": json.dumps([place.identity, place.name, place.stem]),
+    }
 
 
 def prompt_of(values: dict[str, Any]) -> PromptRow:

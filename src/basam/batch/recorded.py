@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from basam.batch.result_folder import BEGINNING, RECORDS
+from basam.batch.records import BEGINNING, RECORDS
 from basam.files import begins_with, read_json_lines
 
 
@@ -17,7 +17,7 @@ class RecordedResults:
 
     def holds(self, path: Path) -> bool:
         """Whether the records in a folder above `path` name it."""
-        whole = path.resolve()
+        whole = path.parent.resolve() / path.name  # a link is not what it points to
         return any(whole.relative_to(folder).as_posix() in self.files_of(folder) for folder in whole.parents)
 
     def files_of(self, folder: Path) -> frozenset[str]:

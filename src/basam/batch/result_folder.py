@@ -1,50 +1,40 @@
-"""A folder of results that loses nothing: what lies in it already stays, and a run that was stopped resumes.
+"""A folder of results that loses nothing: what is in it already stays, and a run that was stopped resumes.
 
-`records.jsonl` in the folder lists which files were written for which photo, prompts and settings, one JSON object a line:
-
-    {"photo": "/data/a.jpg", "stem": "a", "stamp": [183442, 1764201600000000000], "key": "9f...", "files": ["a_mask.png"],
-     "rows": [...]}
-    {"photo": "/data/b.jpg", "error": "b.jpg is not an image"}
-
-Before files are written a line names them (`"writing": true`), so that those of a run that was killed are known as its own.
-A file that no line names was made by somebody else, and is never overwritten. Several processes may write to one folder, each
-its own photos: lines are appended under a lock, whole.
+A file that no record names was made by somebody else, and is never overwritten.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from basam.errors import FileError, OccupiedError
-from basam.files import append_json, begins_with, read_json_at, read_json_lines
+from basam.batch.records import Records, Written, is_unchanged, stamp_of
+from basam.errors import OccupiedError
+from basam.files import IMAGE_SUFFIXES
 
-RECORDS = "records.jsonl"
-BEGINNING = b'{"photo":'  # of its lines
-
-
-def key_of(settings: dict[str, Any]) -> str:
-    """A short name of prompts and settings: the same for equal ones, whatever their order."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
+# Bytes of a name that leave 17 of the 255 of a file system for the longest ending, `_polygons.geojson`.
+LONGEST_STEM = 238
 
 
-def stamp_of(photo: Path) -> list[int]:
-    """Size and time of change of a photo: another photo under the same name is another one."""
-    stat = photo.stat()
-    return [stat.st_size, stat.st_mtime_ns]
+@dataclass(frozen=True)
+class PhotoPlace:
+    """A photo and what a folder of results calls it.
 
+    Attributes:
+        photo: its path as it was given.
+        identity: of the records, see `records`; `name`: what outputs call it, a path relative to the folder that was given.
+        stem: of its files, relative to the folder of results.
+    """
 
-class Written(NamedTuple):
-    """Where in the records the last finished line of a photo begins, and its key: lines of a million photos fill memory."""
-
-    key: str
-    offset: int
+    photo: Path
+    identity: str
+    name: str
+    stem: str
 
 
 @dataclass
@@ -54,107 +44,116 @@ class ResultFolder:
     Args:
         root: of the results.
         base: photos below it keep their folders in the names of their results. None: the working directory.
-        shared: other processes write to it at the same time: a file system without locks is then refused.
-        changes: False: nothing is made or written, what is there is looked at only.
+        shared: other processes write to it at the same time.
+        changes: False: nothing is made or written.
 
     Raises:
-        OSError: it cannot be made or written; the message names it.
+        OSError: it cannot be made or written; the message names it and the system's reason.
+        FileExistsError: its records are those of another program.
     """
 
     root: Path
     base: Path | None = None
     shared: bool = False
     changes: bool = True
-    last: dict[str, Written] = field(default_factory=dict)  # of each photo
-    owners: dict[str, str] = field(default_factory=dict)  # which photo each file belongs to
-    files: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each photo
-    stems: dict[str, str] = field(default_factory=dict)  # which photo has each name
+    given: dict[str, str] = field(default_factory=dict)  # path of the photo that has each identity in this run
     listings: dict[Path, Counter[str]] = field(default_factory=dict, repr=False)
-    known: int = 0  # where in the records the last line begins that was taken in
 
     def __post_init__(self) -> None:
-        self.whole_root = self.root.resolve()
+        self.records = Records(self.root, shared=self.shared)
+        self.whole_root = self.records.root
         if self.changes:
-            try:
-                self.root.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise FileError(f"cannot make the output folder {self.root}: {error.strerror}") from error
-            if not os.access(self.root, os.W_OK | os.X_OK):
-                raise FileError(f"cannot write to the output folder {self.root}: permission denied")
-        if not begins_with(self.records, BEGINNING):
-            raise OccupiedError(f"{self.records} is no record of a run: choose another folder")
-        self.take_in()
+            self.records.check_writable()
 
-    @property
-    def records(self) -> Path:
-        return self.root / RECORDS
+    def place_of(self, photo: Path, name: str | None = None) -> PhotoPlace:
+        """Names of a photo, which are then this photo's. Processes that share a folder pass the photos of all of them in the
+        same order. Names do not depend on where links point to.
 
-    def take_in(self) -> None:
-        """Learn what was recorded since the last time, by whatever process.
-
-        Raises:
-            FileExistsError: the file holds something else.
+        Args:
+            name: its path relative to the folder that was given, or what a file of prompts calls it; None: its file name.
         """
-        for number, offset, line in read_json_lines(self.records, self.known):
-            if not isinstance(line, dict) or not isinstance(line.get("photo"), str):
-                raise OccupiedError(f"{self.records}, line {number}, is no record of a run: choose another folder")
-            photo = line["photo"]
-            if "files" in line:
-                self.owners |= dict.fromkeys(line["files"], photo)
-                earlier = () if "rows" in line else self.files.get(photo, ())
-                self.files[photo] = tuple(dict.fromkeys((*earlier, *line["files"])))
-            if "stem" in line:
-                self.stems[line["stem"]] = photo
-            if "rows" in line:
-                self.last[photo] = Written(line["key"], offset)
-            self.known = offset
+        path = Path(os.path.abspath(photo))
+        names = list(longer_names(path, name or path.name))
+        identity = self.identity_of(path, names)
+        self.given[identity] = str(path)
+        stem = self.records.stem_of.get(identity) or free(self.records.stems, self.stems(path, names), identity)
+        name = self.records.name_of.get(identity) or free(self.records.names, names, identity)
+        self.records.claim(identity, name, stem)
+        return PhotoPlace(photo, identity, name, stem)
 
-    def append(self, line: dict[str, Any]) -> int:
-        """Add a line; returns where it begins."""
-        return append_json(self.records, line, shared=self.shared)
+    def identity_of(self, path: Path, names: list[str]) -> str:
+        """The path relative to this folder; where photos were moved away from it, that of the record of the same name and
+        content, if its own photo is gone."""
+        try:
+            own = Path(os.path.relpath(path, self.whole_root)).as_posix()
+        except ValueError:  # another drive
+            own = path.as_posix()
+        records = self.records
+        if own in records.last:
+            return own
+        for other in (records.names[name] for name in names if name in records.names):
+            free_to_take = other in records.last and self.given.get(other, str(path)) == str(path)
+            if free_to_take and not records.path_of(other).exists() and is_unchanged(path, records.line_of(other)["stamp"]):
+                return other
+        return own
 
-    def stem_of(self, photo: Path) -> str:
-        """Where results of a photo go, below the folder and without an ending; the name is then this photo's.
-
-        The photo's folder relative to `root`, to `base` or to the working directory; one that lies below none of them has no
-        folder, or that of its parents as far as another photo has the name already. With the photo's ending where its folder
-        holds the stem twice. Processes that share a folder pass the photos of all of them in the same order.
-        """
-        path = photo.resolve()
-        bases = (self.whole_root, *(() if self.base is None else (self.base.resolve(),)), Path.cwd())
+    def stems(self, path: Path, names: list[str]) -> list[str]:
+        """Below the folder of results, `base` or the working directory: the photo's folder there; else that of its name. With
+        the photo's ending where its folder has several photos of the stem."""
+        name = shortened(path.name if self.listing(path.parent)[path.stem] > 1 else path.stem)
+        bases = (self.whole_root, *(() if self.base is None else (Path(os.path.abspath(self.base)),)), Path.cwd())
         folder = next((path.parent.relative_to(base) for base in bases if path.is_relative_to(base)), None)
-        name = path.name if self.listing(path.parent)[path.stem] > 1 else path.stem
-        parents = path.parent.parts[1:]
-        places = [folder] if folder is not None else [Path(*parents[len(parents) - n :]) for n in range(len(parents) + 1)]
-        stems = [(place / name).as_posix() for place in places]
-        stem = next((stem for stem in stems if self.stems.get(stem, str(path)) == str(path)), stems[-1])
-        self.stems[stem] = str(path)
-        return stem
+        folders = [folder_in(each) for each in names] if folder is None else [folder]
+        return [(each / name).as_posix() for each in folders] + [(folders[-1] / shortened(path.name)).as_posix()]
 
     def listing(self, folder: Path) -> Counter[str]:
-        """How many photos of a folder begin with a name and a dot; read once, since a folder may hold a million."""
+        """How many photos of a folder have each stem; read once, since a folder may hold a million."""
         if folder not in self.listings:
             counts: Counter[str] = Counter()
             if folder.is_dir():
                 with os.scandir(folder) as entries:
-                    for parts in (entry.name.split(".") for entry in entries if is_photo_like(entry)):
-                        counts.update(".".join(parts[:count]) for count in range(1, len(parts)))
+                    parts = (os.path.splitext(entry.name) for entry in entries)
+                    counts.update(stem for stem, suffix in parts if suffix.lower() in IMAGE_SUFFIXES)
             self.listings[folder] = counts
         return self.listings[folder]
 
-    def finished(self, photo: Path, key: str) -> dict[str, Any] | None:
-        """The line of a photo that was done with the same prompts and settings, and whose files are all there."""
-        found = self.last.get(str(photo.resolve()))
-        if found is None or found.key != key or not photo.is_file():
+    def image_ids(self, places: Sequence[PhotoPlace], own: Mapping[Path, int | str]) -> list[int | str]:
+        """Ids of the images of a run in COCO. Every process of a run passes all of its photos, in the same order.
+
+        A photo has the user's id, or the one that it was given before. Any other gets its place in the list or, where another
+        photo has that id, one that is a multiple of a round number above: so processes that begin at different times agree.
+
+        Args:
+            own: those of the user's COCO file.
+        """
+        last = self.records.last
+        known = {photo: written.image_id for photo, written in last.items() if written.image_id is not None}
+        known |= {place.identity: own[place.photo] for place in places if place.photo in own}
+        taken, stride = set(known.values()), 10 ** len(str(len(places)))
+        for number, place in enumerate(places, start=1):
+            if place.identity not in known:
+                while number in taken:
+                    number += stride
+                known[place.identity] = number
+                taken.add(number)
+        return [known[place.identity] for place in places]
+
+    def recorded(self, place: PhotoPlace) -> dict[str, Any] | None:
+        """The last finished line of a photo that has not changed since and whose files are all there."""
+        if place.identity not in self.records.last:
             return None
-        line: dict[str, Any] = next(read_json_at(self.records, [found.offset]))
-        if line["stamp"] != stamp_of(photo) or not all((self.root / name).is_file() for name in line["files"]):
-            return None
-        return line
+        line = self.records.line_of(place.identity)
+        complete = all((self.root / name).is_file() for name in line["files"])
+        return line if complete and is_unchanged(place.photo, line["stamp"]) else None
+
+    def finished(self, place: PhotoPlace, key: str) -> dict[str, Any] | None:
+        """The line of a photo that was done with the same prompts and settings."""
+        written = self.records.last.get(place.identity)
+        return self.recorded(place) if written is not None and written.key == key else None
 
     def write(
         self,
-        photo: Path,
+        place: PhotoPlace,
         key: str,
         writers: dict[str, Callable[[Path], None]],
         rows: list[dict[str, Any]],
@@ -166,50 +165,72 @@ class ResultFolder:
         Args:
             writers: what writes each file, by its path below the folder.
             rows: of the photo in the records; plain JSON.
-            inputs: resolved paths that are never written to.
+            inputs: paths that are never written to.
             more: further fields of the line; plain JSON.
 
         Raises:
             FileExistsError: a file is there that no run wrote, or it is an input; nothing was written.
         """
-        name = str(photo.resolve())
-        self.check_free(name, writers, inputs)
-        earlier = self.files.get(name, ())
-        if new := [file for file in writers if self.owners.get(file) != name]:
-            self.append({"photo": name, "writing": True, "files": new})
-        self.owners |= dict.fromkeys(writers, name)
+        photo, records = place.identity, self.records
+        self.check_free(place, writers, inputs)
+        earlier = records.files.get(photo, ())
+        if new := [file for file in writers if records.owners.get(file) != photo]:
+            records.append({"photo": photo, "writing": True, "files": new})
+        records.owners |= dict.fromkeys(writers, photo)
         for file, write in writers.items():
             write(self.root / file)
         for file in earlier:
-            if file not in writers and self.owners.get(file) == name:
+            if file not in writers and records.owners.get(file) == photo:
                 (self.root / file).unlink(missing_ok=True)
-                del self.owners[file]
-        self.files[name] = tuple(writers)
-        line = {"photo": name, "stamp": stamp_of(photo), "key": key, "files": list(writers), "rows": rows, **more}
-        self.last[name] = Written(key, self.append(line))
+                del records.owners[file]
+        records.files[photo] = tuple(writers)
+        line = {"photo": photo, "name": place.name, "stem": place.stem, "stamp": stamp_of(place.photo), "key": key}
+        offset = records.append({**line, "files": list(writers), "rows": rows, **more})
+        image_id, own_id = more.get("image_id"), bool(more.get("own_id"))
+        records.last[photo] = Written(key, offset, image_id, own_id, "masks" in more)
 
-    def check_free(self, photo: str, files: Iterable[str], inputs: Collection[str]) -> None:
-        """Refuse to write over what is not this photo's."""
+    def check_free(self, place: PhotoPlace, files: Iterable[str], inputs: Collection[str]) -> None:
+        """Raise if a file is not this photo's."""
+        owners = self.records.owners
         for file in files:
             target = self.root / file
             if str(self.whole_root / file) in inputs:
                 raise OccupiedError(f"{target} is one of the photos given, and is left as it is: choose another --out")
-            if file not in self.owners and target.exists():
-                self.take_in()  # another process may have written it since
-            owner = self.owners.get(file)
-            if owner is not None and owner != photo:
-                raise OccupiedError(f"{target} was written for {owner}, and is left as it is: choose another --out")
+            if file not in owners and target.exists():
+                self.records.update()  # another process may have written it since
+            owner = owners.get(file)
+            if owner is not None and owner != place.identity:
+                whose = self.records.path_of(owner)
+                raise OccupiedError(f"{target} was written for {whose}, and is left as it is: choose another --out")
             if owner is None and target.exists():
                 raise OccupiedError(f"{target} was not written by basam, and is left as it is: choose another --out")
 
-    def failed(self, photo: Path, error: str) -> None:
-        """Note why a photo was left out."""
-        self.append({"photo": str(photo.resolve()), "error": error})
+    def failed(self, place: PhotoPlace, error: str) -> None:
+        """Record why a photo was left out."""
+        self.records.append({"photo": place.identity, "error": error})
 
 
-def is_photo_like(entry: os.DirEntry[str]) -> bool:
-    """Whether a file may be a photo of its own, by its name; results and sidecars of other programs are none."""
-    return entry.is_file() and os.path.splitext(entry.name)[1].lower() not in SIDECARS and not entry.name.startswith(".")
+def free(owners: dict[str, str], wanted: list[str], photo: str) -> str:
+    """The first name that no other photo has; the last one in any case."""
+    return next((each for each in wanted if owners.get(each, photo) == photo), wanted[-1])
 
 
-SIDECARS: Sequence[str] = (".json", ".jsonl", ".txt", ".xml", ".csv", ".xmp", ".aae", ".md", ".yaml", ".yml", ".html")
+def longer_names(path: Path, name: str) -> Iterator[str]:
+    """The name, and then the path with more and more of its folders."""
+    yield name
+    parts, count = path.parts[1:], len(Path(name).parts)
+    yield from (Path(*parts[-length:]).as_posix() for length in range(count + 1, len(parts) + 1))
+
+
+def folder_in(name: str) -> Path:
+    """The folder of a name, never above or outside of the folder that it is put into."""
+    return Path(*(part for part in Path(name).parts[:-1] if part not in ("..", Path(name).anchor)))
+
+
+def shortened(name: str) -> str:
+    """A name that leaves room for an ending; one that is too long gets a hash in place of its end."""
+    data = os.fsencode(name)
+    if len(data) <= LONGEST_STEM:
+        return name
+    start = data[: LONGEST_STEM - 9].decode("utf-8", "ignore")
+    return f"{start}-{hashlib.sha256(data).hexdigest()[:8]}"

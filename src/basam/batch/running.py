@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from basam.batch import PromptRow
 from basam.batch.job import Answered, Outcome, PhotoJob, PhotoTask
@@ -26,18 +26,29 @@ EXPECTED = (BasamError, OSError, MemoryError, RuntimeError)
 
 @checked
 def tasks_of(
-    outputs: Outputs, photos: Sequence[Path], prompts: Mapping[Path, Sequence[PromptRow]] | Sequence[PromptRow] = ()
+    outputs: Outputs,
+    photos: Sequence[Path] | Mapping[Path, str],
+    prompts: Mapping[Path, Sequence[PromptRow]] | Sequence[PromptRow] = (),
+    image_ids: Mapping[Path, int | str] | None = None,
+    categories: Sequence[Mapping[str, Any]] = (),
 ) -> list[PhotoTask]:
     """A task for each photo of a run, with a name for its results that no other has. Processes that share a run pass all
     its photos, in the same order, before they take their part.
 
     Args:
+        photos: perhaps with the name that outputs have for each.
         prompts: of each photo, or those that all photos have.
+        image_ids, categories: of a COCO file.
     """
+    names = photos if isinstance(photos, Mapping) else {}
+    places = [outputs.folder.place_of(photo, names.get(photo)) for photo in photos]
     of_photo = prompts.get if isinstance(prompts, Mapping) else lambda photo, none: prompts
+    rows = [tuple(of_photo(place.photo, ())) for place in places]
+    outputs.register([row.label for some in rows for row in some if row.label and row.category_id is None], categories)
+    own = image_ids or {}
+    ids = outputs.folder.image_ids(places, own)
     return [
-        PhotoTask(photo, tuple(of_photo(photo, ())), outputs.folder.stem_of(photo), number)
-        for photo, number in zip(photos, outputs.numbers(photos), strict=True)
+        PhotoTask(place, some, image_id, place.photo in own) for place, some, image_id in zip(places, rows, ids, strict=True)
     ]
 
 
@@ -141,7 +152,7 @@ class Line:
         finally:
             self.room.leave(read.nbytes)
         assert outcome is not None
-        return replace(outcome, notes=notes)
+        return replace(outcome, notes=(*notes, *outcome.notes))
 
     def attempt(self, task: PhotoTask, act: Callable[[], Outcome | None]) -> Outcome | None:
         """What `act` returns, or an outcome that says why it failed."""
@@ -153,7 +164,7 @@ class Line:
             reason = None if self.raising else reason_of(error)
             if reason is None:
                 raise
-            self.job.folder.failed(task.photo, reason)
+            self.job.folder.failed(task.place, reason)
             return Outcome(task.photo, error=reason)
 
     def written(self, waiting: int) -> Iterator[Outcome]:

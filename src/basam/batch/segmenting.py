@@ -110,6 +110,7 @@ class SegmentJob(PhotoJob):
             point=(row.points[0][0], row.points[0][1]) if len(row.points) == 1 else None,
             soft=answer.soft(best, height, width) if self.outputs.soft else None,
             named=row.id is not None,
+            category_id=row.category_id,
             prompt_score=row.score,
         )
         answer.parts.clear()
@@ -120,14 +121,23 @@ class SegmentJob(PhotoJob):
         return [
             {
                 **about,
+                "place": place,
                 **(task.prompts[place].named() if task.prompts else {}),
                 **values,
                 "predicted_iou": one.predicted_iou,
                 "area": one.runs.area / (about["width"] * about["height"]),
-                **self.outputs.paths_of(task.stem, self.masks_wanted(task), place),
             }
             for place, one, values in zip(places, answered.found, answered.values, strict=True)
         ]
+
+    def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        count, out = self.masks_wanted(task), []
+        for row in rows:
+            values = dict(row)
+            place = values.pop("place")
+            paths = self.outputs.paths(task.stem, count, [place], () if row["area"] else [place])
+            out.append({"photo": str(task.photo), **values, **{kind: some[0] for kind, some in paths.items()}})
+        return out
 
     def focus_of(self, row: PromptRow, height: int, width: int) -> Focus | None:
         """How regions of prompts of one kind are chosen; None: they are answered on the whole photo."""

@@ -34,7 +34,7 @@ class PhotoSettings:
         long_side: of the whole photo in pixels; None: its own; `auto`: up to four times the trained tokens.
         max_side, max_pixels: see `Predictor` and `read_photograph`.
         kinds, cleaning, tolerance: see `Outputs`.
-        overwrite: photos that are done are done again.
+        overwrite: photos that are done are done again. replace: results of prompts may be replaced by those of a run without.
 
     Raises:
         TypeError, ValueError: a value that makes no sense, by its name.
@@ -54,6 +54,7 @@ class PhotoSettings:
     cleaning: Cleaning = field(default_factory=Cleaning)
     tolerance: NotNegative = TOLERANCE
     overwrite: bool = False
+    replace: bool = False
 
     def __post_init__(self) -> None:
         from basam.batch.writers import check_kinds  # needs numpy, which `--help` does not wait for
@@ -70,7 +71,7 @@ class PhotoSettings:
         """
         from basam.batch.writers import Outputs
 
-        return Outputs.of(folder, self.kinds, self.cleaning, self.tolerance)
+        return Outputs(folder, self.kinds, self.cleaning, self.tolerance)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,14 +125,17 @@ def photos_of_file(path: Path, words: Sequence[str], images_json: Path | None, o
     if root is not None and not root.is_dir():
         raise InputError(f"{root}: with --prompts-from, PHOTOS is the folder that the names in it are relative to")
     file = read_prompts(path, root=root, images_json=images_json)
-    return gathered(tasks_of(outputs, list(file.prompts), file.prompts), file.faults, outputs, shard)
+    photos = {photo: name or photo.name for photo, name in file.names.items()}
+    tasks = tasks_of(outputs, photos, file.prompts, file.image_ids, file.categories)
+    return gathered(tasks, file.faults, outputs, shard)
 
 
 def gathered(tasks: list[PhotoTask], faults: list[str], outputs: Outputs, shard: Shard) -> Gathered:
     """The part of this shard; names of results were given to all photos before."""
     root = outputs.folder.whole_root
     # Results are written below the folder alone, so photos elsewhere are safe.
-    among = frozenset(str(path) for path in (task.photo.resolve() for task in tasks) if path.is_relative_to(root))
+    paths = {Path(path) for task in tasks for path in (os.path.abspath(task.photo), os.path.realpath(task.photo))}
+    among = frozenset(str(path) for path in paths if path.is_relative_to(root))
     # What is wrong with the list is the same for all shards: the first one reports it.
     return Gathered(shard.part(tasks), among, faults if shard.index == 0 else [])
 

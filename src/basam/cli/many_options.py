@@ -69,6 +69,9 @@ class PhotoOptions:
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again that are done already.")] = (
         PhotoSettings.overwrite
     )
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Without prompts, also replace results that were made with prompts.")
+    ] = PhotoSettings.replace
     shard: Annotated[
         str | None,
         typer.Option(
@@ -133,6 +136,7 @@ class PhotoOptions:
             "cleaning": Cleaning(self.fill_holes, self.min_area, self.largest),
             "tolerance": self.tolerance,
             "overwrite": self.overwrite,
+            "replace": self.replace,
         }
 
 

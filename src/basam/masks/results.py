@@ -31,7 +31,8 @@ class MaskResult:
         runs: at the photo's size.
         predicted_iou: what the model says of it.
         id: of the prompt, or the mask's number in the photo; a text or a number. `named`: it is the prompt's own.
-        label, prompt_score: what it is and how sure of that its prompt was, where the prompt said so.
+        label, prompt_score: what it is and how sure of that its prompt was, where the prompt said so. category_id: of the label
+            in the user's COCO file.
         stability: IoU of the masks at the threshold plus and minus an offset, where it was measured.
         point: x, y in pixels of the photo of the prompt, where it was one point.
         soft: its soft edge, for cut-outs.
@@ -45,6 +46,7 @@ class MaskResult:
     point: tuple[float, float] | None = None
     soft: SoftMask | None = None
     named: bool = False
+    category_id: int | str | None = None
     prompt_score: float | None = None
 
     @property
@@ -65,6 +67,7 @@ class PhotoResults:
         boxes, points: prompts that overlays show.
         places: of the masks among the prompts, which their files are numbered by; None: all were answered.
         prompts: number of them; None: as many as masks.
+        name: what tables call the photo; empty: its path.
     """
 
     photo: Path
@@ -76,6 +79,7 @@ class PhotoResults:
     points: Sequence[Sequence[float]] = ()
     places: Sequence[int] | None = None
     prompts: int | None = None
+    name: str = ""
 
 
 def cleaned(found: Iterable[MaskResult], cleaning: Cleaning, *, keep_empty: bool = False) -> list[MaskResult]:

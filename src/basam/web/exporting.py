@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.batch import object_label
-from basam.batch.writers import KINDS, CocoRun, check_kinds, check_size, files_of
+from basam.batch import Records, object_label
+from basam.batch.writers import KINDS, RecordedRun, add_image, check_kinds, check_size, files_of, write_coco
 from basam.errors import InputError
-from basam.files import append_json, read_json, write_json
+from basam.files import append_json
 from basam.masks import TOLERANCE, MaskResult, PhotoResults, SoftMask
 from basam.web.library import LibraryPhoto
 from basam.web.session import SegmentedObject
@@ -111,7 +111,6 @@ def export_photos(kind: str, photos: Iterable[ExportedPhoto], folder: Path) -> E
     if kind in KINDS:
         check_kinds([kind])
     folder = folder.resolve()
-    coco = CocoRun(folder) if kind == "coco" else None
     stems: set[str] = set()
     names: set[str] = set()
     paths: list[Path] = []
@@ -125,16 +124,15 @@ def export_photos(kind: str, photos: Iterable[ExportedPhoto], folder: Path) -> E
                 append_json(paths[0], row)
             continue
         results = taken.results(kind, Path(name) if kind == "csv" else folder / name)
-        if coco is not None:
-            coco.add(results)
+        if kind == "coco":
+            add_image(Records(folder), name, results, len(names))
             continue
         for index, (file, write) in enumerate(files_of([kind], stem, results).items()):
             paths.append(folder / (name_of(stem, kind, taken, index) if kind in OF_OBJECTS else file))
             write(paths[-1])
-    if coco is not None and names:
-        coco.write()
-        paths = [coco.file]
-        name_images(coco.file, folder)
+    if kind == "coco" and names:
+        paths = [folder / "coco.json"]
+        write_coco(paths[0], RecordedRun.of_folders([folder]))
     if not paths:
         raise InputError("there is no object to take away yet: set a point or draw a box first")
     path = paths[0] if len(paths) == 1 else zipped(folder / f"basam_{kind}.zip", paths)
@@ -155,14 +153,6 @@ def name_of(stem: str, kind: str, taken: ExportedPhoto, index: int) -> str:
     label = re.sub(r"[^\w-]+", "_", object_label(taken.objects[index].name) or "").strip("_")
     number = str(index + 1) if len(taken.objects) > 1 else str(taken.number or "")
     return "_".join(filter(None, (stem, number, label, kind))) + ".png"
-
-
-def name_images(path: Path, folder: Path) -> None:
-    """Name the images of a COCO file relative to `folder`."""
-    values = read_json(path)
-    for image in values["images"]:
-        image["file_name"] = str(Path(image["file_name"]).relative_to(folder))
-    write_json(path, values, indent=None)
 
 
 def zipped(path: Path, files: Sequence[Path]) -> Path:

@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,7 +21,7 @@ from pycocotools import mask as rle
 from pycocotools.coco import COCO
 
 from basam.batch import ResultFolder
-from basam.batch.writers import KINDS, CocoRun, check_kinds, check_size, files_of, merge_coco, names_of
+from basam.batch.writers import KINDS, Outputs, check_kinds, check_size, files_of, merge_coco, names_of
 from basam.masks import Cleaning, MaskResult, PhotoResults, RunMask, SoftMask, cleaned, outlines_of, without_small_regions
 from tests.helpers.labelme_files import label_file_class
 
@@ -53,8 +54,8 @@ def results(tmp_path):
 def written(results, tmp_path):
     """All files of a photo, by what stands after its name."""
     folder = ResultFolder(tmp_path / "out")
-    stem = folder.stem_of(results.photo)
-    folder.write(results.photo, "key", files_of(KINDS, stem, results), [])
+    place = folder.place_of(results.photo)
+    folder.write(place, "key", files_of(KINDS, place.stem, results), [])
     return {path.name.removeprefix("a"): path for path in folder.root.rglob("a*")}
 
 
@@ -215,12 +216,14 @@ def test_csv(written):
 def test_a_photo_without_objects_has_files_of_every_kind(results, tmp_path):
     nothing = PhotoResults(results.photo, SIZE, results.pixels, [], 1.0)
     folder = ResultFolder(tmp_path / "none")
-    folder.write(results.photo, "key", files_of(KINDS, folder.stem_of(results.photo), nothing), [])
+    place = folder.place_of(results.photo)
+    folder.write(place, "key", files_of(KINDS, place.stem, nothing), [])
     files = {path.name.removeprefix("a"): path for path in folder.root.rglob("a*")}
-    assert len(files) == len(KINDS) - 1
+    endings = {"mask.png", "overlay.jpg", "labelme.json", "labels.png", "polygons.geojson", "polygons.svg", "objects.csv"}
+    assert set(files) == {".txt", *(f"_{each}" for each in endings)}  # a cut-out of nothing is none
     assert not np.asarray(Image.open(files["_mask.png"])).any()
     assert not np.asarray(Image.open(files["_labels.png"])).any()
-    assert not np.asarray(Image.open(files["_cutout.png"]))[..., 3].any()
+    assert files[".txt"].read_text() == ""
     assert json.loads(files["_polygons.geojson"].read_text())["features"] == []
     assert json.loads(files["_labelme.json"].read_text())["shapes"] == []
     assert len(files["_objects.csv"].read_text().splitlines()) == 1
@@ -244,36 +247,46 @@ def test_outlines_are_valid_and_near_the_mask_whatever_it_is(mask, tolerance):
     assert exact.boundary.hausdorff_distance(found.boundary) <= tolerance + 1e-9 if mask.any() else not polygons
 
 
+def run_of(tmp_path, results, names, found=None):
+    """Photos of these names with these masks, in one run that writes a COCO file."""
+    outputs = Outputs(ResultFolder(tmp_path / "run"), ("coco",))
+    for name in names:
+        Image.fromarray(results.pixels).save(tmp_path / name)
+    places = [outputs.folder.place_of(tmp_path / name) for name in names]
+    for place, image_id in zip(places, outputs.folder.image_ids(places, {}), strict=True):
+        some = results.found if found is None else found
+        outputs.write(place, "k", PhotoResults(place.photo, SIZE, results.pixels, some, 1.0), [], image_id=image_id)
+    outputs.finish()
+    return tmp_path / "run" / "coco.json"
+
+
 def test_coco_of_a_run_is_read_by_pycocotools(results, tmp_path):
-    run = CocoRun(tmp_path)
-    run.add(results)
-    other = PhotoResults(tmp_path / "b.png", SIZE, results.pixels, results.found[1:2], 1.0)
-    run.add(other)
-    run.write()
-    coco = COCO(str(tmp_path / "coco.json"))
+    run_of(tmp_path, results, ["a.png"])
+    coco = COCO(str(run_of(tmp_path, results, ["a.png", "b.png"], results.found[1:2])))
+    assert {each["name"] for each in coco.cats.values()} == {"disc"}
+    coco = COCO(str(run_of(tmp_path, results, ["a.png"])))
     first, second = (coco.loadAnns(coco.getAnnIds(image))[0] for image in (1, 2))
     assert np.array_equal(coco.annToMask(first).astype(bool), RING)
     assert rle.area(second["segmentation"]) == second["area"] == SMALL.sum()
     assert {category["name"] for category in coco.cats.values()} == {"ring <&\"'", "disc", "object"}
     assert (first["score"], first["prompt_id"]) == (0.75, "r-1")
     # A later run: the first photo again, with fewer masks, and another one.
-    again = CocoRun(tmp_path)
-    again.add(PhotoResults(results.photo, SIZE, results.pixels, results.found[:1], 1.0))
-    again.add(PhotoResults(tmp_path / "c.png", SIZE, results.pixels, [], 1.0))
-    again.write()
-    later = json.loads((tmp_path / "coco.json").read_text())
-    assert [image["file_name"].rsplit("/", 1)[-1] for image in later["images"]] == ["a.png", "b.png", "c.png"]
+    run_of(tmp_path, results, ["a.png"], results.found[:1])
+    later = json.loads(run_of(tmp_path, results, ["c.png"], []).read_text())
+    assert [image["file_name"] for image in later["images"]] == ["a.png", "b.png", "c.png"]
     assert [annotation["id"] for annotation in later["annotations"]] == [first["id"], second["id"]]
+    # RLE is in the records alone, from which the file is made again.
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"records.jsonl", "coco.json"}
 
 
 def test_a_coco_file_of_somebody_else_is_left_as_it_is(tmp_path):
-    (tmp_path / "coco.json").write_text("{}")
+    (tmp_path / "coco.json").write_text('{"mine": 1}')
     with pytest.raises(FileExistsError, match=r"coco\.json was not written by basam"):
-        CocoRun(tmp_path)
-    for text in ('{"mine": 1}\n', "my notes", '{"by": "masks of basam"}\n'):
-        (tmp_path / "coco.jsonl").write_text(text)
-        with pytest.raises(FileExistsError, match=r"coco\.jsonl was not written by basam"):
-            CocoRun(tmp_path)
+        Outputs(ResultFolder(tmp_path), ("coco",))
+    Outputs(ResultFolder(tmp_path), ("mask",))  # which has no such file
+    (tmp_path / "table.csv").write_text("mine\n1\n")
+    with pytest.raises(FileExistsError, match=r"table\.csv was not written by basam"):
+        Outputs(ResultFolder(tmp_path), ("table",))
 
 
 def test_what_cannot_be_written_is_named_before_the_work():
@@ -329,17 +342,15 @@ def test_ids_labels_and_scores_of_prompts_go_into_files(results, tmp_path):
         for place, (identity, score) in enumerate(zip(given["id"], given["score"], strict=True))
     ]
     photo = PhotoResults(results.photo, SIZE, results.pixels, found, 0.0)
-    run = CocoRun(tmp_path)
-    run.add(photo)
-    run.write()
-    annotations = json.loads((tmp_path / "coco.json").read_text())["annotations"]
+    file = run_of(tmp_path, results, ["a.png"], found)
+    annotations = json.loads(file.read_text())["annotations"]
     made = 1_000_000
     assert [each["id"] for each in annotations] == [made + 1, made + 2, made + 3, 3, made + 5, made + 6]
     assert [each["prompt_id"] for each in annotations] == [7, 7, "x", 3, 1_000_005, 6]
     assert [(each["score"], each["predicted_iou"]) for each in annotations[:2]] == [(0.9, 0.5), (0.5, 0.5)]
-    assert len(COCO(str(tmp_path / "coco.json")).anns) == 6
+    assert len(COCO(str(file)).anns) == 6
     folder = ResultFolder(tmp_path / "out")
-    folder.write(results.photo, "key", files_of(("csv", "labelme"), "a", photo), [])
+    folder.write(folder.place_of(results.photo), "key", files_of(("csv", "labelme"), "a", photo), [])
     rows = list(csv.DictReader((tmp_path / "out" / "a_objects.csv").open()))
     assert [(row["id"], row["label"], row["score"], row["predicted_iou"]) for row in rows[:2]] == [
         ("7", "cat", "0.9", "0.5"),
@@ -360,18 +371,26 @@ def photos_in(folder, *names):
     return [folder / name for name in names]
 
 
-def test_numbers_of_images_do_not_depend_on_who_does_them_when(results, tmp_path):
+def image_ids(folder, photos):
+    return folder.image_ids([folder.place_of(photo) for photo in photos], {})
+
+
+def add(outputs, photo, image_id, results):
+    place = outputs.folder.place_of(photo)
+    outputs.write(place, "k", PhotoResults(photo, SIZE, results.pixels, results.found, 0.0), [], image_id=image_id)
+
+
+def test_ids_of_images_do_not_depend_on_who_does_them_when(results, tmp_path):
     photos = photos_in(tmp_path, *(f"{number:02}.png" for number in range(12)))
-    of = {photo: PhotoResults(photo, SIZE, results.pixels, results.found[:1], 0.0) for photo in photos}
+    results = replace(results, found=results.found[:1])
 
     def done(folder, order, shards=1):
-        folder.mkdir()
         for shard in range(shards):
-            run = CocoRun(folder)  # begun when the others have done something already
-            numbers = dict(zip(photos, run.number(photos), strict=True))
+            outputs = Outputs(ResultFolder(folder), ("coco",))  # begun when the others have done something already
+            ids = dict(zip(photos, image_ids(outputs.folder, photos), strict=True))
             for photo in order[shard::shards]:
-                run.add(of[photo], numbers[photo])
-        run.write()
+                add(outputs, photo, ids[photo], results)
+        outputs.finish()
         return (folder / "coco.json").read_bytes()
 
     once = done(tmp_path / "once", photos)
@@ -380,37 +399,36 @@ def test_numbers_of_images_do_not_depend_on_who_does_them_when(results, tmp_path
     assert done(tmp_path / "shards", photos, 3) == once
 
 
-def test_a_later_list_leaves_the_numbers_that_there_are(results, tmp_path):
+def test_a_later_list_leaves_the_ids_that_there_are(results, tmp_path):
     early = photos_in(tmp_path, "b.png", "d.png")
-    run = CocoRun(tmp_path)
-    for photo, number in zip(early, run.number(early), strict=True):
-        run.add(PhotoResults(photo, SIZE, results.pixels, [], 0.0), number)
+    outputs = Outputs(ResultFolder(tmp_path / "o"), ("coco",))
+    for photo, image_id in zip(early, image_ids(outputs.folder, early), strict=True):
+        add(outputs, photo, image_id, results)
     late = [*photos_in(tmp_path, "a.png"), early[0], *photos_in(tmp_path, "c.png"), early[1], *photos_in(tmp_path, "e.png")]
-    first = CocoRun(tmp_path)
-    numbers = first.number(late)
-    assert numbers == [11, 1, 3, 2, 5]  # a.png would have b.png's
-    first.add(PhotoResults(late[4], SIZE, results.pixels, [], 0.0), numbers[4])
-    assert CocoRun(tmp_path).number(late) == numbers  # another process of the run, that begins later
+    first = Outputs(ResultFolder(tmp_path / "o"), ("coco",))
+    ids = image_ids(first.folder, late)
+    assert ids == [11, 1, 3, 2, 5]  # a.png would have b.png's
+    add(first, late[4], ids[4], results)
+    assert image_ids(ResultFolder(tmp_path / "o"), late) == ids  # another process of the run, that begins later
 
 
 def test_folders_merge_and_the_last_one_counts(results, tmp_path):
     photos = photos_in(tmp_path, "a.png", "b.png", "c.png")
     for name, mine in (("one", photos[:2]), ("two", photos[1:])):
-        (tmp_path / name).mkdir()
-        run = CocoRun(tmp_path / name)
-        for photo in mine:
-            run.add(PhotoResults(photo, SIZE, results.pixels, results.found[: 1 if name == "one" else 2], 0.0))
+        outputs = Outputs(ResultFolder(tmp_path / name), ("coco",))
+        for number, photo in enumerate(mine, start=1):
+            add(outputs, photo, number, replace(results, found=results.found[: 1 if name == "one" else 2]))
     target = tmp_path / "coco.json"
     assert merge_coco([tmp_path / "one", tmp_path / "two"], target) == 3
     data = json.loads(target.read_text())
-    names = {image["id"]: image["file_name"].rsplit("/", 1)[-1] for image in data["images"]}
+    names = {image["id"]: image["file_name"] for image in data["images"]}
     assert len(names) == 3
     masks = [names[each["image_id"]] for each in data["annotations"]]
     assert {name: masks.count(name) for name in names.values()} == {"a.png": 1, "b.png": 2, "c.png": 2}
     assert len({each["id"] for each in data["annotations"]}) == 5
     merge_coco([tmp_path / "one"], target)  # its own file
     assert len(json.loads(target.read_text())["images"]) == 2
-    with pytest.raises(FileNotFoundError, match=r"coco\.jsonl: no such file; --write coco makes it"):
+    with pytest.raises(FileNotFoundError, match=r"records\.jsonl: no masks in it; --write coco records them"):
         merge_coco([tmp_path / "three"], target)
     target.write_text('{"info": "mine"}')
     with pytest.raises(FileExistsError, match="was not written by basam"):

@@ -2,8 +2,10 @@ from basam.batch.writers.choice import check_kinds as check_kinds
 from basam.batch.writers.choice import check_size as check_size
 from basam.batch.writers.choice import files_of as files_of
 from basam.batch.writers.choice import names_of as names_of
-from basam.batch.writers.coco_run import CocoRun as CocoRun
-from basam.batch.writers.coco_run import merge_coco as merge_coco
+from basam.batch.writers.coco import merge_coco as merge_coco
+from basam.batch.writers.coco import write_coco as write_coco
 from basam.batch.writers.kinds import KINDS as KINDS
 from basam.batch.writers.kinds import USUAL_KINDS as USUAL_KINDS
 from basam.batch.writers.outputs import Outputs as Outputs
+from basam.batch.writers.recorded_masks import RecordedRun as RecordedRun
+from basam.batch.writers.recorded_masks import add_image as add_image

@@ -1,17 +1,18 @@
-"""Which files are written of a photo, by kind: `mask,overlay,cutout,coco,labelme,labels,geojson,svg,csv`."""
+"""Which files are written of a photo, by kind: see `KINDS`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
 from basam.batch.writers import pictures, polygons, tables
-from basam.batch.writers.kinds import KINDS
+from basam.batch.writers.kinds import KINDS, RUN_FILES
 from basam.checks import Count, Whole, checked
 from basam.errors import InputError
 from basam.files import require, write_mask
-from basam.masks import PhotoResults
+from basam.masks import MaskResult, PhotoResults
 
 # Of a JPEG's side: Pillow's, a little less than the format's.
 LONGEST_JPEG = 65_500
@@ -33,10 +34,10 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     """
     for kind in kinds:
         if kind not in KINDS:
-            raise InputError(f"--write {kind}: allowed are {', '.join(KINDS)}")
+            raise InputError(f"--write {kind}: allowed are {', '.join(KINDS)}{nearest(kind, KINDS)}")
     if not kinds:
         raise InputError(f"--write: give at least one of {', '.join(KINDS)}")
-    if set(kinds) & {"labelme", "geojson", "svg"}:
+    if set(kinds) & {"labelme", "geojson", "svg", "yolo", "coco-polygons"}:
         require("shapely", "outputs")
     return tuple(kind for kind in KINDS if kind in kinds)
 
@@ -52,38 +53,52 @@ def check_size(kinds: Sequence[str], height: Count, width: Count) -> None:
         raise InputError(
             f"--write overlay: a JPEG holds up to {LONGEST_JPEG} px along a side, the photo has {width} x {height}"
         )
-    if "coco" in kinds and height * width > MOST_COCO:
-        raise InputError(f"--write coco: pycocotools counts up to {MOST_COCO} pixels, the photo has {width} x {height}")
+    if set(kinds) & set(RUN_FILES) and height * width > MOST_COCO:
+        wide = f"{width} x {height}"
+        raise InputError(f"--write {', '.join(RUN_FILES)}: pycocotools counts up to {MOST_COCO} pixels, the photo has {wide}")
 
 
 @checked
-def names_of(kinds: Sequence[str], stem: str | Path, count: Whole, places: Sequence[int] | None = None) -> dict[str, list[str]]:
+def names_of(
+    kinds: Sequence[str],
+    stem: str | Path,
+    count: Whole,
+    places: Sequence[int] | None = None,
+    empty: Collection[int] = (),
+) -> dict[str, list[str]]:
     """Names of a photo's files by kind, below the folder of results; with one mask, or none, there is one file of it.
-
-    `coco` is no file of a photo, see `CocoRun`.
 
     Args:
         count: of masks; with `places`, of those that were wanted.
         places: of the masks that there are among those.
+        empty: places of masks without a pixel: they have no cut-out.
     """
-    numbers = [""] if count < 2 else [f"_{index}" for index in (range(count) if places is None else places)]
+    present = list(range(max(1, count)) if places is None else places)
+    numbers = {place: "" if count < 2 else f"_{place}" for place in present}
     endings = {
-        "mask": [f"_mask{number}.png" for number in numbers],
+        "mask": [f"_mask{number}.png" for number in numbers.values()],
         "overlay": ["_overlay.jpg"],
-        "cutout": [f"_cutout{number}.png" for number in numbers],
+        "cutout": [f"_cutout{number}.png" for place, number in numbers.items() if count and place not in empty],
         "labelme": ["_labelme.json"],
         "labels": ["_labels.png" if count <= MOST_IN_16_BITS else "_labels.tif"],
         "geojson": ["_polygons.geojson"],
         "svg": ["_polygons.svg"],
         "csv": ["_objects.csv"],
     }
-    return {kind: [f"{stem}{ending}" for ending in endings[kind]] for kind in kinds if kind != "coco"}
+    names = {kind: [f"{stem}{ending}" for ending in endings[kind]] for kind in kinds if kind in endings}
+    # Ultralytics looks for the text of a photo in `labels`, under the photo's name.
+    return names | ({"yolo": [f"labels/{stem}.txt"]} if "yolo" in kinds else {})
 
 
-def files_of(kinds: Sequence[str], stem: str | Path, results: PhotoResults) -> dict[str, Writer]:
+def files_of(
+    kinds: Sequence[str], stem: str | Path, results: PhotoResults, class_of: Callable[[MaskResult], int] = lambda one: 0
+) -> dict[str, Writer]:
     """What writes each file of a photo, by its name below the folder of results, as `ResultFolder.write` takes it.
 
-    A photo without masks has its files, too: a black mask, tables and lists of nothing.
+    A photo without masks has its files, too: a black mask, tables and lists of nothing; but no cut-out.
+
+    Args:
+        class_of: number of a mask's class for YOLO.
     """
     writers: dict[str, Writer] = {}
     whole: dict[str, Callable[..., None]] = {
@@ -93,20 +108,30 @@ def files_of(kinds: Sequence[str], stem: str | Path, results: PhotoResults) -> d
         "geojson": polygons.write_geojson,
         "svg": polygons.write_svg,
         "csv": tables.write_csv,
+        "yolo": partial(polygons.write_yolo, class_of=class_of),
     }
     count = len(results.found) if results.prompts is None else results.prompts
-    for kind, names in names_of(kinds, stem, count, results.places).items():
+    places = list(range(len(results.found))) if results.places is None else list(results.places)
+    shown = [index for index, one in enumerate(results.found) if one.runs.area]
+    empty = {place for place, one in zip(places, results.found, strict=True) if not one.runs.area}
+    for kind, names in names_of(kinds, stem, count, places or None, empty).items():
         if kind in whole:
             writers[names[0]] = partial(whole[kind], results=results)
             continue
         for index, name in enumerate(names):
             if kind == "cutout":
-                writers[name] = partial(pictures.write_cutout, results=results, index=index)
+                writers[name] = partial(pictures.write_cutout, results=results, index=shown[index])
             elif results.found:
                 writers[name] = partial(_write_one_mask, results=results, index=index)
             else:
                 writers[name] = partial(pictures.write_black, results=results)
     return writers
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A hint at the known word that is most like one that was mistyped."""
+    close = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _write_one_mask(path: Path, results: PhotoResults, index: int) -> None:

@@ -1,6 +1,10 @@
-"""Kinds of files that a run can write of each photo, and its defaults. Plain values: `--help` shows them."""
+"""Kinds of files that a run can write, and its defaults. Plain values: `--help` shows them."""
 
 from __future__ import annotations
 
-KINDS = ("mask", "overlay", "cutout", "coco", "labelme", "labels", "geojson", "svg", "csv")
+# Of each photo.
+PHOTO_KINDS = ("mask", "overlay", "cutout", "labelme", "labels", "geojson", "svg", "csv", "yolo")
+# One file for all photos.
+RUN_FILES = {"coco": "coco.json", "coco-polygons": "coco_polygons.json", "table": "table.csv"}
+KINDS = (*PHOTO_KINDS[:3], "coco", "coco-polygons", *PHOTO_KINDS[3:], "table")
 USUAL_KINDS = ("mask", "overlay")

@@ -1,51 +1,57 @@
-"""Which files a run writes of each photo, and one for all of them."""
+"""Which files a run writes of each photo, and those of all photos."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from basam.batch import ResultFolder
+from basam.batch import PhotoPlace, ResultFolder
 from basam.batch.writers.choice import files_of, names_of
-from basam.batch.writers.coco_run import CocoRun
-from basam.batch.writers.kinds import USUAL_KINDS
-from basam.files import require
-from basam.masks import TOLERANCE, Cleaning, PhotoResults
+from basam.batch.writers.coco import COCO_BEGINNING, write_coco
+from basam.batch.writers.kinds import RUN_FILES, USUAL_KINDS
+from basam.batch.writers.recorded_masks import RecordedRun, recorded_masks
+from basam.batch.writers.tables import RUN_COLUMNS, write_table, write_yolo_data
+from basam.errors import OccupiedError
+from basam.files import begins_with, locked, require
+from basam.masks import TOLERANCE, UNNAMED, Cleaning, MaskResult, PhotoResults
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written of each photo to a folder.
+    """What is written to a folder of results.
 
     Attributes:
-        folder: of results.
-        kinds: of files; see `KINDS`.
-        cleaning: of masks, before.
-        tolerance: of polygons, in pixels.
-        coco: the file of the whole run, where it is wanted or there already.
+        kinds: of files; see `KINDS`. cleaning: of masks, before. tolerance: of polygons, in pixels.
+
+    Raises:
+        ImportError: masks are to be cleaned, and the extra `outputs` is not installed.
+        FileExistsError: a file of the whole run is there and another program wrote it.
     """
 
     folder: ResultFolder
     kinds: tuple[str, ...] = USUAL_KINDS
     cleaning: Cleaning = field(default_factory=Cleaning)
     tolerance: float = TOLERANCE
-    coco: CocoRun | None = None
 
-    @classmethod
-    def of(cls, folder: ResultFolder, kinds: tuple[str, ...], cleaning: Cleaning, tolerance: float) -> Outputs:
-        """Those of a run.
-
-        Raises:
-            ImportError: masks are to be cleaned, and the extra `outputs` is not installed.
-        """
-        if not cleaning.does_nothing:
+    def __post_init__(self) -> None:
+        if not self.cleaning.does_nothing:
             require("cv2", "outputs")  # before the work: it cleans the first mask
-        # A folder that has the file keeps it true: masks that are replaced do not stay in it.
-        wanted = "coco" in kinds or (folder.root / "coco.jsonl").exists()
-        coco = CocoRun(folder.root, shared=folder.shared) if wanted else None
-        return cls(folder, kinds, cleaning, tolerance, coco)
+        for kind in set(self.kinds) & set(RUN_FILES):
+            if not self.is_ours(kind):
+                file = self.folder.root / RUN_FILES[kind]
+                raise OccupiedError(f"{file} was not written by basam, and is left as it is: choose another --out")
+
+    @property
+    def run_kinds(self) -> list[str]:
+        """Kinds with one file for all photos. A file that is there is updated in any case: replaced masks do not stay in it."""
+        files = {kind: self.folder.root / file for kind, file in RUN_FILES.items()}
+        return [kind for kind, file in files.items() if kind in self.kinds or (file.exists() and self.is_ours(kind))]
+
+    def is_ours(self, kind: str) -> bool:
+        """Whether the file of the whole run may be replaced: it is absent, or begins as ours does."""
+        beginning = ",".join(RUN_COLUMNS) if kind == "table" else COCO_BEGINNING
+        return begins_with(self.folder.root / RUN_FILES[kind], beginning.encode())
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -57,13 +63,21 @@ class Outputs:
         """Whether the masks' soft edges are needed."""
         return "cutout" in self.kinds
 
-    def numbers(self, photos: Sequence[Path]) -> list[int | None]:
-        """Numbers of the photos of a run in the file of all of them; see `CocoRun.number`."""
-        return [None] * len(photos) if self.coco is None else list(self.coco.number(photos))
+    def register(self, labels: Collection[str], categories: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Give ids to the categories of a run, in the order of the prompts, so that they do not depend on which photo is done
+        first."""
+        if self.folder.changes and (self.run_kinds or "yolo" in self.kinds):
+            self.folder.records.add_categories(categories)
+            for label in dict.fromkeys(labels):
+                self.folder.records.category_named(label)
 
-    def has(self, photo: Path) -> bool:
-        """Whether what is of all photos holds this one, as far as that is wanted: its file may have been removed since."""
-        return self.coco is None or "coco" not in self.kinds or str(photo.resolve()) in self.coco.noted
+    def class_of(self, one: MaskResult) -> int:
+        """The number of a mask's category among those of the folder, for YOLO."""
+        records = self.folder.records
+        identity = one.category_id
+        if identity is None or identity not in records.categories:
+            identity = records.category_named(one.label or UNNAMED)
+        return list(records.categories).index(identity)
 
     def names(self, stem: str, count: int) -> list[str]:
         """Files of a photo with so many masks, below the folder."""
@@ -71,37 +85,39 @@ class Outputs:
 
     def write(
         self,
-        stem: str,
-        number: int | None,
+        place: PhotoPlace,
         key: str,
         results: PhotoResults,
         rows: list[dict[str, Any]],
         inputs: Collection[str] = (),
         **more: Any,
     ) -> None:
-        """All files of a photo, and its record.
+        """All files of a photo, and its record; arguments as of `ResultFolder.write`."""
+        writers = files_of(self.kinds, place.stem, results, self.class_of)
+        kinds = self.run_kinds
+        masks = recorded_masks(results, polygons="coco-polygons" in kinds) if kinds else {}
+        self.folder.write(place, key, writers, rows, inputs, **more, **masks)
 
-        Args:
-            stem: see `ResultFolder.stem_of`; number: see `numbers`.
-            key, rows, inputs, more: as of `ResultFolder.write`.
-        """
-        writers = files_of(self.kinds, stem, results)
-        # Before the photo is noted as done: a run that is stopped between them does it again, and nothing is missing.
-        self.folder.check_free(str(results.photo.resolve()), writers, inputs)
-        if self.coco is not None:
-            self.coco.add(results, number)
-        self.folder.write(results.photo, key, writers, rows, inputs, stem=stem, **more)
-
-    def paths(self, stem: str, count: int) -> dict[str, list[str]]:
-        """Paths of a photo's files by kind."""
-        names = names_of(self.kinds, stem, count)
-        return {kind: [str(self.folder.root / name) for name in some] for kind, some in names.items()}
-
-    def paths_of(self, stem: str, count: int, place: int) -> dict[str, str]:
-        """Paths of the files of one of `count` masks by kind: its own, or that of all of the photo's masks."""
-        return {kind: some[min(place, len(some) - 1)] for kind, some in self.paths(stem, count).items()}
+    def paths(
+        self, stem: str, count: int, places: Sequence[int] | None = None, empty: Collection[int] = ()
+    ) -> dict[str, list[str]]:
+        """Paths of a photo's files by kind; arguments as of `names_of`."""
+        names = names_of(self.kinds, stem, count, places, empty)
+        return {kind: [str(self.folder.root / name) for name in some] for kind, some in names.items() if some}
 
     def finish(self) -> None:
-        """Write what is of the whole run."""
-        if self.coco is not None:
-            self.coco.write()
+        """Write what is of the whole run, from the records of all processes that wrote to the folder."""
+        records = self.folder.records
+        if not self.run_kinds and "yolo" not in self.kinds:
+            return
+        with records.file.open("a+b") as file, locked(file, records.file, needed=self.folder.shared):
+            records.update()
+            run = RecordedRun([records])
+            for kind in self.run_kinds:
+                target = self.folder.root / RUN_FILES[kind]
+                if kind == "table":
+                    write_table(target, run)
+                else:
+                    write_coco(target, run, polygons=kind == "coco-polygons")
+            if "yolo" in self.kinds:
+                write_yolo_data(self.folder.root / "data.yaml", records.categories.values())

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import io
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from basam.files import COLOURS, write_json, write_text
-from basam.masks import UNNAMED, MaskResult, PhotoResults, outlines_of
+from basam.masks import UNNAMED, MaskResult, PhotoResults, RunMask, outlines_of
 
 # Of labelme's files; those of 5.x and later read masks as well as polygons.
 LABELME_VERSION = "5.5.0"
@@ -24,6 +26,42 @@ def rings_of(polygon: Any) -> list[list[list[float]]]:
     """The outer ring of a polygon and then its holes; the last point of each is the first again."""
     rings = (polygon.exterior, *polygon.interiors)
     return [np.round(np.asarray(ring.coords, dtype=np.float64), DIGITS).tolist() for ring in rings]
+
+
+def coco_polygons(runs: RunMask, tolerance: float) -> list[list[float]]:
+    """A list x0, y0, x1, y1, ... for each part of a mask, as COCO has them. Holes, which COCO's polygons lack, are joined to
+    the outer ring by a slit of no width."""
+    return [joined(rings_of(polygon)).ravel().tolist() for polygon in outlines_of(runs, tolerance)]
+
+
+def joined(rings: Sequence[Sequence[Sequence[float]]]) -> NDArray[np.float64]:
+    """One ring `(N, 2)`, not closed, of several: lines, there and back, join them where they are nearest. By the even-odd rule
+    it covers what they cover."""
+    whole, *rest = (np.asarray(ring, dtype=np.float64)[:-1] for ring in rings)
+    for ring in rest:
+        nearest = [(float(distance.min()), int(distance.argmin())) for distance in (squared(point, whole) for point in ring)]
+        start = min(range(len(ring)), key=lambda index: nearest[index][0])
+        place = nearest[start][1]
+        around = np.concatenate([ring[start:], ring[: start + 1]])
+        whole = np.concatenate([whole[: place + 1], around, whole[place:]])
+    return whole
+
+
+def squared(point: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.square(points - point).sum(-1)
+
+
+def write_yolo(path: Path, results: PhotoResults, class_of: Callable[[MaskResult], int]) -> None:
+    """A line for each mask as Ultralytics reads it: the number of its class, and its outline in shares of the photo's sides;
+    parts and holes are joined to one ring. Empty masks have no line."""
+    height, width = results.size
+    lines = []
+    for one in results.found:
+        rings = [ring for polygon in outlines_of(one.runs, results.tolerance) for ring in rings_of(polygon)]
+        if rings:
+            points = joined(rings) / [width, height]
+            lines.append(" ".join([str(class_of(one)), *(f"{value:.6g}" for value in points.ravel())]) + "\n")
+    write_text(path, lines)
 
 
 def write_geojson(path: Path, results: PhotoResults) -> None:
@@ -76,7 +114,7 @@ def write_labelme(path: Path, results: PhotoResults) -> None:
             "version": LABELME_VERSION,
             "flags": {},
             "shapes": [shape for index, one in enumerate(results.found) for shape in shapes_of(one, index, results.tolerance)],
-            "imagePath": os.path.relpath(results.photo.resolve(), path.parent.resolve()),
+            "imagePath": os.path.relpath(results.photo, path.parent),
             "imageData": None,
             "imageHeight": height,
             "imageWidth": width,

@@ -1,18 +1,58 @@
-"""A table of a photo's masks, one row each, as CSV."""
+"""Tables of masks as CSV: one of a photo, one of a whole run; and the classes of YOLO."""
 
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from basam.files import replacing
+from basam.batch.writers.recorded_masks import RecordedRun
+from basam.errors import OccupiedError
+from basam.files import begins_with, replacing, write_text
 from basam.masks import COLUMNS, PhotoResults, row_of
+
+# Of a run: `share` is the part of the photo's area.
+RUN_COLUMNS = (
+    *("photo", "number", "id", "label", "score", "predicted_iou", "stability", "area", "share"),
+    *("x0", "y0", "x1", "y1", "centroid_x", "centroid_y", "perimeter", "point_x", "point_y"),
+)
+YOLO_BEGINNING = "# classes of basam\n"
 
 
 def write_csv(path: Path, results: PhotoResults) -> None:
     """Rows in the order of the masks; what is not known of one is empty. `score` is the prompt's, else the predicted IoU."""
+    photo = results.name or results.photo
+    write_rows(path, COLUMNS, ([photo, index, *row_of(one)] for index, one in enumerate(results.found, start=1)))
+
+
+def write_table(path: Path, run: RecordedRun) -> None:
+    """A row for each mask of a run, in the order of its photos."""
+    write_rows(path, RUN_COLUMNS, (row_of_mask(line, number, mask) for _, line, number, mask in run.masks()))
+
+
+def row_of_mask(line: dict[str, Any], number: int, mask: dict[str, Any]) -> list[Any]:
+    height, width = line["size"]
+    scores = [round(mask[name], 6) for name in ("score", "predicted_iou")]
+    stability = "" if mask["stability"] is None else round(mask["stability"], 6)
+    return [
+        *(line["name"], number, mask["id"], mask["label"] or "", *scores, stability),
+        *(mask["area"], round(mask["area"] / (height * width), 6), *mask["box"]),
+        *(mask["centroid"] or ("", ""), mask["perimeter"], *(mask["point"] or ("", ""))),
+    ]
+
+
+def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(COLUMNS)
-        for index, one in enumerate(results.found):
-            rows.writerow([results.photo, index + 1, *row_of(one)])
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def write_yolo_data(path: Path, categories: Iterable[dict[str, Any]]) -> None:
+    """The names of YOLO's classes, as Ultralytics has them in a data set's YAML; JSON is YAML."""
+    if not begins_with(path, YOLO_BEGINNING.encode()[:-1]):
+        raise OccupiedError(f"{path} was not written by basam, and is left as it is: choose another --out")
+    names = [f"  {number}: {json.dumps(str(each['name']))}\n" for number, each in enumerate(categories)]
+    write_text(path, [YOLO_BEGINNING, "names:\n" if names else "names: {}\n", *names])
