@@ -37,13 +37,14 @@ def test_what_is_typed_arrives(root: Path, model: Path, tmp_path: Path) -> None:
     write_mode(tmp_path / "mode.json", BiasMode(slope=0.25))
     out = tmp_path / "run"
     options = ["--model", model, "--sizes", "64,native", "--methods", "plain,basam", "--mode", tmp_path / "mode.json"]
+    options += ["--reach", "trained"]
     options += ["--prompts", "noisy-box:0.2,k-points:2+1", "--metrics", "iou,mae", "--limit", 1, "--seed", 7]
     result = call("folder", root, *options, "--workers", 0, "--out", out)
     assert result.exit_code == 0, result.output
     assert "noisy-box:0.2" in result.output
     assert "report.html" in result.output
     settings = json.loads((out / "run.json").read_text())["settings"]
-    assert settings["mode"]["slope"] == 0.25
+    assert (settings["mode"]["slope"], settings["mode"]["reach"]) == (0.25, "trained")
     expected = {"sizes": [64, "native"], "methods": ["plain", "basam"], "metrics": ["iou", "mae"], "limit": 1, "seed": 7}
     assert {name: settings[name] for name in expected} == expected
     assert settings["prompts"] == ["noisy-box:0.2", "k-points:2+1"]

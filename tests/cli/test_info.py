@@ -3,12 +3,14 @@
 import json
 import shutil
 import socket
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 import basam
 from basam.cli import app
+from basam.cli.info import attaching
 from basam.families import family_of
 from basam.model import downloads, model_info, own_mode
 from tests.helpers.tiny import tiny_sam
@@ -82,8 +84,17 @@ def test_parameters_are_those_of_the_live_model():
 def test_json_has_what_attaching_does():
     mode = own_mode(basam.load("nano"))
     trained, twice, four = json.loads(run("nano", "--json").stdout)["attached"]
-    assert trained == {"long side": 256, "q.k times": 1.0, "mask per patch": 0.0}
+    assert trained == {"long side": 256, "keys per query": 256, "q.k times": 1.0, "mask per patch": 0.0}
     assert (twice["long side"], four["long side"]) == (512, 1024)
     assert four["q.k times"] == pytest.approx(mode.factor(4096, 256))
     assert twice["mask per patch"] == pytest.approx(mode.effective_slope(1024, 256))
+    assert four["keys per query"] == 4096
     assert f"{four['q.k times']:.3f} at 1024 px" in run("nano").output
+
+
+def test_reach_bounds_the_keys_of_a_query_and_does_nothing_without_global_layers():
+    known = model_info("nano")
+    near = replace(known, mode=replace(known.mode, mode=basam.BiasMode(reach="trained")))
+    assert [size["keys per query"] for size in near.corrections()] == [256, 256, 256]
+    windows_only = replace(near.summary, geometry=replace(near.summary.geometry, global_layers=()))
+    assert "reach has no effect" in attaching(replace(near, summary=windows_only))["keys per query"]

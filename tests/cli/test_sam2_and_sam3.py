@@ -50,7 +50,7 @@ def test_segment_reports_the_object_score(folder, root, tmp_path):
     native_side = ("--long-side", "native")
     rows = {
         options: json.loads(call(*given, "--json", *native_side, *options).stdout)[0]
-        for options in ((), ("--long-side", "130"), ("--aspect", "axes"), ("--aspect", "square"))
+        for options in ((), ("--long-side", "130"), ("--aspect", "axes"), ("--aspect", "square"), ("--reach", "trained"))
     }
     # Padded to multiples of 32 px, or rounded to whole windows of 42 px; see docs/models.md.
     native, smaller = (14 * 20, 6 * 10) if folder.name == "sam2" else (15 * 21, 6 * 9)
@@ -58,6 +58,8 @@ def test_segment_reports_the_object_score(folder, root, tmp_path):
     assert 0 < rows[()]["object_score"] < 1
     own, other = ("axes", "square") if folder.name == "sam2" else ("square", "axes")
     assert rows["--aspect", own]["predicted_iou"] == rows[()]["predicted_iou"] != rows["--aspect", other]["predicted_iou"]
+    assert rows["--reach", "trained"]["predicted_iou"] != rows[()]["predicted_iou"]
+    assert rows["--reach", "trained"]["lambda"] == 1
     mask = Image.open(rows[()]["mask"])
     assert mask.size == (300, 200)
     assert "object" in call(*given).stdout

@@ -92,8 +92,8 @@ def test_options_reach_the_model(photos, model, tmp_path):
     assert first("--multimask")["predicted_iou"] != first()["predicted_iou"]
     assert first("--focus")["region"] is None
     assert first("--focus")["tokens"] == 12  # the whole photo at the trained long side
-    scores = {first(*options)["predicted_iou"] for options in ((), ("--slope", "3"), ("--positions", "extend"), ("--plain",))}
-    assert len(scores) == 4
+    modes = ((), ("--slope", "3"), ("--positions", "extend"), ("--reach", "trained"), ("--plain",))
+    assert len({first(*options)["predicted_iou"] for options in modes}) == len(modes)
     file = tmp_path / "mode.json"
     file.write_text('{"slope": 3}')
     assert first("--mode", str(file))["predicted_iou"] == first("--slope", "3")["predicted_iou"]

@@ -20,6 +20,7 @@ from basam.cli.options import (
     MetricWorkers,
     ModelName,
     PromptSeed,
+    ReachName,
     join,
     parse_sizes,
     split_names,
@@ -63,6 +64,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="A mode.json for basam.", show_default="the adapter's, else the model's own"),
     ] = None,
+    reach: ReachName = None,
     focus_context: Annotated[
         float | None,
         typer.Option(
@@ -114,6 +116,7 @@ def evaluate(
             model=model,
             adapter=adapter,
             mode=None if mode is None else read_mode(mode),
+            reach=None if reach is None else reach.value,
             focus=None if focus_context is None else Focus(context=focus_context),
             prompts=tuple(PromptSpec.parse(name) for name in prompt_names),
             detections=None if detections is None else str(detections),

@@ -9,7 +9,9 @@ import typer
 from basam.batch import EverythingSettings
 from basam.cli.console import one_line_errors
 from basam.cli.many_options import PhotoOptions, takes_photos
+from basam.cli.options import ReachName
 from basam.cli.raster_options import Bands, Geo, RasterOverlap, RasterWindowSide, raster_settings
+from basam.cli.segment_options import mode_changes
 from basam.predict.automatic import AutomaticSettings
 
 
@@ -52,6 +54,7 @@ def everything(
         float, typer.Option(min=0, max=0.99, help="Share of the short side.")
     ] = AutomaticSettings.crop_overlap_ratio,
     plain: Annotated[bool, typer.Option("--plain", help="Uncorrected.")] = EverythingSettings.uncorrected,
+    reach: ReachName = None,
     geo: Geo = None,
     window: RasterWindowSide = None,
     overlap: RasterOverlap = None,
@@ -92,6 +95,7 @@ def everything(
         settings = EverythingSettings(
             **options.settings(),
             uncorrected=plain,
+            changes=mode_changes(plain, reach=reach),
             automatic=automatic,
             points_per_batch=points_per_batch,
             rasters=raster_settings(geo, window, overlap, bands, options.write),

@@ -46,12 +46,16 @@ def attaching(found: ModelInfo) -> dict[str, str]:
     """What `attach` does to a model, in words and figures."""
     geometry = found.summary.geometry
 
-    def at_sizes(name: str) -> str:
-        return ", ".join(f"{each[name]:.3f} at {each['long side']} px" for each in found.corrections())
+    def at_sizes(name: str, form: str = ".3f") -> str:
+        return ", ".join(f"{each[name]:{form}} at {each['long side']} px" for each in found.corrections())
 
-    layers = f"{len(geometry.global_layers)} of {geometry.layers} layers" if geometry.global_layers else "no layer"
+    if not geometry.global_layers:
+        layers, keys = "no layer", "no layer sees the whole grid: reach has no effect"
+    else:
+        layers, keys = f"{len(geometry.global_layers)} of {geometry.layers} layers", at_sizes("keys per query", "d")
     return {
         "attaching": f"corrects attention over the whole grid ({layers})",
+        "keys per query": keys,
         "q.k times": at_sizes("q.k times"),
         "mask, per patch": at_sizes("mask per patch"),
         "": "lets positions, prompts and padding follow the image; parameters keep names and values",

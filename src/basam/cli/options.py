@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from basam.checks import DTYPES
+
+
+class Reach(str, Enum):
+    image = "image"
+    trained = "trained"
 
 
 def parse_max_pixels(value: object) -> int | None:
@@ -48,6 +54,13 @@ MaskValues = Annotated[
         help="For 'folder': nonzero, threshold, label=K or instances (one object per value). For 'coco': crowds (annotations "
         "with iscrowd 1 are objects, as CVAT exports masks).",
         show_default="one object; labels are rejected",
+    ),
+]
+ReachName = Annotated[
+    Reach | None,
+    typer.Option(
+        help="Tokens that global attention sees: all of the image, or a neighborhood as large as in training.",
+        show_default="the mode's",
     ),
 ]
 ModeFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)]

@@ -10,6 +10,7 @@ import typer
 from basam.batch import SegmentSettings
 from basam.cli.console import one_line_errors
 from basam.cli.many_options import PhotoOptions, takes_photos
+from basam.cli.options import ReachName
 from basam.cli.segment_options import Aspect, Method, Positions, Scaling, mode_changes, parse_prompts
 from basam.predict import Focus
 
@@ -76,6 +77,7 @@ def segment(
         Aspect | None,
         typer.Option(help="Positions normalised per axis or by the long side.", show_default="the model's own"),
     ] = None,
+    reach: ReachName = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the view and the tokens of each prompt; encode and write nothing.")
     ] = False,
@@ -93,7 +95,8 @@ def segment(
     if plain and method is Method.resize:
         raise typer.BadParameter("--method resize is plain SAM already; give one of them", param_hint="--plain")
     uncorrected = plain or method is not Method.basam
-    changes = mode_changes(uncorrected, scaling=scaling, strength=strength, slope=slope, positions=positions, aspect=aspect)
+    correction = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions, "aspect": aspect}
+    changes = mode_changes(uncorrected, reach=reach, **correction)
     if method is Method.resize and (focus or options.side != "auto"):
         raise typer.BadParameter("resize has the trained size: it takes no --focus and no --long-side", param_hint="--method")
     options.check(plain=uncorrected, photos_needed=prompts_from is None)

@@ -65,6 +65,6 @@ def mode_changes(plain: bool, **switches: Any) -> dict[str, Any]:
     changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
     if plain and changes:
         raise typer.BadParameter(
-            "plain SAM takes no --strength, --scaling, --slope, --positions or --aspect", param_hint="--plain"
+            "plain SAM takes no --reach, --strength, --scaling, --slope, --positions or --aspect", param_hint="--plain"
         )
     return changes

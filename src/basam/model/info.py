@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,15 @@ class ModelInfo:
     mode_file: Path | None = None
 
     def corrections(self) -> list[dict[str, Any]]:
-        """What attaching does at the trained size, at twice and at four times it: `q.k times`, what the products of queries and
-        keys are multiplied by, and `mask per patch`, what the mask subtracts from them for each patch between the two."""
+        """What attaching does at the trained size, at twice and at four times it: `keys per query` of a global layer (0 if the
+        model has none), `q.k times`, what the products of queries and keys are multiplied by, and `mask per patch`, what the
+        mask subtracts from them for each patch between the two."""
         mode, geometry = BiasMode() if self.mode is None else self.mode.mode, self.summary.geometry
-        tokens = geometry.trained_tokens
+        tokens, side = geometry.trained_tokens, geometry.trained_side
         return [
             {
                 "long side": scale * geometry.image_size,
+                "keys per query": math.prod(mode.window((scale * side,) * 2, side)) if geometry.global_layers else 0,
                 "q.k times": mode.factor(scale**2 * tokens, tokens),
                 "mask per patch": mode.effective_slope(scale**2 * tokens, tokens),
             }

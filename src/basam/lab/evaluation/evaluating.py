@@ -94,7 +94,8 @@ def evaluate(
         dtype=getattr(torch, settings.dtype),
         device=group.device(device),
     )
-    settings = replace(settings, mode=predictor.attachment.mode, focus=focus_of(settings, predictor))
+    mode = predictor.mode if settings.reach is None else replace(predictor.mode, reach=settings.reach)
+    settings = replace(settings, mode=mode, focus=focus_of(settings, predictor))
     workers = group.workers() if workers is None else workers
     folder = RunFolder(path_of(out, "out"))
     if group.is_main:

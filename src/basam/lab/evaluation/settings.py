@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, one_of
 from basam.errors import InputError
 from basam.lab.data import KINDS, PromptSpec, Source, check_mask_values
-from basam.method import BiasMode
+from basam.method import BiasMode, Reach
 from basam.predict import Focus
 
 METHODS = {
@@ -70,6 +70,7 @@ class EvaluateSettings:
             of the focus methods they are sides of the region, and without a number the trained long side is.
         methods: keys of `METHODS`.
         mode: the correction of methods `basam` and `focus`. None: that of the adapter, else the model's own.
+        reach: `BiasMode.reach` of that mode. None: as it says.
         focus: how regions are chosen, but for their side. None: as the model's own mode file says, else `Focus()`.
         prompts: made from the ground truth; detections: a detector's results JSON, as one more prompt.
         metrics: keys of `METRICS`; empty: those of the data set's kind.
@@ -95,6 +96,7 @@ class EvaluateSettings:
     sizes: tuple[int | str, ...] = (NATIVE,)
     methods: tuple[str, ...] = USUAL_METHODS
     mode: BiasMode | None = None
+    reach: Reach | None = None
     focus: Focus | None = None
     prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"),)
     detections: NameOrPath | None = None
