@@ -19,8 +19,9 @@ PACKAGE = Path(basam.__file__).parent
 ROOT = PACKAGE.parents[1]
 # What may be imported by what comes after it, floor by floor. Two of one floor do not import each other.
 FLOORS = (
-    {"check_words", "exports", "errors"},
-    {"arrays", "checks"},
+    {"exports", "errors"},
+    {"checks"},
+    {"arrays"},
     {"method", "files"},
     {"positions", "masks"},
     {"attention"},

@@ -13,12 +13,10 @@ geometric slopes: Press et al., "Train Short, Test Long" (ALiBi), ICLR 2022, sec
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, fields
-from numbers import Real
-from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal
 
+from basam.checks import NotNegative, Share, check_fields
 from basam.errors import InputError, InputTypeError
 
 if TYPE_CHECKING:
@@ -79,12 +77,6 @@ def distances(side: int, on: device | str | None = None) -> Tensor:
     return (index[:, None] - index[None, :]).abs()
 
 
-def choices(hint: Any) -> tuple[Any, ...]:
-    """What a field of this type may hold, where that is a list of values; () for numbers."""
-    allowed = get_args(hint)
-    return (*get_args(allowed[0]), None) if NoneType in allowed else allowed
-
-
 @dataclass(frozen=True, kw_only=True)
 class BiasMode:
     """How attention is corrected for the number of tokens. Frozen, hashable, the same for every layer.
@@ -124,8 +116,8 @@ class BiasMode:
     """
 
     scaling: Scaling = "log"
-    strength: float = 1.0
-    slope: float = 0.1
+    strength: Share = 1.0
+    slope: NotNegative = 0.1
     slopes: Slopes = "uniform"
     schedule: Schedule = "extrapolation"
     positions: Positions = "interpolate"
@@ -135,17 +127,7 @@ class BiasMode:
     tinyvit_windows: WindowScaling = "none"
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            value, allowed = getattr(self, name), choices(hint)
-            if allowed and value not in allowed:
-                raise InputError(f"{name}={value!r}: allowed are {', '.join(map(repr, allowed))}")
-        for name, highest in (("strength", 1.0), ("slope", math.inf)):
-            value = getattr(self, name)
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not number or not 0 <= value <= min(highest, sys.float_info.max):
-                limit = "at least 0" if math.isinf(highest) else f"0 to {highest:g}"
-                raise InputError(f"{name}={repr(value)[:40]}: a finite number is needed, {limit}")
-            object.__setattr__(self, name, float(value))  # also numpy's numbers, which JSON cannot hold
+        check_fields(self)
 
     @classmethod
     def off(cls) -> BiasMode:

@@ -19,5 +19,5 @@ def test_the_fingerprint_is_that_of_the_weights(tmp_path, dtype):
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(TypeError, match=r"model='nano': a torch\.nn\.Module, such as basam.load gives, is needed"):
+    with pytest.raises(TypeError, match="model='nano'"):
         model_fingerprint("nano")

@@ -10,22 +10,21 @@ from basam.predict.regions import region_around, region_at, regions_around_click
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "message"),
+    ("field", "value"),
     [
-        ("context", 0.5, "focus context=0.5: a number of at least 1 is needed"),
-        ("context", float("nan"), "focus context=nan: a number of at least 1 is needed"),
-        ("context", "2", "focus context='2': a number of at least 1 is needed"),
-        ("side", 0, "focus side=0: whole pixels, or None for the trained long side, are needed"),
-        ("side", 256.0, "focus side=256.0: whole pixels"),
-        ("margin", -0.1, "focus margin=-0.1: a number of at least 0 is needed"),
-        ("cut", True, "focus cut=True: a number of at least 0 is needed"),
-        ("click", "near", "focus click='near': allowed are coarse, zoom, scales"),
+        ("context", 0.5),
+        ("context", float("nan")),
+        ("context", "2"),
+        ("side", 0),
+        ("side", 256.0),
+        ("margin", -0.1),
+        ("cut", True),
+        ("click", "near"),
     ],
 )
-def test_settings_name_what_is_wrong(field, value, message):
-    with pytest.raises(ValueError, match="focus") as raised:
+def test_settings_name_what_is_wrong(field, value):
+    with pytest.raises(ValueError, match=f"^{field}={value!r}: "):
         Focus(**{field: value})
-    assert str(raised.value).startswith(message)
 
 
 def test_settings_travel_through_json():

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from basam.checks import checked
 from basam.errors import InputError
 from basam.files import IMAGE_SUFFIXES, is_litter
 
@@ -24,7 +23,6 @@ class Listed(NamedTuple):
     faults: list[tuple[str, str]]
 
 
-@checked
 def list_photos(
     words: Iterable[str], *, leave_out: Callable[[Path], bool] = lambda path: False, stdin: Callable[[], str] | None = None
 ) -> Listed:

@@ -12,14 +12,12 @@ from basam.batch.rasters import RasterJob
 from basam.batch.segmenting import SegmentJob
 from basam.batch.settings import EverythingSettings, PhotoSettings, SegmentSettings
 from basam.batch.writers import Outputs
-from basam.checks import checked
 from basam.errors import InputError
 from basam.method import BiasMode
 from basam.model import model_fingerprint, read_mode_file
 from basam.predict import AutomaticMasks, Predictor
 
 
-@checked
 def open_job(settings: PhotoSettings, outputs: Outputs) -> PhotoJob:
     """The job of a run, with its model loaded.
 

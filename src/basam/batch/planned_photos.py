@@ -8,13 +8,11 @@ from dataclasses import replace
 from basam.batch import PromptRow
 from basam.batch.job import Outcome, PhotoTask
 from basam.batch.segmenting import SegmentJob, arguments, kinds, row_of_view, sound
-from basam.checks import checked
 from basam.errors import BasamError, InputError, collected_warnings, reason_of
 from basam.files import picture_size
 from basam.predict import PlannedView, planned_views
 
 
-@checked
 def planned_outcomes(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bool = False) -> Iterator[Outcome]:
     """What `run` would do with each photo. Nothing is written, and no photo is decoded or encoded."""
     for task in tasks:

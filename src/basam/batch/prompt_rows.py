@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from basam.batch.prompt_files import KNOWN, rows_of
-from basam.checks import checked
 from basam.errors import InputError
 
 
@@ -60,7 +59,6 @@ class PromptFile:
     categories: list[dict[str, Any]] = field(default_factory=list)
 
 
-@checked
 def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | None = None) -> PromptFile:
     """The prompts of a file; its content decides the kind: JSON lines, CSV, COCO detections or annotations, a session of
     `basam web` (the file of a photo, or the folder).

@@ -16,7 +16,6 @@ from basam.batch.job import Outcome, PhotoTask
 from basam.batch.opening import open_job
 from basam.batch.running import EXPECTED, run
 from basam.batch.settings import PhotoSettings, SegmentSettings
-from basam.checks import checked
 from basam.errors import InputError, WorkerError, reason_of
 from basam.files import require
 
@@ -24,7 +23,6 @@ from basam.files import require
 PHOTOS_AT_ONCE = 8
 
 
-@checked
 def ray_segment(
     dataset: Any,
     out: str | Path,

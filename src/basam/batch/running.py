@@ -15,7 +15,6 @@ from basam.batch.job import Answered, Outcome, PhotoJob, PhotoTask
 from basam.batch.room import Room
 from basam.batch.stopwatch import Stopwatch
 from basam.batch.writers import Outputs
-from basam.checks import checked
 from basam.errors import BasamError, FullDiskError, collected_warnings, reason_of
 from basam.files import Photograph
 
@@ -24,7 +23,6 @@ AHEAD, BEHIND = 2, 2
 EXPECTED = (BasamError, OSError, MemoryError, RuntimeError)
 
 
-@checked
 def tasks_of(
     outputs: Outputs,
     photos: Sequence[Path] | Mapping[Path, str],
@@ -60,7 +58,6 @@ class Step(NamedTuple):
     reading: Future[tuple[Photograph, tuple[str, ...]]] | None
 
 
-@checked
 def run(
     job: PhotoJob,
     tasks: Iterable[PhotoTask],

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from basam.checks import checked
 from basam.errors import InputError
 from basam.files import read_json
 
@@ -19,7 +18,6 @@ SESSION_FORMAT = "basam session 2"
 UNNAMED_OBJECT = re.compile(r"Object \d+")
 
 
-@checked
 def object_label(name: str) -> str | None:
     """What an object is, by its name on the page; None where nobody named it."""
     return None if UNNAMED_OBJECT.fullmatch(name) else name

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from basam.checks import Count, Whole, check_fields, checked
+from basam.checks import Count, Whole, check_fields
 from basam.errors import InputError
 
 Item = TypeVar("Item")
@@ -30,7 +30,6 @@ class Shard:
             raise InputError(f"shard {self.index}/{self.count}: I/N with I from 0 to N - 1 is needed, such as 0/4")
 
     @classmethod
-    @checked
     def parse(cls, text: str) -> Shard:
         """`1/8`.
 

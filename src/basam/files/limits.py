@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from basam.checks import whole_number
 from basam.files.notes import RefusedError
 
 # Where Pillow refuses a picture by default. A small file can claim any size (a decompression bomb), and fill the memory.
@@ -26,7 +27,7 @@ def check_pixels(width: int, height: int, max_pixels: int | None, file_bytes: in
     if max_pixels is None:
         return
     count = width * height
-    if count > max_pixels:
+    if count > whole_number(max_pixels, "max_pixels", 1):
         raise RefusedError(
             f"has {width} x {height} px, more than the {max_pixels} that are allowed, because a small file can claim any size "
             f"(a decompression bomb). If it is sound: --max-pixels {count} or none; in Python max_pixels"

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from basam.arrays import Mask, Pixels
-from basam.checks import Whole, checked
+from basam.arrays import check_image, check_mask
 
 COLOURS = ((230, 57, 70), (29, 120, 242), (38, 166, 91), (245, 166, 35), (142, 68, 173), (0, 172, 193))
 WHITE = (255, 255, 255)
@@ -17,14 +16,13 @@ WHITE = (255, 255, 255)
 LINE = 1 / 400
 
 
-@checked
 def overlay(
-    image: Pixels,
-    masks: Iterable[Mask],
+    image: NDArray[np.uint8],
+    masks: Iterable[NDArray[np.bool_]],
     *,
     boxes: Sequence[Sequence[float]] = (),
     points: Sequence[Sequence[float]] = (),
-    numbers: Sequence[Whole] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> NDArray[np.uint8]:
     """The photograph `(H, W, 3)` with masks `(H, W)` tinted and outlined, and with the prompts; a copy.
 
@@ -35,11 +33,13 @@ def overlay(
         points: x, y and perhaps a label: 1 (default) is drawn as a white disc with a plus, 0 as a black one with a minus.
         numbers: which colour each mask has, where it is not its place.
     """
+    check_image(image)
     out = image.copy()
     height, width = image.shape[:2]
     line = max(1, round(max(height, width) * LINE))
     scale = 1.0
     for index, mask in enumerate(masks):
+        check_mask(mask, f"masks[{index}]")
         if mask.shape != (height, width):
             scale = width / mask.shape[1]
             mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
@@ -71,9 +71,8 @@ def tint(out: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int
     part[outline(inside, width, reaches)] = WHITE
 
 
-@checked
 def outline(
-    mask: Mask, width: Whole, open_sides: tuple[tuple[bool, bool], tuple[bool, bool]] = ((True, True), (True, True))
+    mask: NDArray[np.bool_], width: int, open_sides: tuple[tuple[bool, bool], tuple[bool, bool]] = ((True, True), (True, True))
 ) -> NDArray[np.bool_]:
     """Pixels of the mask within `width` of its edge, in steps along rows and columns.
 

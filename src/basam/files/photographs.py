@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from basam.arrays import Mask, Pixels
-from basam.checks import Count, checked, path_of
+from basam.arrays import check_image, check_mask
+from basam.checks import path_of
 from basam.errors import InputError, warn
 from basam.files.limits import MAX_PIXELS
 from basam.files.modes import in_rgb
@@ -58,9 +58,8 @@ class Photograph:
 ImageLike = str | os.PathLike[str] | Photograph | Image.Image | NDArray[Any] | TensorLike
 
 
-@checked
 def read_photograph(
-    path: str | os.PathLike[str], *, max_pixels: Count | None = MAX_PIXELS, long_side: Count | None = None
+    path: str | os.PathLike[str], *, max_pixels: int | None = MAX_PIXELS, long_side: int | None = None
 ) -> Photograph:
     """A photograph of any kind that `docs/images.md` lists; arguments and errors as of `open_picture`."""
     stored = open_picture(path, max_pixels=max_pixels, long_side=long_side)
@@ -156,7 +155,6 @@ def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
     return array if array.shape[2] == 3 else to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"))
 
 
-@checked
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     """Upright 8-bit RGB of a PIL image of any mode; what had to be decided is warned of.
 
@@ -172,20 +170,20 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     return found.pixels
 
 
-@checked
-def write_mask(path: str | os.PathLike[str], mask: Mask) -> None:
+def write_mask(path: str | os.PathLike[str], mask: NDArray[np.bool_]) -> None:
     """A mask `(H, W)` as an 8-bit grey PNG of 0 and 255."""
+    check_mask(mask)
     with replacing(path) as temporary:
         Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, "PNG")
 
 
-@checked
-def write_image(path: str | os.PathLike[str], image: Pixels) -> None:
+def write_image(path: str | os.PathLike[str], image: NDArray[np.uint8]) -> None:
     """An RGB image, in the format of its suffix (JPEG at quality 90).
 
     Raises:
         ValueError: a suffix that stands for no format.
     """
+    check_image(image)
     path = path_of(path)
     if path.suffix.lower() not in Image.registered_extensions():
         raise InputError(f"{path}: a name that ends in that of a format of images, such as .png or .jpg, is needed")

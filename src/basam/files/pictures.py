@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from PIL import ImageOps, UnidentifiedImageError
 
-from basam.checks import Count, checked, path_of
+from basam.checks import path_of
 from basam.errors import BasamError, MissingExtraError, MissingFileError
 from basam.files import tiff_pages
 from basam.files.frames import TURNED, is_scaled_up, main_frame, open_jpeg_2000, open_png, opened, orientation_of
@@ -37,9 +37,8 @@ class ImageError(BasamError, ValueError):
     """A photograph that cannot be read; the message names its path and what is wrong."""
 
 
-@checked
 def open_picture(
-    path: str | os.PathLike[str], *, max_pixels: Count | None = MAX_PIXELS, long_side: Count | None = None
+    path: str | os.PathLike[str], *, max_pixels: int | None = MAX_PIXELS, long_side: int | None = None
 ) -> StoredPicture:
     """The main picture of a file.
 
@@ -74,8 +73,7 @@ def open_picture(
         return StoredPicture(image, (height, width) if turned else (width, height), stated, notes)
 
 
-@checked
-def picture_size(path: str | os.PathLike[str], *, max_pixels: Count | None = MAX_PIXELS) -> tuple[int, int]:
+def picture_size(path: str | os.PathLike[str], *, max_pixels: int | None = MAX_PIXELS) -> tuple[int, int]:
     """Width and height of the main picture, upright, from its header: nothing is decoded. Errors as of `open_picture`."""
     with reading(path_of(path)) as (stream, head):
         if head[:4] in TIFF:

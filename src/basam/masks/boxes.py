@@ -5,18 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.arrays import Mask
-from basam.checks import checked
+from basam.arrays import check_mask
 from basam.errors import InputError
 
 
-@checked
-def tight_box(mask: Mask) -> NDArray[np.float64]:
+def tight_box(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Box of a mask `(H, W)` with at least one pixel, `(4,)` x0, y0, x1, y1 with x1 and y1 one past the last of each.
 
     Raises:
         ValueError: it has none.
     """
+    check_mask(mask)
     if not mask.any():
         raise InputError(f"mask of shape {mask.shape} has no pixel: nothing is where a box could be")
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.checks import NotNegative, checked
 from basam.errors import InputError
 from basam.files import require
 from basam.masks.placing import in_columns
@@ -18,8 +17,7 @@ from basam.masks.runs import RunMask
 SHARES = (1.0, 0.75, 0.5, 0.25)
 
 
-@checked
-def outlines_of(runs: RunMask, tolerance: NotNegative = 0.0) -> list[Any]:
+def outlines_of(runs: RunMask, tolerance: float = 0.0) -> list[Any]:
     """`shapely.Polygon`s of a mask in pixels of the image, (0, 0) being the outer corner of the first pixel; the largest first.
 
     Args:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from basam.arrays import Runs
-from basam.checks import Count, Whole, checked
 from basam.errors import InputError
-from basam.masks.runs import RunMask
+from basam.masks.runs import RunMask, Runs
 
 
 def in_columns(starts: Runs, ends: Runs, height: int) -> tuple[Runs, Runs]:
@@ -33,14 +31,13 @@ def of_spans(starts: Runs, ends: Runs, height: int, width: int) -> RunMask:
     return RunMask(height, width, counts[:-1] if len(counts) > 1 and counts[-1] == 0 else counts)
 
 
-@checked
-def placed(mask: RunMask, top: Whole, left: Whole, height: Count, width: Count) -> RunMask:
+def placed(mask: RunMask, top: int, left: int, height: int, width: int) -> RunMask:
     """A mask of a part of an image of height x width px, whose first row and column are `top` and `left` of the image's.
 
     Raises:
         ValueError: the part reaches beyond the image.
     """
-    if top + mask.height > height or left + mask.width > width:
+    if min(top, left) < 0 or top + mask.height > height or left + mask.width > width:
         part = f"part of {mask.width} x {mask.height} px at row {top}, column {left}"
         raise InputError(f"{part}: it reaches beyond {width} x {height} px")
     starts, ends = in_columns(*mask.spans, mask.height)
@@ -49,7 +46,6 @@ def placed(mask: RunMask, top: Whole, left: Whole, height: Count, width: Count) 
     return of_spans(begins, begins + (ends - starts), height, width)
 
 
-@checked
 def united(masks: Sequence[RunMask]) -> RunMask:
     """All pixels of masks of one image, at least one.
 
@@ -64,7 +60,6 @@ def united(masks: Sequence[RunMask]) -> RunMask:
     return of_spans(starts, ends, masks[0].height, masks[0].width)
 
 
-@checked
 def part_of(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     """A rectangle of a mask, `(y1 - y0, x1 - x0)` bool; x1 and y1 are one past its last column and row.
 
@@ -85,7 +80,6 @@ def part_of(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     return np.cumsum(steps[:-1], dtype=np.int8).astype(bool).reshape(x1 - x0, rows).T
 
 
-@checked
 def area_within(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> int:
     """Pixels of a mask in a rectangle."""
     starts, ends = in_rectangle(mask, x0, y0, x1, y1)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.arrays import Mask
-from basam.checks import Whole, checked
+from basam.arrays import check_mask
 from basam.files import outline, require
 from basam.masks.cleaning import Cleaning
 from basam.masks.soft import HALF, SoftMask, reach_in
 
 
-@checked
-def clean_mask(mask: Mask, cleaning: Cleaning) -> NDArray[np.bool_]:
+def clean_mask(mask: NDArray[np.bool_], cleaning: Cleaning) -> NDArray[np.bool_]:
     """The cleaned mask `(H, W)`; it may be empty. Pixels that touch at a corner belong to one part."""
+    check_mask(mask)
     if cleaning.does_nothing or not mask.any():
         return mask
     if cleaning.fill_holes:
@@ -29,8 +28,7 @@ def clean_mask(mask: Mask, cleaning: Cleaning) -> NDArray[np.bool_]:
     return mask
 
 
-@checked
-def without_small_regions(mask: Mask, least: Whole) -> tuple[NDArray[np.bool_], bool]:
+def without_small_regions(mask: NDArray[np.bool_], least: int) -> tuple[NDArray[np.bool_], bool]:
     """A mask without holes and islands of fewer than `least` pixels, as `SamAutomaticMaskGenerator` cleans it, and whether it
     is another one. The largest island stays, however small."""
     whole = filled(mask, least, enclosed=False)
@@ -49,7 +47,6 @@ def filled(mask: NDArray[np.bool_], least: int, *, enclosed: bool) -> NDArray[np
     return mask | holes[regions]
 
 
-@checked
 def soft_after(soft: SoftMask, mask: NDArray[np.bool_]) -> SoftMask:
     """A soft edge that fits the cleaned mask `(H, W)` of the image: parts that are gone take their edges with them, and holes
     that were filled are wholly of the object."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.checks import Count, checked, is_whole
+from basam.checks import is_whole
 from basam.errors import InputError
 from basam.files import require
 from basam.masks.runs import RunMask
@@ -28,8 +28,7 @@ def encode_mask(mask: np.ndarray) -> dict[str, Any]:
     return RunMask.of(array.astype(bool)).coco()
 
 
-@checked
-def decode_segmentation(segmentation: Any, height: Count, width: Count) -> np.ndarray:
+def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarray:
     """(height, width) bool of an annotation's `segmentation`: polygons, RLE with a list of counts, or compressed RLE.
 
     Polygons of fewer than three points are left out where there are others.

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.arrays import Mask, Runs
-from basam.checks import Whole, check_fields, checked
+from basam.arrays import check_array, check_mask
+from basam.checks import whole_number
 from basam.errors import InputError
+
+Runs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +30,15 @@ class RunMask:
         ValueError: the runs are not those of an image of this size.
     """
 
-    height: Whole
-    width: Whole
+    height: int
+    width: int
     counts: Runs
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        whole_number(self.height, "height", 0)
+        whole_number(self.width, "width", 0)
+        fits = lambda: self.counts.ndim == 1 and self.counts.dtype.kind in "iu"  # noqa: E731
+        check_array(self.counts, "counts", fits, "a (R,) array of whole numbers")
         if self.counts.sum() != self.height * self.width or (len(self.counts) and self.counts.min() < 0):
             raise InputError(
                 f"counts of {self.counts.sum()} pixels, the shortest of {min(self.counts, default=0)}: runs of "
@@ -41,17 +46,17 @@ class RunMask:
             )
 
     @classmethod
-    @checked
-    def of(cls, mask: Mask) -> RunMask:
+    def of(cls, mask: NDArray[np.bool_]) -> RunMask:
         """The runs of a mask `(H, W)`."""
+        check_mask(mask)
         return cls.of_part(mask, 0, 0, *mask.shape)
 
     @classmethod
-    @checked
-    def of_part(cls, part: Mask, top: Whole, left: Whole, height: Whole, width: Whole) -> RunMask:
+    def of_part(cls, part: NDArray[np.bool_], top: int, left: int, height: int, width: int) -> RunMask:
         """The runs of an image of height x width px whose rows from `top` and columns from `left` hold `part` `(h, w)`, and
         which is empty elsewhere."""
-        if top + part.shape[0] > height or left + part.shape[1] > width:
+        check_mask(part, "part")
+        if min(top, left) < 0 or top + part.shape[0] > height or left + part.shape[1] > width:
             raise InputError(f"part of shape {part.shape} at row {top}, column {left}: it reaches beyond {height} x {width} px")
         # Each column stands between two pixels of what is outside, so that edges of the object come in pairs.
         columns = np.zeros((part.shape[1], part.shape[0] + 2), dtype=bool)

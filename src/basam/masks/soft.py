@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.checks import Whole, checked
 from basam.files import outline
 
 # Pixels are wholly of the object, or not at all, this many logits above and below its edge.
@@ -21,8 +20,7 @@ HALF = 128
 REACH, LEAST_REACH = 1 / 200, 2
 
 
-@checked
-def reach_in(height: Whole, width: Whole) -> int:
+def reach_in(height: int, width: int) -> int:
     """How many pixels a soft edge reaches to either side of a mask's edge in an image of this size."""
     return max(LEAST_REACH, round(max(height, width) * REACH))
 
@@ -43,8 +41,7 @@ class SoftMask:
     data: bytes
 
     @classmethod
-    @checked
-    def of_logits(cls, logits: NDArray[np.float32], reach: Whole, top: Whole = 0, left: Whole = 0) -> SoftMask:
+    def of_logits(cls, logits: NDArray[np.float32], reach: int, top: int = 0, left: int = 0) -> SoftMask:
         """From logits `(h, w)` relative to the mask's threshold; what lies beyond the rectangle is outside of the object.
 
         Args:
@@ -57,7 +54,6 @@ class SoftMask:
         return cls.of_shares(shares, top, left)
 
     @classmethod
-    @checked
     def of_shares(cls, shares: NDArray[np.uint8], top: int, left: int) -> SoftMask:
         """From shares `(h, w)`, 0 to 255."""
         return cls(top, left, (shares.shape[0], shares.shape[1]), zlib.compress(shares.tobytes(), 1))

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from basam.checks import checked, path_of
+from basam.checks import path_of
 from basam.errors import BasamError, MissingFileError
 from basam.families import LearnedSlopes
 from basam.families.shared import is_finite, listed
@@ -85,7 +85,6 @@ class Adapter:
         return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
 
 
-@checked
 def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, Any] | None = None) -> None:
     """Write the three files, each whole or not at all; `found` goes into `mode.json`.
 
@@ -178,7 +177,6 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
     return Adapter(header["base"], base_sha256, content.mode, slopes, weights, lora, scale, content.others)
 
 
-@checked
 def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:
     """Change a plain `model` as `adapter` says and attach it with the adapter's mode. Everything is checked first.
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from basam.checks import checked, instance_of
+from basam.checks import instance_of
 from basam.errors import InputError, InputTypeError, OrderError
 from basam.families import Attachment, Geometry, LearnedSlopes, Replaced, family_of
 from basam.families.shared import GridAttention, query_replacements
@@ -19,7 +19,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 def attachment_of(model: nn.Module) -> Attachment | None:
     """The attachment of `model` itself, or None where it is plain. That of a `Predictor` is `predictor.attachment`."""
-    instance_of(model, "model", nn.Module, "a torch.nn.Module, such as basam.load gives,")
+    instance_of(model, "model", nn.Module)
     return next((module.basam_own for module in model.modules() if isinstance(module, Replaced)), None)
 
 
@@ -41,14 +41,12 @@ def set_own_mode(model: nn.Module, mode: BiasMode, others: dict[str, Any] | None
     model.__dict__["basam_sections"] = dict(others or {})
 
 
-@checked
 def own_mode(model: nn.Module) -> BiasMode:
     """The mode that belongs to a model: the one found beside its weights, else `BiasMode()`."""
     mode: BiasMode = model.__dict__.get("basam_mode", BiasMode())
     return mode
 
 
-@checked
 def own_section(model: nn.Module, name: str) -> dict[str, Any]:
     """Another section of the mode file beside a model's weights, such as `focus`; empty where there is none."""
     found = model.__dict__.get("basam_sections", {}).get(name, {})
@@ -101,7 +99,7 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
 
 def detach(model: Model) -> Model:
     """Make `model` what it was before `attach`, to the bit; a plain model is left alone. Returns `model`."""
-    instance_of(model, "model", nn.Module, "a torch.nn.Module, such as basam.load gives,")
+    instance_of(model, "model", nn.Module)
     for module in model.modules():
         if isinstance(module, Replaced):
             module.__class__ = module.__dict__.pop("basam_replaced")
@@ -118,7 +116,7 @@ def check_mode(mode: BiasMode, slopes: LearnedSlopes | None, geometry: Geometry)
         if mode.slopes == "learned":
             raise InputError("slopes='learned', but this model has none: basam.load(name, adapter=...) brings them")
         return
-    instance_of(slopes, "slopes", LearnedSlopes, "LearnedSlopes, such as LearnedSlopes.uniform(layers, heads, slope) gives,")
+    instance_of(slopes, "slopes", LearnedSlopes)
     expected = (len(geometry.global_layers), geometry.heads)
     if tuple(slopes.log.shape) != expected:
         raise InputError(f"learned slopes of {tuple(slopes.log.shape)} global layers and heads: this model has {expected}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from basam.checks import checked, device_name_of
+from basam.checks import device_name_of
 from basam.errors import InputError
 
 
@@ -24,7 +24,6 @@ def find_device(name: str | torch.device) -> torch.device:
     return device
 
 
-@checked
 def device_name(device: torch.device) -> str:
     """The device for people and records: `cpu`, `cuda:0 (NVIDIA H100)`."""
     return f"cuda:{device.index or 0} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)

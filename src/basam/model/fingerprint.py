@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from basam.checks import fitting
+from basam.checks import instance_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +20,7 @@ def model_fingerprint(model: nn.Module) -> str:
     import torch
 
     digest = hashlib.sha256()
-    for name, tensor in sorted(fitting(model, torch.nn.Module, "model").state_dict().items()):
+    for name, tensor in sorted(instance_of(model, "model", torch.nn.Module).state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basam.checks import checked, fitting, path_of
+from basam.checks import path_of
 from basam.errors import BasamError, MissingFileError, warn
 from basam.files import replacing
 from basam.method import BiasMode
@@ -96,7 +96,6 @@ def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
         raise ModeFileError(f"{path}: {error}") from error
 
 
-@checked
 def write_mode(
     path: str | os.PathLike[str],
     mode: BiasMode,
@@ -146,7 +145,7 @@ def mode_of(path: Path, model: nn.Module) -> ModeFile | None:
     Raises:
         ModeFileError: it cannot be read.
     """
-    file = mode_file_of(fitting(path, Path, "path"))
+    file = mode_file_of(path_of(path))
     if file is None:
         return None
     content = read_mode_file(file)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
+from basam.checks import Count, NotNegative, check_fields, one_of, real_number
 from basam.errors import InputError
 
 # What a click looks at: the whole photo, then the region of the mask found there; the same, then closer as long as it may help,
@@ -28,22 +30,14 @@ class Focus:
         ValueError: naming the field, its value and what is allowed.
     """
 
-    context: float = 2.0
-    side: int | None = None
-    click: str = "coarse"
-    margin: float = 0.05
-    cut: float = 0.4
+    context: Annotated[float, partial(real_number, least=1, most=sys.float_info.max)] = 2.0
+    side: Count | None = None
+    click: Annotated[str, one_of(*CLICK_RULES)] = "coarse"
+    margin: NotNegative = 0.05
+    cut: NotNegative = 0.4
 
     def __post_init__(self) -> None:
-        for name, least in (("context", 1), ("margin", 0), ("cut", 0)):
-            value = getattr(self, name)
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or value < least:
-                raise InputError(f"focus {name}={value!r}: a number of at least {least} is needed")
-        if self.side is not None and (not isinstance(self.side, int) or isinstance(self.side, bool) or self.side < 1):
-            raise InputError(f"focus side={self.side!r}: whole pixels, or None for the trained long side, are needed")
-        if not isinstance(self.click, str) or self.click not in CLICK_RULES:
-            raise InputError(f"focus click={self.click!r}: allowed are {', '.join(CLICK_RULES)}")
+        check_fields(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Focus:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
-from basam.checks import Count, checked
 from basam.errors import InputError, OrderError, naming_memory, warn
 from basam.files import MAX_PIXELS, ImageLike, pixels_of
 from basam.method import BiasMode
@@ -104,7 +103,6 @@ class PhotoEncoder(AttachedModel):
         """
         return self.family.embedding(self.features)
 
-    @checked
     def set_image(
         self,
         image: ImageLike,
@@ -112,7 +110,7 @@ class PhotoEncoder(AttachedModel):
         *,
         long_side: int | None = None,
         square: bool = False,
-        max_pixels: Count | None = MAX_PIXELS,
+        max_pixels: int | None = MAX_PIXELS,
         pyramid: bool = False,
     ) -> None:
         """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
@@ -133,7 +131,6 @@ class PhotoEncoder(AttachedModel):
         self.use(self.load(image, image_format, long_side, square, max_pixels, pyramid))
         self.pictures = []
 
-    @checked
     def set_image_batch(
         self,
         images: Sequence[ImageLike],
@@ -141,7 +138,7 @@ class PhotoEncoder(AttachedModel):
         *,
         long_side: int | None = None,
         square: bool = False,
-        max_pixels: Count | None = MAX_PIXELS,
+        max_pixels: int | None = MAX_PIXELS,
         pyramid: bool = False,
     ) -> None:
         """Read several images; `predict_batch` follows, which encodes those of one size together. As `set_image`.

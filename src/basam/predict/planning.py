@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from basam.checks import Count, checked
 from basam.predict.focus import Focus
 from basam.predict.focusing import MOST_ZOOMS, FocusDecoder
 from basam.predict.predictor import Predictor
@@ -30,11 +29,10 @@ class PlannedView:
     certain: bool = True
 
 
-@checked
 def planned_views(
     predictor: Predictor,
-    height: Count,
-    width: Count,
+    height: int,
+    width: int,
     prompt: dict[str, Any],
     focus: Focus | None,
     *,

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from basam.checks import checked
+from basam.checks import truth_value
 from basam.errors import InputError, OrderError
 from basam.method import BiasMode
 from basam.model import load, own_section
@@ -71,7 +71,6 @@ class Predictor(PhotoEncoder):
         """A predictor on `basam.load(name, adapter=adapter, dtype=dtype, device=device)`; an adapter brings its own mode."""
         return cls(load(name, adapter=adapter, dtype=dtype, device=device), mode, max_side=max_side)
 
-    @checked
     def predict(
         self,
         point_coords: Any = None,
@@ -111,7 +110,6 @@ class Predictor(PhotoEncoder):
         scores = np.stack([answer.scores for answer in answers])
         return (masks[0], scores[0], low_res[0]) if single else (masks, scores, low_res)
 
-    @checked
     def answers(
         self,
         point_coords: Any = None,
@@ -138,6 +136,9 @@ class Predictor(PhotoEncoder):
         level: int | None,
     ) -> tuple[list[Answer], bool]:
         """A prediction for each prompt, and whether it is a single one that came without a batch around it."""
+        truth_value(multimask, "multimask_output")
+        if not isinstance(focus, (Focus, Region)):
+            truth_value(focus, "focus")
         image = self.image
         on_whole = not focus and not image.levels
         mask_size = self.attachment.geometry.mask_size(*self.image_frame.padded) if on_whole else None
@@ -163,7 +164,6 @@ class Predictor(PhotoEncoder):
         present = [answer.present for answer in answers if answer.present is not None]
         self.object_scores = torch.stack(present) if present else None
 
-    @checked
     def predict_batch(
         self,
         point_coords_batch: Sequence[Any] | None = None,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.check_words import shown
+from basam.checks import shown
 from basam.errors import InputError, warn
 
 NAMED = 3  # boxes that a note names

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.arrays import Box, Points
-from basam.checks import Count, NotNegative, Positive, Whole, check_fields, checked
+from basam.checks import Count, Whole, check_fields
 
 # A region is not enlarged more than this: a handful of pixels holds nothing that a model could see better.
 MOST_ENLARGED = 8
@@ -78,8 +77,7 @@ def region_at(x: float, y: float, side: float, height: int, width: int) -> Regio
     return Region(start(x, width), start(y, height), whole)
 
 
-@checked
-def region_around(box: Box, context: Positive, least: NotNegative, height: Count, width: Count) -> Region:
+def region_around(box: NDArray[np.float64], context: float, least: float, height: int, width: int) -> Region:
     """The square around a box `(4,)`, `context` times its long side and at least `least` px; it always holds the box."""
     x0, y0, x1, y1 = (float(value) for value in box)
     side = max(context * max(x1 - x0, y1 - y0), least)
@@ -113,8 +111,7 @@ def within(ratio: float) -> bool:
     return 1 / ALIKE <= ratio <= ALIKE
 
 
-@checked
-def regions_of_points(points: Points, least: NotNegative, height: Count, width: Count) -> list[Region]:
+def regions_of_points(points: NDArray[np.float64], least: float, height: int, width: int) -> list[Region]:
     """Squares of several sizes for points `(P, 2)` that mean one object, the largest first; each holds all of them."""
     low, high = points.min(0), points.max(0)
     x, y = (low + high) / 2
@@ -127,8 +124,7 @@ def regions_around_click(x: float, y: float, least: float, height: int, width: i
     return list(dict.fromkeys(region_at(x, y, side, height, width) for side in sides))
 
 
-@checked
-def sides_cut(box: Box | None, region: Region, height: Count, width: Count) -> int:
+def sides_cut(box: NDArray[np.float64] | None, region: Region, height: int, width: int) -> int:
     """At how many sides of the region a mask is cut off; the image's own border does not count.
 
     Args:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from basam.checks import Count, Whole, checked
 from basam.families import Geometry
 
 Coordinates = TypeVar("Coordinates", NDArray[np.float64], Tensor)
@@ -34,17 +33,16 @@ class Frame:
         return cls.fit(height, width, long_side, geometry.multiple, square, squash=squash, round_to=round_to)
 
     @classmethod
-    @checked
     def fit(
         cls,
-        height: Count,
-        width: Count,
-        long_side: Count,
-        multiple: Count,
+        height: int,
+        width: int,
+        long_side: int,
+        multiple: int,
         square: bool,
         *,
         squash: bool = False,
-        round_to: Whole = 0,
+        round_to: int = 0,
     ) -> Frame:
         """The long side becomes `long_side` pixels, the other follows; both are padded up to a multiple of `multiple`.
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from basam.checks import Count, Positive, checked
-
 # Longest side in pixels that a photo keeps. Time of global attention grows with its fourth power.
 MAX_SIDE = 4096
 # Pixels that are encoded at once: a gigapixel is 12 GB before the first layer.
@@ -14,8 +12,7 @@ MOST_ENCODED = 1 << 30
 MOST_TOKENS = 4.0
 
 
-@checked
-def auto_side(height: Count, width: Count, trained_side: Count, multiple: Count, most: Positive = MOST_TOKENS) -> int:
+def auto_side(height: int, width: int, trained_side: int, multiple: int, most: float = MOST_TOKENS) -> int:
     """The long side in pixels of a photo of height x width px under `auto`.
 
     Its own, if that makes at most `most` times the trained number of tokens, else the largest that does.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 
-from basam.checks import Count, Device, NameOrPath, Whole, check_fields, checked
+from basam.checks import Count, Device, NameOrPath, check_fields, whole_number
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
 
@@ -34,18 +36,15 @@ class WebSettings:
     adapter: NameOrPath | None = None
     device: Device = "auto"
     host: str = LOCAL
-    port: Whole = 7860
+    port: Annotated[int, partial(whole_number, least=0, most=MOST_PORT)] = 7860
     cache: Count = 4 << 30
     max_pixels: Count | None = MAX_PIXELS
     max_upload: Count = 256 << 20
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.port > MOST_PORT:
-            raise InputError(f"port={self.port}: a number of at most {MOST_PORT} is needed")
 
 
-@checked
 def bytes_of(text: str) -> int:
     """`4G`, `512M` or a number of bytes.
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from basam.batch.writers import pictures, polygons, tables
 from basam.batch.writers.kinds import KINDS, RUN_FILES
-from basam.checks import Count, Whole, checked
 from basam.errors import InputError
 from basam.files import require, write_mask
 from basam.masks import MaskResult, PhotoResults
@@ -24,7 +23,6 @@ MOST_IN_16_BITS = 65_535
 Writer = Callable[[Path], None]
 
 
-@checked
 def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     """Kinds in the order of `KINDS`, each once; the libraries that they need are there.
 
@@ -32,7 +30,7 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
         ValueError: an unknown kind, or none.
         ImportError: a library is missing; the message names the extra.
     """
-    for kind in kinds:
+    for kind in [kinds] if isinstance(kinds, str) else kinds:
         if kind not in KINDS:
             raise InputError(f"--write {kind}: allowed are {', '.join(KINDS)}{nearest(kind, KINDS)}")
     if not kinds:
@@ -42,8 +40,7 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in kinds)
 
 
-@checked
-def check_size(kinds: Sequence[str], height: Count, width: Count) -> None:
+def check_size(kinds: Sequence[str], height: int, width: int) -> None:
     """Refuse a photo that is larger than a format can hold, before the work.
 
     Raises:
@@ -58,11 +55,10 @@ def check_size(kinds: Sequence[str], height: Count, width: Count) -> None:
         raise InputError(f"--write {', '.join(RUN_FILES)}: pycocotools counts up to {MOST_COCO} pixels, the photo has {wide}")
 
 
-@checked
 def names_of(
     kinds: Sequence[str],
     stem: str | Path,
-    count: Whole,
+    count: int,
     places: Sequence[int] | None = None,
     empty: Collection[int] = (),
 ) -> dict[str, list[str]]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from basam.batch.writers.recorded_masks import RecordedRun, annotation_id, brings_id
-from basam.checks import checked
 from basam.errors import OccupiedError
 from basam.files import begins_with, write_text
 from basam.masks import UNNAMED
@@ -26,7 +25,6 @@ INFO = {"description": "masks of basam"}
 COCO_BEGINNING = json.dumps({"info": INFO})[:-1]
 
 
-@checked
 def merge_coco(folders: Sequence[Path], target: Path) -> int:
     """One COCO file of the masks in several folders of results, such as those of the shards of a run.
 

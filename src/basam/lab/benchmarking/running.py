@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from basam.checks import Count, Whole, checked
+from basam.checks import instance_of, path_of
 from basam.files import MAX_PIXELS, check_extra, write_json
 from basam.lab.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
 from basam.lab.data import Issues, Source, takes_rule
@@ -55,13 +55,12 @@ class Benchmark:
         return list(dict.fromkeys((row["candidate"], row["method"]) for row in self.rows))
 
 
-@checked
 def benchmark(
     settings: BenchmarkSettings,
     out: Path,
     *,
-    workers: Whole | None = None,
-    max_pixels: Count | None = MAX_PIXELS,
+    workers: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
     command: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Benchmark:
@@ -74,8 +73,10 @@ def benchmark(
     Raises:
         ValueError, OSError: as `evaluate`; adapters and data sets are opened before anything is measured.
     """
+    instance_of(settings, "settings", BenchmarkSettings)
     find_device(settings.device)  # before anything is opened
     check_extra("evaluate")
+    out = path_of(out, "out")
     sources = [Source.parse(source) for source in settings.data]
     titles = {one.kind: one.open().title for one in sources}
     tuned = [describe(candidate) for candidate in settings.entries]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, checked
+from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields
 from basam.errors import InputError
 from basam.lab.data import PromptSpec, Source, check_mask_values
 from basam.lab.evaluation import check_sizes
@@ -35,7 +35,6 @@ class BenchmarkEntry:
         return ("basam",) if self.kinds else ("plain", "basam")
 
     @classmethod
-    @checked
     def parse(cls, text: str) -> BenchmarkEntry:
         """`NAME=FOLDER`, or `NAME=FOLDER@KIND,KIND`.
 

@@ -13,7 +13,6 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from basam.checks import checked
 from basam.errors import InputError
 from basam.lab.evaluation import paired_difference
 from basam.method import BiasMode
@@ -41,7 +40,6 @@ class Candidate:
         return statistics.fmean(self.by_photo)
 
 
-@checked
 def choose(candidates: Sequence[Candidate]) -> Candidate:
     """The candidate that the rule of this module picks."""
     best = max(candidates, key=lambda candidate: candidate.mean).by_photo
@@ -71,7 +69,6 @@ def canonical(mode: BiasMode) -> BiasMode:
     return mode
 
 
-@checked
 def describe(mode: BiasMode) -> str:
     """A mode in a few words, for tables: `plain`, or `factor 0.5, slope 0.1 constant` (what is not said is as usual)."""
     words = []

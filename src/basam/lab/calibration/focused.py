@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from basam.checks import Count, Whole, checked
+from basam.checks import instance_of
 from basam.errors import InputError
 from basam.lab.calibration.labelled import check_datasets, few_instances, ious, pick_samples
 from basam.lab.data import Dataset, Issues, PromptSpec, Sample, SampleError, make_prompt
@@ -101,13 +101,12 @@ class FocusCalibration:
         return rows
 
 
-@checked
 def calibrate_focus(
     predictor: Predictor,
     datasets: Sequence[Dataset],
     *,
-    count: Count = 30,
-    seed: Whole = 0,
+    count: int = 30,
+    seed: int = 0,
     larger: bool = False,
     test_split_allowed: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
@@ -124,6 +123,7 @@ def calibrate_focus(
         TestSplitError: see `check_split`.
         ValueError: fewer than two usable photographs of a data set, none, or one twice.
     """
+    instance_of(predictor, "predictor", Predictor)
     check_datasets(datasets, test_split_allowed)
     trained = predictor.attachment.geometry.image_size
     passes = Passes(predictor, datasets, count, seed, progress)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from basam.checks import Count, Whole, checked, whole_number
+from basam.checks import instance_of, whole_number
 from basam.errors import BasamError, InputError
 from basam.lab.calibration.choice import Candidate, canonical, choose
 from basam.lab.data import Dataset, Instance, Issues, PromptSpec, Sample, SampleError, make_prompt
@@ -112,14 +112,13 @@ def pick_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sampl
     return [samples[index] for index in sorted(chosen)]
 
 
-@checked
 def calibrate(
     predictor: Predictor,
     dataset: Dataset | Sequence[Dataset],
-    sizes: Sequence[Count],
+    sizes: Sequence[int],
     *,
-    count: Count = 30,
-    seed: Whole = 0,
+    count: int = 30,
+    seed: int = 0,
     prompts: Sequence[PromptSpec] = PROMPTS,
     test_split_allowed: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
@@ -137,6 +136,7 @@ def calibrate(
         TestSplitError: see `check_split`.
         ValueError: fewer than two usable photographs, no size, or a data set twice.
     """
+    instance_of(predictor, "predictor", Predictor)
     datasets = [dataset] if isinstance(dataset, Dataset) else list(dataset)
     check_datasets(datasets, test_split_allowed)
     if not sizes:

@@ -24,7 +24,6 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from PIL import Image
 
-from basam.checks import Count, checked
 from basam.files import read_json
 from basam.lab.data.issues import DatasetError, Issue, Issues, SampleError
 
@@ -149,8 +148,7 @@ class Dataset:
         """Name and split for headings, such as `DIS5K DIS-TE1`."""
         return f"{self.name} {self.split}"
 
-    @checked
-    def limited_to(self, max_pixels: Count | None) -> Dataset:
+    def limited_to(self, max_pixels: int | None) -> Dataset:
         """The same with photographs and masks of more than `max_pixels` refused; None: of any size."""
         samples: tuple[Any, ...] = self.samples
         return replace(self, samples=tuple(replace(sample, max_pixels=max_pixels) for sample in samples))

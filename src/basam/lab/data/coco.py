@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from basam.checks import checked
 from basam.files import IMAGE_SUFFIXES, MAX_PIXELS, is_litter, spelled
 from basam.lab.data.base import Dataset, Instance, Loaded, Role, reported_name
 from basam.lab.data.coco_file import load_annotations, usable_annotations, where_of
@@ -63,7 +62,6 @@ class CocoSample:
         return Instance(str(annotation["id"]), mask, self.categories[category], category)
 
 
-@checked
 def annotation_mask(annotation: dict[str, Any], height: int, width: int, source: str) -> np.ndarray:
     """Mask of an annotation, (height, width) bool with at least one pixel; SampleError where it has none."""
     where = where_of(source, annotation)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from basam.checks import checked, is_whole, path_of
+from basam.checks import is_whole, path_of
 from basam.lab.data.issues import DatasetError, Issue, Issues
 
 Annotation = dict[str, Any]
@@ -69,7 +69,6 @@ def _check_ids(entries: list[Any], name: str, key: str, path: Path, *, once: boo
             raise DatasetError(f"{path}: {name}[{seen[value]}] and {name}[{index}] have the same {key} {value}")
 
 
-@checked
 def usable_annotations(
     data: dict[str, Any], source: str, crowds_are_objects: bool = False
 ) -> tuple[dict[int, list[Annotation]], list[Annotation], Issues]:
@@ -118,7 +117,6 @@ def _fault_of_annotation(annotation: Any, categories: set[int]) -> str | None:
     return None
 
 
-@checked
 def is_crowd(annotation: Annotation) -> bool | None:
     """Whether an annotation is of a crowd, said by a number or as text; None where it says neither yes nor no."""
     value = annotation.get("iscrowd")
@@ -128,7 +126,6 @@ def is_crowd(annotation: Annotation) -> bool | None:
     return {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}.get(text)
 
 
-@checked
 def fault_of(image: dict[str, Any]) -> str | None:
     """What makes an entry of `images` useless: no name, or no size in pixels."""
     name = image.get("file_name")

@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from basam.checks import Count, checked, path_of
+from basam.checks import path_of
 from basam.files import MAX_PIXELS
 from basam.lab.data.issues import Issue, SampleError
 from basam.lab.data.mask_rules import MaskRule, read_objects
 
 
-@checked
 def read_mask(
-    path: str | os.PathLike[str], rule: MaskRule | None = None, max_pixels: Count | None = MAX_PIXELS
+    path: str | os.PathLike[str], rule: MaskRule | None = None, max_pixels: int | None = MAX_PIXELS
 ) -> tuple[np.ndarray, list[Issue]]:
     """The mask in `path`, (H, W) bool, all objects of it together, and what was odd about it.
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from basam.checks import checked, path_of
+from basam.checks import path_of
 from basam.errors import InputTypeError
 from basam.files import is_litter, spelled
 from basam.lab.data.base import Dataset, Role, reported_name
@@ -40,7 +40,6 @@ from basam.lab.data.mask_rules import THRESHOLD, MaskRule
 from basam.lab.data.pairs import pair_files
 
 
-@checked
 def open_dataset(
     kind: str,
     root: str | Path,
@@ -96,7 +95,6 @@ def open_dataset(
     return _read_pairs(kind, root, layout, chosen, members, name, rule)
 
 
-@checked
 def splits_of(kind: str, root: str | Path) -> list[str]:
     """Names of the splits of a data set that are present in `root`; raises DatasetError as `open_dataset` does."""
     root = _checked_root(kind, root)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from basam.checks import check_fields, checked
+from basam.checks import check_fields
 from basam.files import MAX_PIXELS
 from basam.lab.data.base import Instance
 from basam.lab.data.issues import DatasetError, Issue, SampleError
@@ -54,7 +54,6 @@ class MaskRule:
             raise DatasetError(f"mask values {str(self)!r}: nonzero, threshold, label=K or instances is needed")
 
     @classmethod
-    @checked
     def parse(cls, text: str) -> MaskRule:
         """`nonzero`, `threshold`, `label=15` or `instances`."""
         match = re.fullmatch(r"label=(\d{1,8})", text.strip())

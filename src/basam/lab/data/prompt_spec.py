@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from basam.checks import NotNegative, Whole, check_fields, checked
+from basam.checks import NotNegative, Whole, check_fields
 from basam.errors import InputError
 
 PROMPT_KINDS = ("gt-box", "noisy-box", "gt-point", "random-point", "k-points", "none")
@@ -44,7 +44,6 @@ class PromptSpec:
             raise InputError(f"noisy-box:{self.noise}: the share of the box's side must be at least 0 and below 1")
 
     @classmethod
-    @checked
     def parse(cls, text: str) -> PromptSpec:
         """`gt-box`, `noisy-box:0.2`, `k-points:3`, `k-points:3+2` and so on."""
         match = _SPEC.fullmatch(text.strip())

@@ -28,9 +28,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from basam.arrays import Mask
-from basam.checks import checked
+from basam.arrays import check_mask
 from basam.errors import InputError
 from basam.files import require
 from basam.lab.data.prompt_spec import PromptSpec
@@ -50,15 +50,14 @@ class Prompt:
         return {"box": self.box, "point_coords": self.points, "point_labels": self.labels}
 
 
-@checked
 def make_prompt(
     spec: PromptSpec,
-    mask: Mask,
+    mask: NDArray[np.bool_],
     *,
     seed: int,
     sample_id: str,
     instance_id: str,
-    ignored: Mask | None = None,
+    ignored: NDArray[np.bool_] | None = None,
 ) -> Prompt:
     """The prompt of one instance with ground truth `mask` (H, W) bool; no point is set on `ignored` pixels (alike).
 
@@ -68,6 +67,7 @@ def make_prompt(
     Raises:
         ValueError: the mask has no pixel, or is no two-dimensional bool array.
     """
+    check_mask(mask)
     if not mask.any():
         raise InputError(f"instance {instance_id} of {sample_id}: its mask has no pixel, so no prompt can be made")
     if ignored is not None and ignored.shape != mask.shape:
@@ -88,8 +88,7 @@ def make_prompt(
     return _points(np.concatenate([inside, outside]), positives=len(inside))
 
 
-@checked
-def inscribed_centre(mask: Mask) -> np.ndarray:
+def inscribed_centre(mask: NDArray[np.bool_]) -> np.ndarray:
     """Pixel farthest from everything outside mask and image, (2,) x, y: centre of the largest inscribed circle.
 
     The distance is exact. Of several such pixels it is the one nearest to their mean, so that the centre of a bar is not

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from basam.checks import Count, check_fields, checked, one_of, path_of
+from basam.checks import Count, check_fields, one_of, path_of
 from basam.files import MAX_PIXELS
 from basam.lab.data.issues import DatasetError
 from basam.lab.data.kinds import CROWDS, KINDS, takes_rule
@@ -36,8 +36,7 @@ class Source:
         check_fields(self)
 
     @classmethod
-    @checked
-    def parse(cls, text: str, max_pixels: Count | None = MAX_PIXELS) -> Source:
+    def parse(cls, text: str, max_pixels: int | None = MAX_PIXELS) -> Source:
         """`kind:ROOT` or `kind:ROOT:split`, perhaps with `NAME=` in front; a root may hold colons as long as it is there.
 
         Raises:
@@ -68,7 +67,6 @@ class Source:
         return open_dataset(self.kind, self.root, split, name=self.name, mask_values=rule).limited_to(self.max_pixels)
 
 
-@checked
 def check_mask_values(mask_values: str | None, sources: Iterable[Source]) -> None:
     """Refuse a rule that cannot be understood, or that none of the sources has a use for.
 

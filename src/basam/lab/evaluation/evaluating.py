@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from basam.checks import Count, Whole, checked, path_of
+from basam.checks import instance_of, path_of
 from basam.errors import BasamError
 from basam.files import MAX_PIXELS, check_extra
 from basam.lab.data import Dataset, Issues, Sample, open_dataset
@@ -44,13 +44,12 @@ class EvaluationOutcome:
     issues: Issues | None = None
 
 
-@checked
 def evaluate(
     settings: EvaluateSettings,
     out: str | Path,
     *,
-    workers: Whole | None = None,
-    max_pixels: Count | None = MAX_PIXELS,
+    workers: int | None = None,
+    max_pixels: int | None = MAX_PIXELS,
     command: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> EvaluationOutcome:
@@ -73,6 +72,7 @@ def evaluate(
         NothingMeasuredError: every photograph or its mask was left out; the run folder says of each why.
         MissingExtraError: the extra `evaluate` is not installed.
     """
+    instance_of(settings, "settings", EvaluateSettings)
     device = str(find_device(settings.device))  # before anything is opened
     check_extra("evaluate")
     group = processes(device)
@@ -144,8 +144,7 @@ def no_progress(done: int, whole: int) -> None:
     """Show no progress."""
 
 
-@checked
-def chosen(samples: Dataset | Sequence[Sample], limit: Count | None) -> list[Sample]:
+def chosen(samples: Dataset | Sequence[Sample], limit: int | None) -> list[Sample]:
     """All samples, or `limit` of them, evenly spaced: names often sort by kind, and the first ones would all be alike."""
     if limit is None or limit >= len(samples):
         return list(samples)

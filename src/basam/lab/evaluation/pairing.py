@@ -14,8 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from basam.check_words import shown
-from basam.checks import checked
+from basam.checks import shown
 from basam.errors import InputError
 from basam.lab.evaluation.lines import Line, Results
 from basam.lab.evaluation.settings import Variant
@@ -28,7 +27,6 @@ ORDER = ("resize", "plain", "basam", "focus-plain", "focus")
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
-@checked
 def half_width(error: float, count: int) -> float | None:
     """Half the width of the 95 % interval of a mean over `count` values with this standard error, by Student's t.
 
@@ -49,7 +47,6 @@ def mean_interval(values: Sequence[float]) -> float | None:
     return half_width(statistics.stdev(values) / math.sqrt(len(values)), len(values)) if len(values) > 1 else None
 
 
-@checked
 def paired_difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
     """Mean of a - b over photographs and its standard error.
 
@@ -62,7 +59,6 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, fl
     return statistics.fmean(differences), statistics.stdev(differences) / math.sqrt(len(differences))
 
 
-@checked
 def paired(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, float | None]:
     """Mean difference of the second over the photographs that both hold, and half the width of its 95 % interval.
 
@@ -82,7 +78,6 @@ def paired(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[flo
     return difference, half_width(error, len(both))
 
 
-@checked
 def image_means(lines: Iterable[Line], metric: str) -> dict[str, float]:
     """For each photograph the mean of a metric over its objects; photographs for which it is not defined are left out."""
     found = {}

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from basam.checks import Count, Positive, checked
 from basam.files import replacing, require
 from basam.lab.evaluation.lines import Line
 from basam.lab.evaluation.settings import NATIVE
@@ -33,14 +32,12 @@ PREFERRED = ("iou", "boundary_iou", "s_measure", "weighted_f", "mae", "ap", "ap_
 PANELS = 6
 
 
-@checked
-def new_figure(columns: Count, rows: Count, width: Positive, height: Positive) -> tuple[Any, np.ndarray]:
+def new_figure(columns: int, rows: int, width: float, height: float) -> tuple[Any, np.ndarray]:
     """A figure and its axes, (rows, columns), without pyplot's global state."""
     figure = require("matplotlib.figure", "evaluate").Figure(figsize=(width * columns, height * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-@checked
 def save_figure(figure: Any, path: Path) -> Path:
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png", metadata={"Software": None})

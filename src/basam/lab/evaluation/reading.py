@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from basam.checks import Count, checked
 from basam.lab.data import Issue, Loaded, Sample, SampleError
 
 
-@checked
-def read_sample(sample: Sample, smallest: Count = 1) -> tuple[Loaded, np.ndarray]:
+def read_sample(sample: Sample, smallest: int = 1) -> tuple[Loaded, np.ndarray]:
     """A sample and its photograph, `(H, W, 3)` uint8.
 
     Args:

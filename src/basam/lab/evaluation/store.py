@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from basam.checks import checked
+from basam.checks import path_of
 from basam.errors import BasamError, OccupiedError
 from basam.files import read_json, write_json, write_text
 from basam.lab.evaluation.lines import Line, Results, read_lines, to_text
@@ -32,9 +32,8 @@ class RunFolder:
     Files: `run.json`, `per_image.jsonl`, and while several processes work, `per_image.RANK.jsonl` of each.
     """
 
-    @checked
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path = path_of(path)
         self.run_file = path / "run.json"
         self.lines_file = path / "per_image.jsonl"
 

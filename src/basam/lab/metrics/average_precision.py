@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from basam.arrays import Mask
-from basam.checks import checked
 from basam.errors import InputError
 from basam.files import require
 from basam.lab.data import SampleError, annotation_mask, fault_of, is_crowd, load_annotations, usable_annotations
@@ -25,8 +23,7 @@ from basam.masks import encode_mask
 _FIGURES = {"ap": 0, "ap50": 1, "ap75": 2, "ap_small": 3, "ap_medium": 4, "ap_large": 5}
 
 
-@checked
-def coco_result(image_id: int, category_id: int, mask: Mask, score: float, order: int) -> dict[str, Any]:
+def coco_result(image_id: int, category_id: int, mask: np.ndarray, score: float, order: int) -> dict[str, Any]:
     """One predicted mask (H, W) bool in COCO's results format, plain JSON.
 
     `order` decides between masks of one image with equal scores, which COCO matches in the order they come in: the
@@ -36,7 +33,6 @@ def coco_result(image_id: int, category_id: int, mask: Mask, score: float, order
     return {"image_id": image_id, "category_id": category_id, "segmentation": rle, "score": score, "order": order}
 
 
-@checked
 def coco_ap(
     annotations: Path,
     results: Iterable[dict[str, Any]],
@@ -64,7 +60,7 @@ def coco_ap(
             raise InputError(f"a result is of image {result['image_id']}, which is not among the {len(evaluated)} evaluated")
     results.sort(key=lambda result: (result["image_id"], result["order"]))
     library = require("faster_coco_eval", "evaluate")
-    truth = library.COCO(_evaluated_part(data, evaluated, annotations.name, crowds_are_objects))
+    truth = library.COCO(_evaluated_part(data, evaluated, Path(annotations).name, crowds_are_objects))
     evaluator = library.COCOeval_faster(truth, truth.loadRes(results), iouType="segm", print_function=_quiet)
     evaluator.run()
     return {name: _figure(evaluator.stats[place]) for name, place in _FIGURES.items()}

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from basam.checks import checked
 from basam.lab.metrics import boundary, saliency
 from basam.lab.metrics.case import Case
 
@@ -98,7 +97,6 @@ _OF_KIND = {
 }
 
 
-@checked
 def metrics_for(kind: str) -> tuple[str, ...]:
     """The default metrics of a data set of this kind: those that its papers report, and mask metrics."""
     return _OF_KIND.get(kind, _SALIENCY)

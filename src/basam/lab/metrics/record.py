@@ -6,22 +6,21 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from basam.arrays import Mask, Pixels
-from basam.checks import checked
+from basam.arrays import check_mask
 from basam.errors import InputError
 from basam.lab.metrics.case import Case
 from basam.lab.metrics.catalogue import METRICS
 
 
-@checked
 def measure(
     probabilities: np.ndarray,
-    truth: Mask,
+    truth: NDArray[np.bool_],
     metrics: Iterable[str],
     *,
-    image: Pixels | None = None,
-    ignored: Mask | None = None,
+    image: NDArray[np.uint8] | None = None,
+    ignored: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """The record of one prediction at the ground truth's own size.
 
@@ -40,6 +39,7 @@ def measure(
         ValueError: unknown metric, or an argument that is not as described.
         MissingExtraError: the extra `evaluate` is not installed.
     """
+    check_mask(truth, "truth")
     metrics = tuple(metrics)
     for name in metrics:
         if name not in METRICS:

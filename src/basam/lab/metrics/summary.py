@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from basam.checks import checked
 from basam.errors import InputError
 from basam.lab.metrics.catalogue import METRICS
 from basam.lab.metrics.curves import THRESHOLDS, decode_curve
@@ -16,7 +15,6 @@ from basam.lab.metrics.curves import THRESHOLDS, decode_curve
 Record = dict[str, Any]
 
 
-@checked
 def summarise(records: Sequence[Record]) -> dict[str, float | int]:
     """`count`, and one figure for every column that the records hold.
 
@@ -47,7 +45,6 @@ def summarise(records: Sequence[Record]) -> dict[str, float | int]:
     return summary
 
 
-@checked
 def mean_curves(records: Sequence[Record]) -> dict[str, np.ndarray]:
     """Mean over records of each curve they hold, (256,) float64 from threshold 255 down to 0.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from basam.checks import Count, Whole, checked
 from basam.errors import InputError
 
 SEEDS_OF_A_SPLIT = 1_000_000
@@ -89,7 +88,6 @@ SPLITS: dict[str, dict[str, Folders]] = {
 }
 
 
-@checked
 def folders_of(domain: str, split: str) -> Folders:
     """The folders of a split, by `train`, `val`, `test` or the data set's own name for it.
 
@@ -107,8 +105,7 @@ def folders_of(domain: str, split: str) -> Folders:
     raise InputError(f"unknown split {split!r} of domain {domain}: {DATA_SETS[domain]} has {known}")
 
 
-@checked
-def seeds_of(folders: Folders, seed: Whole, count: Count) -> range:
+def seeds_of(folders: Folders, seed: int, count: int) -> range:
     """The seeds of `count` scenes of a split, of which the first is number `seed`.
 
     Raises:

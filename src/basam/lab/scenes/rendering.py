@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Annotated
 
 import numpy as np
 
-from basam.checks import Count, Whole, checked, whole_number
+from basam.checks import whole_number
 from basam.errors import InputError
 from basam.lab.scenes import camouflage, crowd, lesion, salient, thin
 from basam.lab.scenes.canvas import Canvas, Scene
@@ -25,11 +23,9 @@ _PAINTERS: dict[str, Callable[[Canvas, Draws], None]] = {
     "crowd": crowd.paint,
 }
 DOMAINS = tuple(_PAINTERS)
-Side = Annotated[int, partial(whole_number, least=SMALLEST)]
 
 
-@checked
-def render(seed: Whole, size: Side, domain: str) -> Scene:
+def render(seed: int, size: int, domain: str) -> Scene:
     """Render a scene: the same one at every size.
 
     Args:
@@ -48,8 +44,7 @@ def render(seed: Whole, size: Side, domain: str) -> Scene:
     return _render(Draws(DOMAINS.index(domain), seed), size, domain)
 
 
-@checked
-def mosaic(seed: Whole, size: Side, domain: str, tiles: Count) -> Scene:
+def mosaic(seed: int, size: int, domain: str, tiles: int) -> Scene:
     """A larger field of view: tiles x tiles different scenes of size / tiles pixels side by side.
 
     With `size` growing in proportion to `tiles`, objects keep their size in pixels while there are more of them: "more scene",
@@ -65,8 +60,8 @@ def mosaic(seed: Whole, size: Side, domain: str, tiles: Count) -> Scene:
     Raises:
         ValueError: an argument is out of its range.
     """
-    if tiles < 1 or size % tiles:
-        raise InputError(f"tiles is {tiles} and size is {size}; size must be a multiple of tiles, and tiles at least 1")
+    if size % whole_number(tiles, "tiles", 1):
+        raise InputError(f"tiles={tiles}, size={size}: size must be a multiple of tiles")
     side = size // tiles
     check(seed, side, domain)
     image = np.empty((size, size, 3), np.uint8)
@@ -91,8 +86,9 @@ def _render(draws: Draws, size: int, domain: str) -> Scene:
     return canvas.finish()
 
 
-@checked
-def check(seed: Whole, size: Side, domain: str) -> None:
+def check(seed: int, size: int, domain: str) -> None:
     """Raise ValueError where one of the arguments of `render` is out of its range."""
     if domain not in DOMAINS:
         raise InputError(f"unknown domain {domain!r}; there are {', '.join(DOMAINS)}")
+    whole_number(seed, "seed", 0)
+    whole_number(size, "size", SMALLEST)

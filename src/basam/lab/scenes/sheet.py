@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from basam.checks import Count, Whole, checked
+from basam.checks import path_of, whole_number
 from basam.errors import InputError
 from basam.lab.scenes.canvas import Scene
 from basam.lab.scenes.draws import hsv
@@ -29,17 +29,18 @@ def coloured(scene: Scene) -> np.ndarray:
     return picture
 
 
-@checked
-def write_sheet(path: Path, domains: Sequence[str], count: Count, size: int, seed: Whole) -> None:
+def write_sheet(path: Path, domains: Sequence[str], count: int, size: int, seed: int) -> None:
     """Write the contact sheet of `count` scenes of each domain, at least one, from `seed` on as PNG.
 
     Raises:
         ValueError: numbers out of range, an unknown domain or none.
     """
-    if not domains:
-        raise InputError(f"domains={list(domains)!r}: at least one is needed, of {', '.join(DOMAINS)}")
+    whole_number(count, "count", 1)
+    if isinstance(domains, str) or not domains:
+        raise InputError(f"domains={domains!r}: a list of at least one is needed, of {', '.join(DOMAINS)}")
     for domain in domains:
         check(seed, size, domain)
+    path = path_of(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, encoded(contact_sheet(domains, range(seed, seed + count), size), "PNG", optimize=True))
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from basam.checks import Count, Whole, checked, path_of
+from basam.checks import path_of, whole_number
 from basam.errors import InputError, OccupiedError
 from basam.lab import end_with_parent
 from basam.lab.scenes.annotations import CATEGORIES, annotations_of
@@ -29,15 +29,14 @@ MARKER = "scenes.json"
 JPEG = {"quality": 95, "subsampling": 0}
 
 
-@checked
 def write_scenes(
     out: str | Path,
     domain: str,
-    count: Count,
+    count: int,
     size: int,
-    seed: Whole = 0,
+    seed: int = 0,
     split: str = "train",
-    workers: Count = 1,
+    workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[int, int]:
     """Write scenes as the data set that the domain stands for lays itself out.
@@ -58,6 +57,8 @@ def write_scenes(
         OSError: `out` cannot be written.
     """
     folders = folders_of(domain, split)
+    whole_number(count, "count", 1)
+    whole_number(workers, "workers", 1)
     seeds = seeds_of(folders, seed, count)
     check(seeds[0], size, domain)
     root = path_of(out, "out")

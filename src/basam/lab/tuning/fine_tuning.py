@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basam.checks import Device, Whole, checked, path_of
+from basam.checks import instance_of, path_of
 from basam.errors import FileError, InputError, naming_memory
 from basam.families import family_of
 from basam.families.shared import quiet
@@ -64,18 +64,18 @@ class Tuning:
         MissingExtraError: the extra `tune` is not installed.
     """
 
-    @checked
     def __init__(
         self,
         settings: TuneSettings,
         out: str | Path,
         *,
         command: Sequence[str] = (),
-        device: Device = "auto",
-        workers: Whole = 0,
+        device: str = "auto",
+        workers: int = 0,
         trackers: tuple[str, ...] = ("tensorboard",),
         report: Callable[[str], None] = print,
     ) -> None:
+        instance_of(settings, "settings", TuneSettings)
         self.settings, self.out, self.command, self.report = settings, path_of(out, "out"), command, report
         check_folder(self.out, "out")
         find_device(device)  # before anything is opened
@@ -245,7 +245,6 @@ def keep_little(model: Any) -> None:
             return
 
 
-@checked
 def check_folder(path: Path, name: str) -> None:
     """Refuse what cannot become a folder, before any work is done."""
     if path.exists() and not path.is_dir():
@@ -263,7 +262,6 @@ def check_trackers(names: Sequence[str]) -> None:
         raise InputError(f"tracker {unknown[0]!r}: known are none, {', '.join(known)}")
 
 
-@checked
 def merge(settings: TuneSettings, adapter: Path, out: Path) -> None:
     """Write base and adapter as one checkpoint that plain `transformers` reads, and the slopes as an adapter of it.
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from basam.checks import NotNegative, check_fields, checked
+from basam.checks import NotNegative, check_fields
 
 
 def dice_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -39,7 +39,6 @@ def focal_loss(logits: Tensor, target: Tensor, gamma: float = 2.0, weight: Tenso
     return mean_over_pixels(cross_entropy(logits, target) * wrong**gamma, weight)
 
 
-@checked
 def bce_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Binary cross entropy, mean over pixels (weighted by `weight` where given): `(..., h, w)` to `(...)`."""
     return mean_over_pixels(cross_entropy(logits, target), weight)
@@ -87,7 +86,6 @@ class LossWeights:
         check_fields(self)
 
 
-@checked
 def prompt_losses(
     logits: Tensor,
     predicted_iou: Tensor,

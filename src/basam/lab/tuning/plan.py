@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
-from basam.checks import Count, NotNegative, Positive, Share, Whole, check_fields, checked, one_of
+from basam.checks import Count, NotNegative, Positive, Share, Whole, check_fields, one_of
 
 # As `accelerate` calls them.
 Precision = Annotated[str, one_of("no", "bf16", "fp16")]
@@ -41,8 +41,7 @@ class Plan:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    @checked
-    def rate_at(self, step: Whole) -> float:
+    def rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
         return learning_rate(step, self.steps, self.rate, self.warmup, self.floor)
 

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from basam.checks import checked
 from basam.families import PromptTensors, family_of
 from basam.lab.tuning.losses import LossWeights, prompt_losses
 from basam.lab.tuning.recipe import TuneLoss
@@ -72,7 +71,6 @@ class Tuned(nn.Module):
         return {"loss": losses.mean(), "iou": reached.mean()}
 
 
-@checked
 def edges(target: Tensor, counted: Tensor | None = None) -> Tensor:
     """How much of the object begins or ends in the 3 x 3 pixels around each, 0 to 1: `(B, h, w)` alike.
 

@@ -18,7 +18,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from basam.checks import Positive, checked
 from basam.errors import InputError
 from basam.families import LearnedSlopes, family_of
 from basam.files import require
@@ -33,7 +32,6 @@ PROJECTION = re.compile(r"(^|\.)(qkv|q_proj|k_proj|v_proj)$")
 FIXED = re.compile(r"positional_embedding|gaussian_matrix|mask_embed\.|mask_downscaling")
 
 
-@checked
 def tuned_mode(mode: BiasMode | None = None) -> BiasMode:
     """The mode that is tuned with: `mode` with learned slopes, which act at every size.
 
@@ -45,10 +43,7 @@ def tuned_mode(mode: BiasMode | None = None) -> BiasMode:
     return replace(mode or BiasMode(), slopes="learned", schedule="constant")
 
 
-@checked
-def prepare(
-    model: nn.Module, way: str, mode: BiasMode, *, slope: Positive = START_SLOPE, lora: Lora | None = None
-) -> nn.Module:
+def prepare(model: nn.Module, way: str, mode: BiasMode, *, slope: float = START_SLOPE, lora: Lora | None = None) -> nn.Module:
     """Make what `way` trains trainable and nothing else, and attach `model` with `mode` and learned slopes.
 
     `peft` comes first and `attach` second: `attach` then finds the projections as they will run, so that a factor on the
@@ -102,7 +97,6 @@ def lora_layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
     return ((name, module) for name, module in model.named_modules() if hasattr(module, "lora_A"))
 
 
-@checked
 def slopes_of(model: nn.Module) -> LearnedSlopes:
     """The learned slopes of a prepared model."""
     attachment = attachment_of(model)
@@ -111,7 +105,6 @@ def slopes_of(model: nn.Module) -> LearnedSlopes:
     return attachment.learned
 
 
-@checked
 def adapter_of(model: nn.Module, base: str, base_sha256: str, sections: dict[str, Any] | None = None) -> Adapter:
     """What was trained of a prepared model, as an adapter of `base`; `sections`: those of its mode file beside the mode.
 

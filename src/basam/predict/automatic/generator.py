@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from basam.masks import RunMask, without_small_regions
 from basam.method import BiasMode
 from basam.predict.automatic.decoding import Bar, MaskCandidate, PointDecoding
 from basam.predict.automatic.grids import Crop, checked_grids, crops_of, grid_of
-from basam.predict.automatic.settings import POINTS_PER_BATCH, AutomaticSettings, check_settings
+from basam.predict.automatic.settings import POINTS_PER_BATCH, AutomaticSettings, GeneratorSettings
 from basam.predict.automatic.suppression import best_boxes, best_masks
 from basam.predict.decoding import PromptDecoder
 from basam.predict.predictor import Predictor
@@ -106,11 +106,15 @@ class AutomaticMasks:
         self.min_mask_region_area, self.output_mode = min_mask_region_area, output_mode
         self.mask_nms_thresh, self.containment_thresh = mask_nms_thresh, containment_thresh
         self.long_side, self.square, self.soft = long_side, square, soft
-        check_settings(vars(self))
+        self.check()
         if mode is not None:
-            instance_of(mode, "mode", BiasMode, "a basam.BiasMode")
+            instance_of(mode, "mode", BiasMode)
         self.predictor = model if isinstance(model, Predictor) else Predictor(model, mode)
         self.kept: Kept | None = None
+
+    def check(self) -> None:
+        """Raise ValueError for an attribute that is not valid; they may be set at any time."""
+        GeneratorSettings(**{setting.name: getattr(self, setting.name) for setting in fields(GeneratorSettings)})
 
     def generate(self, image: ImageLike, *, progress: Progress | None = None) -> list[dict[str, Any]]:
         """Records of a photo's masks, as Meta's generator gives them.
@@ -132,7 +136,7 @@ class AutomaticMasks:
         self, image: ImageLike, *, max_pixels: int | None = MAX_PIXELS, progress: Progress | None = None
     ) -> list[MaskCandidate]:
         """`generate` with masks as runs, the best first; they cost a few kilobytes each, whatever the photo's size."""
-        check_settings(vars(self))
+        self.check()
         pixels = pixels_of(image, max_pixels=max_pixels)[0]
         height, width = pixels.shape[:2]
         crops = crops_of(height, width, self.crop_n_layers, self.crop_overlap_ratio)
@@ -159,7 +163,7 @@ class AutomaticMasks:
             RuntimeError: no photo was looked at, or thresholds are lower, or points or crops others than they were: masks
                 that are wanted now were not kept then.
         """
-        check_settings(vars(self))
+        self.check()
         if self.kept is None:
             raise OrderError("no photo was looked at: call find or generate first")
         if not self.bar.is_above(self.kept.bar) or self.prompted != self.kept.prompted or (self.soft and not self.kept.soft):
