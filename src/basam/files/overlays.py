@@ -14,6 +14,8 @@ COLOURS = ((230, 57, 70), (29, 120, 242), (38, 166, 91), (245, 166, 35), (142, 6
 WHITE = (255, 255, 255)
 # Lines are this share of the long side wide: seen on a screen that shows the whole photograph, whatever its size.
 LINE = 1 / 400
+# Whether a mask continues beyond its first and last row, and first and last column.
+OPEN = (True, True), (True, True)
 
 
 def overlay(
@@ -72,27 +74,32 @@ def tint(out: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int
 
 
 def outline(
-    mask: NDArray[np.bool_], width: int, open_sides: tuple[tuple[bool, bool], tuple[bool, bool]] = ((True, True), (True, True))
+    mask: NDArray[np.bool_], width: int, open_sides: tuple[tuple[bool, bool], tuple[bool, bool]] = OPEN
 ) -> NDArray[np.bool_]:
     """Pixels of the mask within `width` of its edge, in steps along rows and columns.
 
     Args:
         open_sides: whether the mask continues beyond its first and last row, and first and last column.
     """
-    (top, bottom), (left, right) = open_sides
     inner = mask
     for _ in range(width):
-        kept = inner.copy()
-        kept[1:] &= inner[:-1]
-        kept[:-1] &= inner[1:]
-        kept[:, 1:] &= inner[:, :-1]
-        kept[:, :-1] &= inner[:, 1:]
-        kept[0] &= top
-        kept[-1] &= bottom
-        kept[:, 0] &= left
-        kept[:, -1] &= right
-        inner = kept
+        inner = eroded(inner, open_sides)
     return mask & ~inner
+
+
+def eroded(mask: NDArray[np.bool_], open_sides: tuple[tuple[bool, bool], tuple[bool, bool]] = OPEN) -> NDArray[np.bool_]:
+    """A mask without the pixels that have a neighbour outside of it in their row or column."""
+    (top, bottom), (left, right) = open_sides
+    inner = mask.copy()
+    inner[1:] &= mask[:-1]
+    inner[:-1] &= mask[1:]
+    inner[:, 1:] &= mask[:, :-1]
+    inner[:, :-1] &= mask[:, 1:]
+    inner[0] &= top
+    inner[-1] &= bottom
+    inner[:, 0] &= left
+    inner[:, -1] &= right
+    return inner
 
 
 def draw_point(draw: ImageDraw.ImageDraw, x: float, y: float, positive: bool, width: int) -> None:

@@ -1,6 +1,7 @@
 from basam.masks.boxes import tight_box as tight_box
 from basam.masks.cleaning import TOLERANCE as TOLERANCE
 from basam.masks.cleaning import Cleaning as Cleaning
+from basam.masks.foreground import foreground_colours as foreground_colours
 from basam.masks.measures import measured as measured
 from basam.masks.outlines import outlines_of as outlines_of
 from basam.masks.placing import area_within as area_within

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.files import outline
+from basam.files import eroded
 
 # Pixels are wholly of the object, or not at all, this many logits above and below its edge.
 EDGE = 2.0
@@ -17,7 +17,7 @@ HALF = 128
 
 
 # How far a soft edge reaches, as a share of the image's long side, and at least in pixels.
-REACH, LEAST_REACH = 1 / 200, 2
+REACH, LEAST_REACH = 1 / 200, 4
 
 
 def reach_in(height: int, width: int) -> int:
@@ -45,13 +45,20 @@ class SoftMask:
         """From logits `(h, w)` relative to the mask's threshold; what lies beyond the rectangle is outside of the object.
 
         Args:
-            reach: pixels farther than this from the mask's edge are in it or not, however uncertain the model; see `reach_in`.
+            reach: pixels at least so far from the mask's edge are in it or not, however uncertain the model; nearer ones fade.
+                See `reach_in`.
         """
-        shares = np.clip((logits + EDGE) * (255 / (2 * EDGE)) + 0.5, 0, 255).astype(np.uint8)
-        mask = logits > 0
-        near = outline(mask, reach) | outline(~mask, reach)
-        shares = np.where(near, shares, np.where(mask, 255, 0)).astype(np.uint8)
-        return cls.of_shares(shares, top, left)
+        shares = np.clip((logits + EDGE) * (255 / (2 * EDGE)), 0, 255)
+        inside = logits > 0
+        # What the model is unsure of fades out with the distance from the edge, rather than ending there.
+        distance = np.zeros(logits.shape, dtype=np.float32)
+        for mask in (inside, ~inside):
+            for _ in range(reach):
+                mask = eroded(mask)
+                distance += mask
+        sure = np.where(inside, np.float32(255), np.float32(0))
+        faded = sure + (shares - sure) * (1 - distance / max(1, reach))
+        return cls.of_shares((faded + 0.5).astype(np.uint8), top, left)
 
     @classmethod
     def of_shares(cls, shares: NDArray[np.uint8], top: int, left: int) -> SoftMask:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from basam.files import overlay, replacing, require, write_image, write_mask
-from basam.masks import PhotoResults
+from basam.masks import PhotoResults, foreground_colours, reach_in
 
 
 def write_overlay(path: Path, results: PhotoResults) -> None:
@@ -34,7 +34,6 @@ def write_cutout(path: Path, results: PhotoResults, index: int) -> None:
 
     `left` and `top` in the file's text say where in the photo it lies. Of a photo without masks: all of it, transparent.
     """
-    height, width = results.size
     left, top, alpha = 0, 0, np.zeros(results.size, dtype=np.uint8)
     if results.found:
         one = results.found[index]
@@ -44,19 +43,33 @@ def write_cutout(path: Path, results: PhotoResults, index: int) -> None:
             # What the model is unsure of reaches farther than the edge that is kept of it, and than what cleaning leaves.
             down, across, alpha = trimmed(one.soft.shares())
             left, top = one.soft.left + across, one.soft.top + down
-    rows, columns = alpha.shape
-    part = results.pixels
-    if part.shape[:2] == (height, width):
-        part = part[top : top + rows, left : left + columns]
-    else:  # it was read smaller than it is
-        scale = part.shape[1] / width
-        box = tuple(value * scale for value in (left, top, left + columns, top + rows))
-        part = np.asarray(Image.fromarray(part).resize((columns, rows), Image.Resampling.BICUBIC, box=box))
+    part = part_of_photo(results, left, top, alpha)
     text = PngImagePlugin.PngInfo()
     text.add_text("left", str(left))
     text.add_text("top", str(top))
     with replacing(path) as temporary:
         Image.fromarray(np.dstack([part, alpha])).save(temporary, "PNG", pnginfo=text)
+
+
+def part_of_photo(results: PhotoResults, left: int, top: int, alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colours `(h, w, 3)` of the rectangle of the photo at `left`, `top` of `alpha` `(h, w)`, without the background's."""
+    height, width = results.size
+    rows, columns = alpha.shape
+    # Colours around the rectangle say what the background is.
+    radius = 4 * reach_in(height, width)
+    x0, y0 = max(0, left - radius), max(0, top - radius)
+    x1, y1 = min(width, left + columns + radius), min(height, top + rows + radius)
+    pixels = results.pixels
+    if pixels.shape[:2] == (height, width):
+        pixels = pixels[y0:y1, x0:x1]
+    else:  # it was read smaller than it is
+        scale = pixels.shape[1] / width
+        box = tuple(min(end, value * scale) for value, end in zip((x0, y0, x1, y1), pixels.shape[1::-1] * 2, strict=True))
+        pixels = np.asarray(Image.fromarray(pixels).resize((x1 - x0, y1 - y0), Image.Resampling.BICUBIC, box=box))
+    around = np.zeros(pixels.shape[:2], dtype=np.uint8)
+    inside = slice(top - y0, top - y0 + rows), slice(left - x0, left - x0 + columns)
+    around[inside] = alpha
+    return foreground_colours(pixels, around, radius)[inside]
 
 
 def trimmed(alpha: NDArray[np.uint8]) -> tuple[int, int, NDArray[np.uint8]]:
