@@ -43,14 +43,10 @@ def interval(differences: list[float], seed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> tuple[dict[str, BiasMode], str]:
     """Calibrate on the training split: methods to measure, and the table of candidates."""
     import basam
+    from basam.lab import markdown
     from basam.lab.calibration import describe, labelled
     from basam.lab.calibration import findings as report
     from basam.lab.data import open_dataset
@@ -83,6 +79,7 @@ def calibrate(kind: str, options: argparse.Namespace, predictor: Predictor) -> t
 
 def run(kind: str, options: argparse.Namespace) -> str:
     import basam
+    from basam.lab import markdown
     from basam.lab.calibration import Candidate, describe, labelled
     from basam.lab.data import Issues, SampleError, open_dataset
     from basam.model import read_mode

@@ -36,7 +36,7 @@ FLOORS = (
 )
 # The same within the lab.
 LAB_FLOORS = (
-    {"worker_processes"},
+    {"worker_processes", "rendering"},
     {"data", "scenes"},
     {"metrics"},
     {"evaluation"},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from basam.lab.evaluation import COLOURS, LABELS, new_figure, save_figure
+from basam.lab.evaluation import METHODS, new_figure, save_figure
 from studies.length_study import choosing
 from studies.length_study.configurations import (
     DECODER,
@@ -27,11 +27,15 @@ from studies.length_study.tables import PROMPT_NAMES, Rise, log_ratio, points_of
 
 PLAIN_NAME, FACTOR, MASK, BOTH = (c.name for c in USUAL)
 STYLES: dict[str, dict[str, Any]] = {
-    SQUEEZED.name: {"color": COLOURS["resize"], "marker": "s", "label": LABELS["resize"].removeprefix("resize: ")},
-    PLAIN_NAME: {"color": COLOURS["plain"], "marker": "o", "label": LABELS["plain"]},
+    SQUEEZED.name: {
+        "color": METHODS["resize"].colour,
+        "marker": "s",
+        "label": METHODS["resize"].label.removeprefix("resize: "),
+    },
+    PLAIN_NAME: {"color": METHODS["plain"].colour, "marker": "o", "label": METHODS["plain"].label},
     FACTOR: {"color": "#edae49", "marker": "v", "label": "factor"},
     MASK: {"color": "#66a182", "marker": "D", "label": f"mask, slope {SLOPE:g}"},
-    BOTH: {"color": COLOURS["basam"], "marker": "^", "label": "factor and mask"},
+    BOTH: {"color": METHODS["basam"].colour, "marker": "^", "label": "factor and mask"},
     EXTENDED[0].name: {"color": "#2e4057", "marker": "P", "label": "plain, positions extended"},
     DECODER.name: {"color": "#8e44ad", "marker": "*", "label": "decoder scaled"},
 }
@@ -122,7 +126,7 @@ def sweeps(study: Study, path: Path) -> Path | None:
     if not study.of(choosing.FIRST_POINTS[0], configuration(False, SLOPES[-1]).name, PROMPTS[0]):
         return None
     figure, axes = new_figure(3, 2, 3.1, 2.6)
-    colours = {"gt-box": COLOURS["basam"], "gt-point": COLOURS["plain"]}
+    colours = {"gt-box": METHODS["basam"].colour, "gt-point": METHODS["plain"].colour}
     for line, point in enumerate(choosing.FIRST_POINTS):
 
         def against_plain(name: str, prompt: str, point: Point = point) -> Estimate | None:

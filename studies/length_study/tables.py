@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from basam.lab import markdown
 from basam.lab.evaluation import paired_difference
-from studies.calibration import markdown
 from studies.length_study import choosing
 from studies.length_study.configurations import ALL, CORE, EXTENDED, PLAIN, SQUEEZED, SWEEPS, USUAL, names
 from studies.length_study.measuring import FLOAT32, PROMPTS

@@ -58,7 +58,7 @@ def benchmark(
     """Compare a base with adapters, each with and without the correction, on the test splits of several data sets.
 
     An adapter with @KIND is a specialist: measured on data of these kinds only, with its correction.
-    OUT gets benchmark.md, benchmark.json, one plot per prompt, and below runs/ what basam evaluate writes.
+    OUT gets benchmark.md, benchmark.tex, benchmark.json, one plot per prompt, and below runs/ what basam evaluate writes.
     """
     long_sides, names = parse_sizes(sizes), split_names("--prompts", prompts)
     with one_line_errors(resumes=True):
@@ -87,7 +87,8 @@ def benchmark(
         plots = [
             page.plot(result, name, out / f"iou_{re.sub(r'[^a-z0-9]+', '-', name)}.png") for name in map(str, settings.prompts)
         ]
-        write_text(out / "benchmark.md", [page.markdown(result)])
+        write_text(out / "benchmark.md", [page.page(result)])
+        write_text(out / "benchmark.tex", [page.latex_page(result)])
     from basam.cli.evaluate import show_differences
 
     for prompt, size in page.settings_of(result):

@@ -27,7 +27,7 @@ from basam.cli.options import (
 )
 from basam.files import MAX_PIXELS
 from basam.lab.data import KINDS, PromptSpec
-from basam.lab.evaluation import EvaluateSettings
+from basam.lab.evaluation import EvaluateSettings, with_modes
 from basam.predict import Focus
 
 if TYPE_CHECKING:
@@ -56,10 +56,18 @@ def evaluate(
     methods: Annotated[
         str,
         typer.Option(
-            help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected; focus, focus-plain: "
-            "the region of each prompt."
+            help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected; published, factor, "
+            "mask: the published correction, or one half of it; focus, focus-plain: the crop around each prompt."
         ),
     ] = join(EvaluateSettings.methods),
+    modes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Several modes in one run, in place of plain and basam: off, published, factor, mask, own.",
+            show_default=False,
+        ),
+    ] = None,
     mode: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A mode.json for basam.", show_default="the adapter's, else the model's own"),
@@ -84,6 +92,9 @@ def evaluate(
     multimask: Annotated[
         bool, typer.Option("--multimask", help="Take the mask of three with the best score.")
     ] = EvaluateSettings.multimask,
+    save_maps: Annotated[
+        bool, typer.Option("--save-maps", help="Write every prediction as a PNG of 8 bits below OUT/maps.")
+    ] = EvaluateSettings.save_maps,
     dtype: EncoderDtype = EvaluateSettings.dtype,
     device: Device = EvaluateSettings.device,
     workers: MetricWorkers = None,
@@ -91,15 +102,18 @@ def evaluate(
 ) -> None:
     """Evaluate a model on a data set at any sizes, with and without the correction.
 
-    OUT gets run.json, per_image.jsonl, summary.csv, summary.json, plots and report.html. Stopped at any moment and started
-    again, the run resumes; with a higher --limit or more sizes, methods or prompts it measures what is missing. Files that
+    OUT gets run.json, per_image.jsonl, summary.csv, summary.json, summary.tex, plots and report.html. Started again, a
+    stopped run resumes; with a higher --limit or more sizes, methods or prompts it measures what is missing. Files that
     cannot be read are named, the others evaluated, and the exit status is 1.
     """
     chosen: dict[str, Any] = {
         "sizes": parse_sizes(sizes),
         "methods": split_names("--methods", methods),
+        "save_maps": save_maps,
         "metrics": () if metrics is None else split_names("--metrics", metrics),
     }
+    if modes is not None:
+        chosen["methods"] = with_modes(chosen["methods"], split_names("--modes", modes))
     prompt_names = split_names("--prompts", prompts)
     with one_line_errors(resumes=True):
         from basam.lab.evaluation import evaluate as run
@@ -154,6 +168,7 @@ def show(summary: dict[str, Any], issues: Issues, folder: Path) -> None:
         table.add_row(row["prompt"], row["method"], str(row["size"]), str(row["count"]), *figures)
     console.show(table)
     show_differences(summary["paired"])
+    console.note(*summary["notes"])
     if summary["stand-in"]:
         console.note("stand-in data: these are no figures of the data set whose layout it has")
     console.problems(issues)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from basam import BiasMode
-from basam.lab.calibration.choice import Candidate, canonical, choose, describe, weight
+from basam.lab.calibration.choice import Candidate, choose, describe, weight
 from basam.lab.calibration.findings import provenance, table
-from basam.lab.evaluation import paired_difference
+from basam.lab.evaluation import canonical, paired_difference
 
 PLAIN = BiasMode.off()
 HALF, FULL = (BiasMode(scaling="log", strength=strength, slope=0.0) for strength in (0.5, 1.0))

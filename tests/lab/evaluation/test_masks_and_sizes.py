@@ -96,7 +96,7 @@ def test_a_benchmark_reads_folders_by_the_rule(make_settings: Any, pairs: Path, 
         data=(f"folder:{pairs}",), model=make_settings().model, sizes=(64,), mask_values="instances", limit=1
     )
     assert benchmark(settings, tmp_path / "benchmark", workers=0).rows[0]["count"] == 2
-    with pytest.raises(ValueError, match="mask values 'nonzero' are for data of kind 'folder', and there is none"):
+    with pytest.raises(ValueError, match="mask values 'nonzero' are for data of kind 'folder', and none is given"):
         BenchmarkSettings(data=("duts:anywhere",), mask_values="nonzero")
     with pytest.raises(ValueError, match="mask values 'any'"):
         BenchmarkSettings(data=("folder:anywhere",), mask_values="any")

@@ -14,8 +14,9 @@ from PIL import Image
 from basam.lab.benchmarking import page
 from basam.lab.data import PromptSpec
 from basam.lab.evaluation.evaluating import evaluate
-from basam.lab.evaluation.plots import COLOURS, LABELS, LINES, MARKERS, metric_against_size, new_figure, widen
-from basam.lab.evaluation.settings import METHODS, EvaluateSettings
+from basam.lab.evaluation.methods import METHODS
+from basam.lab.evaluation.plots import metric_against_size, new_figure, widen
+from basam.lab.evaluation.settings import EvaluateSettings
 from tests.helpers.small_run import write_pairs
 
 
@@ -94,9 +95,8 @@ def test_dollars_in_names_are_no_formulas(tmp_path: Path) -> None:
 
 
 def test_no_two_methods_look_alike() -> None:
-    assert set(METHODS) == set(LABELS)
-    for look in (COLOURS, MARKERS, LINES):
-        assert len({look[method] for method in METHODS}) == len(METHODS)
+    for look in ("label", "colour", "marker", "line"):
+        assert len({getattr(method, look) for method in METHODS.values()}) == len(METHODS), look
     assert len({page.colour_of(index) for index in range(30)}) == 30
 
 

@@ -17,7 +17,7 @@ from basam.method import BiasMode
     [
         ({"sizes": (0,)}, r"size 0: a long side in pixels or 'native'"),
         ({"sizes": (64, 64)}, "sizes: 64 is given twice"),
-        ({"methods": ("sliding",)}, "methods: 'sliding' is unknown: known are resize, plain, basam"),
+        ({"methods": ("sliding",)}, "methods: 'sliding' is unknown: known are resize, plain, "),
         ({"metrics": ("beauty",)}, "metrics: 'beauty' is unknown"),
         ({"dtype": "int8"}, "dtype='int8': allowed are"),
         ({"limit": 0}, "limit=0: a whole number of at least 1"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from basam.lab import latex, markdown
 from basam.lab.benchmarking.running import Benchmark
 from basam.lab.benchmarking.settings import METHODS, ZERO_SHOT
 from basam.lab.evaluation import in_words, interval, new_figure, save_figure, widen
@@ -60,17 +61,25 @@ def heads(result: Benchmark) -> list[str]:
     return ["", *(f"{result.titles[kind]}: {COLUMNS[metric].title}" for kind, metric in columns_of(result))]
 
 
-def markdown(result: Benchmark) -> str:
+def page(result: Benchmark) -> str:
     """All tables, and one of what the adapters are."""
     parts = []
     for prompt, size in settings_of(result):
-        rows = [heads(result), ["---"] * (1 + len(columns_of(result))), *grid(result, prompt, size)]
-        parts += [f"### Prompt {prompt}, {in_pixels(result, prompt, size)}", "", *map(line, rows), ""]
+        table = markdown(heads(result), grid(result, prompt, size))
+        parts += [f"### Prompt {prompt}, {in_pixels(result, prompt, size)}", "", table, ""]
     if result.paired:
-        parts += ["### Paired differences", "", *map(line, differences(result)), ""]
+        parts += ["### Paired differences", "", markdown(*differences(result)), ""]
     if result.tuned:
-        parts += ["### Adapters", "", *map(line, adapters(result)), ""]
+        parts += ["### Adapters", "", markdown(*adapters(result)), ""]
     return "\n".join(parts)
+
+
+def latex_page(result: Benchmark) -> str:
+    """A LaTeX table for each prompt and size."""
+    return "\n".join(
+        latex(heads(result), grid(result, prompt, size), caption=f"Prompt {prompt}, {in_pixels(result, prompt, size)}")
+        for prompt, size in settings_of(result)
+    )
 
 
 def in_pixels(result: Benchmark, prompt: str, size: int | str) -> str:
@@ -79,22 +88,20 @@ def in_pixels(result: Benchmark, prompt: str, size: int | str) -> str:
     return f"{'regions of ' if methods == {'focus'} else ''}{size}{' px' if isinstance(size, int) else ''}"
 
 
-def differences(result: Benchmark) -> list[list[str]]:
+def differences(result: Benchmark) -> tuple[list[str], list[list[str]]]:
     """Corrected minus uncorrected, in the figures that are shown of the data, with half of the 95 % interval."""
     metrics = [metric for metric in SHOWN if any(metric in entry["differences"] for entry in result.paired)]
-    rows = [
-        ["", "data", "prompt", "second", "minus first", "images", *(f"{COLUMNS[metric].title} ± 95 %" for metric in metrics)]
-    ]
-    rows.append(["---"] * len(rows[0]))
+    figures = [f"{COLUMNS[metric].title} ± 95 %" for metric in metrics]
+    rows = []
     for entry in result.paired:
         about = [str(entry[name]) for name in ("candidate", "data", "prompt", "second", "first", "images")]
         rows.append([*about, *(in_words(entry, metric) for metric in metrics)])
-    return rows
+    return ["", "data", "prompt", "second", "minus first", "images", *figures], rows
 
 
-def adapters(result: Benchmark) -> list[list[str]]:
+def adapters(result: Benchmark) -> tuple[list[str], list[list[str]]]:
     titles = ["adapter", "tuned", "numbers", "kB", "sizes", "steps", "kept step", "minutes"]
-    rows = [titles, ["---"] * len(titles)]
+    rows = []
     for one in result.tuned:
         minutes = "-" if one["seconds"] is None else f"{one['seconds'] / 60:.1f}"
         known = [str(one[name] if one[name] is not None else "-") for name in ("sizes", "steps", "kept")]
@@ -108,11 +115,7 @@ def adapters(result: Benchmark) -> list[list[str]]:
                 minutes,
             ]
         )
-    return rows
-
-
-def line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return titles, rows
 
 
 def table(result: Benchmark, prompt: str, size: int | str) -> Table:

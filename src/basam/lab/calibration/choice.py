@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from basam.errors import InputError
 from basam.lab.evaluation import paired_difference
@@ -55,18 +55,6 @@ def weight(mode: BiasMode) -> tuple[float, ...]:
     factor = mode.strength if mode.scaling == "log" else 0.0
     switches = (mode.schedule == "constant", mode.slopes == "uniform", mode.positions == "extend", mode.decoder == "log")
     return (factor, mode.strength * mode.slope, *map(float, switches), float(mode.aspect is not None))
-
-
-def canonical(mode: BiasMode) -> BiasMode:
-    """One of all modes that do the same at every size: fields without effect take their default."""
-    off = BiasMode.off()
-    if mode.strength == 0:
-        mode = replace(off, positions=mode.positions, aspect=mode.aspect)
-    if mode.slope == 0:
-        mode = replace(mode, slopes=off.slopes, schedule=off.schedule)
-    if mode.slope == 0 and mode.scaling == mode.decoder == mode.tinyvit_windows == "none":
-        mode = replace(mode, strength=off.strength)
-    return mode
 
 
 def describe(mode: BiasMode) -> str:

@@ -14,9 +14,9 @@ import numpy as np
 
 from basam.checks import instance_of, whole_number
 from basam.errors import BasamError, InputError
-from basam.lab.calibration.choice import Candidate, canonical, choose
+from basam.lab.calibration.choice import Candidate, choose
 from basam.lab.data import Dataset, Instance, Issues, PromptSpec, Sample, SampleError, make_prompt
-from basam.lab.evaluation import read_sample
+from basam.lab.evaluation import canonical, read_sample
 from basam.lab.metrics import measure
 from basam.method import BiasMode
 from basam.predict import Focus, Predictor

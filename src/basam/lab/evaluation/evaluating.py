@@ -16,15 +16,19 @@ from basam.checks import instance_of, path_of
 from basam.errors import BasamError
 from basam.files import MAX_PIXELS, check_extra
 from basam.lab.data import Dataset, Issues, Sample, open_dataset
+from basam.lab.evaluation.custom import CustomMasks
 from basam.lab.evaluation.detections import read_detections
 from basam.lab.evaluation.lines import Results
+from basam.lab.evaluation.maps import MapFolder
+from basam.lab.evaluation.methods import CUSTOM, is_focused, same_methods
 from basam.lab.evaluation.pairing import compare_methods, intervals_of
 from basam.lab.evaluation.pool import MetricPool
 from basam.lab.evaluation.processes import Processes, processes
 from basam.lab.evaluation.questions import question_makers
 from basam.lab.evaluation.report import write_report
-from basam.lab.evaluation.runner import Runner, Stages
-from basam.lab.evaluation.settings import EvaluateSettings
+from basam.lab.evaluation.runner import Masks, Runner, Stages
+from basam.lab.evaluation.sam_masks import SamMasks
+from basam.lab.evaluation.settings import NATIVE, EvaluateSettings
 from basam.lab.evaluation.store import RunFolder, file_fingerprint, names_fingerprint, versions
 from basam.lab.evaluation.tables import lines_of, make_row, write_summary
 from basam.model import device_name, find_device, model_fingerprint
@@ -48,6 +52,7 @@ def evaluate(
     settings: EvaluateSettings,
     out: str | Path,
     *,
+    model: Any = None,
     workers: int | None = None,
     max_pixels: int | None = MAX_PIXELS,
     command: Sequence[str] = (),
@@ -59,6 +64,8 @@ def evaluate(
         settings: what to evaluate.
         out: the run folder; a run of the same settings in it resumes. With a higher limit, or more sizes, methods or
             prompts, it is extended: what is measured is not measured again.
+        model: a model of your own, an object with `predict(image, box, points)`; see `CustomModel`. It is the one method of the
+            run, at native resolution, and takes the place of `settings.model`.
         workers: processes for metrics; 0 measures beside nothing else. None: one for each core that the model leaves.
         max_pixels: photographs and masks of more are left out and named; started again with a higher number, the run takes
             them in. None: none is left out.
@@ -87,26 +94,43 @@ def evaluate(
     ).limited_to(max_pixels)
     samples = chosen(dataset, settings.limit)
     detections = None if settings.detections is None else read_detections(settings.detections, dataset)
-    predictor = Predictor.from_pretrained(
-        settings.model,
-        settings.mode,
-        adapter=settings.adapter,
-        dtype=getattr(torch, settings.dtype),
-        device=group.device(device),
-    )
-    mode = predictor.mode if settings.reach is None else replace(predictor.mode, reach=settings.reach)
-    settings = replace(settings, mode=mode, focus=focus_of(settings, predictor))
+    if model is None:
+        predictor = Predictor.from_pretrained(
+            settings.model,
+            settings.mode,
+            adapter=settings.adapter,
+            dtype=getattr(torch, settings.dtype),
+            device=group.device(device),
+        )
+        mode = predictor.mode if settings.reach is None else replace(predictor.mode, reach=settings.reach)
+        settings = replace(settings, mode=mode, focus=focus_of(settings, predictor))
+        masks: Masks = SamMasks(predictor, settings)
+        about = {
+            **predictor.family.describe(predictor.model).to_dict(),
+            "sha256": model_fingerprint(predictor.model),
+            "slopes": None if (learned := predictor.attachment.learned) is None else learned().tolist(),
+        }
+        used = predictor.device
+        notes = same_methods(settings.methods, mode)
+    else:
+        custom = CustomMasks(model)
+        settings = replace(settings, model=custom.name, mode=None, focus=None)
+        masks, about, notes, used = custom, {"name": custom.name}, [], torch.device(group.device(device))
     workers = group.workers() if workers is None else workers
     folder = RunFolder(path_of(out, "out"))
     if group.is_main:
-        folder.begin(describe(settings, dataset, predictor), session(command, group, workers, predictor.device))
+        description = describe(settings, dataset, about)
+        if model is not None:
+            description["settings"] |= {"methods": [CUSTOM], "sizes": [NATIVE]}
+        folder.begin(description, session(command, group, workers, used))
         folder.collect()
     group.wait()
     before = folder.read()
     pool = MetricPool(workers)
     try:
         with folder.appender(group.rank, group.count) as appender:
-            runner = Runner(predictor, settings, question_makers(settings, detections), pool, appender.write)
+            maps = MapFolder(folder.path, dataset.samples) if settings.save_maps else None
+            runner = Runner(masks, settings.metrics, question_makers(settings, detections), pool, appender.write, maps)
             mine = group.shard(samples)
             done = iter(range(1, len(mine) + 1))
             show = progress if progress is not None and group.is_main else no_progress
@@ -118,7 +142,7 @@ def evaluate(
     if group.is_main:
         results = folder.collect()
         issues = Issues([*dataset.issues, *(issue for sample in samples for issue in results.issues.get(sample.id, ()))])
-        summary = summarise_run(dataset, samples, runner, results, issues)
+        summary = summarise_run(dataset, samples, runner, results, issues) | {"notes": notes}
         write_summary(folder.path, summary)
         write_report(folder, dataset, samples, summary, results, issues)
     group.wait()
@@ -151,7 +175,7 @@ def chosen(samples: Dataset | Sequence[Sample], limit: int | None) -> list[Sampl
     return [samples[index * len(samples) // limit] for index in range(limit)]
 
 
-def describe(settings: EvaluateSettings, dataset: Dataset, predictor: Predictor) -> dict[str, Any]:
+def describe(settings: EvaluateSettings, dataset: Dataset, model: dict[str, Any]) -> dict[str, Any]:
     """What must be the same for a run to resume, or more of what a run can be extended by; see `store.EXTENDABLE`."""
     data = {
         "title": dataset.title,
@@ -161,20 +185,12 @@ def describe(settings: EvaluateSettings, dataset: Dataset, predictor: Predictor)
     }
     if settings.detections is not None:
         data["sha256 of detections"] = file_fingerprint(path_of(settings.detections))
-    return {
-        "settings": settings.to_dict(),
-        "data": data,
-        "model": {
-            **predictor.family.describe(predictor.model).to_dict(),
-            "sha256": model_fingerprint(predictor.model),
-            "slopes": None if (learned := predictor.attachment.learned) is None else learned().tolist(),
-        },
-    }
+    return {"settings": settings.to_dict(), "data": data, "model": model}
 
 
 def focus_of(settings: EvaluateSettings, predictor: Predictor) -> Focus | None:
     """How regions are chosen in this run; None where no method has any."""
-    if not any(method.startswith("focus") for method in settings.methods):
+    if not any(map(is_focused, settings.methods)):
         return None
     return predictor.focus if settings.focus is None else settings.focus
 
@@ -200,7 +216,7 @@ def summarise_run(
     ids = [sample.id for sample in samples]
     rows = []
     for prompt in runner.makers:
-        for variant in runner.variants:
+        for variant in runner.masks.variants:
             lines = lines_of(results, ids, variant, prompt)
             rows.append(make_row(dataset, variant, prompt, lines) | {"intervals": intervals_of(lines)})
     return {
@@ -210,5 +226,5 @@ def summarise_run(
         "issues": issues.counts(),
         "broken": [str(issue) for issue in issues.broken],
         "rows": rows,
-        "paired": compare_methods(results, ids, runner.variants, runner.makers),
+        "paired": compare_methods(results, ids, runner.masks.variants, runner.makers),
     }

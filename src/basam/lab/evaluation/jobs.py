@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from basam.lab.evaluation.maps import write_map
 from basam.lab.metrics import measure
 from basam.masks import encode_mask
 
@@ -20,6 +22,7 @@ class MetricJob:
     metrics: keys of `METRICS`.
     image: `(H, W, 3)` uint8, where a metric looks at the photograph.
     ignored: `(H, W)` bool, pixels that count in no metric.
+    map_file: where the prediction is written as a PNG, if it is.
     """
 
     logits: np.ndarray
@@ -27,6 +30,7 @@ class MetricJob:
     metrics: tuple[str, ...]
     image: np.ndarray | None = None
     ignored: np.ndarray | None = None
+    map_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ def do(job: MetricJob) -> Measured:
     """Measure one mask."""
     start = time.perf_counter()
     probabilities = sigmoid(job.logits)
+    if job.map_file is not None:
+        write_map(job.map_file, probabilities)
     metrics = {}
     if job.truth is not None:
         metrics = measure(probabilities, job.truth, job.metrics, image=job.image, ignored=job.ignored)

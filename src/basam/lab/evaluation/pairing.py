@@ -17,12 +17,12 @@ from typing import Any
 from basam.checks import shown
 from basam.errors import InputError
 from basam.lab.evaluation.lines import Line, Results
+from basam.lab.evaluation.methods import METHODS
 from basam.lab.evaluation.settings import Variant
 from basam.lab.evaluation.tables import lines_of
 from basam.lab.metrics import COLUMNS
 
-# The second of a pair comes later: it is the one that is to be better.
-ORDER = ("resize", "plain", "basam", "focus-plain", "focus")
+ORDER = tuple(METHODS)
 # 97.5 % points of Student's t with 1, 2, ... degrees of freedom; above, a series is exact to three digits.
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 

@@ -11,20 +11,11 @@ import numpy as np
 
 from basam.files import replacing, require
 from basam.lab.evaluation.lines import Line
+from basam.lab.evaluation.methods import METHODS
 from basam.lab.evaluation.settings import NATIVE
 from basam.lab.evaluation.tables import Row, columns_of
 from basam.lab.metrics import COLUMNS, mean_curves
 
-COLOURS = {"resize": "#6c757d", "plain": "#d1495b", "basam": "#00798c", "focus-plain": "#edae49", "focus": "#3d348b"}
-MARKERS = {"resize": "s", "plain": "o", "basam": "^", "focus-plain": "v", "focus": "D"}
-LINES = {"resize": (0, (5, 3)), "plain": ":", "basam": "-", "focus-plain": "-.", "focus": (0, (6, 1.5))}
-LABELS = {
-    "resize": "resize: squeezed to the trained size",
-    "plain": "plain SAM",
-    "basam": "basam",
-    "focus-plain": "focus-plain: regions, plain SAM",
-    "focus": "focus: regions, corrected",
-}
 # The least that an axis of figures spans, and as a share of its highest value: less than that is no difference to look at.
 LEAST_SPAN, LEAST_SHARE = 0.05, 0.1
 # Which figures get a panel, where they were measured: the first ones of these, up to `PANELS`.
@@ -77,25 +68,25 @@ def metric_against_size(rows: Sequence[Row], title: str, path: Path) -> Path:
     across = min(3, len(names))
     figure, axes = new_figure(across, -(-len(names) // across), 3.6, 2.9)
     sizes = size_order(rows)
-    methods = [method for method in LABELS if any(row["method"] == method for row in rows)]
+    methods = [method for method in METHODS if any(row["method"] == method for row in rows)]
     for axis, name in zip(axes.flat, names, strict=False):
         for order, method in enumerate(methods):
             points = {row["size"]: row.get(name) for row in rows if row["method"] == method}
-            style = {"color": COLOURS[method], "linestyle": LINES[method], "label": LABELS[method]}
+            look = METHODS[method]
+            style = {"color": look.colour, "linestyle": look.line, "label": look.label}
             halves = {row["size"]: interval(row, name) for row in rows if row["method"] == method}
             if method == "resize":
                 (size, value), *_ = points.items()
                 if value is not None:
                     axis.axhline(value, **style)
                     # At the left edge, where no size stands.
-                    look = {"color": COLOURS[method], "marker": MARKERS[method], "capsize": 2}
-                    axis.errorbar([-0.22], [value], yerr=[halves[size]], **look)
+                    axis.errorbar([-0.22], [value], yerr=[halves[size]], color=look.colour, marker=look.marker, capsize=2)
                 continue
             values = [np.nan if points.get(size) is None else points[size] for size in sizes]
             # Beside each other, so that the intervals of close methods can be told apart.
             places = np.arange(len(sizes)) + 0.05 * (order - (len(methods) - 1) / 2)
             bars = [halves.get(size, np.nan) for size in sizes]
-            axis.errorbar(places, values, yerr=bars, marker=MARKERS[method], capsize=2, elinewidth=1, markersize=5, **style)
+            axis.errorbar(places, values, yerr=bars, marker=look.marker, capsize=2, elinewidth=1, markersize=5, **style)
         axis.set_xticks(range(len(sizes)), [str(size) for size in sizes])
         axis.set_xlim(-0.3, max(len(sizes) - 0.7, 0.3))
         axis.set_xlabel("long side, pixels")
@@ -126,7 +117,8 @@ def precision_recall(groups: Sequence[tuple[str, int | str, Sequence[Line]]], ti
         curves = mean_curves(records)
         others = [other for other in dict.fromkeys(sizes) if isinstance(other, str) or method != "resize"]
         shade = 1.0 if method == "resize" else 0.35 + 0.65 * (others.index(size) + 1) / len(others)
-        style = {"color": COLOURS[method], "linestyle": LINES[method], "label": f"{method} {size}"}
+        look = METHODS[method]
+        style = {"color": look.colour, "linestyle": look.line, "label": f"{method} {size}"}
         axis.plot(curves["recall"], curves["precision"], alpha=shade, **style)
         drawn = True
     if not drawn:

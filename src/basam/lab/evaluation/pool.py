@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from types import MappingProxyType
 
 from basam.errors import InputError, WorkerError
 from basam.files import check_extra, require
 from basam.lab import end_with_parent
 from basam.lab.evaluation.jobs import Measured, MetricJob, do
+from basam.lab.metrics import COLUMNS, METRICS, Metric, registered_metrics
 
 Done = Callable[[Measured], None]
 
@@ -39,9 +42,14 @@ class MetricPool:
         self.worked = 0.0
         if workers:
             check_extra("evaluate")  # a worker that lacks it would only be seen to die
+            check_can_be_sent(registered_metrics())
         # Fork would copy a process in which torch runs threads.
         context = multiprocessing.get_context("spawn")
-        self.executor = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker) if workers else None
+        self.executor = (
+            ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker, initargs=(registered_metrics(),))
+            if workers
+            else None
+        )
 
     def submit(self, job: MetricJob, done: Done) -> None:
         """Measure `job` and call `done` with the result, now or in a later call; waits while the queue is full."""
@@ -90,7 +98,20 @@ def worker_lost() -> WorkerError:
     )
 
 
-def start_worker() -> None:
-    """One thread a worker; and none outlives a main process that was killed."""
+def check_can_be_sent(metrics: dict[str, Metric]) -> None:
+    for name, metric in metrics.items():
+        try:
+            pickle.dumps(metric)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise InputError(
+                f"metric {name!r} cannot be sent to worker processes ({error}): define it in a module, or give workers=0"
+            ) from error
+
+
+def start_worker(metrics: Mapping[str, Metric] = MappingProxyType({})) -> None:
+    """One thread a worker; and none outlives a main process that was killed. `metrics`: those that were registered there."""
+    for name, metric in metrics.items():
+        METRICS[name] = metric
+        COLUMNS.update(metric.columns)
     require("cv2", "evaluate").setNumThreads(1)
     end_with_parent()

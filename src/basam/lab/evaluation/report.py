@@ -15,11 +15,12 @@ from basam.files import read_json, write_text
 from basam.lab.data import Dataset, Issues, Sample
 from basam.lab.evaluation.gallery import Shot, choose, draw, gallery_measure
 from basam.lab.evaluation.lines import Results
+from basam.lab.evaluation.methods import METHODS
 from basam.lab.evaluation.pairing import ORDER, in_words
 from basam.lab.evaluation.plots import metric_against_size, precision_recall, size_order
-from basam.lab.evaluation.settings import METHODS, Variant
+from basam.lab.evaluation.settings import Variant
 from basam.lab.evaluation.store import RunFolder
-from basam.lab.evaluation.tables import Row, columns_of, lines_of
+from basam.lab.evaluation.tables import Row, best_value, columns_of, figure, lines_of
 from basam.lab.metrics import COLUMNS
 
 STYLE = """
@@ -64,7 +65,8 @@ def head(dataset: Dataset, summary: dict[str, Any]) -> str:
             f"every figure below is one of <b>{escape(dataset.name)}</b> and says nothing of the data set it stands in for.</p>"
         )
     methods = dict.fromkeys(row["method"] for row in summary["rows"])
-    parts.append("<ul>" + "".join(f"<li><b>{name}</b>: {escape(METHODS[name])}</li>" for name in methods) + "</ul>")
+    parts.append("<ul>" + "".join(f"<li><b>{name}</b>: {escape(METHODS[name].text)}</li>" for name in methods) + "</ul>")
+    parts += [f"<p class='stand-in'>{escape(note)}</p>" for note in summary["notes"]]
     return "\n".join(parts)
 
 
@@ -92,7 +94,7 @@ def table(rows: Sequence[Row], results: Results) -> str:
     for row in rows:
         cells = f"<td>{row['method']}</td><td>{row['size']}</td><td>{row['images']}</td><td>{row['count']}</td>"
         for name in columns:
-            cells += f"<td{' class=best' if row.get(name) == best[name] else ''}>{figure(name, row)}</td>"
+            cells += f"<td{' class=best' if row.get(name) == best[name] else ''}>{with_undefined(name, row)}</td>"
         lines.append(f"<tr>{cells}<td>{seconds(row, results)}</td></tr>")
     lines.append("</table></div>")
     lines.append("<p class='note'>min-max: " + ", ".join(titled(columns, "min-max")) + ". ")
@@ -119,15 +121,9 @@ def titled(columns: Iterable[str], convention: str) -> list[str]:
     return [COLUMNS[name].title for name in columns if COLUMNS[name].convention == convention] or ["none"]
 
 
-def best_value(name: str, rows: Iterable[Row]) -> float:
-    values = [row[name] for row in rows if row.get(name) is not None]
-    return max(values) if COLUMNS[name].higher_is_better else min(values)
-
-
-def figure(name: str, row: Row) -> str:
+def with_undefined(name: str, row: Row) -> str:
     """A figure for people, with the number of masks for which it is not defined."""
-    value, undefined = row.get(name), row.get(f"{name}_undefined")
-    text = "-" if value is None else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+    text, undefined = figure(row.get(name)), row.get(f"{name}_undefined")
     return f"{text} ({undefined} undefined)" if undefined else text
 
 

@@ -5,66 +5,85 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import groupby
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
 from basam.lab.data import Sample, SampleError
 from basam.lab.evaluation.jobs import Measured, MetricJob
-from basam.lab.evaluation.lines import Key, Line, Results, issue_line
+from basam.lab.evaluation.lines import Line, Results, issue_line
+from basam.lab.evaluation.maps import MapFolder
 from basam.lab.evaluation.pool import MetricPool
 from basam.lab.evaluation.questions import Question, QuestionMaker
 from basam.lab.evaluation.reading import read_sample
-from basam.lab.evaluation.settings import EvaluateSettings, Variant
+from basam.lab.evaluation.settings import Variant
 from basam.lab.metrics import METRICS
-from basam.method import BiasMode
-from basam.predict import Focus, Predictor
 
-# Logits at full size of the prompts that are answered at once.
-LOGIT_BYTES = 256 << 20
+
+class Masks(Protocol):
+    """Where masks come from: SAM (`sam_masks`) or a model of one's own (`custom`).
+
+    Attributes:
+        variants: how each image is encoded.
+        smallest: the long side in pixels that images need.
+    """
+
+    variants: list[Variant]
+    smallest: int
+
+    def encode(self, image: np.ndarray, variant: Variant) -> None:
+        """Take an image `(H, W, 3)` uint8."""
+
+    def cost(self) -> dict[str, Any]:
+        """Of the prompts so far: `encode_seconds`, and `tokens` where there are any."""
+
+    def answers(self, questions: Sequence[Question]) -> Iterator[tuple[int, np.ndarray, float]]:
+        """For each question its index, logits `(H, W)` float32 at the image's size and the predicted IoU."""
 
 
 class Runner:
-    """Evaluates samples one after the other with one model; each method is a mode of the predictor.
+    """Evaluates samples one after the other.
 
     Args:
-        predictor: on the model.
-        settings: of the run.
+        masks: where they come from.
+        metrics: keys of `METRICS`.
         makers: what makes the questions of an image, by the name of the prompt.
         pool: where metrics are computed.
         write: takes a finished line.
+        maps: where predictions are written as files; None: nowhere.
     """
 
     def __init__(
         self,
-        predictor: Predictor,
-        settings: EvaluateSettings,
+        masks: Masks,
+        metrics: tuple[str, ...],
         makers: dict[str, QuestionMaker],
         pool: MetricPool,
         write: Callable[[Line], None],
+        maps: MapFolder | None = None,
     ) -> None:
-        self.predictor = predictor
-        self.settings = settings
+        self.masks = masks
+        self.metrics = metrics
         self.makers = makers
         self.pool = pool
         self.write = write
-        self.variants = settings.variants(predictor.attachment.geometry.image_size)
-        at_own_size = any(variant.long_side is None for variant in self.variants)
-        self.smallest = predictor.attachment.geometry.patch if at_own_size else 1
-        self.own_mode = predictor.mode if settings.mode is None else settings.mode
-        self.focus = predictor.focus if settings.focus is None else settings.focus
+        self.maps = maps
         self.stages = Stages()
 
-    def keys(self, sample_id: str) -> list[Key]:
-        """All lines that a sample makes."""
-        return [(sample_id, variant.size, variant.method, prompt) for variant in self.variants for prompt in self.makers]
+    def missing(self, sample_id: str, variant: Variant, before: Results) -> list[str]:
+        """Prompts of which a sample has no line yet, or not all of its maps."""
+        lines = {name: before.measured.get((sample_id, variant.size, variant.method, name)) for name in self.makers}
+        return [
+            name
+            for name, line in lines.items()
+            if line is None or (self.maps is not None and not self.maps.is_complete(line, variant))
+        ]
 
     def run(self, samples: Sequence[Sample], before: Results, advance: Callable[[], None]) -> None:
         """Write what is missing of `samples`; `advance` is called after each."""
         for sample in samples:
-            if not all(key in before.measured for key in self.keys(sample.id)):
+            if any(self.missing(sample.id, variant, before) for variant in self.masks.variants):
                 self.run_sample(sample, before)
             advance()
         with self.stages.time("wait"):
@@ -73,7 +92,7 @@ class Runner:
     def run_sample(self, sample: Sample, before: Results) -> None:
         try:
             with self.stages.time("read"):
-                loaded, image = read_sample(sample, self.smallest)
+                loaded, image = read_sample(sample, self.masks.smallest)
             issues = list(loaded.issues)
         except SampleError as error:
             loaded, issues = None, list(error.issues)
@@ -82,69 +101,43 @@ class Runner:
         if loaded is None:
             return
         questions = {prompt: make(sample.id, loaded) for prompt, make in self.makers.items()}
-        for variant in self.variants:
-            missing = [
-                prompt for prompt in self.makers if (sample.id, variant.size, variant.method, prompt) not in before.measured
-            ]
+        for variant in self.masks.variants:
+            missing = self.missing(sample.id, variant, before)
             if missing:
                 self.run_variant(sample.id, variant, image, {prompt: questions[prompt] for prompt in missing})
 
     def run_variant(self, sample_id: str, variant: Variant, image: np.ndarray, questions: dict[str, list[Question]]) -> None:
-        predictor = self.predictor
-        predictor.mode = self.own_mode if variant.corrected else BiasMode.off()
-        already = predictor.encode_seconds
         with self.stages.time("encode"):
-            if variant.focused:
-                # The whole is seen at the size of a region, and only where a click needs a first look.
-                predictor.set_image(image, long_side=variant.long_side)
-            else:
-                predictor.set_image(image, long_side=variant.long_side, square=variant.square)
-                predictor.encode([predictor.image.whole])
-        focus = replace(self.focus, side=variant.long_side) if variant.focused else False
-        head: dict[str, Any] = {"sample": sample_id, "size": variant.size, "method": variant.method}
-        head |= {"tokens": predictor.attachment.tokens, "encode_seconds": round(predictor.encode_seconds - already, 4)}
+            self.masks.encode(image, variant)
+        head = {"sample": sample_id, "size": variant.size, "method": variant.method}
         for prompt, some in questions.items():
-            line = PendingLine({**head, "prompt": prompt}, some, self.put)
-            for index, logits, score in self.answers(some, image.shape[:2], focus):
-                line.head["tokens"] = max(view.tokens(predictor.attachment.geometry) for view in predictor.views)
-                line.head["encode_seconds"] = round(predictor.encode_seconds - already, 4)
+            line = PendingLine({**head, **self.masks.cost(), "prompt": prompt}, some, self.put)
+            for index, logits, score in self.timed(self.masks.answers(some)):
+                line.head |= self.masks.cost()
+                question = some[index]
                 job = MetricJob(
                     logits,
-                    some[index].truth,
-                    self.settings.metrics,
+                    question.truth,
+                    self.metrics,
                     image if self.needs_image else None,
-                    some[index].ignored,
+                    question.ignored,
+                    None if self.maps is None else self.maps.path(sample_id, variant, prompt, question.id),
                 )
                 waited = self.pool.waited
                 self.pool.submit(job, line.taker(index, score))
                 self.stages.add("wait", self.pool.waited - waited)
-            if variant.focused:  # what the next kind of prompt needs is its own expense
-                predictor.image.encoded.clear()
-                already = predictor.encode_seconds
+
+    def timed(self, answers: Iterator[tuple[int, np.ndarray, float]]) -> Iterator[tuple[int, np.ndarray, float]]:
+        while True:
+            with self.stages.time("decode"):
+                answer = next(answers, None)
+            if answer is None:
+                return
+            yield answer
 
     @property
     def needs_image(self) -> bool:
-        return any(METRICS[name].needs_image for name in self.settings.metrics)
-
-    def answers(
-        self, questions: Sequence[Question], shape: tuple[int, ...], focus: bool | Focus
-    ) -> Iterator[tuple[int, np.ndarray, float]]:
-        """For each question its index, logits `(H, W)` float32 at the image's size and the predicted IoU."""
-        step = max(1, LOGIT_BYTES // (4 * shape[0] * shape[1] * (3 if self.settings.multimask else 1)))
-        alike = groupby(range(len(questions)), key=lambda index: shapes(questions[index]))
-        for indices in (list(group) for _, group in alike):
-            for start in range(0, len(indices), step):
-                part = indices[start : start + step]
-                prompts = [questions[index].prompt.arguments() for index in part]
-                together: dict[str, Any] = {name: stack([prompt[name] for prompt in prompts]) for name in prompts[0]}
-                with self.stages.time("decode"):
-                    logits, scores, _ = self.predictor.predict(
-                        **together, multimask_output=self.settings.multimask, return_logits=True, focus=focus
-                    )
-                best = scores.argmax(axis=1)
-                for place, index in enumerate(part):
-                    mask = best[place]
-                    yield index, np.ascontiguousarray(logits[place, mask], dtype=np.float32), float(scores[place, mask])
+        return any(METRICS[name].needs_image for name in self.metrics)
 
     def put(self, line: Line) -> None:
         with self.stages.time("write"):
@@ -181,15 +174,6 @@ class PendingLine:
     def put_if_whole(self) -> None:
         if len(self.instances) == len(self.questions):
             self.put({**self.head, "instances": [self.instances[index] for index in range(len(self.questions))]})
-
-
-def shapes(question: Question) -> tuple[tuple[int, ...], ...]:
-    return tuple(np.shape(value) for value in question.prompt.arguments().values())
-
-
-def stack(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    present = [value for value in values if value is not None]
-    return np.stack(present) if present else None
 
 
 @dataclass

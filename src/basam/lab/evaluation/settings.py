@@ -10,18 +10,10 @@ from typing import Annotated, Any
 from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, one_of
 from basam.errors import InputError
 from basam.lab.data import KINDS, PromptSpec, Source, check_mask_values
+from basam.lab.evaluation.methods import CUSTOM, METHODS, USUAL_METHODS, is_focused
 from basam.method import BiasMode, Reach
 from basam.predict import Focus
 
-METHODS = {
-    "resize": "plain SAM on the photo at the trained long side, padded to a square as in training (SAM 2, 3: squashed to it)",
-    "plain": "plain SAM at this size",
-    "basam": "SAM at this size with the correction",
-    "focus": "the region that each prompt is about, at this size, with the correction",
-    "focus-plain": "the region that each prompt is about, at this size, plain SAM",
-}
-# What is run by default: the baselines and the correction.
-USUAL_METHODS = ("resize", "plain", "basam")
 NATIVE = "native"
 
 
@@ -50,11 +42,12 @@ class Variant:
 
     @property
     def focused(self) -> bool:
-        return self.method.startswith("focus")
+        return is_focused(self.method)
 
-    @property
-    def corrected(self) -> bool:
-        return self.method in ("basam", "focus")
+    def mode(self, own: BiasMode) -> BiasMode:
+        """The correction; `own` is that of the run."""
+        fixed = METHODS[self.method].mode
+        return own if fixed is None else fixed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +62,8 @@ class EvaluateSettings:
         sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them;
             of the focus methods they are sides of the region, and without a number the trained long side is.
         methods: keys of `METHODS`.
-        mode: the correction of methods `basam` and `focus`. None: that of the adapter, else the model's own.
+        mode: the correction of methods `basam` and `focus`; other methods have their own. None: that of the adapter, else the
+            model's own.
         reach: `BiasMode.reach` of that mode. None: as it says.
         focus: how regions are chosen, but for their side. None: as the model's own mode file says, else `Focus()`.
         prompts: made from the ground truth; detections: a detector's results JSON, as one more prompt.
@@ -79,6 +73,7 @@ class EvaluateSettings:
         multimask: take the mask of three with the best predicted IoU, instead of SAM's single mask.
         dtype: of the image encoder.
         device: such as `cpu` or `cuda`.
+        save_maps: also write every prediction as a PNG below `maps/`; see `maps`.
 
     Raises:
         ValueError: naming the field, its value and what is allowed.
@@ -106,19 +101,21 @@ class EvaluateSettings:
     multimask: bool = False
     dtype: Dtype = "float32"
     device: Device = "auto"
+    save_maps: bool = False
 
     def __post_init__(self) -> None:
         from basam.lab.metrics import METRICS, metrics_for  # need numpy, which `--help` does not wait for
 
         check_fields(self)
         check_sizes(self.sizes)
-        for name, allowed in (("methods", tuple(METHODS)), ("metrics", tuple(METRICS))):
+        known = tuple(method for method in METHODS if method != CUSTOM)
+        for name, allowed in (("methods", known), ("metrics", tuple(METRICS))):
             for value in getattr(self, name):
                 if value not in allowed:
                     raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
         if self.mask_values is not None:
             check_mask_values(self.mask_values, [Source(self.kind, Path(self.root))])
-        if self.focus is not None and not any(method.startswith("focus") for method in self.methods):
+        if self.focus is not None and not any(map(is_focused, self.methods)):
             raise InputError(
                 f"focus context {self.focus.context:g} is of the methods focus and focus-plain, given are "
                 + ", ".join(self.methods)
@@ -140,8 +137,9 @@ class EvaluateSettings:
         """Every encoding of an image, in the order of tables; `trained_side` in pixels is the size of method `resize`."""
         sides = [size for size in self.sizes if size != NATIVE] or [trained_side]
         found = [Variant(trained_side, "resize")] if "resize" in self.methods else []
-        found += [Variant(size, method) for size in self.sizes for method in self.methods if method in ("plain", "basam")]
-        return found + [Variant(side, method) for side in sides for method in self.methods if method.startswith("focus")]
+        whole = [method for method in self.methods if method != "resize" and not is_focused(method)]
+        found += [Variant(size, method) for size in self.sizes for method in whole]
+        return found + [Variant(side, method) for side in sides for method in self.methods if is_focused(method)]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

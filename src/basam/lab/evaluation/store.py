@@ -17,7 +17,7 @@ from basam.files import read_json, write_json, write_text
 from basam.lab.evaluation.lines import Line, Results, read_lines, to_text
 
 # Settings that do not change a figure: data and model are compared by their fingerprints.
-FREE = ("root", "images", "masks", "model", "adapter", "detections", "device")
+FREE = ("root", "images", "masks", "model", "adapter", "detections", "device", "save_maps")
 # Lines are of one image, size, method and prompt, so a run may be given more of these and measures what is missing.
 EXTENDABLE = ("sizes", "methods", "prompts")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from basam.files import write_json, write_text
+from basam.lab import latex
 from basam.lab.data import Dataset
 from basam.lab.evaluation.lines import Line, Results
 from basam.lab.evaluation.settings import Variant
@@ -62,7 +63,7 @@ def columns_of(rows: Iterable[Row]) -> list[str]:
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
-    """`summary.json` and `summary.csv` (its rows, an undefined figure being empty)."""
+    """`summary.json`, `summary.csv` (its rows, an undefined figure being empty) and `summary.tex`."""
     write_json(folder / "summary.json", summary)
     rows = summary["rows"]
     undefined = sorted({name for row in rows for name in row if name.endswith("_undefined")})
@@ -71,3 +72,29 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_text(folder / "summary.csv", [text.getvalue()])
+    write_text(folder / "summary.tex", latex_tables(summary))
+
+
+def latex_tables(summary: dict[str, Any]) -> list[str]:
+    """A table for each prompt, the best figure of every column in bold."""
+    tables = []
+    for prompt in dict.fromkeys(row["prompt"] for row in summary["rows"]):
+        rows = [row for row in summary["rows"] if row["prompt"] == prompt]
+        columns = columns_of(rows)
+        best = {name: best_value(name, rows) for name in columns}
+        cells = []
+        for row in rows:
+            figures = [(figure(row.get(name)), row.get(name) == best[name]) for name in columns]
+            cells.append([row["method"], str(row["size"]), *(f"**{text}**" if bold else text for text, bold in figures)])
+        header = ["method", "size", *(COLUMNS[name].title for name in columns)]
+        tables.append(latex(header, cells, caption=f"{summary['data']}, prompt {prompt}, {summary['images']} images"))
+    return tables
+
+
+def best_value(name: str, rows: Iterable[Row]) -> float:
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return max(values) if COLUMNS[name].higher_is_better else min(values)
+
+
+def figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"

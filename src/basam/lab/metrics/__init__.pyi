@@ -1,9 +1,13 @@
 from basam.lab.metrics.average_precision import coco_ap as coco_ap
 from basam.lab.metrics.average_precision import coco_result as coco_result
+from basam.lab.metrics.case import Case as Case
 from basam.lab.metrics.catalogue import COLUMNS as COLUMNS
 from basam.lab.metrics.catalogue import METRICS as METRICS
 from basam.lab.metrics.catalogue import Column as Column
+from basam.lab.metrics.catalogue import Metric as Metric
 from basam.lab.metrics.catalogue import metrics_for as metrics_for
+from basam.lab.metrics.catalogue import register_metric as register_metric
+from basam.lab.metrics.catalogue import registered_metrics as registered_metrics
 from basam.lab.metrics.record import measure as measure
 from basam.lab.metrics.summary import mean_curves as mean_curves
 from basam.lab.metrics.summary import summarise as summarise

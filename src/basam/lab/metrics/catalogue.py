@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from basam.errors import InputError
 from basam.lab.metrics import boundary, saliency
 from basam.lab.metrics.case import Case
 
@@ -95,6 +96,54 @@ _OF_KIND = {
     "camouflage": _CAMOUFLAGE,
     "coco": _MASK,
 }
+
+
+@dataclass(frozen=True)
+class OneNumber:
+    """The function of a registered metric: a number becomes the record's entry of that name. Worker processes get it too."""
+
+    name: str
+    function: Callable[[Case], float | None]
+
+    def __call__(self, case: Case) -> dict[str, Any]:
+        value = self.function(case)
+        return {self.name: None if value is None else float(value)}
+
+
+def register_metric(
+    name: str,
+    function: Callable[[Case], float | None],
+    *,
+    title: str | None = None,
+    higher_is_better: bool = True,
+    convention: Convention = "as delivered",
+    needs_image: bool = False,
+) -> None:
+    """Make a metric of your own known to `measure`, `evaluate`, tables and plots, under `name`.
+
+    Args:
+        function: from a `Case` to a number, or None where the metric is not defined. It has to be importable (not a lambda)
+            when metrics run in worker processes.
+        title: of its column; None: the name.
+
+    Raises:
+        ValueError: the name is taken by a built-in metric, or is not one word.
+    """
+    known = METRICS.get(name)
+    if not name.isidentifier() or ((name in COLUMNS or known is not None) and not is_registered(name)):
+        raise InputError(f"metric {name!r}: a name of one word that no built-in metric has is needed")
+    column = Column(title or name, higher_is_better, convention)
+    METRICS[name] = Metric(OneNumber(name, function), {name: column}, needs_image)
+    COLUMNS[name] = column
+
+
+def is_registered(name: str) -> bool:
+    return name in METRICS and isinstance(METRICS[name].function, OneNumber)
+
+
+def registered_metrics() -> dict[str, Metric]:
+    """The metrics that were registered in this process."""
+    return {name: metric for name, metric in METRICS.items() if is_registered(name)}
 
 
 def metrics_for(kind: str) -> tuple[str, ...]:
