@@ -57,14 +57,15 @@ def evaluate(
         str,
         typer.Option(
             help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected; published, factor, "
-            "mask: the published correction, or one half of it; focus, focus-plain: the crop around each prompt."
+            "mask: the published correction, or one half of it; reach: attention to a "
+            "neighborhood of the trained size; focus, focus-plain: the crop around each prompt."
         ),
     ] = join(EvaluateSettings.methods),
     modes: Annotated[
         str | None,
         typer.Option(
             metavar="NAME,NAME",
-            help="Several modes in one run, in place of plain and basam: off, published, factor, mask, own.",
+            help="Several modes in one run, in place of plain and basam: off, published, factor, mask, reach, own.",
             show_default=False,
         ),
     ] = None,

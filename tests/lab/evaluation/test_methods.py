@@ -44,6 +44,8 @@ def test_methods_that_do_the_same_are_named() -> None:
     assert same_methods(usual, BiasMode(strength=0.0, slope=0.3)) == [note]  # by what a mode does, not by its fields
     (note,) = same_methods(("published", "basam"), BiasMode())
     assert "methods published and basam are the same" in note
+    (note,) = same_methods(("reach", "basam"), BiasMode(reach="trained", slope=0.3))
+    assert "methods reach and basam are the same" in note
     assert len(same_methods(("plain", "basam", "focus-plain", "focus"), BiasMode.off())) == 2
 
 
@@ -134,9 +136,9 @@ def test_the_command_takes_modes_and_saves_maps(pairs: Path, model_folder: Path,
     from basam.cli import app
 
     words = ["evaluate", "folder", pairs, "--model", model_folder, "--sizes", 96, "--metrics", "iou", "--workers", 0]
-    words += ["--methods", "resize", "--modes", "off,published,factor,mask", "--save-maps", "--limit", 1]
+    words += ["--methods", "resize", "--modes", "off,published,factor,mask,reach", "--save-maps", "--limit", 1]
     result = CliRunner().invoke(app, [*map(str, words), "--out", str(tmp_path / "run")])
     assert result.exit_code == 0, result.output
     rows = json.loads((tmp_path / "run" / "summary.json").read_text())["rows"]
-    assert [row["method"] for row in rows] == ["resize", "plain", "published", "factor", "mask"]
-    assert len(list((tmp_path / "run" / "maps").iterdir())) == 5
+    assert [row["method"] for row in rows] == ["resize", "plain", "published", "factor", "mask", "reach"]
+    assert len(list((tmp_path / "run" / "maps").iterdir())) == 6

@@ -47,6 +47,10 @@ METHODS = {
     "published": EvaluationMethod(
         "the published correction at full strength", *("published", "#b56576", "h", (0, (8, 2)), BiasMode())
     ),
+    "reach": EvaluationMethod(
+        "global layers attend to a neighborhood of the trained size",
+        *("reach", "#3f8efc", "p", (0, (4, 1, 1, 1)), BiasMode(reach="trained")),
+    ),
     "basam": EvaluationMethod("SAM at this size with the correction of the run", "basam", "#00798c", "^", "-", None),
     "custom": EvaluationMethod("the model that was given to `evaluate`", "custom", "#7f4f24", "*", "--"),
     "focus-plain": EvaluationMethod(
@@ -77,6 +81,8 @@ def with_modes(methods: Iterable[str], modes: Iterable[str]) -> tuple[str, ...]:
 def canonical(mode: BiasMode) -> BiasMode:
     """One of all modes that do the same at every size: fields without effect take their default."""
     off = OFF
+    if mode.reach == "trained":  # nothing is left to correct
+        mode = replace(mode, scaling="none", slope=0.0)
     if mode.strength == 0:
         mode = replace(off, positions=mode.positions, aspect=mode.aspect)
     if mode.slope == 0:
