@@ -82,7 +82,7 @@ def canonical(mode: BiasMode) -> BiasMode:
     """One of all modes that do the same at every size: fields without effect take their default."""
     off = OFF
     if mode.reach == "trained":  # nothing is left to correct
-        mode = replace(mode, scaling="none", slope=0.0)
+        mode = replace(mode, scaling="none", slope=mode.slope if mode.schedule == "constant" else 0.0)
     if mode.strength == 0:
         mode = replace(off, positions=mode.positions, aspect=mode.aspect)
     if mode.slope == 0:
