@@ -152,7 +152,12 @@ def test_no_circle() -> None:
 
 # What `pip install basam` brings, safetensors by transformers; and modules that are imported only where their extra is there.
 BASE = {"torch", "transformers", "safetensors", "numpy", "PIL", "typer", "rich", "basam"}
-OPTIONAL = {"basam.attention.triton_": "triton", "basam.web.server": "starlette"}
+OPTIONAL = {
+    "basam.attention.triton_": "triton",
+    "basam.web.server": "starlette",
+    "basam.web.responses": "starlette",
+    "basam.web.session": "filelock",
+}
 
 
 def test_the_core_needs_no_extra() -> None:

@@ -54,7 +54,7 @@ def settings(photos: Path, tmp_path: Path) -> WebSettings:
 def workspace(settings: WebSettings) -> Iterator[Workspace]:
     found = Workspace(settings)
     yield found
-    found.worker.close()
+    found.close()
 
 
 @pytest.fixture

@@ -347,3 +347,88 @@ def test_a_server_that_was_killed_and_started_again_goes_on(chromium, photos, tm
     finally:
         again.kill()
         context.close()
+
+
+def test_a_record_that_comes_late_is_not_shown_on_the_photo_that_was_opened_since(page, server):
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    page.reload()
+    held, holding = [], [True]
+    page.route(re.compile(r"/api/photos/[0-9a-f]+$"), lambda route: held.append(route) if holding else route.continue_())
+    page.get_by_role("button", name="second.jpg").first.click()
+    page.get_by_role("button", name="first.png").click()
+    page.get_by_role("button", name="second.jpg").first.click()
+    page.wait_for_timeout(500)
+    assert len(held) >= 3
+    newest, *older = reversed(held)
+    holding.clear()
+    newest.continue_()
+    page.get_by_text("Ready", exact=True).wait_for()
+    for route in older:
+        route.continue_()
+    page.wait_for_timeout(1000)
+    assert page.locator("#objects li").count() == 0
+    frame = page.locator("#viewer").bounding_box()
+    page.mouse.click(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    wait_for_objects(page, 1)
+    assert len(server.kept("second.jpg")["objects"]) == 1
+    assert len(server.kept("first.png")["objects"]) == 1
+    assert all("409" in each for each in page.problems)  # the encoding of a photo that was left
+
+
+def test_undo_and_candidates_are_there_after_a_reload(page, server):
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    count = page.locator("#candidates button").count()
+    assert count == 3
+    page.reload()
+    wait_for_objects(page, 1)
+    wait_until(page, f"document.querySelectorAll('#candidates button').length === {count}")
+    page.keyboard.press("Control+z")
+    wait_for_objects(page, 0)
+    page.keyboard.press("Control+Shift+z")
+    wait_for_objects(page, 1)
+    assert page.problems == []
+
+
+def test_the_focus_stays_in_the_list_of_objects(page, server):
+    page.mouse.click(*place(page, 300, 300))
+    wait_for_objects(page, 1)
+    page.keyboard.press("n")
+    page.mouse.click(*place(page, 700, 100))
+    wait_for_objects(page, 2)
+    name = page.locator("#objects li input[type=text]").first
+    name.fill("Disc")
+    name.press("Enter")
+    wait_until(page, "document.querySelector('#objects li').classList.contains('active')")
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.activeElement.value") == "Disc"
+    page.get_by_role("button", name="Remove Disc").focus()
+    page.keyboard.press("Enter")
+    wait_for_objects(page, 1)
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Remove ")
+    assert page.problems == []
+
+
+def test_a_stopped_server_is_noticed_without_a_click(chromium, photos, tmp_path):
+    server = RunningServer(photos, tmp_path / "session")
+    context = chromium.new_context(viewport=WINDOW)
+    page = opened(context, server.address)
+    server.kill()
+    page.locator("#error", has_text="does not answer").wait_for()
+    context.close()
+
+
+def test_many_windows_of_one_browser_work(chromium, server):
+    server.empty()
+    context = chromium.new_context(viewport=WINDOW)
+    pages = [opened(context, server.address)]
+    for _ in range(7):
+        page = context.new_page()
+        page.goto(pages[0].url)
+        page.get_by_text("Ready", exact=True).wait_for()
+        pages.append(page)
+    pages[-1].bring_to_front()
+    pages[-1].mouse.click(*place(pages[-1], 300, 300))
+    wait_for_objects(pages[-1], 1)
+    context.close()

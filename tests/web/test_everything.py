@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -84,19 +87,26 @@ def test_an_object_that_was_changed_since_stays_as_it_is(client, workspace, firs
 
 
 def test_progress_is_reported_and_cancelling_changes_nothing(client, workspace, first):
-    told = []
+    reports, cancelled = [], threading.Event()
 
-    def listener():
-        told.append(workspace.worker.reported("me"))
-        if told[-1].get("share") and not workspace.worker.running.stop:
-            workspace.worker.cancel("me")
+    def cancel_after_the_first_report():
+        while not cancelled.is_set():
+            report = client.get("/api/progress", headers={"x-basam-window": "me"}).json()
+            if report.get("share"):
+                reports.append(report)
+                workspace.worker.cancel("me")
+                return
+            time.sleep(0.01)
 
-    workspace.worker.listeners.append(listener)
+    thread = threading.Thread(target=cancel_after_the_first_report)
+    thread.start()
     answer = client.post(f"/api/photos/{first}/everything", json={"sure": "unsure"}, headers={"x-basam-window": "me"})
     assert (answer.status_code, answer.json()["cancelled"]) == (409, True)
-    shares = [each["share"] for each in told if each.get("share")]
-    assert 0 < shares[0] <= 1
-    assert all(each["own"] for each in told if each["running"])
+    cancelled.set()
+    thread.join()
+    (report,) = reports
+    assert 0 < report["share"] <= 1
+    assert report["own"]
     assert client.get(f"/api/photos/{first}").json()["objects"] == []
 
 

@@ -23,7 +23,7 @@ def served(folder: Path) -> Iterator[tuple[TestClient, str]]:
     with TestClient(make_app(workspace), base_url=ADDRESS) as client:
         (photo,) = client.get("/api/overview").json()["photos"]
         yield client, photo["id"]
-    workspace.worker.close()
+    workspace.close()
 
 
 @pytest.fixture

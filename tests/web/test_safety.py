@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from starlette.testclient import TestClient
 
 from basam.web.safety import Guard
+from basam.web.server import make_app
 from tests.web.conftest import ADDRESS, TOKEN
 
 
@@ -89,3 +91,39 @@ def test_no_path_reaches_another_file(client, path):
 def test_keys_of_objects_cannot_name_other_files(client, first, key):
     answer = client.put(f"/api/photos/{first}/objects/{key}", json={"colour": "#ffffff", "points": [[5, 5, 1]]})
     assert answer.status_code in (400, 404)
+
+
+@pytest.fixture
+def outside(workspace) -> TestClient:
+    """A client that comes through a proxy with encryption and a prefix."""
+    url = "https://photos.example.org/basam"
+    guarded = Guard(make_app(workspace), token=TOKEN, host="127.0.0.1", port=7860, url=url)
+    client = TestClient(guarded, base_url="https://photos.example.org", raise_server_exceptions=False)
+    assert "Secure" in client.get(f"/basam/?token={TOKEN}").headers["set-cookie"]
+    return client
+
+
+def test_the_address_of_a_proxy_is_taken_with_its_prefix_and_without(outside):
+    assert outside.get("/basam/").status_code == 200
+    origin = {"origin": "https://photos.example.org"}
+    assert outside.post("/basam/api/cancel", json={}, headers=origin).status_code == 200
+    assert outside.post("/api/cancel", json={}, headers={**origin, "host": "127.0.0.1:7860"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example"},
+        {"host": "photos.example.org:8443"},
+        {"origin": "http://photos.example.org"},
+        {"origin": "https://evil.example"},
+    ],
+)
+def test_no_other_address_is_taken_beside_that_of_the_proxy(outside, headers):
+    assert outside.post("/basam/api/cancel", json={}, headers=headers).status_code == 403
+
+
+def test_a_tunnel_from_another_local_port_is_taken_where_it_is_named(workspace):
+    guard = Guard(make_app(workspace), token=TOKEN, host="127.0.0.1", port=7860, url="http://localhost:9000")
+    assert guard.is_ours("//localhost:9000")
+    assert not guard.is_ours("//localhost:9001")

@@ -96,8 +96,9 @@ def test_state_is_there_again_after_a_restart(client, workspace, first, settings
     put(client, first, points=[DISC])
     put(client, first, key="b2", box=[200, 200, 420, 420])
     client.post(f"/api/photos/{first}/mark", json={"done": True})
+    workspace.close()
     again = Workspace(settings)
-    again.worker.close()
+    again.close()
     found = again.record(first)
     assert [each["key"] for each in found["objects"]] == ["a1", "b2"]
     assert found["done"]

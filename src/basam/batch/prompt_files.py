@@ -57,7 +57,7 @@ def rows_of(path: Path, images_json: Path | None, categories: list[dict[str, Any
     elif images_json is not None:
         raise InputError(f"{path}: holds no boxes as COCO writes them, the only kind that takes --images-json")
     elif isinstance(whole, dict) and whole.get("format") == SESSION_FORMAT:
-        yield from rows_of_state(whole)
+        yield from rows_of_state(whole, path.parent)
     elif isinstance(whole, list):
         yield from ((f"entry {index}", entry) for index, entry in enumerate(whole))
     elif whole is not None:

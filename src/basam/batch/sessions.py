@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,23 +35,24 @@ def session_rows(path: Path) -> Iterator[tuple[str, Any]]:
         raise InputError(f"{path}: a folder without files of basam web; give a file of prompts or the folder of its --session")
     for file in files:
         try:
-            yield from ((f"{file.name}, {where}", entry) for where, entry in rows_of_state(read_json(file)))
+            yield from ((f"{file.name}, {where}", entry) for where, entry in rows_of_state(read_json(file), path))
         except (InputError, OSError) as error:
             yield file.name, InputError(f"no file of basam web: {error}")
 
 
-def rows_of_state(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Those of one photo, of what its file holds.
+def rows_of_state(values: dict[str, Any], folder: Path) -> Iterator[tuple[str, Any]]:
+    """The rows of one photo from the content of its file in a session's `folder`, which the photo is named relative to.
 
     Raises:
         ValueError: it is of another format.
     """
     if values.get("format") != SESSION_FORMAT:
         raise InputError(f"format {values.get('format')!r}: {SESSION_FORMAT!r} is needed")
-    objects = values.get("objects")
+    objects, photo = values.get("objects"), values.get("photo")
     for index, each in enumerate(objects if isinstance(objects, list) else []):
         if not isinstance(each, dict):
             yield f"object {index}", InputError(f"{str(each)[:40]!r}: an object with prompts is needed")
             continue
-        row = {"photo": values.get("photo"), "id": each.get("key"), "label": object_label(str(each.get("name")))}
+        named = None if photo is None else os.path.abspath(folder / str(photo))
+        row = {"photo": named, "id": each.get("key"), "label": object_label(str(each.get("name")))}
         yield f"object {index}", {**row, "points": each.get("points"), "box": each.get("box")}

@@ -21,6 +21,12 @@ def web(
     session: Annotated[Path, typer.Option(help="Folder that keeps prompts, masks and uploads.")] = DEFAULTS.session,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0: for the whole network.")] = DEFAULTS.host,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = DEFAULTS.port,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address by which browsers reach it through a tunnel or a proxy, as https://photos.example.org/basam."
+        ),
+    ] = DEFAULTS.url,
     cache: Annotated[str, typer.Option(metavar="BYTES", help="Memory for photos and embeddings.")] = f"{DEFAULTS.cache >> 30}G",
     max_upload: Annotated[
         str, typer.Option(metavar="BYTES", help="Of a file that the page sends.")
@@ -44,6 +50,7 @@ def web(
             device=device,
             host=host,
             port=port,
+            url=url,
             cache=bytes_of(cache),
             max_pixels=max_pixels,
             max_upload=bytes_of(max_upload),

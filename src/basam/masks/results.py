@@ -95,9 +95,14 @@ def cleaned(found: Iterable[MaskResult], cleaning: Cleaning, *, keep_empty: bool
     return out
 
 
+def inert(cell: object) -> object:
+    """A cell of a table that no spreadsheet runs as a formula: text that begins as one gets an apostrophe before it."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
 def row_of(one: MaskResult) -> list[object]:
     """Cells of `COLUMNS` after `number`; empty where a value is not known."""
     stability = "" if one.stability is None else round(one.stability, 6)
     point = ("", "") if one.point is None else one.point
     scores = round(one.score, 6), round(one.predicted_iou, 6), stability
-    return [one.id, one.label or "", *scores, one.runs.area, *one.runs.box, *point]
+    return [inert(one.id), inert(one.label or ""), *scores, one.runs.area, *one.runs.box, *point]

@@ -89,18 +89,20 @@ class ExportedPhoto:
 
 @dataclass(frozen=True)
 class Export:
-    """A file to download: its name, its media type, where it lies."""
+    """A file to download: its name, its media type, its path, and photos that are not in it, a line each."""
 
     name: str
     media: str
     path: Path
+    left_out: list[str]
 
 
-def export_photos(kind: str, photos: Iterable[ExportedPhoto], folder: Path) -> Export:
-    """One file as it is, several in a ZIP; photos are named as if they lay beside the files.
+def export_photos(kind: str, photos: Iterable[ExportedPhoto], folder: Path, left_out: list[str]) -> Export:
+    """One file as it is, several in a ZIP; exports refer to photos by file name, without a directory.
 
     Args:
         folder: an empty one that the files are written to.
+        left_out: photos that `photos` passes over, a line each; it grows while they are read.
 
     Raises:
         ValueError: an unknown kind, no object to take, or a photo that is too large for the format.
@@ -115,7 +117,7 @@ def export_photos(kind: str, photos: Iterable[ExportedPhoto], folder: Path) -> E
     names: set[str] = set()
     paths: list[Path] = []
     for taken in photos:
-        stem = free_name(stems, taken.photo, taken.photo.path.stem)
+        stem = free_name(stems, taken.photo, Path(taken.photo.name).stem)
         name = free_name(names, taken.photo, taken.photo.name)
         check_size([kind], taken.photo.height, taken.photo.width)
         if kind == "prompts":
@@ -134,9 +136,9 @@ def export_photos(kind: str, photos: Iterable[ExportedPhoto], folder: Path) -> E
         paths = [folder / "coco.json"]
         write_coco(paths[0], RecordedRun.of_folders([folder]))
     if not paths:
-        raise InputError("there is no object to take away yet: set a point or draw a box first")
+        raise InputError("; ".join(left_out) or "there is no object to save yet: set a point or draw a box first")
     path = paths[0] if len(paths) == 1 else zipped(folder / f"basam_{kind}.zip", paths)
-    return Export(path.name, MEDIA[path.suffix], path)
+    return Export(path.name, MEDIA[path.suffix], path, left_out)
 
 
 def free_name(taken: set[str], photo: LibraryPhoto, name: str) -> str:

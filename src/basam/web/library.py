@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +34,8 @@ class LibraryPhoto:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        """The file's name; bytes of it that are no UTF-8 are shown as U+FFFD, since no JSON can hold them."""
+        return readable(self.path.name)
 
     def check_content(self) -> None:
         """That the file is still the photograph that was listed.
@@ -62,10 +65,12 @@ class Library:
         FileNotFoundError: a place that is not there. ImageError: a file that was named and cannot be read.
     """
 
-    def __init__(self, places: Iterable[Path], uploads: Path, max_pixels: int | None) -> None:
+    def __init__(self, places: Sequence[Path], uploads: Path, max_pixels: int | None) -> None:
         self.uploads, self.max_pixels = uploads, max_pixels
         self.photos: dict[str, LibraryPhoto] = {}
         self.left_out: list[str] = []
+        self.roots = sorted({(place if place.is_dir() else place.parent).resolve() for place in places}, reverse=True)
+        self.reserved: set[Path] = set()
         self.lock = threading.Lock()
         for place in places:
             if not place.exists():
@@ -93,10 +98,17 @@ class Library:
     def add(self, path: Path) -> LibraryPhoto:
         found = path.resolve()
         width, height = picture_size(found, max_pixels=self.max_pixels)
-        photo = LibraryPhoto(key_of_path(found), found, width, height, content_of(found))
         with self.lock:
+            photo = LibraryPhoto(self.free_key(path, found), found, width, height, content_of(found))
             self.photos[photo.key] = photo
         return photo
+
+    def free_key(self, path: Path, found: Path) -> str:
+        """A key from the file's name, so that a folder that is moved keeps what was done in it; files of one name in several
+        folders are told apart by the folder."""
+        names = (path.name, f"{path.absolute().parent.name}/{path.name}", str(found))
+        keys = [hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16] for name in names]
+        return next(key for key in keys if key not in self.photos or self.photos[key].path == found)
 
     def __getitem__(self, key: str) -> LibraryPhoto:
         if key not in self.photos:
@@ -112,8 +124,10 @@ class Library:
         place = keys.index(key) + 1 if key in keys else len(keys)
         return self.photos[keys[place]] if place < len(keys) else None
 
-    def free_place(self, name: str) -> Path:
-        """A path among the uploads for a file that is called `name` elsewhere; only letters and digits of it are kept.
+    @contextlib.contextmanager
+    def reserve(self, name: str) -> Iterator[Path]:
+        """A path among the uploads for a file that is called `name` elsewhere, of which only letters and digits stay. No other
+        upload gets the same path while this block runs.
 
         Raises:
             ValueError: its suffix is that of no photograph.
@@ -123,11 +137,22 @@ class Library:
         if suffix not in suffixes():
             raise InputError(f"{last!r}: a photograph is needed, such as .jpg, .png, .tif or .heic")
         stem = re.sub(r"[^\w-]+", "_", Path(last).stem).strip("_")[:80] or "photo"
-        place, count = self.uploads / f"{stem}{suffix}", 1
-        while place.exists():
-            count += 1
-            place = self.uploads / f"{stem}_{count}{suffix}"
-        return place
+        with self.lock:
+            place, count = self.uploads / f"{stem}{suffix}", 1
+            while place in self.reserved or place.exists():
+                count += 1
+                place = self.uploads / f"{stem}_{count}{suffix}"
+            self.reserved.add(place)
+        try:
+            yield place
+        finally:
+            self.reserved.discard(place)
+
+    def relative(self, text: str) -> str:
+        """`text` with paths below the given folders shortened to what follows the folder."""
+        for root in self.roots:
+            text = text.replace(f"{root}{os.sep}", "")
+        return readable(text)
 
     def check(self, path: Path) -> None:
         """That a file is what its name says, judged by its content; ImageError where it is not."""
@@ -135,8 +160,9 @@ class Library:
         open_picture(path, max_pixels=self.max_pixels)
 
 
-def key_of_path(path: Path) -> str:
-    return hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def readable(text: str) -> str:
+    """`text` with U+FFFD in place of each lone surrogate, which stands for a byte that is no UTF-8."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def content_of(path: Path) -> str:

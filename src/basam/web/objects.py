@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from basam.errors import InputError, MissingFileError
 from basam.files import COLOURS
 from basam.masks import RunMask
 from basam.web.library import LibraryPhoto
@@ -45,15 +44,3 @@ def new_objects(photo: LibraryPhoto, state: PhotoState, found: Iterable[FoundMas
 def is_alike(one: RunMask, other: RunMask) -> bool:
     shared = one.shared(other)
     return shared > NMS_IOU * (one.area + other.area - shared)
-
-
-def checked_colour(text: str) -> str:
-    if len(text) != 7 or text[0] != "#" or not all(each in "0123456789abcdefABCDEF" for each in text[1:]):
-        raise InputError(f"colour {text!r}: #rrggbb is needed")
-    return text
-
-
-def check_key(key: str) -> None:
-    """Keys of objects stand in addresses and names of files."""
-    if not (key.isascii() and key.isalnum() and len(key) <= 32):
-        raise MissingFileError(f"object {key!r}: letters and digits are needed")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from basam.errors import InputError
+from basam.errors import InputError, MissingFileError
 from basam.web.library import LibraryPhoto
 
 
@@ -65,3 +65,15 @@ def inside(name: str, numbers: Sequence[Any], photo: LibraryPhoto) -> tuple[floa
         if not isinstance(number, (int, float)) or isinstance(number, bool) or not 0 <= number <= limit:
             raise InputError(f"{name}: {number!r} lies outside the photo of {photo.width} x {photo.height} px")
     return tuple(float(number) for number in numbers)
+
+
+def checked_colour(text: str) -> str:
+    if len(text) != 7 or text[0] != "#" or not all(each in "0123456789abcdefABCDEF" for each in text[1:]):
+        raise InputError(f"colour {text!r}: #rrggbb is needed")
+    return text
+
+
+def check_key(key: str) -> None:
+    """Keys of objects stand in addresses and names of files."""
+    if not (key.isascii() and key.isalnum() and len(key) <= 32):
+        raise MissingFileError(f"object {key!r}: letters and digits are needed")

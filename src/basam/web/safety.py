@@ -35,10 +35,13 @@ class Guard:
         app: what answers requests that are let through.
         token: the secret; in the address once, as a cookie afterwards.
         host, port: where the server listens; port 0: any.
+        url: the address by which it is reached from outside, through a tunnel or a proxy; its path may be a prefix.
     """
 
-    def __init__(self, app: Any, *, token: str, host: str, port: int) -> None:
+    def __init__(self, app: Any, *, token: str, host: str, port: int, url: str | None = None) -> None:
         self.app, self.token, self.host, self.port = app, token, host, port
+        outer = urlsplit(url or "")
+        self.outer, self.scheme, self.prefix = outer.netloc.lower(), outer.scheme, outer.path.rstrip("/")
         # Several servers of one machine share their cookies: each has its own name.
         self.cookie = f"{COOKIE}_{port}"
 
@@ -51,6 +54,8 @@ class Guard:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self.refusal(headers)
         if refusal is None:
+            if self.prefix and scope["path"].startswith(f"{self.prefix}/"):  # a proxy that does not strip it
+                scope = {**scope, "path": scope["path"].removeprefix(self.prefix)}
             query = parse_qs(scope["query_string"].decode("latin-1"))
             given = query.get("token", [""])[0]
             if scope["path"] == "/" and scope["method"] == "GET" and given:
@@ -75,16 +80,23 @@ class Guard:
         """Why a request is not of this page."""
         host = headers.get("host", "")
         if not self.is_ours(f"//{host}"):
-            return f"the host {host!r} is not this server"
+            return f"the host {host!r} is not this server; behind a tunnel or a proxy, name its address with --url"
         origin = headers.get("origin")
-        if origin is not None and (origin == "null" or urlsplit(origin).netloc.lower() != host.lower()):
-            return f"a request from {origin!r}"
+        if origin is not None and origin not in self.origins(host):
+            return f"a request from {origin!r}; behind a tunnel or a proxy, name its address with --url"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate":
             return "a request from another site"
         return None
 
+    def origins(self, host: str) -> tuple[str, ...]:
+        """Where the page itself comes from, by the host of a request: from outside, or from this machine."""
+        outer = f"{self.scheme}://{self.outer}"
+        return (outer,) if host.lower() == self.outer else (outer, f"http://{host}".lower())
+
     def is_ours(self, address: str) -> bool:
         """Whether the name and port of `//host:port` are those of this server: no name that others could point at it."""
+        if self.outer and address.lower() == f"//{self.outer}":
+            return True
         try:
             parts = urlsplit(address)
             name, port = parts.hostname or "", parts.port or 80
@@ -104,9 +116,10 @@ class Guard:
 
     async def welcome(self, send: Any) -> None:
         """The token becomes a cookie, and leaves the address."""
-        cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict"
+        secure = "; Secure" if self.scheme == "https" else ""
+        cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict{secure}"
         # A page, not a redirect: a browser that came from elsewhere sends no strict cookie along with the redirect.
-        page = b'<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>basam</title>'
+        page = b'<!doctype html><meta http-equiv="refresh" content="0;url=./"><title>basam</title>'
         await answer(send, 200, page, ((b"content-type", b"text/html; charset=utf-8"), (b"set-cookie", cookie.encode())))
 
 

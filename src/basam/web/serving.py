@@ -29,34 +29,36 @@ def serve(settings: WebSettings, *, say: Callable[[str], None], note: Callable[[
 
     listening = listen(settings.host, settings.port)
     port = int(listening.getsockname()[1])
-    workspace = Workspace(settings)
-    for line in workspace.library.left_out:
-        note(f"left out: {line}")
     token = secrets.token_urlsafe(24)
     name = settings.host
     if not is_local(settings.host):
         note(f"note: {settings.host} is reached from the network, unencrypted: whoever has the address sees the photos")
         name = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
-    address = f"http://{f'[{name}]' if ':' in name else name}:{port}/?token={token}"
-    say(f"{len(workspace.library.photos)} photos, session in {settings.session}")
+    base = settings.url or f"http://{f'[{name}]' if ':' in name else name}:{port}"
+    address = f"{base.rstrip('/')}/?token={token}"
     say(address)
+    say(f"loading {settings.model}; the page opens as soon as it is there")
+    workspace = Workspace(settings)
+    for line in workspace.library.left_out:
+        note(f"left out: {line}")
+    say(f"{len(workspace.library.photos)} photos, session in {settings.session}")
     if open_page:
         import webbrowser
 
         webbrowser.open(address)
-    guarded = Guard(make_app(workspace), token=token, host=settings.host, port=port)
-    # A page that is open holds its stream of events: it is not waited for.
+    guarded = Guard(make_app(workspace), token=token, host=settings.host, port=port, url=settings.url)
     config = uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False)
     uvicorn.Server(config).run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, before the model is loaded: a taken port is said at once."""
+    """A listening socket, before the model is loaded: a taken port is reported at once, and a browser that is early waits."""
     # With the protocol named, asyncio sends each answer at once (TCP_NODELAY); without it, 40 ms after the last one.
     found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
+        found.listen()
     except OSError as error:
         found.close()
         raise FileError(

@@ -6,18 +6,21 @@ Prompts, masks and the rest stand in one file, so that a killed server or a full
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from basam.batch import SESSION_FORMAT
-from basam.errors import InputError
+from basam.errors import FileError, InputError, MissingFileError
 from basam.files import read_json, write_json
 from basam.masks import RunMask, read_runs
-from basam.web.library import LibraryPhoto
+from basam.web.library import LibraryPhoto, readable
+from basam.web.prompts import check_key, checked_colour, prompts_of
 
 NOTHING = np.zeros((0, 0), dtype=bool)
 
@@ -91,32 +94,58 @@ class PhotoState:
 
 
 class Session:
-    """Reads and writes the states of photos. Threads may share it."""
+    """Reads and writes the states of photos. Threads may share it; one server at a time has the folder.
+
+    Attributes:
+        notes: damaged files that were renamed, a line each.
+
+    Raises:
+        ValueError: another server uses the folder. OSError: it cannot be written.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lock = threading.RLock()
+        self.notes: list[str] = []
+        self.cached: dict[LibraryPhoto, tuple[int | None, PhotoState]] = {}  # by photo, with the time of its file
+        # The operating system releases it however the process ends.
+        self.in_use = FileLock(folder / ".lock")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.in_use.acquire(timeout=0)
+        except Timeout:
+            raise InputError(
+                f"{folder} is the session folder of another basam web that is running: stop that one, or give this one "
+                "a folder of its own with --session"
+            ) from None
+        except OSError as error:
+            raise FileError(f"cannot write to the session folder {folder}: {error.strerror or error}") from error
+
+    def close(self) -> None:
+        self.in_use.release()
 
     def file(self, photo: LibraryPhoto) -> Path:
         return self.folder / f"{photo.key}.json"
 
     def state(self, photo: LibraryPhoto) -> PhotoState:
-        """What is kept of a photo; an empty state where nothing is, or what was done with another photo in its place.
-
-        Raises:
-            ValueError: the file is damaged, or of another format; the message names it.
-        """
-        path = self.file(photo)
-        values = self.values(photo)
-        if values is None:
-            return PhotoState()
-        if values.get("format") != SESSION_FORMAT:
-            raise InputError(f"{path} is of format {values.get('format')!r}: {SESSION_FORMAT!r} is needed")
-        try:
-            objects = tuple(SegmentedObject(**each) for each in values["objects"])
-            return PhotoState(int(values["revision"]), bool(values["done"]), objects)
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged: {error}") from error
+        """The saved state of a photo; an empty one where there is none, or where it is of another photo of the same path. A
+        file that cannot be read is renamed, with a note, so that it stops nobody and is not lost."""
+        with self.lock:
+            path = self.file(photo)
+            stamp = path.stat().st_mtime_ns if path.exists() else None
+            cached = self.cached.get(photo)
+            if cached is not None and cached[0] == stamp:
+                return cached[1]
+            try:
+                values = self.values(photo)
+                state = PhotoState() if values is None else state_of(values, photo)
+                self.cached[photo] = stamp, state
+                return state
+            except InputError as error:
+                damaged = path.with_name(f"{path.name}.damaged")
+                path.replace(damaged)
+                self.notes.append(f"{photo.name}: {error}. The file is now {damaged.name}, and the photo begins anew")
+                return PhotoState()
 
     def aside(self, photo: LibraryPhoto, content: str) -> Path:
         """Where the state of another photo of the same path is kept."""
@@ -153,7 +182,7 @@ class Session:
             state = PhotoState(before.revision + 1, done, objects)
             values = {
                 "format": SESSION_FORMAT,
-                "photo": str(photo.path),
+                "photo": os.path.relpath(photo.path, self.folder),
                 "width": photo.width,
                 "height": photo.height,
                 "content": photo.content,
@@ -162,7 +191,29 @@ class Session:
                 "objects": [asdict(each) for each in objects],
             }
             write_json(self.file(photo), values)
+            self.cached[photo] = self.file(photo).stat().st_mtime_ns, state
             return state
+
+
+def state_of(values: dict[str, Any], photo: LibraryPhoto) -> PhotoState:
+    """The state in a file.
+
+    Raises:
+        ValueError: it is of another format, or damaged.
+    """
+    if values.get("format") != SESSION_FORMAT:
+        raise InputError(f"format {values.get('format')!r}: {SESSION_FORMAT!r} is needed")
+    try:
+        objects = tuple(SegmentedObject(**{**each, "name": readable(each["name"])}) for each in values["objects"])
+        state = PhotoState(int(values["revision"]), bool(values["done"]), objects)
+        for each in state.objects:
+            check_key(each.key)
+            checked_colour(each.colour)
+            prompts_of(each.reported(), photo)
+            each.runs(photo)
+    except (KeyError, TypeError, AttributeError, MissingFileError) as error:
+        raise InputError(f"a value is missing or wrong: {error}") from error
+    return state
 
 
 def is_of(values: dict[str, Any], photo: LibraryPhoto) -> bool:

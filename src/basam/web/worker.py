@@ -17,8 +17,6 @@ from basam.errors import InputError
 CLICK, VIEW, AHEAD = 0, 1, 2
 # How much the newest job of a kind counts in the time that is expected of the next.
 NEWEST_WEIGHT = 0.5
-# Seconds between two tellings of how far a job is.
-REPORTING = 0.1
 
 
 class StoppedError(InputError):
@@ -68,9 +66,7 @@ class Worker:
         self.expected: dict[str, float] = {}
         self.numbers = itertools.count()
         self.changed = threading.Condition()
-        self.listeners: list[Callable[[], None]] = []
         self.open = True
-        self.last_report = 0.0
         self.thread = threading.Thread(target=self.run, name="basam-web", daemon=True)
         self.thread.start()
 
@@ -81,7 +77,6 @@ class Worker:
             if self.running is not None and self.running.urgency == AHEAD and urgency < AHEAD:
                 self.running.stop = self.running.later = True
             self.changed.notify()
-        self.tell()
         return job.future
 
     def cancel(self, owner: str, *kinds: str) -> int:
@@ -97,8 +92,18 @@ class Worker:
                 stopped = None
         for job in cancelled:
             job.give_up()
-        self.tell()
         return len(cancelled) + (stopped is not None)
+
+    def cancel_future(self, future: Future[Any]) -> None:
+        """Cancel the job of a future that nobody waits for any more."""
+        with self.changed:
+            cancelled = [job for job in self.waiting if job.future is future]
+            self.waiting = [job for job in self.waiting if job.future is not future]
+            heapq.heapify(self.waiting)
+            if self.running is not None and self.running.future is future:
+                self.running.stop, self.running.later = True, False
+        for job in cancelled:
+            job.give_up()
 
     def close(self) -> None:
         """End after the job at hand."""
@@ -125,8 +130,6 @@ class Worker:
         self.checkpoint()
         if self.running is not None:
             self.running.share = done / whole
-        if time.monotonic() - self.last_report > REPORTING:
-            self.tell()
 
     def reported(self, owner: str = "") -> dict[str, Any]:
         """For a window: what runs, since how many seconds, what share of it is done (None: unknown), how many seconds it and
@@ -153,11 +156,6 @@ class Worker:
             "own": bool(own) or running.owner == owner,
         }
 
-    def tell(self) -> None:
-        self.last_report = time.monotonic()
-        for listener in list(self.listeners):
-            listener()
-
     def run(self) -> None:
         while True:
             with self.changed:
@@ -170,7 +168,6 @@ class Worker:
                     continue
                 job.begun, job.share, job.stop, job.later = time.monotonic(), None, False, False
                 self.running = job
-            self.tell()
             try:
                 result = job.work()
             except BaseException as error:
@@ -193,5 +190,4 @@ class Worker:
             again = stopped and job.later and self.open
             if again:
                 heapq.heappush(self.waiting, job)
-        self.tell()
         return again

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 import basam
 from basam.errors import InputError
-from basam.files import read_image, read_photograph, replacing
-from basam.masks import SoftMask
-from basam.web.exporting import WRITERS, Export, ExportedPhoto, export_photos
-from basam.web.library import Library, LibraryPhoto
-from basam.web.objects import check_key, checked_colour, new_objects
+from basam.files import read_photograph, replacing
+from basam.web.export_jobs import Exports
+from basam.web.exporting import WRITERS
+from basam.web.library import Library, LibraryPhoto, readable
+from basam.web.objects import new_objects
 from basam.web.payloads import mask_payload, prediction_payload
-from basam.web.prompts import PromptSet, prompts_of
+from basam.web.prompts import PromptSet, check_key, checked_colour, prompts_of
 from basam.web.segmenter import METHODS, THRESHOLDS, Segmenter
 from basam.web.session import PhotoState, SegmentedObject, Session
 from basam.web.settings import WebSettings
@@ -50,6 +46,7 @@ class Workspace:
             device=settings.device,
             checkpoint=self.worker.checkpoint,
         )
+        self.exports = Exports(self.library, self.session, self.worker, self.segmenter, settings.max_pixels)
 
     def ask(self, work: Callable[[], Any], urgency: int, kind: str, label: str, window: str = "") -> Future[Any]:
         return self.worker.submit(work, urgency=urgency, kind=kind, label=label, owner=window)
@@ -66,9 +63,16 @@ class Workspace:
             "sure": list(THRESHOLDS)[0 if geometry.image_size > SMALL_MODEL else -1],
             "maxUpload": self.settings.max_upload,
             "tile": TILE,
-            "leftOut": self.library.left_out,
+            "leftOut": [self.library.relative(line) for line in self.library.left_out],
             "photos": [self.reported(photo) for photo in self.library.listed()],
+            "notes": self.session.notes,
         }
+
+    def close(self) -> None:
+        """End after the job that runs; the session folder is free for another server then."""
+        self.exports.close()
+        self.worker.close()
+        self.session.close()
 
     def reported(self, photo: LibraryPhoto) -> dict[str, Any]:
         state = self.session.state(photo)
@@ -120,7 +124,7 @@ class Workspace:
         photo = self.library[key]
         check_key(name)
         prompts = prompts_of(values, photo)
-        label = str(values.get("name") or "Object")[:MAX_NAME]
+        label = readable(str(values.get("name") or "Object"))[:MAX_NAME]
         each = SegmentedObject(
             key=name,
             name=label,
@@ -206,34 +210,3 @@ class Workspace:
             return {"shown": mask_payload(runs, photo.width / runs.width), "score": score}
 
         return self.ask(work, VIEW, "hover", "Looking", window)
-
-    def take(self, kind: str, keys: Sequence[str], folder: Path, window: str, only: str = "") -> Export:
-        """A download of the photos of `keys` that hold objects, or of the object `only`, written into an empty folder."""
-
-        def taken() -> Iterator[ExportedPhoto]:
-            for key in keys:
-                photo = self.library[key]
-                objects = [each for each in self.session.state(photo).objects if each.mask]
-                wanted = [each for each in objects if only in ("", each.key)]
-                if only and not wanted:
-                    raise InputError(f"object {only!r}: {photo.name} has none of this key that has a mask")
-                if wanted:
-                    yield ExportedPhoto(
-                        photo,
-                        lambda: self.pixels(photo),  # noqa: B023
-                        wanted,
-                        lambda each: self.soft_edge(photo, each, window),  # noqa: B023
-                        objects.index(wanted[0]) + 1 if only and len(objects) > 1 else 0,
-                    )
-
-        return export_photos(kind, taken(), folder)
-
-    def pixels(self, photo: LibraryPhoto) -> NDArray[np.uint8]:
-        photo.check_content()
-        return read_image(photo.path, max_pixels=self.settings.max_pixels)
-
-    def soft_edge(self, photo: LibraryPhoto, each: SegmentedObject, window: str) -> SoftMask | None:
-        prompts = prompts_of(each.reported(), photo)
-        work = lambda: self.segmenter.soft_edge(photo, prompts, each.runs(photo))  # noqa: E731
-        found: SoftMask | None = self.ask(work, VIEW, "edge", f"Cutting out {each.name}", window).result()
-        return found

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -434,3 +435,21 @@ def test_folders_merge_and_the_last_one_counts(results, tmp_path):
     target.write_text('{"info": "mine"}')
     with pytest.raises(FileExistsError, match="was not written by basam"):
         merge_coco([tmp_path / "one"], target)
+
+
+@pytest.mark.parametrize("label", ["=1+1", "+A1", "-2", "@SUM(A1)", "\t=1", "plain"])
+def test_no_cell_of_a_table_is_a_formula(tmp_path, label):
+    results = PhotoResults(
+        Path("=cmd.jpg"),
+        (4, 4),
+        np.zeros((4, 4, 3), np.uint8),
+        [MaskResult(RunMask.of(np.eye(4, dtype=bool)), -0.5, label, label)],
+        1.0,
+    )
+    (write,) = files_of(["csv"], "table", results).values()
+    write(tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert [row[name].lstrip("'") for name in ("photo", "id", "label")] == ["=cmd.jpg", label, label]
+    assert not any(row[name].startswith(("=", "+", "-", "@", "\t")) for name in ("photo", "id", "label"))
+    assert float(row["predicted_iou"]) == -0.5

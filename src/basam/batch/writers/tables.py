@@ -11,7 +11,7 @@ from typing import Any
 from basam.batch.writers.recorded_masks import RecordedRun
 from basam.errors import OccupiedError
 from basam.files import begins_with, replacing, write_text
-from basam.masks import COLUMNS, PhotoResults, row_of
+from basam.masks import COLUMNS, PhotoResults, inert, row_of
 
 # Of a run: `share` is the part of the photo's area.
 RUN_COLUMNS = (
@@ -47,7 +47,7 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([inert(cell) for cell in row] for row in rows)
 
 
 def write_yolo_data(path: Path, categories: Iterable[dict[str, Any]]) -> None:

@@ -32,9 +32,9 @@ async function ask(method, path, body, raw = false) {
 }
 
 const json = async (...words) => (await ask(...words)).json();
-const of = (photo) => `/api/photos/${photo}`;
+const of = (photo) => `api/photos/${photo}`;
 
-export const overview = () => json("GET", "/api/overview");
+export const overview = () => json("GET", "api/overview");
 export const record = (photo) => json("GET", of(photo));
 export const prepare = (photo, method) => json("POST", `${of(photo)}/prepare`, { method });
 export const putObject = (photo, key, values) => json("PUT", `${of(photo)}/objects/${key}`, values);
@@ -43,8 +43,9 @@ export const everything = (photo, sure) => json("POST", `${of(photo)}/everything
 export const compare = (photo, prompts) => json("POST", `${of(photo)}/compare`, prompts);
 export const hover = (photo, x, y) => json("POST", `${of(photo)}/hover`, { x, y });
 export const mark = (photo, done) => json("POST", `${of(photo)}/mark`, { done });
-export const cancel = () => json("POST", "/api/cancel", {});
-export const upload = (file) => json("POST", `/api/photos?name=${encodeURIComponent(file.name)}`, file, true);
+export const progress = () => json("GET", "api/progress");
+export const cancel = () => json("POST", "api/cancel", {});
+export const upload = (file) => json("POST", `api/photos?name=${encodeURIComponent(file.name)}`, file, true);
 // What the browser keeps is that of one content.
 export const thumbnail = (photo) => `${of(photo.id)}/thumbnail?${photo.content}`;
 export const tile = (photo, level, column, row) => `${of(photo.id)}/tiles/${level}/${column}/${row}?${photo.content}`;
@@ -52,18 +53,13 @@ export const tile = (photo, level, column, row) => `${of(photo.id)}/tiles/${leve
 // Of all photos, of one, or of one object of it.
 export async function download(kind, photo, object) {
   const wanted = new URLSearchParams({ kind, ...(photo && { photo }), ...(object && { object }) });
-  const response = await ask("GET", `/api/export?${wanted}`);
+  const response = await ask("GET", `api/export?${wanted}`);
   const name = decodeURIComponent(response.headers.get("content-disposition").split("''")[1]);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await response.blob());
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  return name;
+  return { name, leftOut: JSON.parse(decodeURIComponent(response.headers.get("x-basam-left-out"))) };
 }
 
-export function listen(take) {
-  const events = new EventSource(`/api/events?window=${WINDOW}`);
-  events.onmessage = (event) => take(JSON.parse(event.data));
-  return events;
-}

@@ -74,9 +74,10 @@ const findEverything = attempt(async () => {
   if (!photo) return;
   say("Finding everything");
   busy += 1;
+  const one = photo;
   const answer = await work.everything(byId("sure").value);
   busy -= 1;
-  if (!answer) return;
+  if (!answer || photo !== one) return;
   const { added, found } = answer;
   const more = byId("sure").selectedIndex < info.sureness.length - 1 ? " Try a less sure setting." : "";
   if (added.length) say(`${added.length} ${added.length === 1 ? "object" : "objects"} found`);
@@ -120,7 +121,7 @@ function showRail() { showPhotos(info.photos, photo, attempt(open)); }
 async function open(one) {
   photo = one;
   ready = false;
-  work.leave();
+  work.leave(one);
   hovering.leave();
   byId("photo-name").textContent = one.name;
   byId("photo-size").textContent = `${number.format(one.width)} × ${number.format(one.height)} px`;
@@ -161,19 +162,22 @@ function go(step) {
 }
 
 const toggleDone = attempt(async () => {
-  if (!photo) return;
-  const answer = await api.mark(photo.id, !photo.done);
-  photo.done = answer.done;
-  work.revision = answer.revision;
-  say(photo.done ? "Marked as done" : "Not done");
+  const one = photo;
+  if (!one) return;
+  const answer = await api.mark(one.id, !one.done);
+  one.done = answer.done;
+  if (work.photo === one) work.revision = answer.revision;
+  if (photo === one) say(one.done ? "Marked as done" : "Not done");
   refresh();
 });
 
 const compare = attempt(async () => {
-  const object = work.active;
+  const object = work.active, one = photo;
   if (!object) return;
   say("Comparing three methods");
-  await showComparison(await api.compare(photo.id, prompts(object)), info.methods, object.colour, stage, useMethod);
+  const answers = await api.compare(one.id, prompts(object));
+  if (photo !== one) return;
+  await showComparison(answers, info.methods, object.colour, stage, useMethod);
   say("Compared");
 });
 
@@ -181,14 +185,15 @@ const compare = attempt(async () => {
 
 function boxByKeys() {
   const here = stage.crosshair;
-  if (!here) return;
+  if (!here) return say("Move the crosshair with the arrow keys first");
   if (!corner) {
-    corner = here;
+    corner = stage.corner = here;
+    stage.draw();
     say("First corner is set: move the crosshair, B sets the other");
     return;
   }
   const [[ax, ay], [bx, by]] = [corner, here];
-  corner = null;
+  corner = stage.corner = null;
   if (ax !== bx && ay !== by) box(Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by));
 }
 
@@ -257,7 +262,8 @@ const start = attempt(async () => {
   byId("sure").replaceChildren(...info.sureness.map((name) => made("option", { value: name, textContent: name, selected: name === info.sure })));
   showMethod();
   refresh();
-  if (info.leftOut.length) fail(new Error(`Left out: ${info.leftOut.join("; ")}`));
+  const odd = [...info.leftOut.map((line) => `Left out: ${line}`), ...info.notes];
+  if (odd.length) fail(new Error(odd.join("; ")));
   showProgress();
   const first = info.photos.find((one) => `#${one.id}` === location.hash) ?? info.photos.find((one) => !one.done) ?? info.photos[0];
   if (first) await open(first);

@@ -22,9 +22,10 @@ export class Hovering {
       const [x, y] = this.wanted;
       this.wanted = null;
       try {
-        const answer = await api.hover(this.photo().id, x, y);
-        const mask = await decoded(answer.shown);
-        this.mask = this.inside && this.photo() ? mask : null;
+        const photo = this.photo();
+        const answer = photo && await api.hover(photo.id, x, y);
+        const mask = await decoded(answer?.shown);
+        this.mask = this.inside && this.photo() === photo ? mask : null;
       } catch {
         this.mask = null;
       }

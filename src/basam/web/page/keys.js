@@ -1,6 +1,6 @@
 // The keyboard: which key does what, and when it is not for the page.
 
-import { byId } from "./elements.js";
+import { byId, say } from "./elements.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -18,7 +18,9 @@ export function listenToKeys(acts, { open, undo, redo, point, hold, stage }) {
       return;
     }
     if (ARROWS[event.key] && inViewer) return take(() => stage.moveCrosshair(...ARROWS[event.key], event.shiftKey));
-    if (event.key === "Enter" && inViewer) return take(() => stage.crosshair && point(...stage.crosshair, event.shiftKey ? 0 : 1));
+    if (event.key === "Enter" && inViewer) {
+      return take(() => (stage.crosshair ? point(...stage.crosshair, event.shiftKey ? 0 : 1) : say("Move the crosshair with the arrow keys first")));
+    }
     if (event.key === " " && inViewer) return take(() => hold(true));
     if (acts[key] && !event.altKey && open()) take(acts[key]);
   });

@@ -3,26 +3,55 @@
 import { byId, made, number } from "./elements.js";
 import { drawSmall } from "./masks.js";
 
+const items = new Map(); // by key: an item stays the same element while its object is there, so that the focus stays in it
+
 export function showObjects(work) {
-  byId("no-objects").hidden = work.objects.length > 0;
-  byId("objects").replaceChildren(...work.objects.map((object) => {
-    const change = (values) => { work.select(object); return work.edit(() => values, object.method); };
-    const colour = made("input", { type: "color", value: object.colour, ariaLabel: `Colour of ${object.name}` });
-    colour.addEventListener("change", () => change({ colour: colour.value }));
-    const name = made("input", { type: "text", value: object.name, maxLength: 80, ariaLabel: `Name of ${object.name}` });
-    name.addEventListener("change", () => change({ name: name.value }));
-    const score = made("span", { className: "score", title: "Predicted IoU", textContent: object.score?.toFixed(2) ?? "" });
-    const remove = made("button", { type: "button", textContent: "×", ariaLabel: `Remove ${object.name}` });
-    remove.addEventListener("click", (event) => { event.stopPropagation(); work.remove(object); });
-    const item = made("li", { className: object === work.active ? "active" : "" }, colour, name, score, remove);
-    item.addEventListener("click", (event) => {
-      if (event.target === colour || work.active === object) return;
-      work.select(object).then(() => {
-        if (event.target === name) byId("objects").querySelector(".active input[type=text]").focus();
-      });
-    });
-    return item;
-  }));
+  const list = byId("objects"), keys = new Set(work.objects.map(({ key }) => key));
+  byId("no-objects").hidden = keys.size > 0;
+  for (const [key, item] of items) if (!keys.has(key)) remove(key, item);
+  for (const object of work.objects) {
+    if (!items.has(object.key)) {
+      items.set(object.key, newItem(work, object.key));
+      list.append(items.get(object.key));
+    }
+    update(items.get(object.key), object, object === work.active);
+  }
+}
+
+function newItem(work, key) {
+  const object = () => work.objects.find((each) => each.key === key);
+  const change = (values) => { work.select({ key }); return work.edit(() => values, object().method); };
+  const colour = made("input", { type: "color" });
+  colour.addEventListener("change", () => change({ colour: colour.value }));
+  const name = made("input", { type: "text", maxLength: 80 });
+  name.addEventListener("change", () => change({ name: name.value }));
+  const button = made("button", { type: "button", textContent: "×" });
+  button.addEventListener("click", (event) => { event.stopPropagation(); work.remove(object()); });
+  const item = made("li", {}, colour, name, made("span", { className: "score", title: "Predicted IoU" }), button);
+  // By a click anywhere on it, or by moving the focus into it.
+  for (const kind of ["click", "focusin"]) {
+    item.addEventListener(kind, (event) => { if (event.target !== button && work.active?.key !== key) work.select({ key }); });
+  }
+  return item;
+}
+
+function update(item, object, active) {
+  const [colour, name, score, button] = item.children;
+  item.className = active ? "active" : "";
+  Object.assign(colour, { value: object.colour, ariaLabel: `Colour of ${object.name}` });
+  name.ariaLabel = `Name of ${object.name}`;
+  if (name !== document.activeElement) name.value = object.name;
+  score.textContent = object.score?.toFixed(2) ?? "";
+  button.ariaLabel = `Remove ${object.name}`;
+}
+
+// Passes the focus to the same field of the object after it, or to the button that starts a new one.
+function remove(key, item) {
+  const field = [...item.children].indexOf(document.activeElement);
+  const next = item.nextElementSibling ?? item.previousElementSibling;
+  item.remove();
+  items.delete(key);
+  if (field >= 0) (next?.children[field] ?? byId("new-object")).focus();
 }
 
 // `trained`: pixels along a side that the model was trained at; `choose(index)` is called for the mask that is wanted.

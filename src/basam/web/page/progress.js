@@ -1,22 +1,46 @@
-// What the model does, with the time that is left where it is known.
+// What the model and the download do, with the time that is left where it is known, and whether the server is still there.
 
 import * as api from "./api.js";
-import { byId } from "./elements.js";
+import { byId, fail } from "./elements.js";
 
-let reported = null, since = 0;
+// A short request now and then, not a stream: a browser has six connections for all windows of a server.
+const IDLE = 1000, BUSY = 250;
+
+let state = null, since = 0, lost = false;
 
 export function showProgress() {
-  api.listen((news) => { reported = news; since = performance.now(); show(); });
   setInterval(show, 200);
+  follow();
+}
+
+async function follow() {
+  if (!document.hidden) {
+    try {
+      state = await api.progress();
+      since = performance.now();
+      if (lost) byId("error").hidden = true;
+      lost = false;
+    } catch (error) {
+      state = null;
+      if (!lost) fail(error);
+      lost = true;
+    }
+    show();
+  }
+  setTimeout(follow, state?.running || state?.export ? BUSY : IDLE);
 }
 
 function show() {
-  const seconds = reported?.running ? reported.seconds + (performance.now() - since) / 1000 : 0;
-  byId("work").hidden = !reported?.running || reported.ahead || seconds < 0.4;
+  const passed = (performance.now() - since) / 1000;
+  const seconds = state?.running ? state.seconds + passed : 0;
+  const saving = state?.export;
+  byId("work").hidden = !saving && (!state?.running || state.ahead || seconds < 0.4);
   if (byId("work").hidden) return;
-  const left = reported.left === null ? null : reported.left - (performance.now() - since) / 1000;
-  byId("work-label").textContent = reported.running + (left === null || left < 1 ? " …" : `, about ${Math.ceil(left)} s left`);
-  if (reported.share) byId("work-bar").value = reported.share;
+  const left = state.left == null ? null : state.left - passed;
+  const share = saving ? saving.done / saving.photos : state.share;
+  const label = saving ? `Saving, ${saving.done} of ${saving.photos} ${saving.photos === 1 ? "photo" : "photos"}` : state.running;
+  byId("work-label").textContent = label + (saving || left === null || left < 1 ? " …" : `, about ${Math.ceil(left)} s left`);
+  if (share) byId("work-bar").value = share;
   else byId("work-bar").removeAttribute("value");
-  byId("cancel").hidden = !reported.own;
+  byId("cancel").hidden = !saving && !state.own;
 }

@@ -1,18 +1,28 @@
 // The buttons that save, and of what: the object at hand, the photo, or all photos.
 
 import * as api from "./api.js";
-import { attempt, byId, made, say } from "./elements.js";
+import { attempt, byId, fail, made, say } from "./elements.js";
 
 const FIRST_WRITERS = 3; // shown at once
+
+let writing = false; // one download at a time
 
 // `writers`: label by kind; `photo()` and `object()` are those at hand.
 export function showWriters(writers, photo, object) {
   const buttons = Object.entries(writers).map(([kind, label], index) => {
     const button = made("button", { type: "button", textContent: label, className: index ? "" : "primary" });
     button.onclick = attempt(async () => {
+      if (writing) return;
+      writing = true;
       say("Writing …");
       const scope = byId("scope").value;
-      say(`Saved ${await api.download(kind, scope === "all" ? null : photo()?.id, scope === "object" ? object()?.key : null)}`);
+      try {
+        const { name, leftOut } = await api.download(kind, scope === "all" ? null : photo()?.id, scope === "object" ? object()?.key : null);
+        say(`Saved ${name}`);
+        if (leftOut.length) fail(new Error(`Left out: ${leftOut.join("; ")}`));
+      } finally {
+        writing = false;
+      }
     });
     return button;
   });

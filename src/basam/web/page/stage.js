@@ -14,6 +14,7 @@ export class Stage {
     this.held = false;
     this.scene = { objects: [], active: null };
     this.crosshair = null;
+    this.corner = null; // the first of a box by keys
     this.rubber = null;
     this.viewer = OpenSeadragon({
       element, drawer: "canvas", showNavigationControl: false, animationTime: 0.25, maxZoomPixelRatio: 16, visibilityRatio: 0.3,
@@ -75,7 +76,7 @@ export class Stage {
     let levels = 1;
     for (let side = Math.max(photo.width, photo.height); side > tileSize; side = Math.ceil(side / 2)) levels += 1;
     this.size = [photo.width, photo.height];
-    this.crosshair = null;
+    this.crosshair = this.corner = null;
     return new Promise((resolve) => {
       this.viewer.addOnceHandler("open", resolve);
       this.viewer.open({ width: photo.width, height: photo.height, tileSize, maxLevel: levels - 1, minLevel: 0, getTileUrl: address });
@@ -130,6 +131,7 @@ export class Stage {
     if (current?.box) this.frame(context, place, current.box, current.colour, ratio);
     for (const [x, y, label] of current?.points ?? []) dot(context, ...place(x, y), label, ratio);
     if (this.rubber) this.frame(context, place, this.rubber.flat(), colour, ratio);
+    if (this.corner) this.frame(context, place, [...this.corner, ...this.crosshair], colour, ratio);
     if (this.crosshair) cross(context, ...place(...this.crosshair), ratio);
   }
 

@@ -14,18 +14,24 @@ export class Work {
     this.leave();
   }
 
-  leave() {
-    Object.assign(this, { photo: null, objects: [], active: null, revision: 0, undone: [], history: [], made: 0 });
+  // Ends the work on a photo; `wanted` is the one whose state is loaded next.
+  leave(wanted = null) {
+    Object.assign(this, { wanted, photo: null, objects: [], active: null, revision: 0, undone: [], history: [], made: 0 });
   }
 
-  // Takes a photo's state from the server; history is that of this window.
-  async take(photo, keepHistory = false) {
+  // Loads a photo's state from the server, unless another photo is wanted by the time it is there. `again`: of the photo that is
+  // open, whose history stays; otherwise history and candidates are those that this window saved before a reload.
+  async take(photo, again = false) {
     const state = await api.record(photo.id);
     const objects = await Promise.all(state.objects.map(async (each) => ({ ...each, mask: await decoded(each.shown) })));
-    const history = keepHistory && this.photo?.id === photo.id ? [this.history, this.undone] : [[], []];
-    const active = this.active?.key;
-    Object.assign(this, { photo, objects, revision: state.revision, history: history[0], undone: history[1] });
-    this.made = Math.max(objects.length, keepHistory ? this.made : 0);
+    const saved = again ? null : restored(photo, state.revision);
+    if (saved) await Promise.all(objects.map(async (each) => Object.assign(each, await candidatesOf(saved.answers[each.key]))));
+    if (this.wanted !== photo || (again && state.revision < this.revision)) return;
+    const active = saved ? saved.active : this.active?.key;
+    Object.assign(this, { photo, objects, revision: state.revision });
+    photo.objects = objects.length;
+    if (!again) Object.assign(this, { history: saved?.history ?? [], undone: saved?.undone ?? [] });
+    this.made = Math.max(objects.length, this.made);
     this.active = objects.find((each) => each.key === active) ?? objects.at(-1) ?? null;
     this.changed();
   }
@@ -122,8 +128,10 @@ export class Work {
         await task();
       } catch (error) {
         if (error.status === 409 && !error.cancelled) await this.take(photo, true).catch(() => {});
-        this.failed(error);
+        if (this.wanted === photo || !error.cancelled) this.failed(error);
       }
+      if (this.photo !== photo) return;
+      this.save();
       this.changed();
     });
     return this.turn;
@@ -138,11 +146,8 @@ export class Work {
       return;
     }
     const answer = await api.putObject(photo.id, key, { ...values, revision: this.revision });
-    let answered = this.objects[place] ?? {}; // as before, where only name or colour changed
-    if (answer.candidates) {
-      const candidates = await Promise.all(answer.candidates.map(decoded));
-      answered = { candidates, scores: answer.scores, chosen: answer.chosen, region: answer.region, mask: candidates[answer.chosen] };
-    }
+    // As before, where only name or colour changed.
+    const answered = answer.candidates ? await candidatesOf(answer) : this.objects[place] ?? {};
     const object = { ...answered, ...answer.object };
     if (this.photo !== photo) return;
     this.revision = answer.revision;
@@ -151,6 +156,35 @@ export class Work {
     else this.objects.push(object);
     this.active = object;
   }
+
+  // Undo, redo and the candidates of the active object, for a reload of this window.
+  save() {
+    const answers = this.active?.answer ? { [this.active.key]: this.active.answer } : {};
+    const values = { revision: this.revision, history: this.history, undone: this.undone, active: this.active?.key, answers };
+    try {
+      sessionStorage.setItem(placeOf(this.photo), JSON.stringify(values));
+    } catch { /* no room: a reload forgets the history */ }
+  }
+}
+
+const placeOf = (photo) => `basam ${photo.id} ${photo.content}`;
+
+// What this window saved of a photo in this state; null where there is nothing.
+function restored(photo, revision) {
+  try {
+    const values = JSON.parse(sessionStorage.getItem(placeOf(photo)));
+    return values?.revision === revision ? values : null;
+  } catch {
+    return null;
+  }
+}
+
+// The masks of an answer of the server, as an object holds them.
+async function candidatesOf(answer) {
+  if (!answer) return {};
+  const { scores, chosen, region } = answer;
+  const candidates = await Promise.all(answer.candidates.map(decoded));
+  return { candidates, scores, chosen, region, mask: candidates[chosen], answer: { candidates: answer.candidates, scores, chosen, region } };
 }
 
 export const prompts = ({ name, colour, points, box, method, candidate }) => ({ name, colour, points, box, method, candidate });

@@ -1,0 +1,119 @@
+"""Answers as JSON, the status of each error, and waiting for a job while its client is there."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from basam.errors import BasamError, InputError, MissingFileError, is_out_of_memory
+from basam.web.session import StaleError
+from basam.web.worker import StoppedError
+
+# Bytes of a request that is no upload.
+MAX_JSON_BYTES = 1 << 20
+# A tile never changes: its key names the file, and a changed file gets another address from the page's version.
+CACHED = {"cache-control": "private, max-age=3600"}
+FRESH = {"cache-control": "no-store"}
+# How often a waiting request looks whether its client is still there.
+DISCONNECT_SECONDS = 0.25
+log = logging.getLogger(__name__)
+
+
+class TooLargeError(InputError):
+    """A request of more bytes than are taken."""
+
+
+class AsciiJSONResponse(JSONResponse):
+    """JSON in ASCII: names of files that are no UTF-8 are escaped, not an error."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def reply(values: dict[str, Any], status: int = 200) -> Response:
+    return AsciiJSONResponse(values, status, headers=FRESH)
+
+
+def status_of(error: BaseException) -> int:
+    if isinstance(error, TooLargeError):
+        return 413
+    if isinstance(error, StaleError):
+        return 409
+    if isinstance(error, FileNotFoundError):
+        return 404
+    if isinstance(error, OSError):
+        return 507
+    return 503 if is_out_of_memory(error) else 400
+
+
+def message_of(error: BaseException) -> str:
+    root = error.__cause__ or error
+    if isinstance(root, OSError) and root.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full: nothing of this change was saved, and what was there before is intact"
+    return str(error) or type(error).__name__
+
+
+def error_handlers(relative: Callable[[str], str]) -> dict[Any, Any]:
+    """Handlers of exceptions for Starlette; `relative` shortens the paths in a message."""
+
+    async def failed(request: Request, error: Exception) -> Response:
+        if not isinstance(error, (BasamError, OSError, MemoryError)) and not is_out_of_memory(error):
+            log.exception("a request failed", exc_info=error)
+            return reply({"error": "an error of the server: its log says more"}, 500)
+        return reply({"error": relative(message_of(error))}, status_of(error))
+
+    async def stopped(request: Request, error: Exception) -> Response:
+        return reply({"error": "cancelled", "cancelled": True}, 409)
+
+    return {Exception: failed, BasamError: failed, OSError: failed, StoppedError: stopped}
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    content = b""
+    async for piece in request.stream():
+        content += piece
+        if len(content) > MAX_JSON_BYTES:
+            raise TooLargeError(f"a request of more than {MAX_JSON_BYTES} bytes")
+    try:
+        values = json.loads(content or b"{}")
+    except ValueError as error:
+        raise InputError(f"the request is no JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise InputError("the request is no JSON object")
+    return values
+
+
+async def result_of(request: Request, future: Future[Any], cancel: Callable[[Future[Any]], Any]) -> Any:
+    """The result of a job; `cancel` is called where the client goes away before it is there.
+
+    Raises:
+        StoppedError: the job was cancelled.
+    """
+    waiting = asyncio.wrap_future(future)
+    while not (await asyncio.wait({waiting}, timeout=DISCONNECT_SECONDS))[0]:
+        if await request.is_disconnected():
+            cancel(future)
+            raise StoppedError("cancelled")
+    if waiting.cancelled():
+        raise StoppedError("cancelled")
+    return waiting.result()
+
+
+def window_of(request: Request) -> str:
+    """Which window of a browser a request is from; it can cancel its own jobs."""
+    return request.headers.get("x-basam-window", "")[:64]
+
+
+def number(request: Request, name: str) -> int:
+    text = request.path_params[name]
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise MissingFileError(f"{name} {text!r} is no number")
+    return int(text)
