@@ -88,9 +88,9 @@ class PromptDecoder:
         family, model = encoder.family, encoder.model
         features = encoder.features_of(views[0].encoded)
         with encoder.in_force_for(views[0]):
-            if views[0].level is None:
-                return family.decode_scored(model, features, prompts, multimask=multimask)
-            parts = {view: self.part(features, view) for view in dict.fromkeys(views)}
+            parts = {view: self.part(features, view) if view.level else features for view in dict.fromkeys(views)}
+            if len(parts) == 1:
+                return family.decode_scored(model, parts[views[0]], prompts, multimask=multimask)
             return family.decode_each(model, joined([parts[view] for view in views]), prompts, multimask=multimask)
 
     def part(self, features: Any, view: View) -> Any:

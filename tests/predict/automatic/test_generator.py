@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import basam
-from basam.lab.scenes import render
+from basam.lab.scenes import mosaic, render
 from basam.masks import RunMask
-from basam.predict.automatic.grids import Crop, crops_of, grid_of
+from basam.predict.automatic.grids import crops_of, grid_of
 from basam.predict.automatic.suppression import best_boxes, best_masks
 
 ALL = {"pred_iou_thresh": 0, "stability_score_thresh": 0, "box_nms_thresh": 1}
@@ -82,9 +82,9 @@ def test_points_that_changed_are_not_taken_from_the_last_photo(tiny, photo):
 
 def test_points_lie_as_far_apart_as_was_said(tiny, photo):
     generator = basam.AutomaticMasks(tiny, None, spacing=100, crop_n_layers=1, **ALL)
-    points = generator.points_of(Crop(0, 0, 320, 200))
+    points = generator.shares_of((200, 320), 0, 1) * (320, 200)
     assert points == pytest.approx(np.array([[x, y] for y in (50, 150) for x in (320 / 6, 160, 320 * 5 / 6)]))
-    assert len(generator.points_of(Crop(0, 0, 200, 100, 1))) == 4 * 2
+    assert len(generator.shares_of((100, 200), 1, 1)) == 4 * 2
     generator = basam.AutomaticMasks(tiny, None, spacing=321)
     with pytest.raises(ValueError, match="spacing=321: larger than the photo of 320 x 200 px"):
         generator.find(photo)
@@ -102,6 +102,43 @@ def test_only_crops_are_seen_and_the_photo_is_reported_in_its_own_pixels(tiny, p
     assert seen[-1] == (20, 20)
     assert all(each.runs.mask().shape == (200, 320) for each in found)
     assert not generator.predictor.is_image_set
+
+
+def test_points_on_levels_take_one_encoding_of_each(tiny, photo):
+    sizes, seen = [], []
+    generator = basam.AutomaticMasks(tiny, 4, pyramid=True, **ALL)
+    encode = generator.predictor.encode_together
+    generator.predictor.encode_together = lambda views: (sizes.append(views[0][1].frame.resized), encode(views))[1]
+    masks = generator.find(photo, progress=lambda done, whole: seen.append((done, whole)))
+    assert sizes == [(40, 64), (71, 113), (141, 226)]  # levels an octave or so apart
+    sides = [int(4 * size[1] / 64) for size in sizes]
+    assert seen[-1] == (sum(side**2 for side in sides),) * 2
+    assert all(mask.runs.mask().shape == (200, 320) for mask in masks)
+    assert all(mask.crop.x0 <= mask.point[0] < mask.crop.x1 and mask.crop.y0 <= mask.point[1] < mask.crop.y1 for mask in masks)
+    again = generator.find_again()
+    assert len(again) == len(masks)
+
+
+def test_levels_find_objects_of_their_size(nano):
+    scene = mosaic(0, 768, "lesion", 3)
+    generator = basam.AutomaticMasks(nano, 6, pyramid=True, pred_iou_thresh=0.5, stability_score_thresh=0.5)
+    fine, coarse = ([mask for mask in generator.find(scene.image) if mask.crop.layer == layer] for layer in (1, 0))
+    assert fine
+    best = [max(mask.runs.shared(RunMask.of(truth)) / truth.sum() for mask in fine) for truth in scene.masks]
+    assert np.mean(best) > 0.5
+    assert all(mask.crop.area == 768**2 for mask in coarse)
+
+
+def test_a_photo_of_the_trained_size_has_one_level(tiny):
+    image = render(0, 64, "lesion").image
+    plain, levels = (basam.AutomaticMasks(tiny, 4, pyramid=pyramid, **ALL).find(image) for pyramid in (False, True))
+    assert [mask.predicted_iou for mask in plain] == [mask.predicted_iou for mask in levels]
+
+
+def test_a_pyramid_takes_the_place_of_crops(tiny):
+    for more in ({"crop_n_layers": 1}, {"square": True}):
+        with pytest.raises(ValueError, match="pyramid"):
+            basam.AutomaticMasks(tiny, pyramid=True, **more)
 
 
 def test_thresholds_may_be_raised_without_asking_again(nano, photo):

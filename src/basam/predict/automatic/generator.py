@@ -17,10 +17,12 @@ from basam.masks import RunMask, without_small_regions
 from basam.method import BiasMode
 from basam.predict.automatic.decoding import Bar, MaskCandidate, PointDecoding
 from basam.predict.automatic.grids import Crop, checked_grids, crops_of, grid_of
+from basam.predict.automatic.parts import parts_of
 from basam.predict.automatic.settings import POINTS_PER_BATCH, AutomaticSettings, GeneratorSettings
 from basam.predict.automatic.suppression import best_boxes, best_masks
 from basam.predict.decoding import PromptDecoder
 from basam.predict.predictor import Predictor
+from basam.predict.views import View
 
 Progress = Callable[[int, int], None]
 
@@ -61,6 +63,8 @@ class AutomaticMasks:
             2**i denser, as points per side are.
         mask_nms_thresh: of two masks with a larger IoU, of the masks themselves, the one with the higher predicted IoU stays.
         containment_thresh: and of two that share more than this part of the smaller one. It drops parts of objects, too.
+        pyramid: the photo is encoded once, at several sizes, and points are decoded on parts of all of them instead of on
+            crops; larger sizes have more points, as crops have.
         long_side: of the photo and of each crop, in pixels of the model; None: their own, up to `max_side` of the predictor.
         square: crops are padded to a square as SAM was trained, instead of only to what the model's grid needs.
         soft: candidates bring their soft edges.
@@ -91,6 +95,7 @@ class AutomaticMasks:
         spacing: float | None = AutomaticSettings.spacing,
         mask_nms_thresh: float | None = AutomaticSettings.mask_nms_thresh,
         containment_thresh: float | None = AutomaticSettings.containment_thresh,
+        pyramid: bool = AutomaticSettings.pyramid,
         long_side: int | None = None,
         square: bool = False,
         soft: bool = False,
@@ -105,7 +110,7 @@ class AutomaticMasks:
         self.point_grids, self.spacing = point_grids, spacing
         self.min_mask_region_area, self.output_mode = min_mask_region_area, output_mode
         self.mask_nms_thresh, self.containment_thresh = mask_nms_thresh, containment_thresh
-        self.long_side, self.square, self.soft = long_side, square, soft
+        self.pyramid, self.long_side, self.square, self.soft = pyramid, long_side, square, soft
         self.check()
         if mode is not None:
             instance_of(mode, "mode", BiasMode)
@@ -139,14 +144,13 @@ class AutomaticMasks:
         self.check()
         pixels = pixels_of(image, max_pixels=max_pixels)[0]
         height, width = pixels.shape[:2]
-        crops = crops_of(height, width, self.crop_n_layers, self.crop_overlap_ratio)
-        points = [self.points_of(crop) for crop in crops]
+        crops = self.crops_of(pixels)
         kept = Kept((height, width), self.bar, self.soft, self.prompted)
         self.kept = None
-        whole, done = sum(map(len, points)), 0
-        for crop, some in zip(crops, points, strict=True):
+        whole, done = sum(len(points) for _, _, points in crops), 0
+        for crop, view, points in crops:
             found: list[MaskCandidate] = []
-            for count, candidates in self.candidates_on(pixels, crop, some):
+            for count, candidates in self.candidates_on(pixels, crop, view, points):
                 found += candidates
                 done += count
                 if progress is not None:
@@ -186,40 +190,58 @@ class AutomaticMasks:
         """All that decides which points are decoded, and on what."""
         return (
             (self.points_per_side, self.spacing, self.grids, self.crop_n_layers, self.crop_overlap_ratio),
-            (self.crop_n_points_downscale_factor, self.long_side, self.square, self.predictor.mode, self.predictor.max_side),
+            (
+                self.crop_n_points_downscale_factor,
+                self.pyramid,
+                self.long_side,
+                self.square,
+                self.predictor.mode,
+                self.predictor.max_side,
+            ),
         )
 
-    def points_of(self, crop: Crop) -> NDArray[np.float64]:
-        """Points of a crop, `(P, 2)` as x, y in pixels of it.
+    def crops_of(self, pixels: NDArray[np.uint8]) -> list[tuple[Crop, View | None, NDArray[np.float64]]]:
+        """Where points `(P, 2)`, in pixels of the crop, are decoded: on a crop of the photo that is encoded by itself, or on a
+        view, a part of the photo's embedding."""
+        height, width = pixels.shape[:2]
+        if not self.pyramid:
+            crops = crops_of(height, width, self.crop_n_layers, self.crop_overlap_ratio)
+            return [(crop, None, self.shares_of(crop.size, crop.layer, 1) * crop.size[::-1]) for crop in crops]
+        self.predictor.set_image(pixels, long_side=self.long_side, pyramid=True)
+        levels, geometry = self.predictor.image.levels, self.predictor.attachment.geometry
+        return list(parts_of(levels, geometry, lambda layer, times: self.shares_of((height, width), layer, times)))
+
+    def shares_of(self, size: tuple[int, int], layer: int, times: float) -> NDArray[np.float64]:
+        """Points of a crop of (height, width) pixels, `(P, 2)` as x, y in shares of it.
+
+        Args:
+            times: of a level of a pyramid: how many times larger it is than the coarsest.
 
         Raises:
             ValueError: the spacing is larger than the photo.
         """
-        height, width = crop.size
-        fewer = self.crop_n_points_downscale_factor**crop.layer
+        height, width = size
+        fewer = self.crop_n_points_downscale_factor**layer
         if self.point_grids is not None:
-            shares = checked_grids(self.point_grids, self.crop_n_layers)[crop.layer]
-        elif self.spacing is not None:
-            if crop.layer == 0 and self.spacing > max(height, width):
-                raise InputError(
-                    f"spacing={self.spacing:g}: larger than the photo of {width} x {height} px; give a smaller one"
-                )
-            apart = self.spacing * fewer / 2**crop.layer
-            shares = grid_of(max(1, round(width / apart)), max(1, round(height / apart)))
-        else:
-            count = max(1, int((self.points_per_side or 1) / fewer))
-            shares = grid_of(count, count)
-        return shares * (width, height)
+            return checked_grids(self.point_grids, self.crop_n_layers)[0 if self.pyramid else layer]
+        if self.spacing is None:
+            count = max(1, int(times * (self.points_per_side or 1) / fewer))
+            return grid_of(count, count)
+        if layer == 0 and self.spacing > max(height, width):
+            raise InputError(f"spacing={self.spacing:g}: larger than the photo of {width} x {height} px; give a smaller one")
+        apart = self.spacing * fewer / (times if self.pyramid else 2**layer)
+        return grid_of(max(1, round(width / apart)), max(1, round(height / apart)))
 
     def candidates_on(
-        self, pixels: NDArray[np.uint8], crop: Crop, points: NDArray[np.float64]
+        self, pixels: NDArray[np.uint8], crop: Crop, view: View | None, points: NDArray[np.float64]
     ) -> Iterator[tuple[int, list[MaskCandidate]]]:
-        """How many points of a crop were decoded, and what came of them, piece by piece. Only the crop is encoded."""
-        self.predictor.set_image(pixels[crop.y0 : crop.y1, crop.x0 : crop.x1], long_side=self.long_side, square=self.square)
-        view = self.predictor.image.whole
-        decoding = PointDecoding(
-            PromptDecoder(self.predictor, True), view, crop, (pixels.shape[0], pixels.shape[1]), self.bar, self.soft
-        )
+        """How many points of a crop were decoded, and what came of them, piece by piece."""
+        if view is None:  # only the crop is encoded
+            part = pixels[crop.y0 : crop.y1, crop.x0 : crop.x1]
+            self.predictor.set_image(part, long_side=self.long_side, square=self.square)
+            view = self.predictor.image.whole
+        photo = (pixels.shape[0], pixels.shape[1])
+        decoding = PointDecoding(PromptDecoder(self.predictor, True), view, crop, photo, self.bar, self.soft)
         yield from decoding.candidates(points, self.points_per_batch)
 
     def chosen(self, kept: Kept) -> list[MaskCandidate]:
@@ -229,7 +251,9 @@ class AutomaticMasks:
             reached = [candidate for candidate in candidates if self.bar.is_reached_by(candidate)]
             found += best_of(reached, [each.predicted_iou for each in reached], self.box_nms_thresh)
         if len(kept.crops) > 1:
-            found = best_of(found, [1 / candidate.crop.area for candidate in found], self.crop_nms_thresh)
+            # Parts of a level are alike but for those at the photo's edge.
+            better = [one.crop.layer + one.predicted_iou if self.pyramid else 1 / one.crop.area for one in found]
+            found = best_of(found, better, self.crop_nms_thresh)
         if self.mask_nms_thresh is not None or self.containment_thresh is not None:
             ious = np.array([candidate.predicted_iou for candidate in found])
             left = best_masks([each.runs for each in found], ious, self.mask_nms_thresh, self.containment_thresh)

@@ -37,9 +37,12 @@ class AutomaticSettings:
     crop_n_layers: Annotated[int, partial(whole_number, least=0, most=10)] = 0
     crop_nms_thresh: Share = 0.7
     crop_overlap_ratio: Annotated[float, partial(real_number, least=0, most=0.99)] = 512 / 1500
+    pyramid: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.pyramid and self.crop_n_layers:
+            raise InputError(f"pyramid and crop_n_layers={self.crop_n_layers}: levels take the place of crops; give one of them")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,3 +64,5 @@ class GeneratorSettings(AutomaticSettings):
             raise InputError(
                 "points_per_side, point_grids, spacing: give exactly one, and None for points_per_side beside another"
             )
+        if self.pyramid and self.square:
+            raise InputError("pyramid and square: the levels of a pyramid are not padded to a square; give one of them")
