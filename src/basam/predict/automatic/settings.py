@@ -42,7 +42,9 @@ class AutomaticSettings:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.pyramid and self.crop_n_layers:
-            raise InputError(f"pyramid and crop_n_layers={self.crop_n_layers}: levels take the place of crops; give one of them")
+            raise InputError(
+                f"pyramid and crop_n_layers={self.crop_n_layers}: levels take the place of crops; give one of them"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
