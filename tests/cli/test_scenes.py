@@ -80,6 +80,35 @@ def test_files_are_in_the_rasters_crs(run, scene, tmp_path):
     assert "1 of 1 photos were done already" in again.output
 
 
+def test_gis_programs_get_a_package_colours_overviews_and_areas(run, scene, tmp_path):
+    pyogrio = pytest.importorskip("pyogrio")
+    result = run(scene, *WORDS, "--write", "labels,geojson,gpkg,csv")
+    assert result.exit_code == 0, result.output
+    features = json.loads((tmp_path / "out" / "scene_polygons.geojson").read_text())["features"]
+    about, _, geometry, columns = pyogrio.raw.read(tmp_path / "out" / "scene_polygons.gpkg", layer="objects")
+    assert about["crs"] == "EPSG:32633"
+    table = dict(zip(about["fields"], columns, strict=True))
+    rows = list(csv.DictReader((tmp_path / "out" / "scene_objects.csv").open()))
+    assert len(features) == len(geometry) == len(rows) > 2
+    for index, (feature, row) in enumerate(zip(features, rows, strict=True)):
+        assert shapely.equals(shapely.from_wkb(geometry[index]), shapely.from_geojson(json.dumps(feature["geometry"])))
+        for name, value in feature["properties"].items():
+            assert table[name][index] == value
+        assert float(row["area_m2"]) == feature["properties"]["area_m2"] == pytest.approx(int(row["area"]) / 4, rel=1e-5)
+    with rasterio.open(tmp_path / "out" / "scene_labels.tif") as file:
+        colours = [file.colormap(1)[feature["id"]] for feature in features]
+        assert file.overviews(1) == []
+        assert (0, 0, 0) not in {colour[:3] for colour in colours}
+    assert [path.name for path in (tmp_path / "out").iterdir() if "partial" in path.name] == []
+
+
+def test_photographs_beside_rasters_keep_their_own_kinds(run, scene, tmp_path):
+    Image.new("RGB", (90, 60)).save(tmp_path / "photo.png")
+    result = run(scene, tmp_path / "photo.png", *WORDS, "--write", "gpkg,csv")
+    assert result.exit_code == 0, result.output
+    assert {"scene_polygons.gpkg", "scene_objects.csv", "photo_objects.csv"} <= set(left(tmp_path / "out"))
+
+
 def test_a_run_that_was_stopped_goes_on_where_it_was(run, scene, tmp_path, monkeypatch):
     find, seen = AutomaticMasks.find, []
 
@@ -160,7 +189,7 @@ def test_a_scene_without_objects_has_empty_files(run, scene, tmp_path):
 
 def test_what_cannot_be_is_one_line(run, scene, tmp_path, monkeypatch):
     for words, message in (
-        (("--write", "mask"), "--write mask: of a georeferenced raster there are overlay, labels, geojson, csv"),
+        (("--write", "mask"), "--write mask: of a georeferenced raster there are overlay, labels, geojson, gpkg, csv"),
         (("--bands", "1,2"), "one or three numbers from 1"),
         (("--bands", "7"), "bands 1 to 3: bands 7 (--bands)"),
         (("--no-geo", "--bands", "1"), "photographs take no --window"),

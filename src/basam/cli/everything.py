@@ -93,7 +93,7 @@ def everything(
             crop_overlap_ratio=crop_overlap,
         )
         settings = EverythingSettings(
-            **options.settings(),
+            **options.settings(other_kinds=("gpkg",)),
             uncorrected=plain,
             changes=mode_changes(plain, reach=reach),
             automatic=automatic,

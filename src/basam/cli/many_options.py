@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -113,8 +113,11 @@ class PhotoOptions:
             )
         return side
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self, *, other_kinds: Sequence[str] = ()) -> dict[str, Any]:
         """Arguments that the settings of both commands take.
+
+        Args:
+            other_kinds: of files that photographs do not have; the usual ones are written where no others are wanted.
 
         Raises:
             ValueError: an unknown kind of file, or a number below 0.
@@ -123,6 +126,7 @@ class PhotoOptions:
         from basam.batch.writers import check_kinds  # needs numpy, which `--help` does not wait for
 
         kinds = PhotoSettings.kinds if self.write is None else split_names("--write", self.write)
+        kinds = tuple(kind for kind in kinds if kind not in other_kinds) or PhotoSettings.kinds
         return {
             "model": self.model,
             "adapter": self.adapter,

@@ -15,7 +15,7 @@ Geo = Annotated[
     bool | None,
     typer.Option(
         "--geo/--no-geo",
-        help="Read files as georeferenced rasters, window by window (overlay, labels, geojson, csv), or as photographs.",
+        help="Read files as georeferenced rasters, window by window (overlay, labels, geojson, gpkg, csv), or as photographs.",
         show_default="TIFF that says where on the earth it lies",
     ),
 ]

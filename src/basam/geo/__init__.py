@@ -2,8 +2,8 @@
 and written in the raster's coordinate reference system. rasterio and shapely (the extra `geo`) are imported when needed.
 
 `raster` opens and reads a raster, `bands` chooses its bands, `colours` brings them to 8 bits, `windows` covers it, `pieces`
-stores the masks of windows on disk, `seams` and `uniting` make one object of its pieces, `finding` is the whole, `writing` has
-the files.
+stores the masks of windows on disk, `seams` and `uniting` make one object of its pieces, `finding` is the whole, `areas`,
+`vectors` and `writing` have the files.
 Names: `__init__.pyi`.
 """
 

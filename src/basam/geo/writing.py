@@ -4,8 +4,6 @@ size is held in memory."""
 from __future__ import annotations
 
 import csv
-import json
-import math
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -18,21 +16,23 @@ from numpy.typing import NDArray
 
 from basam.checks import path_of
 from basam.errors import FileError, FullDiskError, InputError
-from basam.files import COLOURS, replacing, require, write_image, write_text
+from basam.files import COLOURS, replacing, require, write_image
 from basam.geo.finding import RasterObjects
 from basam.geo.raster import CACHE, GeoRaster
-from basam.masks import COLUMNS, TOLERANCE, outlines_of, part_of, row_of
+from basam.geo.vectors import properties_of, write_raster_package, write_raster_polygons
+from basam.masks import COLUMNS, TOLERANCE, part_of, row_of
 
-RASTER_KINDS = ("overlay", "labels", "geojson", "csv")
+RASTER_KINDS = ("overlay", "labels", "geojson", "gpkg", "csv")
 DEFAULT_RASTER_KINDS = ("overlay", "labels", "geojson")
-ENDINGS = {"overlay": "_overlay.jpg", "labels": "_labels.tif", "geojson": "_polygons.geojson", "csv": "_objects.csv"}
+ENDINGS = {
+    **{"overlay": "_overlay.jpg", "labels": "_labels.tif", "geojson": "_polygons.geojson", "gpkg": "_polygons.gpkg"},
+    "csv": "_objects.csv",
+}
 # Pixels of a tile of a label map's side, and of what is painted at once.
 TILE, PAINTED = 256, 1024
 # Pixels of an overlay's long side.
 SHOWN = 2048
 MOST_IN_16_BITS = 65_535
-# Digits of coordinates beyond those of a pixel's size.
-DIGITS = 3
 
 Rectangle = tuple[int, int, int, int]
 Writer = Callable[[Any], None]
@@ -48,8 +48,9 @@ def check_raster_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     for kind in kinds:
         if kind not in RASTER_KINDS:
             raise InputError(f"--write {kind}: of a georeferenced raster there are {', '.join(RASTER_KINDS)}")
-    if "geojson" in kinds:
-        require("shapely", "geo")
+    for module, of_kinds in (("shapely", {"geojson", "gpkg"}), ("pyogrio", {"gpkg"})):
+        if of_kinds & set(kinds):
+            require(module, "geo")
     return tuple(kind for kind in RASTER_KINDS if kind in kinds)
 
 
@@ -71,6 +72,7 @@ def raster_writers(
         "overlay": partial(write_raster_overlay, raster=raster, objects=objects),
         "labels": partial(write_raster_labels, raster=raster, objects=objects),
         "geojson": partial(write_raster_polygons, raster=raster, objects=objects, tolerance=tolerance),
+        "gpkg": partial(write_raster_package, raster=raster, objects=objects, tolerance=tolerance),
         "csv": partial(write_raster_table, raster=raster, objects=objects),
     }
     return {name: writers[kind] for kind, name in zip(kinds, raster_files(kinds, stem), strict=True)}
@@ -93,7 +95,7 @@ def tiles_of(raster: GeoRaster, objects: RasterObjects) -> Iterator[tuple[Rectan
 
 def write_raster_labels(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:
     """A GeoTIFF of the objects' numbers in the raster's CRS and place: 16 bits, above 65,535 objects 32; 0, which is none of
-    them, is its nodata value.
+    them, is its nodata value. It has overviews, and up to 65,535 objects a colour table.
 
     Raises:
         OSError: it cannot be written, or what was read back is something else.
@@ -112,6 +114,12 @@ def write_raster_labels(path: str | Path, raster: GeoRaster, objects: RasterObje
                     window = ((y0, y1), (x0, x1))
                     file.write(labels.astype(kind), 1, window=window)
                     sums.append((window, zlib.crc32(labels.astype(kind).tobytes())))
+                if kind is np.uint16:
+                    file.write_colormap(1, colour_table(len(objects)))
+            levels = [2**level for level in range(1, 32) if max(width, height) > TILE * 2 ** (level - 1)]
+            if levels:
+                with rasterio.open(temporary, "r+") as file:
+                    file.build_overviews(levels, rasterio.enums.Resampling.nearest)
             # GDAL keeps blocks until the file is closed, and what goes wrong then it does not tell.
             with rasterio.open(temporary) as file:
                 whole = all(zlib.crc32(file.read(1, window=window).tobytes()) == expected for window, expected in sums)
@@ -121,6 +129,11 @@ def write_raster_labels(path: str | Path, raster: GeoRaster, objects: RasterObje
             raise unwritten(path, "what was read back is not what was written")
 
 
+def colour_table(count: int) -> dict[int, tuple[int, int, int, int]]:
+    """Red, green, blue and alpha of the numbers of so many objects; 0, which is no object, is transparent."""
+    return {0: (0, 0, 0, 0)} | {number: (*COLOURS[(number - 1) % len(COLOURS)], 255) for number in range(1, count + 1)}
+
+
 def unwritten(path: Path, reason: str) -> FileError:
     """What to raise for a raster that GDAL could not write: it does not say why."""
     if shutil.disk_usage(path.parent).free < PAINTED * PAINTED * 4:
@@ -128,58 +141,12 @@ def unwritten(path: Path, reason: str) -> FileError:
     return FileError(f"cannot write {path}: {reason}")
 
 
-def write_raster_polygons(path: str | Path, raster: GeoRaster, objects: RasterObjects, tolerance: float = TOLERANCE) -> None:
-    """GeoJSON: a `FeatureCollection` with a `MultiPolygon` for each object, in coordinates of the raster's CRS, which `crs`
-    names as GeoJSON had it before RFC 7946. Outer rings run counterclockwise, holes clockwise.
-
-    Args:
-        tolerance: pixels by which polygons may leave the masks' edges.
-    """
-    write_text(path, pieces_of_geojson(raster, objects, tolerance))
-
-
-def pieces_of_geojson(raster: GeoRaster, objects: RasterObjects, tolerance: float) -> Iterator[str]:
-    crs = {"type": "name", "properties": {"name": name_of_crs(raster.crs)}}
-    yield f'{{"type": "FeatureCollection", "crs": {json.dumps(crs)}, "features": ['
-    before = "\n"
-    for one in objects:
-        properties = {"id": one.id, "predicted_iou": one.predicted_iou, "stability": one.stability, "pixels": one.runs.area}
-        polygons = [rings_of(polygon, raster.transform) for polygon in outlines_of(one.runs, tolerance)]
-        geometry = {"type": "MultiPolygon", "coordinates": polygons}
-        feature = {"type": "Feature", "id": one.id, "properties": properties, "geometry": geometry}
-        yield before + json.dumps(feature, allow_nan=False)
-        before = ",\n"
-    yield "\n]}\n"
-
-
-def name_of_crs(crs: Any) -> str:
-    """What GeoJSON and GDAL call a CRS; one that no authority has a number for is spelled out as WKT."""
-    authority = crs.to_authority()
-    if authority == ("EPSG", "4326"):
-        return "urn:ogc:def:crs:OGC:1.3:CRS84"  # the one whose longitude comes first
-    return crs.to_wkt() if authority is None else f"urn:ogc:def:crs:{authority[0]}::{authority[1]}"
-
-
-def rings_of(polygon: Any, transform: Sequence[float]) -> list[list[list[float]]]:
-    """Rings of a polygon in pixels, in coordinates; as precise as a thousandth of a pixel."""
-    a, b, c, d, e, f = transform
-    digits = max(0, DIGITS - math.floor(math.log10(math.hypot(a, d))))
-    rings = []
-    for index, ring in enumerate((polygon.exterior, *polygon.interiors)):
-        points = np.asarray(ring.coords, dtype=np.float64)
-        placed = np.round(points @ np.array([[a, d], [b, e]]) + (c, f), digits)
-        x, y = placed.T
-        is_counterclockwise = float((x[:-1] - x[0]) @ (y[1:] - y[0]) - (x[1:] - x[0]) @ (y[:-1] - y[0])) > 0
-        rings.append((placed if is_counterclockwise == (index == 0) else placed[::-1]).tolist())
-    return rings
-
-
 def write_raster_table(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:
-    """CSV as of photographs, boxes and points in pixels of the raster."""
+    """CSV as of photographs, boxes and points in pixels of the raster; `area_m2` is in square metres."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(COLUMNS)
-        rows.writerows([raster.path, one.id, *row_of(one)] for one in objects)
+        rows.writerow((*COLUMNS, "area_m2"))
+        rows.writerows([raster.path, one.id, *row_of(one), properties_of(raster, one)["area_m2"]] for one in objects)
 
 
 def write_raster_overlay(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:

@@ -7,6 +7,7 @@ from basam.masks.outlines import outlines_of as outlines_of
 from basam.masks.placing import area_within as area_within
 from basam.masks.placing import part_of as part_of
 from basam.masks.placing import placed as placed
+from basam.masks.placing import runs_in_columns as runs_in_columns
 from basam.masks.placing import united as united
 from basam.masks.regions import clean_mask as clean_mask
 from basam.masks.regions import soft_after as soft_after

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from basam.errors import InputError
 from basam.files import require
-from basam.masks.placing import in_columns
+from basam.masks.placing import runs_in_columns
 from basam.masks.runs import RunMask
 
 # Shares of the tolerance to simplify by, until polygons are valid together. The first nearly always is.
@@ -33,7 +33,7 @@ def outlines_of(runs: RunMask, tolerance: float = 0.0) -> list[Any]:
     shapely = require("shapely", "outputs")
     if not runs.area:
         return []
-    starts, ends = in_columns(*runs.spans, runs.height)
+    starts, ends = runs_in_columns(runs)
     columns, top = np.divmod(starts, runs.height)
     shape = shapely.union_all(shapely.box(columns, top, columns + 1, top + (ends - starts)))
     # Straight edges lose the points between their ends also where nothing else is simplified.

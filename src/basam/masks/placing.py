@@ -19,6 +19,11 @@ def in_columns(starts: Runs, ends: Runs, height: int) -> tuple[Runs, Runs]:
     return np.maximum(starts[index], column * height), np.minimum(ends[index], (column + 1) * height)
 
 
+def runs_in_columns(mask: RunMask) -> tuple[Runs, Runs]:
+    """Where the runs of a mask begin and end (one past the last), each within one column."""
+    return in_columns(*mask.spans, mask.height)
+
+
 def of_spans(starts: Runs, ends: Runs, height: int, width: int) -> RunMask:
     """The mask of an image of height x width px that runs make, in any order; they may overlap."""
     order = np.argsort(starts, kind="stable")
