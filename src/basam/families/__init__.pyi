@@ -1,6 +1,7 @@
 from basam.families.attachment import Attachment as Attachment
 from basam.families.attachment import Replaced as Replaced
 from basam.families.attachment import ReplacedEncoder as ReplacedEncoder
+from basam.families.attachment import class_replacements as class_replacements
 from basam.families.attachment import combine as combine
 from basam.families.base import IMAGENET_MEAN as IMAGENET_MEAN
 from basam.families.base import IMAGENET_STD as IMAGENET_STD

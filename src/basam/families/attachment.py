@@ -6,8 +6,9 @@ Replacing means giving a module another class: parameters, buffers, hooks and na
 
 from __future__ import annotations
 
+import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor, device, nn
 
 from basam.attention import fast_products
 from basam.errors import InputError
+from basam.families.base import UnsupportedModelError
 from basam.families.geometry import Geometry
 from basam.families.slopes import LearnedSlopes
 from basam.method import Aspect, BiasMode
@@ -46,6 +48,7 @@ class Attachment:
     max_side: int = 4096  # pixels: how far upstream's own predictor goes, where it has one that follows the image
     learned: LearnedSlopes | None = None  # in force under BiasMode(slopes="learned")
     model_own: Attachment | None = None  # of a predictor's: the model's own, whose place it takes
+    save_mode: Callable[..., None] | None = None  # called with the model and the folder that `save_pretrained` wrote
 
     def for_predictor(self, mode: BiasMode) -> Attachment:
         """An attachment of the same model with a mode and a grid of its own; learned slopes are shared."""
@@ -133,10 +136,93 @@ class ReplacedEncoder(Replaced, nn.Module):
             return super().forward(*args, **kwargs)
 
 
+def class_replacements(
+    model: nn.Module, classes: Mapping[type[nn.Module], type[nn.Module]]
+) -> list[tuple[nn.Module, type[nn.Module]]]:
+    """Every module of `model` that is of one of `classes` or of a subclass, with the class that it becomes.
+
+    Raises:
+        UnsupportedModelError: see `replacement_of`.
+    """
+    pairs = ((module, replacement_of(module, classes, whole=module is model)) for module in model.modules())
+    return [(module, replacement) for module, replacement in pairs if replacement is not None]
+
+
+def replacement_of(
+    module: nn.Module, classes: Mapping[type[nn.Module], type[nn.Module]], *, whole: bool = False
+) -> type[nn.Module] | None:
+    """The class that a module becomes: that of its class in `classes`, over a subclass of it; None for all others.
+
+    Args:
+        whole: it is the model itself, which may override what its replacement leaves alone; a part may override nothing.
+
+    Raises:
+        UnsupportedModelError: the class of the module overrides what attaching replaces or relies on, so that the one or the
+            other would silently be lost.
+    """
+    own = type(module)
+    base = next((parent for parent in own.__mro__ if parent in classes), None)
+    if base is None:
+        return None
+    replacement = classes[base]
+    replaced = {"forward", *defined(replacement, base)} | (set() if whole else {*defined(base, nn.Module)})
+    changed = {name for name in replaced if written(own, name) is not written(base, name)}
+    if changed := changed | ({"forward"} & vars(module).keys()):
+        raise UnsupportedModelError(
+            f"{own.__module__}.{own.__qualname__} has its own {', '.join(sorted(changed))}: basam replaces that of "
+            f"{base.__name__} and would lose it; attach before it is changed, or leave {base.__name__} as it is"
+        )
+    return replacement if own is base else combine(replacement, own)
+
+
+def global_replacements(
+    blocks: Iterable[nn.Module], name: str, classes: Mapping[type[nn.Module], type[nn.Module]], count: int
+) -> list[tuple[nn.Module, type[nn.Module]]]:
+    """The attention of every block without a window, with the class that it becomes.
+
+    Args:
+        name: of the attention in a block; count: of global layers that the configuration has.
+
+    Raises:
+        UnsupportedModelError: one is of no class that is replaced, or there are more or fewer: a correction of some layers is
+            none of the model.
+    """
+    pairs = []
+    for attention in (block.get_submodule(name) for block in blocks if getattr(block, "window_size", 0) == 0):
+        replacement, own = replacement_of(attention, classes), type(attention)
+        if replacement is None:
+            raise UnsupportedModelError(
+                f"{own.__module__}.{own.__qualname__} is the attention of a global layer, which basam would leave uncorrected: "
+                f"{next(iter(classes)).__name__} or a subclass of it is needed"
+            )
+        pairs.append((attention, replacement))
+    if len(pairs) != count:
+        raise UnsupportedModelError(f"the model has {len(pairs)} global layers and its configuration {count}: they must agree")
+    return pairs
+
+
+def written(own: type, name: str) -> Any:
+    """A member of a class without what wraps it: `transformers` wraps the forward pass of each subclass of a layer anew."""
+    member = inspect.getattr_static(own, name, None)
+    return inspect.unwrap(member) if inspect.isfunction(member) else member
+
+
+def defined(own: type, base: type) -> list[str]:
+    """Methods and properties that a class and its parents below `base` define."""
+    above = set(base.__mro__)
+    return [
+        name
+        for parent in own.__mro__
+        if parent not in above
+        for name, value in vars(parent).items()
+        if not name.startswith("__") and (isinstance(value, property) or inspect.isroutine(value))
+    ]
+
+
 COMBINED: dict[tuple[type, type], type[nn.Module]] = {}
 
 
-def combine(mixin: type[Replaced], base: type[nn.Module]) -> type[nn.Module]:
+def combine(mixin: type[nn.Module], base: type[nn.Module]) -> type[nn.Module]:
     """The replacement class of a `base` that is known only at run time: `mixin` over it, under the name of `base`.
 
     Pickle finds classes by name, which such a class does not have: its instances name their two parts instead.
@@ -151,7 +237,7 @@ def combine(mixin: type[Replaced], base: type[nn.Module]) -> type[nn.Module]:
     return COMBINED[mixin, base]
 
 
-def blank(mixin: type[Replaced], base: type[nn.Module]) -> nn.Module:
+def blank(mixin: type[nn.Module], base: type[nn.Module]) -> nn.Module:
     """An empty instance of `combine(mixin, base)`, for pickle to fill."""
     combined = combine(mixin, base)
     return combined.__new__(combined)

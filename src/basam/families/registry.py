@@ -80,5 +80,11 @@ def family_of(model: nn.Module) -> Family:
         advice = family.advice(model)
         if advice is not None:
             raise UnsupportedModelError(f"{found} {advice}")
+    for path, inner in model.named_modules():
+        if path and any(agrees(family, family.matches, inner) for family in families()):
+            raise UnsupportedModelError(
+                f"{found} wraps a {type(inner).__name__}: attach the model inside, model.{path}; that is in place, so the "
+                "wrapper runs it too"
+            )
     known = "; ".join(family.name for family in families())
     raise UnsupportedModelError(f"{found} is no SAM that basam knows: {known}")

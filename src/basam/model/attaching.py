@@ -13,6 +13,7 @@ from basam.errors import InputError, InputTypeError, OrderError
 from basam.families import Attachment, Geometry, LearnedSlopes, Replaced, family_of
 from basam.families.shared import GridAttention, query_replacements
 from basam.method import BiasMode
+from basam.model.mode_files import save_mode
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -72,7 +73,8 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
         `model` itself.
 
     Raises:
-        UnsupportedModelError: the model is of no known family; it is left as it was.
+        UnsupportedModelError: the model is of no known family, or a part of it is of a class that changes what attaching
+            replaces; the class is named, and the model is left as it was.
         TypeError: `mode` is no BiasMode.
         ValueError: the mode wants learned slopes and there are none, or they are of another model.
     """
@@ -86,7 +88,7 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
     if present is not None:
         present.mode, present.learned = mode, slopes
         return model
-    attachment = Attachment(mode, geometry, (geometry.trained_side, geometry.trained_side), learned=slopes)
+    attachment = Attachment(mode, geometry, (geometry.trained_side, geometry.trained_side), learned=slopes, save_mode=save_mode)
     replacements = [*family.replacements(model), *query_replacements(model)]
     for module, replacement in replacements:
         module.__dict__["basam_replaced"] = type(module)

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def model_fingerprint(model: nn.Module) -> str:
+def model_fingerprint(model: nn.Module, *, as_float32: bool = False) -> str:
     """SHA-256 over names, types, shapes and bytes of the state dict, in the order of names.
+
+    Args:
+        as_float32: that of the model that `basam.load` makes of the same weights, which are float32 then.
 
     Raises:
         InputTypeError: `model` is none.
@@ -21,6 +24,8 @@ def model_fingerprint(model: nn.Module) -> str:
 
     digest = hashlib.sha256()
     for name, tensor in sorted(instance_of(model, "model", torch.nn.Module).state_dict().items()):
+        if as_float32 and tensor.is_floating_point():
+            tensor = tensor.float()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -31,6 +31,8 @@ from basam.model.fingerprint import model_fingerprint
 if TYPE_CHECKING:
     from torch import nn
 
+    from basam.families import Attachment
+
 FILE = "mode.json"
 SECTIONS = ("found", "fingerprint", "focus")
 
@@ -128,6 +130,24 @@ def write_mode(
     text = json.dumps({**content, "found": found}, indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def save_mode(model: nn.Module, folder: str | os.PathLike[str], *, own_weights: bool, pushed: bool) -> None:
+    """Write the mode of an attached model beside the weights that `save_pretrained` wrote into `folder`.
+
+    Args:
+        own_weights: they are the model's, whose fingerprint is written; else the mode is for whatever is there.
+        pushed: they went to the hub, where the mode does not.
+    """
+    attachment: Attachment = model.basam_own  # type: ignore[assignment]
+    mode, file = attachment.mode, Path(folder) / FILE
+    if mode.slopes == "learned":
+        warn(f"{folder}: save_pretrained does not save learned slopes, so no mode is beside it; basam tune writes both")
+        return
+    fingerprint = model_fingerprint(model, as_float32=True) if own_weights else None
+    write_mode(file, mode, fingerprint=fingerprint, others=model.__dict__.get("basam_sections"))
+    if pushed:
+        warn(f"{file} is not on the hub: push it there, so that the model is loaded with its mode")
 
 
 def mode_file_of(path: Path) -> Path | None:

@@ -65,10 +65,14 @@ class EfficientSamFamily(Family):
         layers = tuple(range(config.depth))
         return Geometry(config.patch, config.image_size // config.patch, config.depth, layers, config.heads)
 
-    def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+    def replacements(self, model: Any) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
+        from basam.families.attachment import class_replacements, global_replacements
         from basam.families.efficient_sam.modules import REPLACEMENTS
 
-        return [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]
+        encoder: Any = model.get_submodule("image_encoder")
+        global_replacements(encoder.blocks, "attn", REPLACEMENTS, model.config.depth)
+
+        return class_replacements(model, REPLACEMENTS)
 
     def encoder(self, model: Any) -> nn.Module:
         return model.image_encoder

@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basam.families.base import Family, PromptTensors, cropped
+from basam.families.base import Family, PromptTensors, UnsupportedModelError, cropped
 from basam.families.geometry import Geometry
 from basam.families.shared import Checkpoint, holds, meta_files
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from basam.families.attachment import Replaced
 
 
 class MetaSam(Family):
@@ -53,13 +51,16 @@ class MetaSam(Family):
         from basam.families.attachment import combine
         from basam.families.meta_sam import modules as ours
 
-        parts: list[tuple[nn.Module, type[Replaced]]] = [
+        parts: list[tuple[nn.Module, type[nn.Module]]] = [
             (model, ours.MetaModel),
             (model.image_encoder, ours.MetaEncoder),
             (model.prompt_encoder, ours.MetaPrompts),
             (model.mask_decoder, ours.MetaDecoder),
         ]
-        parts += [(block.attn, ours.MetaAttention) for block in model.image_encoder.blocks if block.window_size == 0]
+        attentions = [block.attn for block in model.image_encoder.blocks if block.window_size == 0]
+        for attention in attentions:
+            check_attention(attention)
+        parts += [(attention, ours.MetaAttention) for attention in attentions]
         return [(module, combine(mixin, type(module))) for module, mixin in parts]
 
     def encoder(self, model: Any) -> nn.Module:
@@ -104,6 +105,22 @@ class MetaSam(Family):
             dense_prompt_embeddings=dense,
             multimask_output=multimask,
             **extra,
+        )
+
+
+def check_attention(attention: nn.Module) -> None:
+    """Raise for attention that is not built as Meta's, whose forward pass basam writes again.
+
+    Raises:
+        UnsupportedModelError: naming its class.
+    """
+    own = type(attention)
+    forwards = ["forward" in vars(parent) for parent in own.__mro__ if parent.__module__ != "torch.nn.modules.module"]
+    parts = ("qkv", "proj", "num_heads", "scale", "use_rel_pos")
+    if sum(forwards) > 1 or "forward" in vars(attention) or not all(hasattr(attention, part) for part in parts):
+        raise UnsupportedModelError(
+            f"{own.__module__}.{own.__qualname__} is the attention of a global layer and not built as Meta's "
+            f"({', '.join(parts)}, and no forward over another): basam would change more than the correction"
         )
 
 

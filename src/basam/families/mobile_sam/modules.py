@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import SamConfig
 from transformers.models.sam import modeling_sam as sam
 
+from basam.families.attachment import class_replacements
 from basam.families.mobile_sam import tinyvit
 from basam.families.mobile_sam.sizes import TinyViTConfig, tinyvit_config
 from basam.families.mobile_sam.tinyvit import TinyViT
@@ -70,4 +71,4 @@ REPLACEMENTS = {
 
 def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
     """Every module of a MobileSAM with the class it becomes."""
-    return [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]
+    return class_replacements(model, REPLACEMENTS)

@@ -59,7 +59,7 @@ class Sam2(TransformersSam):
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
         from basam.families.sam2.modules import replacements
 
-        return replacements(model)
+        return replacements(model, len(self.geometry(model).global_layers))
 
     def recognises(self, path: Path) -> bool:
         return super().recognises(path) if path.is_dir() else official.recognises(path)

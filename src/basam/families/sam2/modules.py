@@ -72,9 +72,9 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of a SAM 2 with the class it becomes."""
-    return pyramid_replacements(model, REPLACEMENTS, Sam2GlobalAttention, "vision_encoder.backbone.blocks", "attn")
+def replacements(model: nn.Module, count: int) -> list[tuple[nn.Module, type[nn.Module]]]:
+    """Every module of a SAM 2 with the class it becomes; `count` global layers."""
+    return pyramid_replacements(model, REPLACEMENTS, Sam2GlobalAttention, "vision_encoder.backbone.blocks", "attn", count)
 
 
 def build(config: dict[str, Any]) -> nn.Module:

@@ -53,7 +53,7 @@ class Sam3Tracker(Sam2):
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
         from basam.families.sam3_tracker.modules import replacements
 
-        return replacements(model)
+        return replacements(model, len(self.geometry(model).global_layers))
 
     def recognises(self, path: Path) -> bool:
         return path.is_dir() and super().recognises(path)

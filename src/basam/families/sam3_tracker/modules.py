@@ -96,9 +96,9 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of a tracker of SAM 3 with the class it becomes."""
-    return pyramid_replacements(model, REPLACEMENTS, Sam3GlobalAttention, "vision_encoder.backbone.layers", "attention")
+def replacements(model: nn.Module, count: int) -> list[tuple[nn.Module, type[nn.Module]]]:
+    """Every module of a tracker of SAM 3 with the class it becomes; `count` global layers."""
+    return pyramid_replacements(model, REPLACEMENTS, Sam3GlobalAttention, "vision_encoder.backbone.layers", "attention", count)
 
 
 def build(config: dict[str, Any]) -> nn.Module:

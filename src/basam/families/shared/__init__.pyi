@@ -30,6 +30,7 @@ from basam.families.shared.transformers_parts import AnySizeModel as AnySizeMode
 from basam.families.shared.transformers_parts import AnySizePrompts as AnySizePrompts
 from basam.families.shared.transformers_parts import SamEncoding as SamEncoding
 from basam.families.shared.transformers_parts import SamPrompts as SamPrompts
+from basam.families.shared.transformers_parts import SavedWithMode as SavedWithMode
 from basam.families.shared.transformers_parts import share_recording as share_recording
 from basam.families.shared.vit import AnySizePositions as AnySizePositions
 from basam.families.shared.vit import GridAttention as GridAttention

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basam.families.attachment import Replaced, ReplacedEncoder
+from basam.families.attachment import Replaced, ReplacedEncoder, class_replacements, global_replacements
 from basam.families.shared.pyramid_files import SCALES
 from basam.families.shared.transformers_parts import AnySizeModel, share_recording
 
@@ -52,17 +52,22 @@ def decoder_features(model: Any, output: Any) -> list[Tensor]:
 
 
 def pyramid_replacements(
-    model: nn.Module, classes: Mapping[type[nn.Module], type[nn.Module]], attention: type[nn.Module], blocks: str, name: str
+    model: nn.Module,
+    classes: Mapping[type[nn.Module], type[nn.Module]],
+    attention: type[nn.Module],
+    blocks: str,
+    name: str,
+    count: int,
 ) -> list[tuple[nn.Module, type[nn.Module]]]:
     """Every module of a model with the class it becomes.
 
     Args:
         classes: upstream's classes and what they become.
         attention: what attention becomes that has no window; its second base is upstream's class.
-        blocks: where the blocks of the encoder are; name: of the attention in a block.
+        blocks: where the blocks of the encoder are; name: of the attention in a block; count: of global blocks.
     """
     upstream = attention.__bases__[1]
-    share_recording({**classes, upstream: attention})
-    found = [(module, classes[type(module)]) for module in model.modules() if type(module) in classes]
-    whole = [block.get_submodule(name) for block in model.get_submodule(blocks).children() if block.window_size == 0]
-    return found + [(module, attention) for module in whole if type(module) is upstream]
+    pairs = class_replacements(model, classes)
+    pairs += global_replacements(model.get_submodule(blocks).children(), name, {upstream: attention}, count)
+    share_recording(pairs)
+    return pairs

@@ -73,11 +73,13 @@ def geometry_of(model: Any) -> Geometry:
     """
     vision = model.vision_encoder.config
     check_heads(vision)
+    # Without a window every layer is global.
+    layers = vision.global_attn_indexes if vision.window_size else range(vision.num_hidden_layers)
     return Geometry(
         patch=vision.patch_size,
         trained_side=vision.image_size // vision.patch_size,
         layers=vision.num_hidden_layers,
-        global_layers=check_layers("global_attn_indexes", vision.global_attn_indexes, vision.num_hidden_layers),
+        global_layers=check_layers("global_attn_indexes", layers, vision.num_hidden_layers),
         heads=vision.num_attention_heads,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,13 +17,13 @@ except ImportError:  # before transformers 5.2 the registry was elsewhere
     from transformers.utils import generic as output_capturing
 
 
-def share_recording(replacements: Mapping[type[nn.Module], type[nn.Module]]) -> None:
+def share_recording(replacements: Iterable[tuple[nn.Module, type[nn.Module]]]) -> None:
     """What a model may record (`output_hidden_states=True`) is registered under its class; replacements record the same.
 
     The registry is private to `transformers`: without it only the recording of intermediate results is lost.
     """
     registry: dict[str, Any] = getattr(output_capturing, "_CAN_RECORD_REGISTRY", {})
-    for base, replacement in replacements.items():
+    for base, replacement in {(type(module), replacement) for module, replacement in replacements}:
         recorded = dict.get(registry, str(base))
         if recorded is not None:
             dict.__setitem__(registry, str(replacement), recorded)
@@ -54,7 +54,20 @@ class AnySizePrompts(Replaced, nn.Module):
         return self.basam.long_side * self.basam.geometry.patch
 
 
-class AnySizeModel(Replaced, nn.Module):
+class SavedWithMode(Replaced, nn.Module):
+    """A model whose `save_pretrained` writes its mode too, so that `basam.load` gives the same correction."""
+
+    def save_pretrained(
+        self, save_directory: Any, is_main_process: bool = True, state_dict: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
+        upstream: Any = super()
+        upstream.save_pretrained(save_directory, is_main_process, state_dict, *args, **kwargs)
+        if is_main_process and self.basam_own.save_mode is not None:
+            pushed = bool(kwargs.get("push_to_hub", args and args[0]))
+            self.basam_own.save_mode(self, save_directory, own_weights=state_dict is None, pushed=pushed)
+
+
+class AnySizeModel(SavedWithMode):
     """Notes the grid before upstream's forward reads it."""
 
     shared_image_embedding: Any

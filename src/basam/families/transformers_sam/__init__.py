@@ -32,7 +32,7 @@ class TransformersSam(Family):
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
         from basam.families.transformers_sam.modules import replacements
 
-        return replacements(model)
+        return replacements(model, len(self.geometry(model).global_layers))
 
     def check_whole(self, model: nn.Module) -> None:
         if not hasattr(model, "mask_decoder"):

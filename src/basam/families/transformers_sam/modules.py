@@ -10,13 +10,14 @@ What is replaced, and why:
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
 from transformers.models.sam import modeling_sam as sam
 from transformers.models.sam_hq import modeling_sam_hq as sam_hq
 
 from basam.attention import grid_attention
-from basam.families.attachment import Replaced
+from basam.families.attachment import Replaced, class_replacements, global_replacements
 from basam.families.shared import (
     AnySizeEncoding,
     AnySizeModel,
@@ -25,6 +26,7 @@ from basam.families.shared import (
     GridAttention,
     SamEncoding,
     SamPrompts,
+    SavedWithMode,
     by_bands,
     in_pieces,
     share_recording,
@@ -104,6 +106,9 @@ class SamEncoder(AnySizePositions, sam.SamVisionEncoder): ...
 class SamModel(AnySizeModel, sam.SamModel): ...
 
 
+class SamVisionModel(SavedWithMode, sam.SamVisionModel): ...
+
+
 class SamHQPatches(AnySizePatches, sam_hq.SamHQPatchEmbeddings): ...
 
 
@@ -125,17 +130,31 @@ class SamHQEncoding(AnySizeEncoding, sam_hq.SamHQPositionalEmbedding): ...
 class SamHQModel(AnySizeModel, sam_hq.SamHQModel): ...
 
 
+class SamHQVisionModel(SavedWithMode, sam_hq.SamHQVisionModel): ...
+
+
+ATTENTIONS: dict[type[nn.Module], type[nn.Module]] = {
+    sam.SamVisionAttention: SamAttention,
+    sam.SamVisionSdpaAttention: SamAttention,
+    sam_hq.SamHQVisionAttention: SamHQAttention,
+    sam_hq.SamHQVisionSdpaAttention: SamHQAttention,
+}
+
+
 REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
     base: replacement
     for replacement in (
-        *(SamPatches, SamAttention, SamLayer, SamEncoder, SamPrompts, SamEncoding, SamModel),
-        *(SamHQPatches, SamHQAttention, SamHQLayer, SamHQEncoder, SamHQPrompts, SamHQEncoding, SamHQModel),
+        *(SamPatches, SamLayer, SamEncoder, SamPrompts, SamEncoding, SamModel, SamVisionModel),
+        *(SamHQPatches, SamHQLayer, SamHQEncoder, SamHQPrompts, SamHQEncoding, SamHQModel, SamHQVisionModel),
     )
     for base in (replacement.__bases__[1],)
-} | {sam.SamVisionSdpaAttention: SamAttention, sam_hq.SamHQVisionSdpaAttention: SamHQAttention}
+} | ATTENTIONS
 
 
-def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of a SAM of `transformers` with the class it becomes."""
-    share_recording(REPLACEMENTS)
-    return [(module, REPLACEMENTS[type(module)]) for module in model.modules() if type(module) in REPLACEMENTS]
+def replacements(model: nn.Module, count: int) -> list[tuple[nn.Module, type[nn.Module]]]:
+    """Every module of a SAM of `transformers` with the class it becomes; `count` global layers."""
+    encoder: Any = model.get_submodule("vision_encoder")
+    global_replacements(encoder.layers, "attn", ATTENTIONS, count)
+    pairs = class_replacements(model, REPLACEMENTS)
+    share_recording(pairs)
+    return pairs
