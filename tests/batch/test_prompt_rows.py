@@ -74,9 +74,77 @@ def test_csv_as_other_programs_write_it(folder):
     assert read_prompts(path).prompts == {folder / "a.jpg": [PromptRow((1.5, 2, 3, 4), score=0.25)]}
     (folder / "p.csv").write_bytes("Photo, X0, Y0, X1, Y1\r\na.jpg, 1, 2, 3, 4\r\n".encode("utf-16"))
     assert read_prompts(folder / "p.csv").prompts == {folder / "a.jpg": [PromptRow((1, 2, 3, 4))]}
-    (folder / "p.csv").write_bytes("photo\nä.jpg\n".encode("cp1252"))
-    with pytest.raises(BasamError, match="save it as UTF-8"):
-        read_prompts(folder / "p.csv")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.filterwarnings("ignore:.*was read as Windows-1252")
+def test_a_csv_of_excel_is_read_in_its_encodings(folder, encoding):
+    for name, label in (("Größe 1.jpg", "Straße"), ("résumé.jpg", "café – €")):
+        (folder / name).write_bytes(b"x")
+        (folder / "p.csv").write_bytes(f"photo;x0;y0;x1;y1;label\r\n{name};1;2;3;4;{label}\r\n".encode(encoding))
+        file = read_prompts(folder / "p.csv")
+        assert file.prompts == {folder / name: [PromptRow((1, 2, 3, 4), label=label)]}
+
+
+def test_other_encodings_are_refused_without_a_place_in_bytes(folder):
+    for content in (b'{"photo": "\xe4.jpg"}', b"photo\n\x81\x8d.jpg\n"):
+        (folder / "p.csv").write_bytes(content)
+        with pytest.raises(BasamError, match="save it as UTF-8") as caught:
+            read_prompts(folder / "p.csv")
+        assert "position" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ("photo,id\na.jpg,7.0\n", 7),
+        ("photo,id\na.jpg,12.000\nb.jpg,\n", 12),
+        ("photo;id\na.jpg;7,0\n", 7),
+        ("photo\tid\na.jpg\t3,0\n", 3),
+        ("photo,id\na.jpg,7.5\n", "7.5"),
+        ("photo,id\na.jpg,v7.0\n", "v7.0"),
+        ("photo,id\na.jpg,7\n", 7),
+    ],
+)
+def test_ids_of_a_csv_are_whole_numbers_where_pandas_wrote_floats(folder, text, identity):
+    assert read_prompts(written(folder, "p.csv", text)).prompts[folder / "a.jpg"][0].id == identity
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\nphoto;x0;y0;x1;y1\na.jpg;1,5;2;3;4\n",
+        "\ufeffSEP=;\r\nphoto;x0;y0;x1;y1\r\na.jpg;1,5;2;3;4\r\n",
+        "sep=\t\nphoto\tx0\ty0\tx1\ty1\na.jpg\t1,5\t2\t3\t4\n",
+        "photo\tx0\ty0\tx1\ty1\na.jpg\t1,5\t2\t3\t4\n",
+        "photo\tx0\ty0\tx1\ty1\na.jpg\t1.5\t2\t3\t4\n",
+        "photo,x0,y0,x1,y1\n,,,,\na.jpg,1.5,2,3,4\n,,,,\n , ,,,\n",
+        "photo;x0;y0;x1;y1\na.jpg;1,5;2;3;4\n;;;;\n;;;;\n",
+        "sep=,\nphoto,x0,y0,x1,y1\na.jpg,1.5,2,3,4\n",
+    ],
+)
+def test_tables_as_spreadsheets_write_them(folder, text):
+    file = read_prompts(written(folder, "p.csv", text))
+    assert file.prompts == {folder / "a.jpg": [PromptRow((1.5, 2, 3, 4))]}
+    assert file.faults == []
+
+
+def test_lines_are_counted_with_that_of_excel(folder):
+    (fault,) = read_prompts(written(folder, "p.csv", "sep=;\nphoto;x;y\na.jpg;1;2\n;;\nb.jpg;one;2\n")).faults
+    assert "p.csv, line 5: " in fault
+
+
+def test_ids_and_names_of_a_coco_file_are_the_users(folder):
+    data = {
+        "images": [{"id": 0, "file_name": "deep/c.jpg"}, {"id": "b7", "file_name": "a.jpg"}],
+        "annotations": [{"image_id": 0, "category_id": 18, "bbox": [1, 2, 3, 4]}, {"image_id": "b7", "bbox": [1, 2, 3, 4]}],
+        "categories": [{"id": 3, "name": "car", "supercategory": "vehicle"}, {"id": 18, "name": "dog"}],
+    }
+    file = read_prompts(written(folder, "instances.json", json.dumps(data)))
+    assert file.image_ids == {folder / "deep" / "c.jpg": 0, folder / "a.jpg": "b7"}
+    assert file.categories == data["categories"]
+    assert file.names == {folder / "deep" / "c.jpg": "deep/c.jpg", folder / "a.jpg": "a.jpg"}
+    assert file.prompts[folder / "deep" / "c.jpg"][0].category_id == 18
 
 
 def test_coco_detections(folder):
@@ -191,5 +259,5 @@ def test_no_such_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"p\.csv: no such file"):
         read_prompts(tmp_path / "p.csv")
     (tmp_path / "binary").write_bytes(bytes(range(256)))
-    with pytest.raises(BasamError, match="cannot be read as text"):
+    with pytest.raises(BasamError, match="save it as UTF-8"):
         read_prompts(tmp_path / "binary")

@@ -63,7 +63,8 @@ def test_a_bug_is_no_line(bug):
 
 
 def test_debugging_is_taken_anywhere_in_the_line(monkeypatch, tmp_path):
-    words = ["segment", str(tmp_path / "absent.jpg"), "--model", "no-such-model", "--out", str(tmp_path / "out")]
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    words = ["segment", str(tmp_path / "photo.jpg"), "--model", "no-such-model", "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["basam", *words])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -76,7 +77,8 @@ def test_debugging_is_taken_anywhere_in_the_line(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("how", ["--debug", "environment"])
 def test_debugging_shows_the_traceback(how, tmp_path):
-    words = ["segment", tmp_path / "absent.jpg", "--model", "no-such-model", "--out", tmp_path / "out"]
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    words = ["segment", tmp_path / "photo.jpg", "--model", "no-such-model", "--out", tmp_path / "out"]
     assert isinstance(invoke(*words).exception, SystemExit)
     result = invoke("--debug", *words) if how == "--debug" else invoke(*words, env={"BASAM_DEBUG": "1"})
     assert isinstance(result.exception, FileNotFoundError)

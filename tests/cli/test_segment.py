@@ -33,7 +33,7 @@ def files(folder):
 
 def test_masks_overlays_and_a_table(photos, model, tmp_path):
     out = tmp_path / "out"
-    result = run(*photos, "--box", "5,6,40,44", "--no-focus", "--model", model, "--out", out)
+    result = run(*photos, "--box", "5,6,40,44", "--no-focus", "--model", model, "--out", out, "-v")
     assert result.exit_code == 0, result.output
     assert files(out) == ["a_mask.png", "a_overlay.jpg", "b_mask.png", "b_overlay.jpg"]
     mask = np.asarray(Image.open(out / "a_mask.png"))
@@ -303,7 +303,7 @@ def test_a_prompt_on_a_large_photo_brings_its_region(photos, model, tmp_path):
     assert row["tokens"] == 16
     assert row["lambda"] == 1
     words = ["--box", "5,6,25,26", "--model", model, "--out", tmp_path / "o"]
-    result = run(photos[0], *words, "--focus-context", "1.5", "--focus-side", "32")
+    result = run(photos[0], *words, "--focus-context", "1.5", "--focus-side", "32", "-v")
     assert "30x30+0+1" in result.stdout
     assert " 4 " in result.stdout
     for option, message in ((["--focus-context", "0.5"], "context=0.5"), (["--focus-side", "0"], "side=0")):

@@ -1,11 +1,13 @@
 """`basam segment` of folders, lists and prompts from files; what it would do; what it tells of each photo."""
 
+import csv
 import json
 import os
 
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.measure import regionprops
 from typer.testing import CliRunner
 
 from basam.cli import app
@@ -209,12 +211,80 @@ def test_hundreds_of_masks_get_a_summary(folder, model):
     assert len(result.stdout.splitlines()) == 1
 
 
-def test_notes_on_many_photos_are_counted(folder, model):
+def test_a_note_that_repeats_is_printed_once_with_its_count(folder, model):
     for number in range(22):
         Image.new("RGB", (30, 30)).save(folder / "photos" / f"{number:02}.png")
     words = ("photos/[0-9]*.png", "--box", "5,6,40,20", "--model", model, "--out")
     shown = run(*words, "o").stderr
-    assert shown.count("out of which it sticks") == 20
-    assert "note: 2 more notes on photos; --verbose prints all" in shown
+    assert shown.count("note: photos/00.png: box (5, 6, 40, 20): cut to the image") == 1
+    assert "note: 21 more photos: box (5, 6, 40, 20): cut to the image" in shown
+    assert shown.count("out of which it sticks") == 2
     assert run(*words, "p", "-v").stderr.count("out of which it sticks") == 22
     assert "sticks" not in run(*words, "q", "-q").stderr
+
+
+def test_results_of_prompts_are_not_replaced_by_none(folder, model):
+    (folder / "p.csv").write_text("photo,x0,y0,x1,y1\na.png,5,6,40,44\n")
+    rest = ("--model", model, "--out", "o", "--write", "mask")
+    assert run("photos", "--prompts-from", "p.csv", *rest).exit_code == 0
+    before = (folder / "o" / "photos" / "a_mask.png").read_bytes()
+    for more in ((), ("--overwrite",)):
+        result = run("photos", *rest, *more)
+        assert result.exit_code == 0, result.output
+        assert "photos/a.png: its results are of prompts" in result.stderr
+        assert (folder / "o" / "photos" / "a_mask.png").read_bytes() == before
+        assert (folder / "o" / "photos" / "b_mask.png").exists()
+    assert "its results are of prompts" not in run("photos", *rest, "--replace").stderr
+    lines = [json.loads(text) for text in (folder / "o" / "records.jsonl").read_text().splitlines()]
+    assert [line["prompts"] for line in lines if line["photo"].endswith("a.png") and "rows" in line][-1] == []
+
+
+def test_photos_without_a_row_are_counted_and_done_where_wanted(folder, model):
+    (folder / "p.csv").write_text("photo,x0,y0,x1,y1\na.png,5,6,40,44\n")
+    rest = ("photos", "--prompts-from", "p.csv", "--model", model, "--out", "o", "--json")
+    result = run(*rest)
+    assert "photos in photos without a row in p.csv: 2, not segmented; --unlisted does them as a whole" in result.stderr
+    assert len(rows_of(result)) == 1
+    result = run(*rest, "--unlisted")
+    assert "without a row" not in result.stderr
+    assert [row["photo"] for row in rows_of(result)] == ["photos/a.png", "photos/b.jpg", "photos/deep/c.png"]
+    assert run("--prompts-from", "p.csv", "--unlisted").exit_code == 2
+
+
+def test_empty_masks_are_named_and_counted_and_have_no_cut_out(folder, model):
+    words = ("photos/a.png", "--box", "5,6,40,44", "--box", "1,1,60,60", "--model", model, "--out", "o", "--min-area", "100000")
+    result = run(*words, "--write", "mask,cutout", "--json")
+    assert result.exit_code == 0, result.output
+    assert "photos/a.png: mask 1 is empty, with a predicted IoU of " in result.stderr
+    assert "photos/a.png: mask 2 is empty" in result.stderr
+    assert [("cutout" in row, "mask" in row) for row in rows_of(result)] == [(False, True)] * 2
+    assert files(folder / "o") == ["photos/a_mask_0.png", "photos/a_mask_1.png", "records.jsonl"]
+    assert "mask 1 is empty" in run(*words, "--write", "mask,cutout").stderr  # also when it was done already
+
+
+def test_a_name_that_is_not_there_is_found_before_a_model_is_loaded(folder):
+    result = run("photos/aa.png", "--model", "no-such-model", "--out", "o")
+    assert result.exit_code == 2
+    assert "failed: photos/aa.png: no such file; did you mean photos/a.png?" in result.stderr
+    assert "no-such-model" not in result.output
+    assert "did you mean mask?" in " ".join(run("photos", "--write", "masks", "--out", "o").output.split())
+
+
+def test_one_table_of_the_run(folder, model):
+    images = {"images": [{"id": 5, "file_name": "a.png"}, {"id": 9, "file_name": "deep/c.png"}]}
+    images |= {"categories": [{"id": 3, "name": "cat"}]}
+    images["annotations"] = [{"id": 1, "image_id": 9, "category_id": 3, "bbox": [2, 2, 30, 30]}]
+    images["annotations"] += [{"id": 2, "image_id": 5, "category_id": 3, "bbox": [5, 6, 40, 40]}]
+    (folder / "photos" / "boxes.json").write_text(json.dumps(images))
+    words = ("--prompts-from", "photos/boxes.json", "--model", model, "--out", "o", "--write", "table,mask")
+    assert run(*words).exit_code == 0
+    rows = list(csv.DictReader((folder / "o" / "table.csv").open()))
+    assert [(row["photo"], row["id"], row["label"]) for row in rows] == [("a.png", "2", "cat"), ("deep/c.png", "1", "cat")]
+    for row, path in zip(rows, ("a_mask.png", "deep/c_mask.png"), strict=True):
+        mask = np.asarray(Image.open(folder / "o" / "photos" / path)) > 0
+        assert int(row["area"]) == mask.sum()
+        assert float(row["share"]) == pytest.approx(mask.mean(), abs=1e-6)
+        if mask.any():
+            (one,) = regionprops(mask.astype(np.uint8))
+            assert (float(row["centroid_y"]), float(row["centroid_x"])) == pytest.approx(one.centroid, abs=1e-3)
+            assert float(row["perimeter"]) == pytest.approx(one.perimeter, abs=1e-3)

@@ -1,7 +1,6 @@
 from basam.batch.finding import EverythingJob as EverythingJob
 from basam.batch.job import Outcome as Outcome
 from basam.batch.job import PhotoJob as PhotoJob
-from basam.batch.job import PhotoTask as PhotoTask
 from basam.batch.listing import Listed as Listed
 from basam.batch.listing import list_photos as list_photos
 from basam.batch.opening import open_job as open_job
@@ -20,7 +19,6 @@ from basam.batch.records import key_of as key_of
 from basam.batch.result_folder import PhotoPlace as PhotoPlace
 from basam.batch.result_folder import ResultFolder as ResultFolder
 from basam.batch.running import run as run
-from basam.batch.running import tasks_of as tasks_of
 from basam.batch.segmenting import SegmentJob as SegmentJob
 from basam.batch.sessions import SESSION_FORMAT as SESSION_FORMAT
 from basam.batch.sessions import object_label as object_label
@@ -29,3 +27,5 @@ from basam.batch.settings import PhotoSettings as PhotoSettings
 from basam.batch.settings import SegmentSettings as SegmentSettings
 from basam.batch.shards import Shard as Shard
 from basam.batch.stopwatch import Stopwatch as Stopwatch
+from basam.batch.tasks import PhotoTask as PhotoTask
+from basam.batch.tasks import tasks_of as tasks_of

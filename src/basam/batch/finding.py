@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from basam.batch.job import Answered, PhotoJob, PhotoTask
+from basam.batch import PhotoTask
+from basam.batch.job import Answered, PhotoJob
 from basam.files import Photograph, read_photograph
 from basam.masks import MaskResult, cleaned
 from basam.predict import AutomaticMasks
@@ -43,7 +45,8 @@ class EverythingJob(PhotoJob):
             MaskResult(each.runs, each.predicted_iou, number, None, each.stability, each.point, each.soft)
             for number, each in enumerate(candidates, start=1)
         )
-        return Answered(cleaned(found, self.outputs.cleaning))
+        iou, stability = (None if math.isinf(each) else round(each, 4) for each in self.generator.highest)
+        return Answered(cleaned(found, self.outputs.cleaning), [{"highest_iou": iou, "highest_stability": stability}])
 
     def side(self, height: int, width: int) -> int | None:
         """Long side that a photo of this size is encoded at; None: its own."""
@@ -53,7 +56,7 @@ class EverythingJob(PhotoJob):
     def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
         best = max((each.predicted_iou for each in answered.found), default=None)
         count = len(answered.found)
-        return [{**about, "masks": count, "best_iou": best}]
+        return [{**about, "masks": count, "best_iou": best, **answered.values[0]}]
 
     def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         photo = {"photo": str(task.photo)}

@@ -8,35 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from basam.batch import PhotoPlace, PromptRow, ResultFolder, key_of
+from basam.batch import PhotoTask, ResultFolder, key_of
 from basam.batch.writers import Outputs, check_size
 from basam.files import MAX_PIXELS, Photograph
 from basam.masks import MaskResult, PhotoResults
 from basam.predict import Predictor, auto_side
-
-
-@dataclass(frozen=True)
-class PhotoTask:
-    """A photo and its prompts.
-
-    Attributes:
-        place: the photo, and what the folder of results calls it.
-        prompts: none: the whole photo is the box.
-        image_id: in the COCO file of the run; own_id: it is that of the user's COCO file.
-    """
-
-    place: PhotoPlace
-    prompts: tuple[PromptRow, ...]
-    image_id: int | str | None = None
-    own_id: bool = False
-
-    @property
-    def photo(self) -> Path:
-        return self.place.photo
-
-    @property
-    def stem(self) -> str:
-        return self.place.stem
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import glob
 import os
 import sys
@@ -52,7 +53,7 @@ def list_photos(
                 found = (path for path in matches_of(word) if not leave_out(path))
                 trouble = "no file matches the pattern"
             else:
-                found, trouble = [Path(word)], ""
+                found, trouble = ([Path(word)], "") if os.path.lexists(word) else ([], f"no such file{nearest_file(word)}")
             known, path = len(faults), None
             for path in found:
                 photos.setdefault(os.path.abspath(path), (path, name_below(path, word)))
@@ -68,6 +69,13 @@ def name_below(path: Path, word: str) -> str:
     fixed = [part for part in Path(word).parts if not glob.has_magic(part)] if word != STDIN else []
     folder = Path(*fixed) if glob.has_magic(word) and not Path(word).exists() else Path(word)
     return path.relative_to(folder).as_posix() if path != folder and path.is_relative_to(folder) else path.name
+
+
+def nearest_file(word: str) -> str:
+    """A hint at the file beside it whose name is most like one that was mistyped."""
+    folder = Path(word).parent
+    close = difflib.get_close_matches(Path(word).name, os.listdir(folder) if folder.is_dir() else [], 1)
+    return f"; did you mean {folder / close[0]}?" if close else ""
 
 
 def below(folder: Path, faults: list[tuple[str, str]]) -> Iterator[Path]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from basam.batch import PromptRow
-from basam.batch.job import Outcome, PhotoTask
+from basam.batch import PhotoTask, PromptRow
+from basam.batch.job import Outcome
 from basam.batch.segmenting import SegmentJob, arguments, kinds, row_of_view, sound
 from basam.errors import BasamError, InputError, collected_warnings, reason_of
 from basam.files import picture_size

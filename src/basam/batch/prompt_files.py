@@ -14,13 +14,14 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from basam.batch.sessions import SESSION_FORMAT, rows_of_state, session_rows
-from basam.errors import InputError, MissingFileError
+from basam.errors import InputError, MissingFileError, warn
 
 BOX, POINT = ("x0", "y0", "x1", "y1"), ("x", "y")
 KNOWN = ("photo", "id", "box", "points", "label", "score")
@@ -43,7 +44,7 @@ def rows_of(path: Path, images_json: Path | None, categories: list[dict[str, Any
             raise InputError(f"{path}: a session of basam web names its photos itself: leave --images-json out")
         yield from session_rows(path)
         return
-    text = text_of(path)
+    text = text_of(path, tables=True)
     begin = text.lstrip()[:1]
     whole = json_of(path, text) if begin == "[" or (begin == "{" and not is_lines(text)) else None
     if isinstance(whole, dict) and isinstance(whole.get("annotations"), list):
@@ -68,7 +69,8 @@ def rows_of(path: Path, images_json: Path | None, categories: list[dict[str, Any
         yield from csv_lines(path, text)
 
 
-def text_of(path: Path) -> str:
+def text_of(path: Path, *, tables: bool = False) -> str:
+    """A file as text; with `tables` also one in Windows-1252, as Excel saves CSV."""
     try:
         data = path.read_bytes()
         # Windows' PowerShell writes UTF-16 where its output is sent into a file.
@@ -79,7 +81,14 @@ def text_of(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: cannot be read as text, save it as UTF-8: {error}") from error
+        try:
+            text = data.decode("cp1252")
+        except UnicodeDecodeError:
+            text = ""
+        if not tables or not text or text.lstrip()[:1] in ("{", "[") or "\0" in text:
+            raise InputError(f"{path}: not text in UTF-8 or, for a CSV, Windows-1252: save it as UTF-8") from error
+        warn(f"{path}: is not in UTF-8, and was read as Windows-1252")
+        return text
 
 
 def json_of(path: Path, text: str) -> Any:
@@ -108,17 +117,25 @@ def json_lines(text: str) -> Iterator[Row]:
 
 
 def csv_lines(path: Path, text: str) -> Iterator[Row]:
-    head = text.split("\n", 1)[0]
-    separator = max(",;\t", key=head.count)  # programs for tables write what their country has
+    head, _, rest = text.partition("\n")
+    given = re.fullmatch(r"\"?sep=([,;\t])\"?", head.strip("\r "), re.IGNORECASE)  # a line of Excel's own
+    if given:
+        head, text = rest.split("\n", 1)[0], rest
+    separator = given[1] if given else max(",;\t", key=head.count)  # programs for tables write what their country has
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    first = 1 if given else 0
     try:
         reader.fieldnames = [str(name).strip().lower() for name in reader.fieldnames or ()]
         if "photo" not in reader.fieldnames:
-            raise InputError(f"{path}: no JSON lines, no boxes of COCO, and no CSV whose first line names a column 'photo'")
+            raise InputError(
+                f"{path}: no JSON lines, no boxes of COCO, and no CSV whose first line names a column 'photo' and any of "
+                f"{', '.join(('id', *BOX, *POINT, 'inside', 'label', 'score'))}; it names {', '.join(reader.fieldnames)[:80]!r}"
+            )
         for each in reader:
-            yield f"line {reader.line_num}", of_csv(each, "," if separator == ";" else ".")
+            if any(value and str(value).strip() for value in each.values()):  # a row of separators alone is none
+                yield f"line {reader.line_num + first}", of_csv(each, "." if separator == "," else ",")
     except csv.Error as error:
-        raise InputError(f"{path}: cannot be read as CSV: line {reader.line_num}: {error}") from error
+        raise InputError(f"{path}: cannot be read as CSV: line {reader.line_num + first}: {error}") from error
 
 
 def of_csv(row: dict[Any, Any], point: str) -> Any:
@@ -131,8 +148,9 @@ def of_csv(row: dict[Any, Any], point: str) -> Any:
         return InputError(f"more values than columns: {row[None]}")
     given = {name: value.strip() for name, value in row.items() if value is not None and value.strip()}
     found: dict[str, Any] = {name: value for name, value in given.items() if name not in (*BOX, *POINT, "inside")}
-    if str(found.get("id", "")).isascii() and str(found.get("id", "")).isdigit():
-        found["id"] = int(found["id"])
+    # pandas writes whole numbers as 7.0 where the column has a gap.
+    if whole := re.fullmatch(rf"(-?[0-9]+)(?:[.{point}]0+)?", found.get("id", "")):
+        found["id"] = int(whole[1])
     try:
         if "score" in found:
             found["score"] = number(found["score"])

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.batch import key_of
+from basam.batch import PhotoTask, key_of
 from basam.batch.finding import EverythingJob
-from basam.batch.job import Answered, Outcome, PhotoTask
+from basam.batch.job import Answered, Outcome
 from basam.batch.raster_settings import RasterSettings
 from basam.checks import whole_number
 from basam.errors import MissingExtraError, warn

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from basam.batch import PhotoPlace, PromptRow, ResultFolder
-from basam.batch.job import Outcome, PhotoTask
+from basam.batch import PhotoPlace, PhotoTask, PromptRow, ResultFolder
+from basam.batch.job import Outcome
 from basam.batch.opening import open_job
 from basam.batch.running import EXPECTED, run
 from basam.batch.settings import PhotoSettings, SegmentSettings

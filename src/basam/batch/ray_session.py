@@ -40,8 +40,10 @@ def ray_running(address: str) -> Iterator[float]:
         local = {"include_dashboard": False} if address == LOCAL else {}
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
-        except (ConnectionError, ValueError) as error:
-            raise InputError(f"--ray {address}: no cluster is found ({error}); --ray local starts one here") from error
+        except Exception as error:  # Ray raises plain ones, too
+            first = str(error).strip().partition("\n")[0] or type(error).__name__
+            way = "see its logs in /tmp/ray; without --ray the photos are done here" if local else "--ray local starts one here"
+            raise InputError(f"--ray {address}: Ray does not start ({first}); {way}") from error
     try:
         yield 1.0 if ray.cluster_resources().get("GPU", 0) >= 1 else 0.0
     finally:

@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from basam.batch import PromptRow
-from basam.batch.job import Answered, Outcome, PhotoJob, PhotoTask
+from basam.batch import PhotoTask
+from basam.batch.job import Answered, Outcome, PhotoJob
 from basam.batch.room import Room
 from basam.batch.stopwatch import Stopwatch
-from basam.batch.writers import Outputs
 from basam.errors import BasamError, FullDiskError, collected_warnings, reason_of
 from basam.files import Photograph
 
 # Photos that are read ahead, and those that wait to be written. Each is held in memory with its masks.
 AHEAD, BEHIND = 2, 2
 EXPECTED = (BasamError, OSError, MemoryError, RuntimeError)
-
-
-def tasks_of(
-    outputs: Outputs,
-    photos: Sequence[Path] | Mapping[Path, str],
-    prompts: Mapping[Path, Sequence[PromptRow]] | Sequence[PromptRow] = (),
-    image_ids: Mapping[Path, int | str] | None = None,
-    categories: Sequence[Mapping[str, Any]] = (),
-) -> list[PhotoTask]:
-    """A task for each photo of a run, with a name for its results that no other has. Processes that share a run pass all
-    its photos, in the same order, before they take their part.
-
-    Args:
-        photos: perhaps with the name that outputs have for each.
-        prompts: of each photo, or those that all photos have.
-        image_ids, categories: of a COCO file.
-    """
-    names = photos if isinstance(photos, Mapping) else {}
-    places = [outputs.folder.place_of(photo, names.get(photo)) for photo in photos]
-    of_photo = prompts.get if isinstance(prompts, Mapping) else lambda photo, none: prompts
-    rows = [tuple(of_photo(place.photo, ())) for place in places]
-    outputs.register([row.label for some in rows for row in some if row.label and row.category_id is None], categories)
-    own = image_ids or {}
-    ids = outputs.folder.image_ids(places, own)
-    return [
-        PhotoTask(place, some, image_id, place.photo in own) for place, some, image_id in zip(places, rows, ids, strict=True)
-    ]
 
 
 class Step(NamedTuple):

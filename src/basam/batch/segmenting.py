@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from basam.batch import PromptRow
-from basam.batch.job import Answered, PhotoJob, PhotoTask
+from basam.batch import PhotoTask, PromptRow
+from basam.batch.job import Answered, PhotoJob
 from basam.errors import InputError, warn
 from basam.families import Attachment
 from basam.files import Photograph, read_photograph

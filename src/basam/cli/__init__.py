@@ -13,7 +13,7 @@ import typer
 
 from basam import __version__
 from basam.cli.commands import LazyGroup
-from basam.cli.console import DEBUG, DEBUGGING, note, one_line_errors, say
+from basam.cli.console import DEBUG, DEBUGGING, note, one_line_errors, say, stop_on_sigterm
 
 __all__ = ["app", "main", "one_line_errors"]
 
@@ -55,6 +55,7 @@ def as_note(message: Warning | str, category: type[Warning], *where: Any, **more
 def main() -> None:
     """Entry point of the `basam` command; `--debug` may stand anywhere in its line."""
     warnings.showwarning = as_note
+    stop_on_sigterm()
     words = sys.argv[1:]
     debugging = [word for word in words if word == "--debug"]
     app([*debugging[:1], *(word for word in words if word != "--debug")], prog_name="basam")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from basam.lab.data import Issues
 
 DEBUG = "BASAM_DEBUG"  # in the environment: as --debug
-NOTHING_DONE, SOME_FAILED, STOPPED = 2, 1, 130  # exit statuses; the last one as shells have it for Ctrl-C
+# Exit statuses; the last two as shells have them for Ctrl-C and SIGTERM.
+NOTHING_DONE, SOME_FAILED, STOPPED, TERMINATED = 2, 1, 130, 143
 MOST_NAMED = 20  # files that are named one by one
+SECONDS_BETWEEN_LINES = 30  # of progress where there is no terminal
 LONGEST_WORD = 24  # of a table, in columns of the terminal
 
 
@@ -108,7 +112,7 @@ def show(table: Table) -> None:
 
 
 class Bars:
-    """Progress bars on standard error, one for each label, gone when the block ends.
+    """Progress bars on standard error, one for each label, gone when the block ends; without a terminal a line now and then.
 
     Args:
         unit: of the speed that is shown, such as `images`; `bytes` for sizes of files; none: no speed.
@@ -118,12 +122,14 @@ class Bars:
     def __init__(self, unit: str = "", shown: bool = True) -> None:
         from rich.progress import Progress
 
+        self.lines = shown and not console(stderr=True).is_terminal
+        self.began = self.reported = time.monotonic()
         # Encoding one image may take a minute: the speed is that of the last hour.
         self.progress = Progress(
             *columns(unit),
             console=console(stderr=True),
             transient=True,
-            disable=not shown,
+            disable=not shown or self.lines,
             speed_estimate_period=30 if unit == "bytes" else 3600,
         )
         self.tasks: dict[str, Any] = {}
@@ -137,11 +143,29 @@ class Bars:
 
     def show(self, label: str, done: int, whole: int | None) -> None:
         """Put the bar of `label` at `done` of `whole`; the first one begins to show them."""
+        if self.lines:
+            self.report(label, done, whole)
+            return
         if not self.tasks:
             self.progress.start()
         if label not in self.tasks:
             self.tasks[label] = self.progress.add_task(label, total=whole)
         self.progress.update(self.tasks[label], completed=done, total=whole)
+
+    def report(self, label: str, done: int, whole: int | None) -> None:
+        """A line now and then where there is no terminal, such as in the log of a batch job."""
+        now = time.monotonic()
+        if now - self.reported < SECONDS_BETWEEN_LINES:
+            return
+        self.reported = now
+        left = "" if whole is None or not done else f", about {time_in_words((now - self.began) / done * (whole - done))} left"
+        report(f"{label}: {done}" + ("" if whole is None else f" of {whole}") + left)
+
+
+def time_in_words(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def columns(unit: str) -> list[ProgressColumn]:
@@ -205,6 +229,22 @@ def reason(error: BaseException) -> str | None:
     return None if DEBUGGING.on else reason_of(error)
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM: the work ends as with Ctrl-C, so that workers and their semaphores are cleaned up."""
+
+
+def stop_on_sigterm() -> None:
+    """SIGTERM, as batch systems and `timeout` send it, ends this process in order; those that it forks end at once."""
+    main = os.getpid()
+
+    def end(number: int, frame: object) -> None:
+        if os.getpid() != main:
+            os._exit(TERMINATED)
+        raise TerminatedError
+
+    signal.signal(signal.SIGTERM, end)
+
+
 @contextmanager
 def one_line_errors(*, resumes: bool = False) -> Iterator[None]:
     """What went wrong for a reason outside the program becomes one line and exit status 2; a bug shows its traceback.
@@ -214,9 +254,9 @@ def one_line_errors(*, resumes: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         note("stopped" + ("; the same command resumes" if resumes else ""))
-        raise typer.Exit(STOPPED) from None
+        raise typer.Exit(TERMINATED if isinstance(stop, TerminatedError) else STOPPED) from None
     except (BasamError, OSError, MemoryError, RuntimeError) as error:
         line = reason(error)
         if line is None:

@@ -3,45 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from basam.batch import (
-    EverythingJob,
-    Outcome,
     PhotoSettings,
     PhotoTask,
     PromptRow,
     RecordedResults,
     ResultFolder,
-    SegmentJob,
     Shard,
     list_photos,
-    open_job,
-    outcomes_of,
-    planned_outcomes,
-    ray_running,
-    ray_segment,
     read_prompts,
-    run,
     tasks_of,
 )
 from basam.batch.writers import Outputs
 from basam.cli import console
 from basam.cli.many_options import PhotoOptions
 from basam.cli.summaries import Summary
-from basam.errors import InputError
+from basam.errors import InputError, collected_warnings
+
+if TYPE_CHECKING:
+    from basam.batch import Outcome
+
+# Different notes that are counted one by one.
+MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """The photos of this process, which of all are among the results, and what could not be used of what was given."""
+    """The photos of this process, which of all are among the results, what could not be used of what was given, and notes."""
 
     tasks: list[PhotoTask]
     inputs: frozenset[str]
     faults: list[str]
+    notes: list[str]
 
 
 def segment_all(
@@ -52,92 +51,127 @@ def segment_all(
     prompts: Sequence[PromptRow] = (),
     prompts_from: Path | None = None,
     images_json: Path | None = None,
+    unlisted: bool = False,
     dry_run: bool = False,
 ) -> int:
     """Segment the photos of a command and print the results; returns the exit status.
 
     Args:
         options: `photos` are words that name them; with `prompts_from` at most one, the folder that its names are relative to.
-        prompts: of every photo. prompts_from, images_json: see `read_prompts`.
+        prompts: of every photo. prompts_from, images_json: see `read_prompts`; unlisted: also photos that it has no row for.
         dry_run: only print what would be done.
     """
     shard = Shard.of_environment() if options.shard is None else Shard.parse(options.shard)
     folder = ResultFolder(options.out, shared=shard.count > 1 or options.ray is not None, changes=not dry_run)
     outputs = settings.outputs(folder)
-    if prompts_from is None:
-        found = listed_photos(options.photos or [], prompts, outputs, shard)
-    else:
-        found = photos_of_file(prompts_from, options.photos or [], images_json, outputs, shard)
+    with collected_warnings() as warnings:
+        if prompts_from is None:
+            found = listed_photos(options.photos or [], prompts, outputs, shard)
+        else:
+            found = photos_of_file(prompts_from, options.photos or [], images_json, unlisted, outputs, shard)
+    if not options.quiet:
+        console.note(*(f"note: {each}" for each in (*warnings, *found.notes)))
     if shard.count > 1 and not options.quiet:
         console.note(f"note: shard {shard}, number of photos: {len(found.tasks)}")
     for fault in found.faults:
         summary.left_out(fault)
+    console.failure(*summary.new_failures())
     notes = Notes(options)
+    before = 0
     several = len(found.tasks) > 1 and not options.quiet
     with console.json_list(options.as_json) as listed, console.Bars(shown=not options.quiet) as bars:
         results = outcomes(options, settings, outputs, found, shard, bars, dry_run)
         for done, outcome in enumerate(results, start=1):
-            notes.show(f"{outcome.photo}: {note}" for note in outcome.notes)
+            notes.show(outcome.photo, outcome.notes)
             summary.add(outcome)
+            before += outcome.before
+            console.failure(*summary.new_failures())
             if options.verbose:
                 console.report(summary.line_of(outcome))
             for row in outcome.rows or [{"photo": str(outcome.photo), "error": outcome.error}]:
                 listed.add(row)
-            if several:
-                bars.show("photos", done, len(found.tasks))
+            if several and done > before:  # the time left is that of photos which are done now
+                bars.show("photos", done - before, len(found.tasks) - before)
     if not options.quiet:
         if not options.as_json:
             summary.show()
         notes.show_rest()
         console.note(*summary.notes())
-    console.failure(*summary.failures)
+    if summary.failed > console.MOST_NAMED:
+        console.failure(f"failed: {summary.failed - console.MOST_NAMED} more")
     if not summary.failed:
         return 0
     return console.SOME_FAILED if summary.done else console.NOTHING_DONE
 
 
 class Notes:
-    """Notes on photos: the first ones in full, of the others only their number."""
+    """Notes on photos: each text once, with the first photo that it is of, and at the end with the number of others."""
 
     def __init__(self, options: PhotoOptions) -> None:
-        self.options, self.count = options, 0
+        self.options, self.more = options, 0
+        self.counts: Counter[str] = Counter()
 
-    def show(self, notes: Iterator[str]) -> None:
+    def show(self, photo: Path, notes: Iterable[str]) -> None:
         for note in notes:
-            self.count += 1
-            if not self.options.quiet and (self.options.verbose or self.count <= console.MOST_NAMED):
-                console.note(f"note: {note}")
+            known = note in self.counts
+            if known or len(self.counts) < MOST_COUNTED:
+                self.counts[note] += 1
+            new = not known and len(self.counts) <= console.MOST_NAMED
+            self.more += not known and not new
+            if not self.options.quiet and (self.options.verbose or new):
+                console.note(f"note: {photo}: {note}")
 
     def show_rest(self) -> None:
-        more = self.count - console.MOST_NAMED
-        if more > 0 and not self.options.verbose:
-            console.note(f"note: {more} more notes on photos; --verbose prints all")
+        if self.options.verbose:
+            return
+        for note, count in list(self.counts.items())[: console.MOST_NAMED]:
+            if count > 1:
+                console.note(f"note: {count - 1} more photos: {note}")
+        if self.more:
+            console.note(f"note: {self.more} other notes on photos; --verbose prints all")
 
 
 def listed_photos(words: Sequence[str], prompts: Sequence[PromptRow], outputs: Outputs, shard: Shard) -> Gathered:
     listed = list_photos(words, leave_out=RecordedResults().holds)
     faults = [f"{word}: {reason}" for word, reason in listed.faults]
-    return gathered(tasks_of(outputs, listed.photos, prompts), faults, outputs, shard)
+    return gathered(tasks_of(outputs, listed.photos, prompts), faults, [], outputs, shard)
 
 
-def photos_of_file(path: Path, words: Sequence[str], images_json: Path | None, outputs: Outputs, shard: Shard) -> Gathered:
+def photos_of_file(
+    path: Path,
+    words: Sequence[str],
+    images_json: Path | None,
+    unlisted: bool,
+    outputs: Outputs,
+    shard: Shard,
+) -> Gathered:
     root = Path(words[0]) if words else None
     if root is not None and not root.is_dir():
         raise InputError(f"{root}: with --prompts-from, PHOTOS is the folder that the names in it are relative to")
     file = read_prompts(path, root=root, images_json=images_json)
     photos = {photo: name or photo.name for photo, name in file.names.items()}
+    notes = []
+    if root is not None:
+        listed = {os.path.abspath(photo) for photo in photos}
+        others = list_photos([str(root)], leave_out=RecordedResults().holds).photos
+        rest = {photo: name for photo, name in others.items() if os.path.abspath(photo) not in listed}
+        if unlisted:
+            photos |= rest
+        elif rest:
+            notes = [f"photos in {root} without a row in {path}: {len(rest)}, not segmented; --unlisted does them as a whole"]
     tasks = tasks_of(outputs, photos, file.prompts, file.image_ids, file.categories)
-    return gathered(tasks, file.faults, outputs, shard)
+    return gathered(tasks, file.faults, notes, outputs, shard)
 
 
-def gathered(tasks: list[PhotoTask], faults: list[str], outputs: Outputs, shard: Shard) -> Gathered:
+def gathered(tasks: list[PhotoTask], faults: list[str], notes: list[str], outputs: Outputs, shard: Shard) -> Gathered:
     """The part of this shard; names of results were given to all photos before."""
     root = outputs.folder.whole_root
     # Results are written below the folder alone, so photos elsewhere are safe.
     paths = {Path(path) for task in tasks for path in (os.path.abspath(task.photo), os.path.realpath(task.photo))}
     among = frozenset(str(path) for path in paths if path.is_relative_to(root))
     # What is wrong with the list is the same for all shards: the first one reports it.
-    return Gathered(shard.part(tasks), among, faults if shard.index == 0 else [])
+    first = shard.index == 0
+    return Gathered(shard.part(tasks), among, faults if first else [], notes if first else [])
 
 
 def outcomes(
@@ -150,6 +184,10 @@ def outcomes(
     dry_run: bool,
 ) -> Iterator[Outcome]:
     """What became of each photo, or would; what is of the whole run is written however it ends, also by Ctrl-C."""
+    if not found.tasks:
+        return  # without loading a model
+    from basam.batch import EverythingJob, SegmentJob, open_job, outcomes_of, planned_outcomes, ray_running, ray_segment, run
+
     if options.ray is not None and not dry_run:
         with ray_running(options.ray) as gpus:
             how: dict[str, Any] = {"workers": options.ray_workers, "gpus_each": gpus, "inputs": found.inputs}

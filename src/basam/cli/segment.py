@@ -37,6 +37,9 @@ def segment(
     images_json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the images of COCO detections.", show_default=False)
     ] = None,
+    unlisted: Annotated[
+        bool, typer.Option("--unlisted", help="With --prompts-from FILE, also the photos in PHOTOS without a row, as a whole.")
+    ] = False,
     focus: Annotated[
         bool | None,
         typer.Option(
@@ -102,6 +105,8 @@ def segment(
     options.check(plain=uncorrected, photos_needed=prompts_from is None)
     if prompts_from is not None and (prompts or len(options.photos or ()) > 1):
         raise typer.BadParameter("goes with no --point and no --box, and with one folder at most", param_hint="--prompts-from")
+    if unlisted and not (prompts_from and options.photos):
+        raise typer.BadParameter("goes with --prompts-from and the folder PHOTOS", param_hint="--unlisted")
     if images_json is not None and prompts_from is None:
         raise typer.BadParameter("goes with --prompts-from", param_hint="--images-json")
     with one_line_errors(resumes=True):
@@ -121,10 +126,11 @@ def segment(
         status = segment_all(
             options,
             settings,
-            PlanSummary() if dry_run else PromptSummary(),
+            PlanSummary() if dry_run else PromptSummary(verbose=options.verbose),
             prompts=prompts,
             prompts_from=prompts_from,
             images_json=images_json,
+            unlisted=unlisted,
             dry_run=dry_run,
         )
     if status:

@@ -11,24 +11,32 @@ from basam.cli import console
 
 # Photos that get a line each in the table; of more there is a summary, and everything in the records.
 LINES = 20
+# Columns of the table that --verbose adds.
+DETAILS = ("tokens", "ratio", "lambda", "slope")
 # And masks: one photo may have hundreds.
 ROWS = 60
 
 
 class Summary(ABC):
-    """What became of all photos: rows of the first masks for a table, sums of all; nothing grows with the number of photos but
-    the list of failures, up to `MOST_NAMED` of them."""
+    """What became of all photos: rows of the first masks for a table, sums of all; nothing grows with the number of photos.
+
+    Attributes:
+        empty_kind: what is counted in `empty`, in words.
+    """
+
+    empty_kind = ""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
-        self.photos = self.before = self.failed = self.done = self.masks = self.listed = 0
+        self.photos = self.before = self.failed = self.done = self.masks = self.listed = self.empty = 0
         self.seconds = 0.0
         self.failures: list[str] = []
+        self.without: list[str] = []  # the first empty results
 
     def add(self, outcome: Any) -> None:
         """Count a photo."""
         self.photos += 1
-        self.before += outcome.before
+        self.before += outcome.before and not outcome.notes  # a note tells of results that were made in another way
         if outcome.error is not None:
             self.left_out(named(outcome.photo, outcome.error))
             return
@@ -51,9 +59,16 @@ class Summary(ABC):
         self.failed += 1
         if self.failed <= console.MOST_NAMED:
             self.failures.append(f"failed: {line}")
-            return
-        del self.failures[console.MOST_NAMED :]
-        self.failures.append(f"failed: {self.failed - console.MOST_NAMED} more")
+
+    def new_failures(self) -> list[str]:
+        """Those that were not printed yet."""
+        new, self.failures = self.failures, []
+        return new
+
+    def add_empty(self, line: str) -> None:
+        """A mask or a photo of which nothing was found."""
+        self.empty += 1
+        self.without += [line] if self.empty <= console.MOST_NAMED else []
 
     def show(self) -> None:
         """The table of a few photos, or one line about many."""
@@ -87,34 +102,47 @@ class Summary(ABC):
 
     def notes(self) -> list[str]:
         """What a user may want to know of the whole work."""
+        more = self.empty - len(self.without)
+        lines = [f"note: {line}" for line in self.without] + ([f"note: {more} more {self.empty_kind}"] if more else [])
         if not self.before:
-            return []
+            return lines
         done = f"{self.before} of {self.photos} photos were done already in the same way"
-        return [f"note: {done}; --overwrite repeats them"]
+        return [*lines, f"note: {done}; --overwrite repeats them"]
 
 
 class PromptSummary(Summary):
-    """Of photos with prompts: a row for each mask."""
+    """Of photos with prompts: a row for each mask.
 
+    Args:
+        verbose: with the columns in `DETAILS`.
+    """
+
+    empty_kind = "empty masks"
     columns: tuple[str, ...] = ("size", "region", "tokens", "ratio", "lambda", "slope", "s", "IoU")
 
-    def __init__(self) -> None:
+    def __init__(self, *, verbose: bool = False) -> None:
         super().__init__()
-        self.tokens = 0
+        self.tokens, self.verbose = 0, verbose
 
     def add(self, outcome: Any) -> None:
         super().add(outcome)
         self.tokens += sum(row["tokens"] for row in outcome.rows)
+        for number, row in enumerate(outcome.rows, start=1):
+            if row.get("area") == 0:
+                which = f"mask {number}" if len(outcome.rows) > 1 else "the mask"
+                self.add_empty(f"{outcome.photo}: {which} is empty, with a predicted IoU of {row['predicted_iou']:.2f}")
 
     def in_a_line(self) -> str:
-        mean = self.tokens / self.masks
-        return f"{self.masks} masks of {self.done} photos, {mean:.0f} tokens each on average, {self.seconds:.1f} s"
+        mean, empty = self.tokens / self.masks, f" ({self.empty} empty)" if self.empty else ""
+        return f"{self.masks} masks{empty} of {self.done} photos, {mean:.0f} tokens each on average, {self.seconds:.1f} s"
 
     def show_table(self) -> None:
         scored = any(row.get("object_score") is not None for row in self.rows)
-        table = console.new_table(("", *self.columns, *(["object"] if scored else [])), texts=("size", "region"))
+        shown = [name for name in self.columns if self.verbose or name not in DETAILS]
+        table = console.new_table(("", *shown, *(["object"] if scored else [])), texts=("size", "region"))
         for number, row in enumerate(self.rows, start=1):
-            table.add_row(str(number), *self.cells(row), *([f"{row['object_score']:.2f}"] if scored else []))
+            cells = dict(zip(self.columns, self.cells(row), strict=True))
+            table.add_row(str(number), *(cells[name] for name in shown), *([f"{row['object_score']:.2f}"] if scored else []))
         console.show(table)
         self.show_below()
 
@@ -133,6 +161,9 @@ class PromptSummary(Summary):
 
 class PlanSummary(PromptSummary):
     """What a run would do; photos that are done already are marked."""
+
+    def __init__(self) -> None:
+        super().__init__(verbose=True)
 
     columns = ("size", "region", "tokens", "ratio", "lambda", "encodings")
 
@@ -161,17 +192,17 @@ class EverythingSummary(Summary):
         bar: what masks had to reach, in words.
     """
 
+    empty_kind = "photos without a mask"
+
     def __init__(self, bar: str) -> None:
         super().__init__()
-        self.bar, self.empty = bar, 0
-        self.without: list[str] = []
+        self.bar = bar
 
     def add(self, outcome: Any) -> None:
         super().add(outcome)
         for row in outcome.rows:
             if not row["masks"]:
-                self.empty += 1
-                self.without += [row["photo"]] if self.empty <= console.MOST_NAMED else []
+                self.add_empty(f"{row['photo']}: no mask reaches {self.bar}{best_of(row)}; its files are empty")
 
     def masks_of(self, outcome: Any) -> int:
         return sum(row["masks"] for row in outcome.rows)
@@ -184,10 +215,12 @@ class EverythingSummary(Summary):
             table.add_row(console.shown(Path(row["photo"]).name), size, str(row["masks"]), best, f"{row['seconds']:.1f}")
         console.show(table)
 
-    def notes(self) -> list[str]:
-        lines = [f"note: {photo}: no mask reaches {self.bar}; its files are empty" for photo in self.without]
-        more = self.empty - len(self.without)
-        return [*lines, *([f"note: {more} more photos without a mask"] if more else []), *super().notes()]
+
+def best_of(row: dict[str, Any]) -> str:
+    """What the best masks of a photo reached, where none stayed."""
+    names = {"highest_iou": "predicted IoU", "highest_stability": "stability"}
+    known = [f"{words} {row[name]:.2f}" for name, words in names.items() if row.get(name) is not None]
+    return f" (the highest: {', '.join(known)})" if known else ""
 
 
 def cells_of_view(row: dict[str, Any]) -> tuple[str, ...]:

@@ -74,6 +74,8 @@ def check_prompts(
         raise InputError("point_labels without point_coords: give both")
     if points is None and boxes is None and masks is None:
         raise InputError("no prompt: give point_coords with point_labels, box or mask_input")
+    if points is not None and (boxes is not None or masks is not None) and has_no_point(points, labels):
+        points = labels = None  # as Meta's predictors have it
     many = is_ragged(points)
     if many:
         points, labels = pad_points(points, labels)
@@ -96,6 +98,15 @@ def check_prompts(
     if cut:
         warn(cut)
     return CheckedPrompts(next(iter(counts.values())), not any(batched), point_array, label_array, box_array, mask_array)
+
+
+def has_no_point(points: Any, labels: Any) -> bool:
+    """Whether points and labels are empty: `(0, 2)`, `(K, 0, 2)` or an empty list."""
+    try:
+        shape = np.shape(points)
+        return np.size(points) == 0 and shape[-1:] in ((0,), (2,)) and (labels is None or np.size(labels) == 0)
+    except ValueError:  # lists of different lengths
+        return False
 
 
 def whole_pixels(name: str, value: Any) -> int:

@@ -39,7 +39,7 @@ def row_of_mask(line: dict[str, Any], number: int, mask: dict[str, Any]) -> list
     return [
         *(line["name"], number, mask["id"], mask["label"] or "", *scores, stability),
         *(mask["area"], round(mask["area"] / (height * width), 6), *mask["box"]),
-        *(mask["centroid"] or ("", ""), mask["perimeter"], *(mask["point"] or ("", ""))),
+        *(*(mask["centroid"] or ("", "")), mask["perimeter"], *(mask["point"] or ("", ""))),
     ]
 
 

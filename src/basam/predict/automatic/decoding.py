@@ -5,8 +5,9 @@ A mask is decided at the photo's own size, as in Meta's generator, but only ther
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -91,6 +92,7 @@ class PointDecoding:
     photo: tuple[int, int]
     bar: Bar
     soft: bool = False
+    highest: list[float] = field(default_factory=lambda: [-math.inf, -math.inf])  # predicted IoU and stability
 
     def candidates(self, points: NDArray[np.float64], at_once: int) -> Iterator[tuple[int, list[MaskCandidate]]]:
         """Points `(P, 2)` in pixels of the crop, at most `at_once` together: how many were decoded, and what came of them."""
@@ -109,8 +111,10 @@ class PointDecoding:
         low, ious = low.flatten(0, 1), scores.flatten().cpu().numpy()
         wanted = np.ones(len(low), dtype=bool) if self.bar.predicted_iou <= 0 else ious > self.bar.predicted_iou
         left = np.flatnonzero(wanted)
+        self.highest[0] = max(self.highest[0], float(ious.max(initial=-math.inf)))
         if self.bar.stability > 0 and len(left):
             most = enlarging.most_stable(low[torch.from_numpy(left).to(low.device)], self.level, self.bar.offset)
+            self.highest[1] = max(self.highest[1], float(most.max()))
             left = left[most.cpu().numpy() >= self.bar.stability - MARGIN]
         found = (
             self.decided(enlarging, low[index], float(ious[index]), points[index // each], index % each)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -116,6 +117,9 @@ class AutomaticMasks:
             instance_of(mode, "mode", BiasMode)
         self.predictor = model if isinstance(model, Predictor) else Predictor(model, mode)
         self.kept: Kept | None = None
+        # Of all masks of the last photo, also of rejected ones: predicted IoU, and an upper bound on the stability of those
+        # whose predicted IoU was high enough.
+        self.highest = [-math.inf, -math.inf]
 
     def check(self) -> None:
         """Raise ValueError for an attribute that is not valid; they may be set at any time."""
@@ -148,6 +152,7 @@ class AutomaticMasks:
         kept = Kept((height, width), self.bar, self.soft, self.prompted)
         self.kept = None
         whole, done = sum(len(points) for _, _, points in crops), 0
+        self.highest[:] = -math.inf, -math.inf
         for crop, view, points in crops:
             found: list[MaskCandidate] = []
             for count, candidates in self.candidates_on(pixels, crop, view, points):
@@ -241,7 +246,7 @@ class AutomaticMasks:
             self.predictor.set_image(part, long_side=self.long_side, square=self.square)
             view = self.predictor.image.whole
         photo = (pixels.shape[0], pixels.shape[1])
-        decoding = PointDecoding(PromptDecoder(self.predictor, True), view, crop, photo, self.bar, self.soft)
+        decoding = PointDecoding(PromptDecoder(self.predictor, True), view, crop, photo, self.bar, self.soft, self.highest)
         yield from decoding.candidates(points, self.points_per_batch)
 
     def chosen(self, kept: Kept) -> list[MaskCandidate]:
