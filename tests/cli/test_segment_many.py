@@ -10,6 +10,7 @@ from PIL import Image
 from skimage.measure import regionprops
 from typer.testing import CliRunner
 
+import basam
 from basam.cli import app
 
 
@@ -120,8 +121,11 @@ def test_what_goes_together_is_checked_first(folder):
         assert message in " ".join(result.output.replace("│", " ").split())
 
 
+PYRAMID = ("--box", "5,6,25,26", "--box", "0,0,40,40", "--pyramid")
+
+
 def test_a_dry_run_plans_what_the_run_does_and_writes_nothing(folder, model):
-    for words in ((), ("--box", "5,6,25,26"), ("--box", "5,6,25,26", "--box", "0,0,40,40"), ("--long-side", "native")):
+    for words in ((), ("--box", "5,6,25,26"), ("--box", "5,6,25,26", "--box", "0,0,40,40"), ("--long-side", "native"), PYRAMID):
         rest = ("photos", *words, "--model", model, "--json")
         planned = run(*rest, "--dry-run", "--out", "dry")
         assert not (folder / "dry").exists()
@@ -137,6 +141,18 @@ def test_a_dry_run_of_a_click_names_what_it_does_not_know(folder, model):
     assert run("photos/a.png", "--box", "500,1,600,9", "--dry-run", "--model", model).exit_code == 2
     run("photos/a.png", "--model", model, "--out", "o")
     assert " done" in run("photos/a.png", "--model", model, "--out", "o", "--dry-run").stdout
+
+
+def test_a_photo_encoded_once_has_the_masks_of_the_predictor(folder, model):
+    rows = rows_of(run("photos/a.png", *PYRAMID, "--model", model, "--out", "o", "--json"))
+    predictor = basam.Predictor.from_pretrained(model)
+    predictor.set_image("photos/a.png", pyramid=True)
+    boxes = [[5, 6, 25, 26], [0, 0, 40, 40]]
+    for row, box in zip(rows, boxes, strict=False):
+        expected, *_ = predictor.predict(box=box, multimask_output=False)
+        np.testing.assert_array_equal(np.asarray(Image.open(row["mask"])) > 0, expected[0])
+        assert row["tokens"] <= 16
+    assert run("photos/a.png", *PYRAMID, "--focus", "--model", model, "--out", "p").exit_code == 2
 
 
 def test_verbose_tells_of_every_photo(folder, model):

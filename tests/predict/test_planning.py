@@ -38,3 +38,14 @@ def test_a_click_takes_no_more_encodings_than_planned(tiny, click, size):
 def test_prompts_that_predict_rejects_are_rejected(tiny):
     with pytest.raises(BasamError, match="lies outside the image of 100 x 70 px"):
         planned_views(Predictor(tiny), 70, 100, {"box": [[500, 6, 900, 44]]}, None)
+
+
+def test_views_of_a_pyramid_are_planned(tiny):
+    predictor = Predictor(tiny)
+    prompts = {"box": [[5, 6, 25, 26], [100, 20, 180, 90]]}
+    planned = planned_views(predictor, 140, 200, prompts, None, pyramid=True)
+    clicks = planned_views(predictor, 140, 200, {"point_coords": [[[40, 30]]], "point_labels": [[1]]}, None, pyramid=True)
+    predictor.set_image(np.zeros((140, 200, 3), np.uint8), pyramid=True)
+    predictor.predict(**prompts)
+    assert [one.view for one in planned] == predictor.views
+    assert clicks[0].encodings == len(predictor.image.levels)

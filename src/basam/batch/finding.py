@@ -50,7 +50,8 @@ class EverythingJob(PhotoJob):
 
     def side(self, height: int, width: int) -> int | None:
         """Long side that a photo of this size is encoded at; None: its own."""
-        side = self.automatic_side(height, width) if self.long_side == "auto" else self.long_side
+        auto = None if self.generator.pyramid else self.automatic_side(height, width)
+        side = auto if self.long_side == "auto" else self.long_side
         return min(side, self.predictor.max_side) if isinstance(side, int) else None
 
     def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:

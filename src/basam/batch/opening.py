@@ -35,6 +35,8 @@ def segment_job(settings: SegmentSettings, outputs: Outputs) -> SegmentJob:
     focus, side = settings.focus, settings.long_side
     if settings.resize:
         focus, side = False, predictor.attachment.geometry.image_size
+    elif settings.pyramid:
+        focus = False
     region = replace(
         predictor.focus,
         context=predictor.focus.context if settings.focus_context is None else settings.focus_context,
@@ -45,6 +47,7 @@ def segment_job(settings: SegmentSettings, outputs: Outputs) -> SegmentJob:
         "long side": side,
         "square": settings.resize,
         "focus": [focus, region.to_dict()],
+        "pyramid": settings.pyramid,
         "multimask": settings.multimask,
     }
     return SegmentJob(
@@ -53,6 +56,7 @@ def segment_job(settings: SegmentSettings, outputs: Outputs) -> SegmentJob:
         square=settings.resize,
         focus=focus,
         focus_settings=region,
+        pyramid=settings.pyramid,
         multimask=settings.multimask,
     )
 

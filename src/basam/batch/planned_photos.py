@@ -43,7 +43,9 @@ def of_photo(job: SegmentJob, task: PhotoTask) -> Outcome:
         some = [prompts[place] for place in same_kind]
         focus = job.focus_of(some[0], height, width)
         prompt, side = arguments(some, height, width), job.side(focus, height, width)
-        views = planned_views(job.predictor, height, width, prompt, focus, long_side=side, square=job.square)
+        views = planned_views(
+            job.predictor, height, width, prompt, focus, long_side=side, square=job.square, pyramid=job.pyramid
+        )
         planned |= dict(zip(same_kind, views, strict=True))
     rows = [
         {

@@ -26,17 +26,19 @@ class SegmentJob(PhotoJob):
     Attributes:
         square: the whole photo is padded to a square.
         focus: None: for prompts with a box, where the photo is larger than trained.
+        pyramid: the photo is encoded once, at several sizes.
         multimask: the best of three masks by predicted IoU.
     """
 
     square: bool = False
     focus: bool | None = None
     focus_settings: Focus = field(default_factory=Focus)
+    pyramid: bool = False
     multimask: bool = False
 
     def read(self, task: PhotoTask) -> Photograph:
         """The photo; one that is encoded as a whole may be read smaller than it is. Cut-outs have the photo's own pixels."""
-        whole = self.outputs.soft or any(self.may_focus(row) for row in task.prompts)
+        whole = self.pyramid or self.outputs.soft or any(self.may_focus(row) for row in task.prompts)
         most = self.long_side if isinstance(self.long_side, int) else self.predictor.max_side
         return read_photograph(task.photo, max_pixels=self.max_pixels, long_side=None if whole else most)
 
@@ -69,7 +71,8 @@ class SegmentJob(PhotoJob):
         answers: dict[int, tuple[MaskResult, dict[str, Any]]] = {}
         for alike in kinds(prompts, places):
             focus = self.focus_of(prompts[alike[0]], height, width)
-            self.predictor.set_image(read, long_side=self.side(focus, height, width), square=self.square)
+            side = self.side(focus, height, width)
+            self.predictor.set_image(read, long_side=side, square=self.square, pyramid=self.pyramid)
             count = self.prompts_at_once(focus)
             for start in range(0, len(alike), count):
                 answers |= self.decode(prompts, alike[start : start + count], focus, height, width)
@@ -148,7 +151,7 @@ class SegmentJob(PhotoJob):
         """Long side of the whole photo; what `auto` makes smaller is named."""
         if focus is not None:
             return self.predictor.attachment.geometry.image_size
-        if self.long_side != "auto":
+        if self.long_side != "auto" or self.pyramid:
             return self.long_side if isinstance(self.long_side, int) else None
         side = self.automatic_side(height, width)
         if side < max(height, width):

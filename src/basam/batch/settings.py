@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from basam.batch.raster_settings import RasterSettings
 from basam.batch.writers import USUAL_KINDS
 from basam.checks import Count, Device, Dtype, NameOrPath, NotNegative, check_fields
+from basam.errors import InputError
 from basam.files import MAX_PIXELS
 from basam.masks import TOLERANCE, Cleaning
 from basam.method import BiasMode
@@ -82,14 +83,24 @@ class SegmentSettings(PhotoSettings):
         resize: squeezed and padded to a square as SAM was trained, uncorrected.
         focus: encode the region of each prompt. None: for prompts with a box, where the photo is larger than trained.
         focus_context, focus_side: of `Focus`; None: as the model says.
+        pyramid: encode the photo once, at several sizes, for all prompts; see `Predictor.set_image`.
         multimask: the best of three masks by predicted IoU.
+
+    Raises:
+        ValueError: `pyramid` together with `focus` or `resize`.
     """
 
     resize: bool = False
     focus: bool | None = None
     focus_context: float | None = None
     focus_side: Count | None = None
+    pyramid: bool = False
     multimask: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pyramid and (self.focus or self.resize):
+            raise InputError(f"pyramid and {'focus' if self.focus else 'resize'}: give one of them")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,9 @@ def everything(
     crop_overlap: Annotated[
         float, typer.Option(min=0, max=0.99, help="Share of the short side.")
     ] = AutomaticSettings.crop_overlap_ratio,
+    pyramid: Annotated[
+        bool, typer.Option("--pyramid", help="Encode the photo once, at several sizes, instead of crops.")
+    ] = AutomaticSettings.pyramid,
     plain: Annotated[bool, typer.Option("--plain", help="Uncorrected.")] = EverythingSettings.uncorrected,
     reach: ReachName = None,
     geo: Geo = None,
@@ -91,6 +94,7 @@ def everything(
             crop_n_layers=crops,
             crop_nms_thresh=crop_nms,
             crop_overlap_ratio=crop_overlap,
+            pyramid=pyramid,
         )
         settings = EverythingSettings(
             **options.settings(other_kinds=("gpkg",)),

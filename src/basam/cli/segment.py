@@ -57,6 +57,9 @@ def segment(
     focus_side: Annotated[
         int | None, typer.Option(help="Side of the region in model pixels.", show_default="the trained long side")
     ] = SegmentSettings.focus_side,
+    pyramid: Annotated[
+        bool, typer.Option("--pyramid", help="Encode the photo once, at several sizes, for any number of prompts.")
+    ] = SegmentSettings.pyramid,
     method: Annotated[
         Method, typer.Option(help="resize: squeezed and padded as SAM was trained; plain: uncorrected; basam: corrected.")
     ] = Method.basam,
@@ -121,6 +124,7 @@ def segment(
             focus=focus,
             focus_context=focus_context,
             focus_side=focus_side,
+            pyramid=pyramid,
             multimask=multimask,
         )
         status = segment_all(

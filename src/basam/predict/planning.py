@@ -9,8 +9,10 @@ import numpy as np
 
 from basam.predict.focus import Focus
 from basam.predict.focusing import MOST_ZOOMS, FocusDecoder
+from basam.predict.levels import levels_of
 from basam.predict.predictor import Predictor
 from basam.predict.prompts import check_prompts
+from basam.predict.pyramid import PyramidDecoder
 from basam.predict.views import LoadedImage, View
 
 
@@ -38,24 +40,32 @@ def planned_views(
     *,
     long_side: int | None = None,
     square: bool = False,
+    pyramid: bool = False,
 ) -> list[PlannedView]:
     """The view of each prompt on an image of height x width px. Nothing is encoded; the predictor's image is forgotten.
 
     Args:
         prompt: arguments of `Predictor.predict`: `point_coords`, `point_labels`, `box`; with `focus` (None: the whole image).
-        long_side, square: as of `Predictor.set_image`.
+        long_side, square, pyramid: as of `Predictor.set_image`.
 
     Raises:
         ValueError: an image or a prompt that the predictor rejects.
     """
-    whole = View(predictor.frame_of(height, width, long_side, square))
+    frame = predictor.frame_of(height, width, long_side, square)
+    levels = levels_of(predictor.attachment.geometry, height, width, max(frame.resized)) if pyramid else (View(frame),)
     # An image of this size that takes no memory: all pixels are one.
-    predictor.use(LoadedImage(whole, np.broadcast_to(np.uint8(127), (height, width, 3))))
+    pixels = np.broadcast_to(np.uint8(127), (height, width, 3))
+    predictor.use(LoadedImage(levels[-1], pixels, levels=levels if pyramid else ()))
     prompts = check_prompts(
         height, width, None, prompt.get("point_coords"), prompt.get("point_labels"), prompt.get("box"), None
     )
+    if pyramid:
+        decoder = PyramidDecoder(predictor, predictor.focus, False)
+        boxes = {index: PlannedView(decoder.view_of_box(box)) for index, box in decoder.masks.boxes(prompts).items()}
+        click = PlannedView(levels[-1], len(levels), certain=len(levels) == 1)
+        return [boxes.get(index, click) for index in range(prompts.count)]
     if focus is None:
-        return [PlannedView(whole)] * prompts.count
+        return [PlannedView(levels[0])] * prompts.count
     focusing = FocusDecoder(predictor, focus, False)
     regions = focusing.regions_of_boxes(prompts)
     planned = []

@@ -6,6 +6,7 @@ part of it around itself that has as many tokens as the trained grid, with coord
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,7 +21,12 @@ from basam.predict.levels import STEP
 from basam.predict.mask_prompts import MaskPrompts
 from basam.predict.photo_encoder import PhotoEncoder
 from basam.predict.prompts import CheckedPrompts
+from basam.predict.regions import sides_cut
 from basam.predict.views import View
+
+# Predicted IoU is biased towards coarse levels, where objects are small. On training pictures (126 objects of mosaics, 208 of
+# COCO's train2017) clicks have 0.51 and 0.585 of IoU with this value; 0.48 and 0.588 with 0, 0.52 and 0.57 with 0.2.
+COARSER = 0.1
 
 
 class PyramidDecoder(PromptDecoder):
@@ -89,7 +95,12 @@ class PyramidDecoder(PromptDecoder):
         return best
 
     def worth(self, answer: Answer) -> float:
-        return answer.worth(self.focus, self.height, self.width)
+        """How good a prediction with a click is among those on other levels: predicted IoU, less `focus.cut` for each side of
+        its part that cuts the mask off, and less `COARSER` for each octave that its level is smaller than the photo."""
+        best, box, region = float(answer.scores.max()), answer.best_box, answer.view.region
+        cut = 0 if region is None else sides_cut(box, region, self.height, self.width)
+        octaves = max(0.0, -math.log2(self.scale(answer.view.encoded)))
+        return best - self.focus.cut * cut - COARSER * octaves - (box is None)
 
     def scale(self, level: View) -> float:
         """Pixels of a level along a pixel of the image."""
