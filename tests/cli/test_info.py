@@ -6,13 +6,14 @@ import socket
 from dataclasses import replace
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 import basam
 from basam.cli import app
 from basam.cli.info import attaching
-from basam.families import family_of
-from basam.model import downloads, model_info, own_mode
+from basam.families import LearnedSlopes, family_of
+from basam.model import Adapter, downloads, model_info, own_mode, write_adapter
 from tests.helpers.tiny import tiny_sam
 
 
@@ -98,3 +99,22 @@ def test_reach_bounds_the_keys_of_a_query_and_does_nothing_without_global_layers
     assert [size["keys per query"] for size in near.corrections()] == [256, 256, 256]
     windows_only = replace(near.summary, geometry=replace(near.summary.geometry, global_layers=()))
     assert "reach has no effect" in attaching(replace(near, summary=windows_only))["keys per query"]
+
+
+def test_an_adapter_shows_its_learned_slopes(tmp_path):
+    slopes = LearnedSlopes(torch.tensor([[0.1, 0.25], [0.5, 0.0125]]))
+    mode = basam.BiasMode(slopes="learned")
+    write_adapter(tmp_path / "adapter", Adapter("base", "ab" * 32, mode, slopes), "card")
+    result = run(str(tmp_path / "adapter"), "--plot", str(tmp_path / "slopes.png"))
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.output.splitlines()]
+    assert ["0", "0.1750", "0.1000", "0.2500"] in rows
+    assert ["1", "0.2562", "0.5000", "0.0125"] in rows
+    assert (tmp_path / "slopes.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads(run(str(tmp_path / "adapter"), "--json").output)
+    assert found["base"] == "base"
+    assert found["mode"]["slopes"] == "learned"
+    assert [value for row in found["slopes"] for value in row] == pytest.approx([0.1, 0.25, 0.5, 0.0125])
+    result = run("nano", "--plot", str(tmp_path / "other.png"))
+    assert result.exit_code == 2
+    assert "is not an adapter" in result.output

@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import json
+import statistics
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from basam.cli import console
 from basam.cli.console import one_line_errors
+from basam.errors import InputError
 
 if TYPE_CHECKING:
     from basam.model import ModelInfo
 
 
 def info(
-    model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder or file, or a hub name.")] = "nano",
+    model: Annotated[str, typer.Argument(help="'nano', a checkpoint folder or file, a hub name, or an adapter.")] = "nano",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False,
     download: Annotated[bool, typer.Option("--download", help="Download a model that is not in the cache.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of an adapter: its learned slopes as a PNG.", show_default=False)
+    ] = None,
 ) -> None:
-    """Print the family, trained grid and global layers of a model, and what attaching changes.
+    """Print the family, trained grid and global layers of a model, and what attaching changes; or an adapter's learned slopes.
 
     What could not be loaded is refused here too: the exit status is 2.
     """
     with one_line_errors():
-        from basam.model import model_info
+        from basam.model import TENSORS, model_info
 
+        if (Path(model) / TENSORS).is_file():
+            adapter_info(Path(model), as_json, plot)
+            return
+        if plot is not None:
+            raise InputError(f"--plot {plot}: {model} is not an adapter, so it has no learned slopes")
         found = model_info(model, download=download)
     values = found.to_dict()
     if as_json:
@@ -36,6 +48,35 @@ def info(
     for name, value in (values | attaching(found)).items():
         table.add_row(name, value)
     console.show(table)
+
+
+def adapter_info(folder: Path, as_json: bool, plot: Path | None) -> None:
+    """Print what an adapter is: its base, its mode and the slope of every head of every global layer."""
+    from basam.model import read_adapter
+
+    adapter = read_adapter(folder)
+    slopes = [] if adapter.slopes is None else adapter.slopes().detach().tolist()
+    values: dict[str, Any] = {"adapter": str(folder), "base": adapter.base, "base sha256": adapter.base_sha256}
+    values |= {"mode": asdict(adapter.mode), "parameters": adapter.parameters}
+    if plot is not None:
+        from basam.lab.tuning import plot_slopes
+
+        if not slopes:
+            raise InputError(f"--plot {plot}: adapter {folder} has no learned slopes")
+        plot_slopes(slopes, plot)
+    if as_json:
+        console.say(json.dumps({**values, "slopes": slopes}, indent=2))
+        return
+    table = console.new_table(("", " "), texts=("", " "), header=False)
+    for name, value in values.items():
+        table.add_row(name, in_words(value))
+    console.show(table)
+    if slopes:
+        heads = [f"head {head}" for head in range(len(slopes[0]))]
+        table = console.new_table(("global layer", "mean", *heads), title="Learned slopes, logits per patch")
+        for layer, row in enumerate(slopes):
+            table.add_row(str(layer), *(f"{value:.4f}" for value in (statistics.fmean(row), *row)))
+        console.show(table)
 
 
 def in_words(value: Any) -> str:

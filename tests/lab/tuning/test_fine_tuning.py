@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import shutil
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,21 @@ def test_a_run_with_other_settings_is_not_gone_on_with(tuning):
     tuning(steps=3).run()
     with pytest.raises(TrainingError, match=r"run with other settings \(.*seed was 0, now 1"):
         tuning(steps=3, seed=1)
+
+
+def test_a_run_resumes_where_everything_was_moved_to(quick, photos, base, tmp_path):
+    given = {"steps": 3, "validate_every": 3, "schedule": "constant"}
+    Tuning(quick(**given), tmp_path / "run", trackers=(), report=lambda text: None).run()
+    moved = tmp_path / "elsewhere"
+    for name, place in (("photos", photos), ("base", base), ("run", tmp_path / "run")):
+        shutil.copytree(place, moved / name)
+    places = {"data": (f"folder:{moved / 'photos'}",), "model": str(moved / "base")}
+    again = Tuning(quick(**given, **places), moved / "run", trackers=(), report=lambda text: None)
+    assert again.trainer.done == 3
+    picture = next((moved / "photos" / "images").iterdir())
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    with pytest.raises(TrainingError, match=r"run with other settings \(photographs was"):
+        Tuning(quick(**given, **places), moved / "run", trackers=(), report=lambda text: None)
 
 
 def test_a_loss_that_is_no_number_stops_and_names_its_batch(tuning, monkeypatch, tmp_path):

@@ -13,6 +13,7 @@ from basam.lab.tuning.recipe import Lora as Lora
 from basam.lab.tuning.recipe import TuneLoss as TuneLoss
 from basam.lab.tuning.recipe import TuneSettings as TuneSettings
 from basam.lab.tuning.resuming import TrainingError as TrainingError
+from basam.lab.tuning.slope_plot import plot_slopes as plot_slopes
 from basam.lab.tuning.sources import OverlapError as OverlapError
 from basam.lab.tuning.trainer import Trainer as Trainer
 from basam.lab.tuning.tuned import Tuned as Tuned

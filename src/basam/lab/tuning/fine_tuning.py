@@ -23,7 +23,8 @@ from basam.lab.tuning.batches import TuningBatches
 from basam.lab.tuning.card import card, provenance
 from basam.lab.tuning.plan import Plan
 from basam.lab.tuning.recipe import TuneSettings
-from basam.lab.tuning.sources import open_portions
+from basam.lab.tuning.resuming import PHOTOGRAPHS
+from basam.lab.tuning.sources import fingerprint, open_portions
 from basam.lab.tuning.trainer import Trainer
 from basam.lab.tuning.tuned import Tuned
 from basam.lab.tuning.validation import Score, Scores, Validator
@@ -101,7 +102,8 @@ class Tuning:
             self.plan(),
             self.out,
             settings=settings.to_dict()
-            | {"base_sha256": self.base_sha256, "focus": self.focus.to_dict() if settings.focus else None},
+            | {"base_sha256": self.base_sha256, PHOTOGRAPHS: fingerprint(self.portions)}
+            | {"focus": self.focus.to_dict() if settings.focus else None},
             device=device,
             workers=workers,
             trackers=trackers,

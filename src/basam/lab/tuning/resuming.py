@@ -55,10 +55,13 @@ def load_checkpoint(folder: Path, settings: dict[str, Any], plan: Plan) -> dict[
     except Exception as error:  # whatever unpickling a damaged file raises
         why = (str(error) or type(error).__name__).splitlines()[0][:LONGEST_REASON]
         raise TrainingError(f"{path} is no readable checkpoint ({why}): remove it, or train into another folder") from error
+    # Where photographs and model are may change; what they are may not. Older checkpoints know the places only.
+    known = PHOTOGRAPHS in before and PHOTOGRAPHS in settings
+    free = (*OF_LENGTH, *(PLACES if known else (PHOTOGRAPHS,)))
     other = [
         f"{key} was {before.get(key)!r}, now {settings.get(key)!r}"
         for key in before | settings
-        if before.get(key) != settings.get(key) and key not in OF_LENGTH
+        if before.get(key) != settings.get(key) and key not in free
     ]
     if other:
         raise TrainingError(f"{path} is of a run with other settings ({'; '.join(other)}): train into another folder")
@@ -66,6 +69,7 @@ def load_checkpoint(folder: Path, settings: dict[str, Any], plan: Plan) -> dict[
     return state
 
 
+PLACES, PHOTOGRAPHS = ("data", "validation", "model"), "photographs"
 # What says how long is trained. More is allowed where it changes nothing of the steps that are done.
 OF_LENGTH = ("steps", "warmup")
 

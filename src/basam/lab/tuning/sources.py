@@ -34,6 +34,16 @@ class Portion:
     validated_on: str
 
 
+def fingerprint(portions: Sequence[Portion]) -> str:
+    """SHA-256 of the photographs that are trained and validated on, wherever they are: names and sizes of their files."""
+    digest = hashlib.sha256()
+    for portion in portions:
+        for samples in (portion.train, portion.val):
+            rows = [f"{sample.id} {sample.image_path.stat().st_size}" for sample in samples]
+            digest.update("\n".join([*rows, ""]).encode())
+    return digest.hexdigest()
+
+
 def open_portions(
     sources: Sequence[Source], validation: Sequence[Source] = (), mask_values: str | None = None
 ) -> list[Portion]:
