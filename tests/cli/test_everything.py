@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 
@@ -114,5 +115,87 @@ def test_what_only_rasters_take_is_not_dropped_without_a_word(run, photo):
     result = run(photo, *ANY, "--window", "64", "--bands", "3,2,1")
     assert result.exit_code == 0, result.output
     said = " ".join(result.output.split())
-    assert "window=64, bands=(3, 2, 1) are for georeferenced rasters" in said
+    assert "bands=(3, 2, 1) are for georeferenced rasters" in said
     assert "note: " not in run(photo, *ANY, "--write", "csv").output
+
+
+WINDOWS = (*ANY, "--write", "csv", "--json")
+OVERLAPS = [
+    ("--window", "64", "--overlap", "16"),
+    ("--window", "64", "--overlap", "0.25"),
+    ("--overlap", "16", "--long-side", "64"),
+]
+
+
+@pytest.mark.parametrize(
+    "options", [("--window", "64", "--overlap", "16"), ("--window", "64", "--overlap", "0.25"), ("--overlap", "16")]
+)
+def test_a_photograph_in_windows(run, photo, tmp_path, options):
+    result = run(photo, *WINDOWS, *options)
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    assert row["masks"] > 2
+    rows = list(csv.DictReader((tmp_path / "out" / "a_objects.csv").open()))
+    assert [int(each["id"]) for each in rows] == list(range(1, row["masks"] + 1))
+    ious = [float(each["predicted_iou"]) for each in rows]
+    assert ious == sorted(ious, reverse=True)
+    assert max(int(each["x1"]) for each in rows) > 64
+    assert not [name for name in endings(tmp_path / "out") if name.startswith(".")]
+    assert "1 of 1 photos were done already" in run(photo, *WINDOWS[:-1], *options).output
+    assert "1 of 1 photos were done already" not in run(photo, *WINDOWS[:-1], "--window", "96").output
+
+
+def test_an_overlap_may_be_a_share(run, photo, tmp_path):
+    tables = []
+    for overlap in ("20", "0.3125"):
+        assert run(photo, *WINDOWS, "--window", "64", "--overlap", overlap, "--overwrite").exit_code == 0
+        tables.append((tmp_path / "out" / "a_objects.csv").read_text())
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize("overlap", ["40", "0.9", "17.5", "3"])
+def test_an_overlap_that_makes_no_sense(run, photo, overlap):
+    result = run(photo, *WINDOWS[:-1], "--window", "64", "--overlap", overlap)
+    assert result.exit_code == 2
+    assert "overlap=" in result.output
+
+
+def test_a_window_of_the_whole_photo_shows_what_the_photo_does(run, photo, tmp_path):
+    found = []
+    for options in ((), ("--window", "100")):
+        assert run(photo, *WINDOWS, *options, "--overwrite").exit_code == 0
+        rows = csv.DictReader((tmp_path / "out" / "a_objects.csv").open())
+        found.append(sorted((row["area"], row["x0"], row["y0"], row["predicted_iou"]) for row in rows))
+    assert found[0] == found[1]
+
+
+def test_fewer_points_in_crops(run, photo, tmp_path):
+    counts = []
+    for downscale in ("1", "2"):
+        options = (
+            "--points-per-side",
+            "4",
+            "--crops",
+            "1",
+            "--crop-points-downscale",
+            downscale,
+            "--nms",
+            "1",
+            "--crop-nms",
+            "1",
+        )
+        result = run(photo, *ANY, *options, "--mask-nms", "1", "--write", "csv", "--json", "--overwrite")
+        assert result.exit_code == 0, result.output
+        counts.append(json.loads(result.stdout)[0]["masks"])
+    assert counts[1] < counts[0]
+
+
+def test_near_duplicates_of_crops_go_by_default(run, photo, tmp_path):
+    counts = []
+    for options in ((), ("--mask-nms", "1")):
+        result = run(
+            photo, *ANY, "--nms", "0.5", "--crops", "1", "--crop-nms", "1", *options, "--write", "csv", "--json", "--overwrite"
+        )
+        assert result.exit_code == 0, result.output
+        counts.append(json.loads(result.stdout)[0]["masks"])
+    assert counts[0] <= counts[1]

@@ -1,4 +1,4 @@
-"""How georeferenced rasters are read. No torch here: the command line reads it."""
+"""How georeferenced rasters are read, and photographs in windows. No torch here: the command line reads it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from basam.errors import InputError
+
+# Pixels: fewer do not say which objects of two windows are one.
+LEAST_OVERLAP = 16
+
 
 @dataclass(frozen=True, kw_only=True)
 class RasterSettings:
-    """How georeferenced rasters are read.
+    """How georeferenced rasters are read, and photographs in windows.
 
     Attributes:
         wanted: True: all files are such; False: none is read so; None: a TIFF that says where on the earth it lies.
-        window: side in pixels of the raster; None: as many as the model sees at their own size.
-        overlap: of windows in pixels; None: a quarter of the side.
+        window: side in pixels; None: as many as the model encodes at native resolution.
+        overlap: of windows in pixels, or below 1 as a share of the side; None: a quarter of the side.
+            With `window` or `overlap`, photographs are read in windows, too.
         bands: one or three, numbered from 1; None: all, where there are as many.
         kinds: of files; None: `DEFAULT_RASTER_KINDS`.
     """
 
     wanted: bool | None = None
     window: int | None = None
-    overlap: int | None = None
+    overlap: float | None = None
     bands: tuple[int, ...] | None = None
     kinds: tuple[str, ...] | None = None
 
@@ -32,9 +38,23 @@ class RasterSettings:
         return is_georeferenced(path) if self.wanted is None else self.wanted
 
     @property
-    def given(self) -> str:
-        """What was given of windows and bands, in words; empty where nothing was."""
-        return ", ".join(f"{name}={value}" for name, value in self.to_dict().items() if value is not None)
+    def has_windows(self) -> bool:
+        """Whether photographs are read in windows."""
+        return self.window is not None or self.overlap is not None
+
+    def overlap_of(self, side: int) -> int:
+        """Pixels that windows of this side overlap by.
+
+        Raises:
+            ValueError: neither a share nor a whole number.
+        """
+        if self.overlap is None:
+            return side // 4
+        if 0 < self.overlap < 1:
+            return max(LEAST_OVERLAP, round(self.overlap * side))
+        if self.overlap != int(self.overlap):
+            raise InputError(f"overlap={self.overlap}: a whole number of pixels, or a share of the window below 1, is needed")
+        return int(self.overlap)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it that decides the masks."""

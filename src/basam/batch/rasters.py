@@ -1,9 +1,9 @@
-"""Georeferenced rasters among photographs: everything in them is found window by window, in bounded memory."""
+"""Georeferenced rasters, and photographs in windows: everything in them is found window by window."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,11 @@ from basam.batch.job import Answered, Outcome
 from basam.batch.raster_settings import RasterSettings
 from basam.checks import whole_number
 from basam.errors import MissingExtraError, warn
-from basam.files import lacks_crs
+from basam.files import Photograph, lacks_crs
 from basam.geo import (
     DEFAULT_RASTER_KINDS,
     GeoRaster,
+    PhotoWindows,
     PieceStore,
     RasterObjects,
     Windows,
@@ -57,10 +58,10 @@ class RasterJob(EverythingJob):
     def read(self, task: PhotoTask) -> Any:
         """The photo, or the `GeoRaster`, of which no pixel is held."""
         if not self.rasters.holds(task.photo):
-            if self.rasters.given:
+            if self.rasters.bands is not None:
                 warn(
-                    f"{self.rasters.given} are for georeferenced rasters: this file does not say where on the earth it lies, "
-                    "so it is read as a photograph"
+                    f"bands={self.rasters.bands} are for georeferenced rasters: this file does not say where on the earth it "
+                    "lies, so it is read as a photograph"
                 )
             elif self.rasters.wanted is None and lacks_crs(task.photo):
                 warn(
@@ -77,7 +78,8 @@ class RasterJob(EverythingJob):
 
     def key(self, task: PhotoTask) -> str:
         if not self.rasters.holds(task.photo):
-            return super().key(task)
+            windows = {"windows": self.rasters.to_dict()} if self.rasters.has_windows else {}
+            return key_of({"photo": super().key(task), **windows}) if windows else super().key(task)
         return key_of({"pieces": self.key_of_pieces(), **self.about_files(), "write": self.kinds})
 
     def key_of_pieces(self) -> str:
@@ -94,16 +96,25 @@ class RasterJob(EverythingJob):
 
     def find(self, task: PhotoTask, read: Any) -> Answered:
         if not isinstance(read, GeoRaster):
-            return super().find(task, read)
-        store = self.store(task, read)
+            return self.find_in_windows(task, read) if self.rasters.has_windows else super().find(task, read)
+        store = self.store(task, read.size)
         look_at_windows(read, self.masks_in_window, store, partial(self.progress, "windows of the raster"))
         return AnsweredRaster([], objects=RasterObjects(store, self.outputs.cleaning))
 
-    def store(self, task: PhotoTask, raster: GeoRaster) -> PieceStore:
+    def find_in_windows(self, task: PhotoTask, read: Photograph) -> Answered:
+        """Everything in a photograph, window by window, the best first. Soft edges are not known."""
+        store = self.store(task, read.size)
+        windows = PhotoWindows(task.photo, read.pixels)
+        look_at_windows(windows, self.masks_in_window, store, partial(self.progress, "windows of the photo"))
+        found = sorted(RasterObjects(store, self.outputs.cleaning), key=lambda one: -one.predicted_iou)
+        store.remove()
+        return Answered([replace(one, id=number) for number, one in enumerate(found, start=1)])
+
+    def store(self, task: PhotoTask, size: tuple[int, int]) -> PieceStore:
         """What windows showed, in a hidden file beside the results; it stays where a run is stopped: the next resumes."""
-        width, height = raster.size
+        width, height = size
         side = self.window_side
-        overlap = side // 4 if self.rasters.overlap is None else self.rasters.overlap
+        overlap = self.rasters.overlap_of(side)
         stat = task.photo.stat()
         about = {"raster": task.place.identity, "stamp": [stat.st_size, stat.st_mtime_ns], "key": self.key_of_pieces()}
         target = self.folder.root / task.stem

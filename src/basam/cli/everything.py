@@ -40,7 +40,8 @@ def everything(
         float, typer.Option(min=0, max=1, help="Of two masks whose boxes have a larger IoU one stays.")
     ] = AutomaticSettings.box_nms_thresh,
     mask_nms: Annotated[
-        float | None, typer.Option(min=0, max=1, help="And of two whose masks have a larger IoU.", show_default=False)
+        float | None,
+        typer.Option(min=0, max=1, help="And of two whose masks have a larger IoU.", show_default="--nms with --crops"),
     ] = AutomaticSettings.mask_nms_thresh,
     containment: Annotated[
         float | None,
@@ -56,6 +57,9 @@ def everything(
     pyramid: Annotated[
         bool, typer.Option("--pyramid", help="Encode the photo once, at several sizes, instead of crops.")
     ] = AutomaticSettings.pyramid,
+    crop_points_downscale: Annotated[
+        int, typer.Option(min=1, help="In layer i of crops there are by this to the power of i fewer points along a side.")
+    ] = AutomaticSettings.crop_n_points_downscale_factor,
     plain: Annotated[bool, typer.Option("--plain", help="Uncorrected.")] = EverythingSettings.uncorrected,
     reach: ReachName = None,
     geo: Geo = None,
@@ -72,7 +76,8 @@ def everything(
     that cannot be read is named, the others are done, and the exit status is 1 (2 where none could be done).
 
     A TIFF that says where on the earth it lies is read window by window, however large it is, with the points in each window;
-    labels and polygons are written in its coordinate reference system (the extra geo).
+    labels and polygons are written in its coordinate reference system (the extra geo). With --window or --overlap, so are
+    photographs: small objects of a large photo are found at its native resolution, and each is one across windows.
     """
     if points_per_side is not None and spacing is not None:
         raise typer.BadParameter("takes the place of --points-per-side; give one of them", param_hint="--spacing")
@@ -89,12 +94,14 @@ def everything(
             stability_score_thresh=stability,
             stability_score_offset=stability_offset,
             box_nms_thresh=nms,
-            mask_nms_thresh=mask_nms,
+            # Boxes of an object and of its part in a crop differ more than the masks do.
+            mask_nms_thresh=nms if mask_nms is None and crops else mask_nms,
             containment_thresh=containment,
             crop_n_layers=crops,
             crop_nms_thresh=crop_nms,
             crop_overlap_ratio=crop_overlap,
             pyramid=pyramid,
+            crop_n_points_downscale_factor=crop_points_downscale,
         )
         settings = EverythingSettings(
             **options.settings(other_kinds=("gpkg",)),

@@ -1,4 +1,4 @@
-"""Options of `everything` for georeferenced rasters, and texts that they take apart."""
+"""Options of `everything` for georeferenced rasters and windows, and texts that they take apart."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ Geo = Annotated[
     ),
 ]
 RasterWindowSide = Annotated[
-    int | None, typer.Option(min=32, help="Side of a raster's windows, in its pixels.", show_default="what --long-side holds")
+    int | None,
+    typer.Option(
+        min=32,
+        help="Read rasters, and photographs, too, in windows with this side in pixels; objects are united across the seams.",
+        show_default="rasters: what --long-side holds; photographs: no windows",
+    ),
 ]
 RasterOverlap = Annotated[
-    int | None, typer.Option(min=16, help="Of a raster's windows, in its pixels.", show_default="a quarter of a window")
+    float | None,
+    typer.Option(min=0, help="Of windows, in pixels, or below 1 as a share of the side.", show_default="a quarter of a window"),
 ]
 Bands = Annotated[
     str | None,
@@ -40,11 +46,11 @@ def parse_bands(text: str) -> tuple[int, ...]:
 
 
 def raster_settings(
-    geo: bool | None, window: int | None, overlap: int | None, bands: str | None, write: str | None
+    geo: bool | None, window: int | None, overlap: float | None, bands: str | None, write: str | None
 ) -> RasterSettings:
     """How georeferenced rasters are read; which kinds of files they have is checked where there is one."""
-    if geo is False and (window, overlap, bands) != (None, None, None):
-        raise typer.BadParameter("photographs take no --window, --overlap or --bands", param_hint="--no-geo")
+    if geo is False and bands is not None:
+        raise typer.BadParameter("photographs take no --bands", param_hint="--no-geo")
     from basam.batch import RasterSettings
 
     numbers = None if bands is None else parse_bands(bands)

@@ -1,3 +1,4 @@
+from basam.geo.finding import PhotoWindows as PhotoWindows
 from basam.geo.finding import RasterObjects as RasterObjects
 from basam.geo.finding import WindowError as WindowError
 from basam.geo.finding import look_at_windows as look_at_windows

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from basam.errors import BasamError, FullDiskError, reason_of
 from basam.geo.pieces import PieceStore, Place
-from basam.geo.raster import GeoRaster, RasterReader
 from basam.geo.uniting import objects_of, united_piece
 from basam.geo.windows import RasterWindow
 from basam.masks import Cleaning, MaskResult, RunMask, clean_mask, placed
@@ -94,8 +96,39 @@ class RasterObjects(Sequence[MaskResult]):
         return found[np.argsort(-self.areas[found], kind="stable")]
 
 
+class WindowReader(Protocol):
+    """Pixels of an open picture."""
+
+    def window(self, x0: int, y0: int, x1: int, y1: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]: ...
+
+
+class Windowed(Protocol):
+    """A picture that is read window by window: a `GeoRaster`, or a photograph in memory."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def reading(self) -> AbstractContextManager[WindowReader]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoWindows:
+    """A photograph in memory, `pixels` `(H, W, 3)`, as a picture that is read window by window."""
+
+    path: Path
+    pixels: NDArray[np.uint8]
+
+    def reading(self) -> AbstractContextManager[PhotoWindows]:
+        return nullcontext(self)
+
+    def window(self, x0: int, y0: int, x1: int, y1: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """The rectangle, and that all of its pixels hold data."""
+        part = self.pixels[y0:y1, x0:x1]
+        return np.ascontiguousarray(part), np.ones(part.shape[:2], dtype=bool)
+
+
 def look_at_windows(
-    raster: GeoRaster, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None
+    raster: Windowed, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None
 ) -> None:
     """Have every window of a raster that is not in `store` yet looked at by `find`, which gets RGB `(h, w, 3)` and returns
     masks in pixels of it. Pixels without data belong to no mask.
@@ -122,7 +155,7 @@ def look_at_windows(
                 progress(len(store.done), len(windows))
 
 
-def masks_in(reader: RasterReader, window: RasterWindow, find: Find) -> list[MaskCandidate]:
+def masks_in(reader: WindowReader, window: RasterWindow, find: Find) -> list[MaskCandidate]:
     """Masks in a window, in its own pixels."""
     pixels, valid = reader.window(*window.box)
     if not valid.any():

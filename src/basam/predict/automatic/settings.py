@@ -37,6 +37,7 @@ class AutomaticSettings:
     crop_n_layers: Annotated[int, partial(whole_number, least=0, most=10)] = 0
     crop_nms_thresh: Share = 0.7
     crop_overlap_ratio: Annotated[float, partial(real_number, least=0, most=0.99)] = 512 / 1500
+    crop_n_points_downscale_factor: Count = 1
     pyramid: bool = False
 
     def __post_init__(self) -> None:
@@ -52,7 +53,6 @@ class GeneratorSettings(AutomaticSettings):
     """All attributes of `AutomaticMasks` that can be set."""
 
     points_per_batch: Count = POINTS_PER_BATCH
-    crop_n_points_downscale_factor: Count = 1
     point_grids: Any = None
     min_mask_region_area: Annotated[float, partial(real_number, least=0)] = 0
     output_mode: Annotated[str, one_of(*OUTPUT_MODES)] = "binary_mask"
