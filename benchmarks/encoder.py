@@ -6,9 +6,11 @@
     python benchmarks/encoder.py --sizes 1024 --dtypes float32 --repeats 3    # one row of it
     OMP_NUM_THREADS=1 python benchmarks/encoder.py --clock cpu                  # beside other work: seconds of one core
 
-The two paths of one row run in turn, several times; ratios are of medians. Peak memory is the process's own maximum
-resident size, the model and the libraries included. SAM's sdpa holds the bias of a layer twice (200 GB at 4096 px) and is not
-run where that is more than the machine has. SAM 2 and 3 have no bias: without the mask both paths are the same fused attention.
+`trained` is basam with `BiasMode(reach="trained")`, whose global layers see a neighborhood as large as in training; up to that
+size it is plain SAM. The paths of one row run in turn, several times; ratios are of medians. Peak memory is the process's own
+maximum resident size, the model and the libraries included. SAM's sdpa holds the bias of a layer twice (200 GB at 4096 px) and
+is not run where that is more than the machine has. SAM 2 and 3 have no bias: without the mask all paths are the same up to the
+trained size.
 """
 
 from __future__ import annotations
@@ -43,8 +45,8 @@ def run_one(path: str, size: int, dtype_name: str, model: str, clock: str) -> No
     dtype = getattr(torch, dtype_name)
     with torch.inference_mode():
         network = BUILDERS[model](path, size).eval().to(dtype)
-        if path == "basam":
-            basam.attach(network)
+        if path != "sdpa":
+            basam.attach(network, basam.BiasMode(reach="trained" if path == "trained" else "image"))
         encoder = getattr(network, "vision_encoder", network)
         # Both warm the libraries up on a small network: sdpa's own takes no small image.
         small = SamVisionConfig(image_size=256, num_hidden_layers=2, global_attn_indexes=[1], initializer_range=0.02)
@@ -123,7 +125,7 @@ def main() -> None:
     parser.add_argument("--model", choices=sorted(BUILDERS), default="b")
     parser.add_argument("--only", choices=["basam"], help="leave sdpa out")
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall", help="cpu: seconds that the process computed")
-    parser.add_argument("--one", choices=["basam", "sdpa"], help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=["basam", "sdpa", "trained"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         run_one(options.one, options.sizes[0], options.dtypes[0], options.model, options.clock)
@@ -135,14 +137,17 @@ def main() -> None:
     versions = f"torch {torch.__version__}, transformers {transformers.__version__}"
     runs_made = f"seed 0, {NAMES[options.model]}, {options.repeats} runs each, medians, {options.clock} clock"
     print(f"{date.today()}, {machine}, {versions}, {runs_made}\n")
-    print("| encoder | sdpa s | basam s | sdpa / basam | sdpa peak GB | basam peak GB |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print(
+        "| encoder | sdpa s | basam s | sdpa / basam | trained s | basam / trained | sdpa peak GB | basam peak GB "
+        "| trained peak GB |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for size in options.sizes:
         for dtype in options.dtypes:
             if size > 2048 and dtype == "float32":
                 continue
             sdpa = not options.only and sdpa_fits(size, dtype, BIASED_HEADS.get(options.model, 0))
-            paths = ["sdpa", "basam"] if sdpa else ["basam"]
+            paths = ["sdpa", "basam", "trained"] if sdpa else ["basam", "trained"]
             runs: dict[str, list[dict[str, float]]] = {path: [] for path in paths}
             for _ in range(1 if size > 2048 else options.repeats):
                 for path in paths:
@@ -152,8 +157,10 @@ def main() -> None:
             ours = f"{seconds['basam']:.2f}"
             theirs = f"{seconds['sdpa']:.2f}" if sdpa else "not run" if options.only else "does not fit"
             ratio = f"{seconds['sdpa'] / seconds['basam']:.2f}" if sdpa else "-"
+            near = f"{seconds['trained']:.2f} | {seconds['basam'] / seconds['trained']:.2f}"
             memory = f"{peak['sdpa']:.2f}" if sdpa else "-"
-            print(f"| {size} px, {dtype} | {theirs} | {ours} | {ratio} | {memory} | {peak['basam']:.2f} |", flush=True)
+            memory += f" | {peak['basam']:.2f} | {peak['trained']:.2f}"
+            print(f"| {size} px, {dtype} | {theirs} | {ours} | {ratio} | {near} | {memory} |", flush=True)
 
 
 if __name__ == "__main__":
