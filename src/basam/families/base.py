@@ -26,7 +26,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class UnsupportedModelError(BasamError, TypeError):
-    """The model or checkpoint is of no family that basam knows; the message names what was found and what is known."""
+    """The model or checkpoint is of no family that basam knows; the message names its class and what is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class PromptTensors:
 
     def __getitem__(self, part: slice | Tensor) -> PromptTensors:
         given = (self.points, self.labels, self.boxes, self.masks)
-        return PromptTensors(*(None if each is None else each[part] for each in given))
+        return PromptTensors(*(None if tensor is None else tensor[part] for tensor in given))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class ModelSummary:
     def to_dict(self) -> dict[str, Any]:
         """Plain values by what people call them, in the order of printing; what is not known is left out."""
         geometry = self.geometry
-        found = {
+        values = {
             "architecture": self.architecture,
             "parameters": self.parameters,
             "trained long side": geometry.image_size,
@@ -86,7 +86,7 @@ class ModelSummary:
             "layout": self.layout,
         }
         optional = ("windows", "tensors", "layout")
-        return {name: value for name, value in found.items() if value or name not in optional}
+        return {name: value for name, value in values.items() if value or name not in optional}
 
 
 class Family(ABC):
@@ -133,10 +133,10 @@ class Family(ABC):
         )
 
     def check_whole(self, model: nn.Module) -> None:  # noqa: B027
-        """Refuse a model without prompt encoder and mask decoder. Families whose models all have both need nothing here.
+        """Raise for a model without prompt encoder and mask decoder. Families whose models all have both need nothing here.
 
         Raises:
-            UnsupportedModelError: naming the class found and the one to use.
+            UnsupportedModelError: naming its class and the one to use.
         """
 
     @abstractmethod
@@ -149,8 +149,8 @@ class Family(ABC):
 
     def embedding(self, features: Any) -> Tensor:
         """The image embedding `(1, C, H, W)` among what `encode` returned."""
-        found: Tensor = features
-        return found
+        embedding: Tensor = features
+        return embedding
 
     @abstractmethod
     def decode(self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:

@@ -35,7 +35,7 @@ def families() -> tuple[Family, ...]:
 
 def registered() -> list[Family]:
     """Families of other packages; one that cannot be loaded is named in a warning and left out."""
-    found = []
+    loaded = []
     for entry in sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
             family = entry.load()
@@ -47,8 +47,8 @@ def registered() -> list[Family]:
             home = "" if entry.dist is None else f" of the package {entry.dist.name}"
             warnings.warn(f"the family {entry.name!r}{home} is left out: {error}", stacklevel=2)
             continue
-        found.append(family)
-    return found
+        loaded.append(family)
+    return loaded
 
 
 def agrees(family: Family, question: Callable[[Any], bool], about: Any) -> bool:
@@ -66,7 +66,7 @@ def family_of(model: nn.Module) -> Family:
     """The family of a live model.
 
     Raises:
-        UnsupportedModelError: naming the class found and the families known.
+        UnsupportedModelError: naming its class and the families known.
     """
     from torch import nn
 
@@ -75,16 +75,16 @@ def family_of(model: nn.Module) -> Family:
     for family in families():
         if agrees(family, family.matches, model):
             return family
-    found = f"{type(model).__module__}.{type(model).__qualname__}"
+    name = f"{type(model).__module__}.{type(model).__qualname__}"
     for family in families():
         advice = family.advice(model)
         if advice is not None:
-            raise UnsupportedModelError(f"{found} {advice}")
+            raise UnsupportedModelError(f"{name} {advice}")
     for path, inner in model.named_modules():
         if path and any(agrees(family, family.matches, inner) for family in families()):
             raise UnsupportedModelError(
-                f"{found} wraps a {type(inner).__name__}: attach the model inside, model.{path}; that is in place, so the "
+                f"{name} wraps a {type(inner).__name__}: attach the model inside, model.{path}; that is in place, so the "
                 "wrapper runs it too"
             )
     known = "; ".join(family.name for family in families())
-    raise UnsupportedModelError(f"{found} is no SAM that basam knows: {known}")
+    raise UnsupportedModelError(f"{name} is no SAM that basam knows: {known}")

@@ -78,11 +78,11 @@ class Adapter:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything by its name in the file."""
-        found = {} if self.slopes is None else {"slopes.log": self.slopes.log.detach()}
-        found |= {f"weight.{key}": tensor for key, tensor in self.weights.items()}
+        tensors = {} if self.slopes is None else {"slopes.log": self.slopes.log.detach()}
+        tensors |= {f"weight.{key}": tensor for key, tensor in self.weights.items()}
         for module, pair in self.lora.items():
-            found |= {f"lora.{module}.A": pair.a, f"lora.{module}.B": pair.b}
-        return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
+            tensors |= {f"lora.{module}.A": pair.a, f"lora.{module}.B": pair.b}
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, Any] | None = None) -> None:
@@ -200,8 +200,8 @@ def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:
     wanted |= {f"{module}.weight": (pair.b.shape[0], pair.a.shape[1]) for module, pair in adapter.lora.items()}
     for key, shape in wanted.items():
         if key not in state or tuple(state[key].shape) != shape:
-            found = f"of {tuple(state[key].shape)}" if key in state else "not there"
-            raise AdapterError(f"adapter {name} holds {key} of {shape}; in this model it is {found}")
+            there = f"of {tuple(state[key].shape)}" if key in state else "not there"
+            raise AdapterError(f"adapter {name} holds {key} of {shape}; in this model it is {there}")
     attach(model, adapter.mode, adapter.slopes)
     set_own_mode(model, adapter.mode, adapter.sections)  # what lies beside the base was found for weights before tuning
     with torch.no_grad():

@@ -43,17 +43,17 @@ def set_own_mode(model: nn.Module, mode: BiasMode, others: dict[str, Any] | None
 
 
 def own_mode(model: nn.Module) -> BiasMode:
-    """The mode that belongs to a model: the one found beside its weights, else `BiasMode()`."""
+    """The mode that belongs to a model: the one beside its weights, else `BiasMode()`."""
     mode: BiasMode = model.__dict__.get("basam_mode", BiasMode())
     return mode
 
 
 def own_section(model: nn.Module, name: str) -> dict[str, Any]:
     """Another section of the mode file beside a model's weights, such as `focus`; empty where there is none."""
-    found = model.__dict__.get("basam_sections", {}).get(name, {})
-    if not isinstance(found, dict):
-        raise InputError(f"{name}={found!r} in the model's mode file: an object is needed")
-    return found
+    section = model.__dict__.get("basam_sections", {}).get(name, {})
+    if not isinstance(section, dict):
+        raise InputError(f"{name}={section!r} in the model's mode file: an object is needed")
+    return section
 
 
 def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | None = None) -> Model:
@@ -64,7 +64,7 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
 
     Args:
         model: a SAM of a known family.
-        mode: the correction. None: the model's own, which `basam.load` found beside its weights, else `BiasMode()`: the
+        mode: the correction. None: the model's own, which `basam.load` read beside its weights, else `BiasMode()`: the
             published method, which is the identity at the trained size.
         slopes: what `BiasMode(slopes="learned")` takes, and only it. None keeps those of an earlier call. They stay
             outside the model's parameters; `attachment_of(model).learned` has them.
@@ -111,7 +111,7 @@ def detach(model: Model) -> Model:
 
 
 def check_mode(mode: BiasMode, slopes: LearnedSlopes | None, geometry: Geometry) -> None:
-    """Refuse what is no mode, and a mode that does not fit the slopes and the model; see `attach` for the errors."""
+    """Raise for what is no mode, and a mode that does not fit the slopes and the model; see `attach` for the errors."""
     if not isinstance(mode, BiasMode):
         raise InputTypeError(f"mode={mode!r}: a basam.BiasMode is needed")
     if slopes is None:
@@ -129,8 +129,8 @@ def global_attentions(model: nn.Module, geometry: Geometry) -> list[GridAttentio
 
     Where layers with windows are of the same class, there is one for every layer.
     """
-    found = [module for module in model.modules() if isinstance(module, GridAttention)]
-    return [found[index] for index in geometry.global_layers] if len(found) == geometry.layers else found
+    attentions = [module for module in model.modules() if isinstance(module, GridAttention)]
+    return [attentions[index] for index in geometry.global_layers] if len(attentions) == geometry.layers else attentions
 
 
 @contextmanager
@@ -140,13 +140,13 @@ def attached(model: Model, mode: BiasMode | None = None) -> Iterator[Model]:
     That holds whatever the block does with the model: one that it detached is attached again.
     """
     before = attachment_of(model)
-    kept = None if before is None else (before.mode, before.learned)
+    previous = None if before is None else (before.mode, before.learned)
     attach(model, mode)
     try:
         yield model
     finally:
-        if kept is None:
+        if previous is None:
             detach(model)
         else:
-            attach(model, *kept)
-            own_attachment(model).learned = kept[1]
+            attach(model, *previous)
+            own_attachment(model).learned = previous[1]

@@ -1,4 +1,4 @@
-"""Devices by name, refused in one line where this machine or this build of torch does not have them."""
+"""Devices by name, rejected in one line where this machine or this build of torch does not have them."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def published(name: str, progress: Progress | None = None) -> Path:
 
 
 def fetch(url: str, target: Path, sha256: str | None = None, progress: Progress | None = None) -> Path:
-    """Download `url` to `target`. What an earlier attempt left in `target`.part is kept, only the rest is requested.
+    """Download `url` to `target`. What an earlier attempt left in `target`.part stays, only the rest is requested.
 
     Args:
         url: http or https.
@@ -106,7 +106,7 @@ def fetch(url: str, target: Path, sha256: str | None = None, progress: Progress 
         progress: called after every piece.
 
     Raises:
-        DownloadError: no answer, a connection that broke (run it again: it resumes), or another hash (nothing is kept).
+        DownloadError: no answer, a connection that broke (run it again: it resumes), or another hash (the file is deleted).
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -115,13 +115,13 @@ def fetch(url: str, target: Path, sha256: str | None = None, progress: Progress 
     except HTTPError as error:
         raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
-        kept = part.stat().st_size if part.is_file() else 0
-        raise DownloadError(f"{url}: {error}. {kept:,} bytes are kept in {part}: run it again to resume") from error
+        size = part.stat().st_size if part.is_file() else 0
+        raise DownloadError(f"{url}: {error}. {size:,} bytes are in {part}: run it again to resume") from error
     if sha256 is not None:
-        found = digest(part)
-        if found != sha256:
+        sha256_of_file = digest(part)
+        if sha256_of_file != sha256:
             part.unlink()
-            raise DownloadError(f"{url}: SHA-256 is {found}, not the published {sha256}; the file was deleted")
+            raise DownloadError(f"{url}: SHA-256 is {sha256_of_file}, not the published {sha256}; the file was deleted")
     os.replace(part, target)
     return target
 
@@ -147,8 +147,8 @@ def receive(url: str, part: Path, progress: Progress | None) -> None:
 
 def full_size(content_range: str | None) -> int | None:
     """Bytes of the whole file in a `Content-Range` header."""
-    found = re.search(r"/(\d+)$", content_range or "")
-    return int(found[1]) if found else None
+    size = re.search(r"/(\d+)$", content_range or "")
+    return int(size[1]) if size else None
 
 
 def copy(answer: HTTPResponse, part: Path, have: int, progress: Progress | None) -> None:
@@ -167,8 +167,8 @@ def copy(answer: HTTPResponse, part: Path, have: int, progress: Progress | None)
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     with path.open("rb") as stream:
         while piece := stream.read(CHUNK):
-            found.update(piece)
-    return found.hexdigest()
+            hasher.update(piece)
+    return hasher.hexdigest()

@@ -48,17 +48,17 @@ class ModelInfo:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        found = {"file": str(self.file), "family": self.family, **self.summary.to_dict()}
+        values = {"file": str(self.file), "family": self.family, **self.summary.to_dict()}
         if self.mode is not None:
-            found |= {"mode": asdict(self.mode.mode), **self.mode.others, "mode file": str(self.mode_file)}
-        return {**found, "attached": self.corrections()}
+            values |= {"mode": asdict(self.mode.mode), **self.mode.others, "mode file": str(self.mode_file)}
+        return {**values, "attached": self.corrections()}
 
 
 def model_info(name: str | Path, *, download: bool = False) -> ModelInfo:
     """What is known of the model that `basam.load(name)` gives.
 
     Args:
-        download: a model that is not in the cache is downloaded; else it is refused.
+        download: a model that is not in the cache is downloaded; else an error.
 
     Raises:
         UnsupportedModelError, FileNotFoundError: what `basam.load` raises.

@@ -124,9 +124,9 @@ def describe(path: Path) -> str:
         return "a folder without config.json"
     from basam.families.shared import read_config
 
-    found = (read_config(path) or {}).get("model_type")
-    known = ", ".join(model_type for family in families() for model_type in family.model_types)
-    return f"its config.json says model_type={found!r}; known are {known}"
+    model_type = (read_config(path) or {}).get("model_type")
+    known = ", ".join(name for family in families() for name in family.model_types)
+    return f"its config.json says model_type={model_type!r}; known are {known}"
 
 
 def load(
@@ -165,8 +165,8 @@ def load(
         raise InputError(f"dtype={dtype!r}: torch.float32, torch.bfloat16 or torch.float16 is needed")
     path = resolve(name)
     model = family_of_file(path).load(path)
-    if (found := mode_of(path, model)) is not None:
-        set_own_mode(model, found.mode, found.others)
+    if (own := mode_of(path, model)) is not None:
+        set_own_mode(model, own.mode, own.others)
     if adapter is not None:
         from basam.model.adapters import put_on, read_adapter
 

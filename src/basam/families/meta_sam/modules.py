@@ -40,7 +40,7 @@ class TargetLength(int):
 
     def __mul__(self, factor: Any) -> Any:
         if isinstance(self.encoder, Replaced):
-            return Reach(self.encoder)
+            return ResizeTarget(self.encoder)
         return self.encoder.img_size * factor
 
     def __eq__(self, other: object) -> bool:
@@ -53,7 +53,7 @@ class TargetLength(int):
         return int.__hash__(self)
 
 
-class Reach:
+class ResizeTarget:
     """What `TargetLength * 1.0` gives: divided by the long side of an image, its scale."""
 
     def __init__(self, encoder: Any) -> None:
@@ -119,7 +119,7 @@ class MetaPrompts(Replaced, nn.Module):
 
 
 class MetaDecoder(Replaced, nn.Module):
-    """Refuses features of another image than the last one, which upstream's predictor cannot know of."""
+    """Rejects features of another image than the last one, which upstream's predictor cannot know of."""
 
     def forward(self, image_embeddings: Tensor, *args: Any, **kwargs: Any) -> Any:
         grid = tuple(image_embeddings.shape[-2:])

@@ -95,8 +95,8 @@ class Sam2(TransformersSam):
         return {"image_embeddings": decoder_features(model, model.vision_encoder(pixel_values))}
 
     def embedding(self, features: dict[str, Any]) -> Tensor:
-        found: Tensor = features["image_embeddings"][-1]
-        return found
+        embedding: Tensor = features["image_embeddings"][-1]
+        return embedding
 
 
 FAMILY = Sam2()

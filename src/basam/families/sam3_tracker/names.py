@@ -57,7 +57,7 @@ def tracker_keys(keys: Iterable[str], path: Path) -> dict[str, str]:
     Raises:
         UnsupportedModelError: there is no tracker among them, or a tensor of it is there twice.
     """
-    found: dict[str, str] = {}
+    key_of: dict[str, str] = {}
     again, texts = [], False
     for key in keys:
         name = key
@@ -68,10 +68,10 @@ def tracker_keys(keys: Iterable[str], path: Path) -> dict[str, str]:
             if name.startswith(start):
                 name = own + name.removeprefix(start)
         if not name.startswith((DETECTOR_PART, *pyramid_files.VIDEO_ONLY)):
-            again += [key] if name in found else []
-            found.setdefault(name, key)
-    if texts and not any(name.startswith(PROMPTS) for name in found):
+            again += [key] if name in key_of else []
+            key_of.setdefault(name, key)
+    if texts and not any(name.startswith(PROMPTS) for name in key_of):
         raise UnsupportedModelError(f"{path} {DETECTOR}")
     if again:
         raise Shapes(path, {}, whole_keys=True).misfit(unexpected=again)
-    return found
+    return key_of

@@ -42,9 +42,9 @@ class Shapes(dict[str, tuple[int, ...]]):
         added: the keys here that do not begin with it there.
     """
 
-    def __init__(self, path: Path, found: Mapping[str, tuple[int, ...]], *, whole_keys: bool = False) -> None:
-        names, self.prefix = ({key: key for key in found}, "") if whole_keys else without_prefix(found)
-        super().__init__({names[key]: shape for key, shape in found.items()})
+    def __init__(self, path: Path, shapes: Mapping[str, tuple[int, ...]], *, whole_keys: bool = False) -> None:
+        names, self.prefix = ({key: key for key in shapes}, "") if whole_keys else without_prefix(shapes)
+        super().__init__({names[key]: shape for key, shape in shapes.items()})
         self.path = path
         self.added = {name for key, name in names.items() if key == name}
 
@@ -54,11 +54,11 @@ class Shapes(dict[str, tuple[int, ...]]):
 
     def without(self, beginnings: tuple[str, ...]) -> Shapes:
         """These shapes without the tensors whose keys begin so."""
-        found = copy(self)
+        part = copy(self)
         for key in self:
             if key.startswith(beginnings):
-                del found[key]
-        return found
+                del part[key]
+        return part
 
     def sizes(self, key: str, dimensions: int) -> tuple[int, ...]:
         """The shape of a tensor that sizes of the model follow from.
@@ -73,24 +73,24 @@ class Shapes(dict[str, tuple[int, ...]]):
         return self[key]
 
     def compare(self, expected: Mapping[str, tuple[int, ...]]) -> None:
-        """Refuse a checkpoint that does not hold exactly the tensors expected.
+        """Raise for a checkpoint that does not hold exactly the tensors expected.
 
         Raises:
             UnsupportedModelError: naming what is missing, too many or of another shape; and the format that those which are
                 too many are of, where there are several.
         """
         unexpected = self.keys() - expected.keys()
-        found: dict[str, Collection[str]] = {
+        kinds: dict[str, Collection[str]] = {
             "missing": expected.keys() - self.keys(),
             "unexpected": unexpected,
             "of_another_shape": [key for key in expected.keys() & self.keys() if expected[key] != self[key]],
         }
-        if any(found.values()):
-            raise self.misfit(**found, looks=format_of(unexpected))
+        if any(kinds.values()):
+            raise self.misfit(**kinds, looks=format_of(unexpected))
 
-    def misfit(self, *, looks: str = "", **found: Collection[str]) -> UnsupportedModelError:
-        """The error that names the tensors of each kind in `found` (`missing=...`)."""
-        parts = {kind.replace("_", " "): listed(map(self.in_file, keys)) for kind, keys in found.items() if keys}
+    def misfit(self, *, looks: str = "", **kinds: Collection[str]) -> UnsupportedModelError:
+        """The error that names the tensors of each kind in `kinds` (`missing=...`)."""
+        parts = {kind.replace("_", " "): listed(map(self.in_file, keys)) for kind, keys in kinds.items() if keys}
         tensors = "; ".join(f"{kind}: {keys}" for kind, keys in parts.items())
         return UnsupportedModelError(
             f"{self.path} does not fit its model: tensors {tensors}{looks and f'; it looks like {looks}'}"

@@ -1,6 +1,6 @@
 """State dicts as files hold them, read without running anything that is in the files.
 
-Pickled files go through `torch.load(weights_only=True)`, which builds tensors and plain containers and refuses all else.
+Pickled files go through `torch.load(weights_only=True)`, which builds tensors and plain containers and rejects all else.
 Whether the tensors are those of a model is the business of `shapes` and `checkpoints`.
 """
 
@@ -60,7 +60,7 @@ def read(path: Path) -> Any:
         try:
             return load_file(path)
         except SafetensorError as error:
-            raise refuse(path, error) from error
+            raise unreadable(path, error) from error
     try:
         mapped, size = numbers_in_zip(path)
         with warnings.catch_warnings():
@@ -73,7 +73,7 @@ def read(path: Path) -> Any:
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except Exception as error:  # torch raises nearly anything on a file that is none of its own
-        raise refuse(path, error) from error
+        raise unreadable(path, error) from error
     return content
 
 
@@ -87,7 +87,7 @@ def numbers_in_zip(path: Path) -> tuple[bool, int]:
     return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries), numbers
 
 
-def refuse(path: Path, error: Exception) -> UnsupportedModelError:
+def unreadable(path: Path, error: Exception) -> UnsupportedModelError:
     """The error for a file that neither torch nor safetensors read."""
     more = re.search(r"GLOBAL:? (?:GLOBAL )?([\w.]+)", str(error))
     if more:

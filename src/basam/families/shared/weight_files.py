@@ -46,13 +46,13 @@ def shards(index: Path) -> dict[str, str]:
         content = json.loads(index.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UnsupportedModelError(f"{index} is not JSON ({error}): is the checkpoint complete?") from error
-    found = content.get("weight_map") if isinstance(content, Mapping) else None
-    if not isinstance(found, Mapping) or not found or not isinstance(content.get("metadata"), Mapping):
+    weight_map = content.get("weight_map") if isinstance(content, Mapping) else None
+    if not isinstance(weight_map, Mapping) or not weight_map or not isinstance(content.get("metadata"), Mapping):
         raise UnsupportedModelError(f"{index} has no 'weight_map' and 'metadata', as transformers writes them")
-    for key, name in found.items():
+    for key, name in weight_map.items():
         if not isinstance(name, str) or Path(name).name != name:
             raise UnsupportedModelError(f"{index} says that {key} is in {name!r}: the name of a file beside it is needed")
-    return dict(found)
+    return dict(weight_map)
 
 
 def is_complete(path: Path) -> bool:
@@ -72,11 +72,11 @@ def folder_shapes(path: Path) -> Shapes:
     if (adapter := path / "adapter_config.json").is_file():
         raise UnsupportedModelError(f"{adapter}: adapters of PEFT are not loaded; merge it into the weights and take it away")
     files = weight_files(path)
-    found = {key: shape for file in files for key, shape in stored_shapes(file, wrapped=False).items()}
+    shapes = {key: shape for file in files for key, shape in stored_shapes(file, wrapped=False).items()}
     index = path / f"{NAMES[files[0].suffix != '.safetensors']}.index.json"
-    if files[0].name not in NAMES and (odd := shards(index).keys() ^ found.keys()):
+    if files[0].name not in NAMES and (odd := shards(index).keys() ^ shapes.keys()):
         raise UnsupportedModelError(f"{index} and its files differ in {listed(odd)}: is the checkpoint complete?")
-    return Shapes(path, found, whole_keys=True)
+    return Shapes(path, shapes, whole_keys=True)
 
 
 def folder_state(path: Path) -> dict[str, Tensor]:

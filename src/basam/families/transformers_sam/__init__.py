@@ -60,8 +60,8 @@ class TransformersSam(Family):
         return features
 
     def embedding(self, features: dict[str, Any]) -> Tensor:
-        found: Tensor = features["image_embeddings"]
-        return found
+        embedding: Tensor = features["image_embeddings"]
+        return embedding
 
     def decode(self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
         return masks_and_iou(self.answer(model, features, prompts, multimask))

@@ -29,7 +29,7 @@ from basam.lab.tuning.trainer import Trainer
 from basam.lab.tuning.tuned import Tuned
 from basam.lab.tuning.validation import Score, Scores, Validator
 from basam.lab.tuning.ways import adapter_of, prepare, tuned_mode
-from basam.model import device_name, find_device, load, model_fingerprint, own_section, read_adapter, write_adapter
+from basam.model import detach, device_name, find_device, load, model_fingerprint, own_section, read_adapter, write_adapter
 from basam.predict import Focus, Predictor
 
 ADAPTER, SCORES = "adapter", "validation.json"
@@ -277,10 +277,12 @@ def merge(settings: TuneSettings, adapter: Path, out: Path) -> None:
     model: Any = load(settings.model, adapter=adapter)
     if not hasattr(model, "save_pretrained"):
         raise InputError(f"{settings.model} is no model of transformers: it cannot be merged; load it with its adapter")
+    rest = read_adapter(adapter)
+    if rest.slopes is not None:
+        detach(model)  # its mode needs the slopes, which are written below
     with quiet():
         model.save_pretrained(out)
     merged = load(out)
-    rest = read_adapter(adapter)
     slopes = type(rest)(str(out), model_fingerprint(merged), rest.mode, rest.slopes, sections=rest.sections)
     text = f"# Slopes of the checkpoint beside this folder\n\nSee the model card of the adapter that was merged: `{adapter}`.\n"
     write_adapter(out / ADAPTER, slopes, text, {"merged": str(adapter)})
