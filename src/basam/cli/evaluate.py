@@ -58,7 +58,8 @@ def evaluate(
         typer.Option(
             help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected; published, factor, "
             "mask: the published correction, or one half of it; reach: attention to a "
-            "neighborhood of the trained size; focus, focus-plain: the crop around each prompt."
+            "neighborhood of the trained size; focus, focus-plain: the crop around each prompt; "
+            "pyramid: the photo encoded once, at several sizes."
         ),
     ] = join(EvaluateSettings.methods),
     modes: Annotated[

@@ -59,6 +59,13 @@ def test_a_run_warns_of_methods_that_do_the_same(make_settings: Any, tmp_path: P
     assert rows["plain"] == rows["basam"] != rows["published"]
 
 
+def test_a_photo_encoded_once_is_measured_on_parts(make_settings: Any, tmp_path: Path) -> None:
+    evaluate(make_settings(sizes=(192,), methods=("plain", "pyramid"), metrics=("iou",)), tmp_path / "run", workers=0)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "per_image.jsonl").read_text().splitlines()]
+    tokens = {method: {line["tokens"] for line in lines if line.get("method") == method} for method in ("plain", "pyramid")}
+    assert max(tokens["pyramid"]) <= 16 < min(tokens["plain"])
+
+
 def test_figures_can_be_recomputed_from_saved_maps(make_settings: Any, pairs: Path, tmp_path: Path) -> None:
     metrics = ("s_measure", "e_measure", "weighted_f", "mae_minmax", "iou")
     settings = make_settings(sizes=(96,), methods=("published",), metrics=metrics, save_maps=True)

@@ -9,6 +9,7 @@ from typing import Any
 from basam.method import BiasMode
 
 OFF = BiasMode.off()
+PYRAMID = "pyramid"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ METHODS = {
         "the crop around each prompt, at this size, with the correction of the run",
         *("focus: crops, corrected", "#3d348b", "D", (0, (6, 1.5)), None),
     ),
+    PYRAMID: EvaluationMethod(
+        "the photo encoded once, at several sizes up to this one, each prompt on the part of the level that suits its object",
+        *("pyramid: encoded once", "#2d6a4f", "<", (0, (2, 1)), None),
+    ),
 }
 CUSTOM = "custom"
 # What is run by default: the baselines and the correction.
@@ -97,11 +102,11 @@ def same_methods(methods: Iterable[str], own: BiasMode) -> list[str]:
 
     `own` is the mode of the run, that of `basam` and `focus`.
     """
-    seen: dict[tuple[bool, BiasMode], str] = {}
+    seen: dict[tuple[bool, bool, BiasMode], str] = {}
     notes = []
     for method in (name for name in METHODS if name in methods and name not in ("resize", CUSTOM)):
         fixed = METHODS[method].mode
-        first = seen.setdefault((is_focused(method), canonical(own if fixed is None else fixed)), method)
+        first = seen.setdefault((is_focused(method), method == PYRAMID, canonical(own if fixed is None else fixed)), method)
         if first != method:
             way = "; method published is the published correction" if canonical(own) == OFF else ""
             notes.append(f"methods {first} and {method} are the same: the mode of this run is {first}'s{way}")

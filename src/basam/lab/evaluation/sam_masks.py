@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.lab.evaluation.methods import PYRAMID
 from basam.lab.evaluation.questions import Question
 from basam.lab.evaluation.settings import EvaluateSettings, Variant
 from basam.predict import Focus, Predictor
@@ -43,10 +44,12 @@ class SamMasks:
             # The whole is seen at the size of a region, and only where a click needs a first look.
             predictor.set_image(image, long_side=variant.long_side)
             self.focus = replace(self.own_focus, side=variant.long_side)
-        else:
-            predictor.set_image(image, long_side=variant.long_side, square=variant.square)
+            return
+        self.focus = False
+        pyramid = variant.method == PYRAMID
+        predictor.set_image(image, long_side=variant.long_side, square=variant.square, pyramid=pyramid)
+        if not pyramid:
             predictor.encode([predictor.image.whole])
-            self.focus = False
 
     def cost(self) -> dict[str, Any]:
         predictor = self.predictor
@@ -70,7 +73,7 @@ class SamMasks:
                 for place, index in enumerate(part):
                     mask = best[place]
                     yield index, np.ascontiguousarray(logits[place, mask], dtype=np.float32), float(scores[place, mask])
-        if self.focus:  # what the next kind of prompt needs is its own expense
+        if self.focus or self.predictor.image.levels:  # what the next kind of prompt needs is its own expense
             self.predictor.image.encoded.clear()
             self.spent = self.predictor.encode_seconds
 
