@@ -5,6 +5,7 @@ from basam.geo.finding import look_at_windows as look_at_windows
 from basam.geo.pieces import PieceStore as PieceStore
 from basam.geo.raster import GeoRaster as GeoRaster
 from basam.geo.raster import open_raster as open_raster
+from basam.geo.raster import open_scene as open_scene
 from basam.geo.windows import Windows as Windows
 from basam.geo.writing import DEFAULT_RASTER_KINDS as DEFAULT_RASTER_KINDS
 from basam.geo.writing import RASTER_KINDS as RASTER_KINDS

@@ -112,6 +112,9 @@ def open_raster(path: str | Path, bands: Sequence[int] | None = None) -> GeoRast
         return GeoRaster(path, (dataset.width, dataset.height), dataset.crs, place, chosen, colours, known.ignores_alpha, notes)
 
 
+open_scene = open_raster  # its name until version 0.2
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """rasterio's dataset; what goes wrong is an ImageError that names the file."""

@@ -102,14 +102,12 @@ class Guard:
             name, port = parts.hostname or "", parts.port or 80
         except ValueError:
             return False
-        if self.port and port != self.port:
+        if is_local(name):
+            return True  # by any port, such as that of a tunnel: no other site can make a browser send this name
+        if is_local(self.host) or (self.port and port != self.port):
             return False
-        if name in ("localhost", self.host):
-            return True
-        if is_local(self.host):
-            return is_local(name)
-        # Listening to the network: by a number, or the machine's own name.
-        return is_number(name) or name == socket.gethostname().lower()
+        # Listening to the network: by the given name, by a number, or by the machine's own name.
+        return name == self.host or is_number(name) or name == socket.gethostname().lower()
 
     def is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self.token.encode())
