@@ -102,3 +102,20 @@ def test_with_focus_padding_lies_nowhere(tiny):
         single = predictor.predict(**of_one, focus=True, return_logits=True)[0]
         assert predictor.views[0].shift.tolist() == regions[index]
         assert np.nanmax(np.abs(np.nan_to_num(found[index] - single))) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("points", "labels"),
+    [(np.zeros((0, 2)), np.zeros(0)), ([], []), (np.zeros((1, 0, 2)), np.zeros((1, 0))), (torch.zeros(0, 2), torch.zeros(0))],
+)
+def test_empty_points_beside_a_box_are_none(points, labels):
+    """As Meta's predictors take them."""
+    predictor = basam.Predictor.from_pretrained("nano")
+    predictor.set_image(np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8))
+    box = [[10, 10, 80, 70]] if np.ndim(points) == 3 else [10, 10, 80, 70]
+    masks, scores, _ = predictor.predict(points, labels, box=box)
+    alone, alone_scores, _ = predictor.predict(box=box)
+    assert np.array_equal(masks, alone)
+    assert np.array_equal(scores, alone_scores)
+    with pytest.raises(ValueError, match=r"point_coords|no prompt"):
+        predictor.predict(points, labels)

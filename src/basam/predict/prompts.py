@@ -104,7 +104,7 @@ def has_no_point(points: Any, labels: Any) -> bool:
     """Whether points and labels are empty: `(0, 2)`, `(K, 0, 2)` or an empty list."""
     try:
         shape = np.shape(points)
-        return np.size(points) == 0 and shape[-1:] in ((0,), (2,)) and (labels is None or np.size(labels) == 0)
+        return 0 in shape and shape[-1:] in ((0,), (2,)) and (labels is None or 0 in np.shape(labels))
     except ValueError:  # lists of different lengths
         return False
 
