@@ -9,8 +9,8 @@
 `trained` is basam with `BiasMode(reach="trained")`, whose global layers see a neighborhood as large as in training; up to that
 size it is plain SAM. The paths of one row run in turn, several times; ratios are of medians. Peak memory is the process's own
 maximum resident size, the model and the libraries included. SAM's sdpa holds the bias of a layer twice (200 GB at 4096 px) and
-is not run where that is more than the machine has. SAM 2 and 3 have no bias: without the mask all paths are the same up to the
-trained size.
+is not run where that is more than the machine has. SAM 2 and 3 have no bias: without the mask, sdpa and basam are
+the same fused attention.
 """
 
 from __future__ import annotations
