@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,7 +21,7 @@ def main(
     warmup: Annotated[int, typer.Option(min=0, help="First steps, over which it rises.")] = 200,
     scenes: Annotated[int, typer.Option(min=1, help="Generated scenes.")] = 10_000,
     cache: Annotated[Path | None, typer.Option(help="Where rendered scenes are kept.", show_default="OUT")] = None,
-    precision: Annotated[str, typer.Option(help="no, bf16 or fp16.")] = "bf16",
+    precision: Annotated[Literal["no", "bf16", "fp16"], typer.Option(help="Of the image encoder.")] = "bf16",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Processes that make batches.")] = 1,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 250,

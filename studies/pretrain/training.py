@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from pathlib import Path
+from typing import Literal
 
 from basam.errors import InputError
 from basam.lab.tuning import LossWeights, Plan, Trainer
@@ -41,7 +42,7 @@ def pretrain(
     warmup: int,
     scenes: int,
     cache: Path,
-    precision: str,
+    precision: Literal["no", "bf16", "fp16"],
     device: str,
     workers: int,
     save_every: int,

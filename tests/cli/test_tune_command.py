@@ -134,7 +134,7 @@ def test_nothing_but_broken_photographs(root: Path, model: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--tune", "hat"], "way='hat': allowed are bias, decoder, lora, full"),
+        (["--tune", "hat"], "'hat' is not one of 'bias', 'decoder', 'lora', 'full'"),
         (["--sizes", "big"], "sizes 'big': LOW-HIGH, one number of pixels or 'native'"),
         (["--prompts", "mind-reading"], "prompt 'mind-reading' is unknown"),
         (["--rate", "0"], "rate=0.0: a number above 0 is needed"),

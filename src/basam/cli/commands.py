@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 import typer
@@ -32,7 +33,9 @@ class LazyCommand(TyperCommand):
     def load(self) -> Any:
         """The command itself, with its options: a `TyperCommand`."""
         alone = typer.Typer(add_completion=False)
-        alone.command()(getattr(importlib.import_module(f"basam.cli.{self.name}"), str(self.name)))
+        command = getattr(importlib.import_module(f"basam.cli.{self.name}"), str(self.name))
+        paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+        alone.command(help="\n\n".join(" ".join(one.split()) for one in paragraphs))(command)
         return get_command(alone)
 
     def make_context(self, *args: Any, **settings: Any) -> Any:

@@ -9,24 +9,10 @@ import typer
 
 from basam.cli import console
 from basam.cli.console import Bars, command_words, one_line_errors
-from basam.cli.options import (
-    AdapterName,
-    Device,
-    EncoderDtype,
-    Limit,
-    LongSides,
-    MaskValues,
-    MaxPixels,
-    MetricWorkers,
-    ModelName,
-    PromptSeed,
-    ReachName,
-    join,
-    parse_sizes,
-    split_names,
-)
+from basam.cli.from_settings import settings_of, with_options
+from basam.cli.options import MaxPixels, MetricWorkers, join, split_names
 from basam.files import MAX_PIXELS
-from basam.lab.data import KINDS, PromptSpec
+from basam.lab.data import KINDS
 from basam.lab.evaluation import EvaluateSettings, with_modes
 from basam.predict import Focus
 
@@ -37,113 +23,53 @@ if TYPE_CHECKING:
 SHOWN = ("ap", "s_measure", "weighted_f", "f_max", "mae", "iou", "boundary_iou", "hce")
 
 
+@with_options(EvaluateSettings)
 def evaluate(
     kind: Annotated[
         str,
         typer.Argument(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}.", show_default=False),
     ],
     root: Annotated[Path, typer.Argument(help="Its folder, as downloaded.", show_default=False)],
-    split: Annotated[
-        str | None, typer.Option(help="Such as DIS-TE1 or val2017.", show_default="the test split")
-    ] = EvaluateSettings.split,
-    images: Annotated[str | None, typer.Option(help="For 'folder': images below ROOT.", show_default=False)] = None,
-    masks: Annotated[str | None, typer.Option(help="For 'folder': masks below ROOT.", show_default=False)] = None,
-    name: Annotated[str | None, typer.Option(help="What reports call the data.", show_default="by its layout")] = None,
-    mask_values: MaskValues = EvaluateSettings.mask_values,
-    model: ModelName = EvaluateSettings.model,
-    adapter: AdapterName = EvaluateSettings.adapter,
-    sizes: LongSides = join(EvaluateSettings.sizes),
-    methods: Annotated[
-        str,
+    focus_context: Annotated[
+        float | None,
         typer.Option(
-            help="resize: squeezed to the trained size; plain: any size, uncorrected; basam: corrected; published, factor, "
-            "mask: the published correction, or one half of it; reach: attention to a "
-            "neighborhood of the trained size; focus, focus-plain: the crop around each prompt; "
-            "pyramid: the photo encoded once, at several sizes."
+            metavar="X",
+            help="For focus: side of a crop, in long sides of the object.",
+            rich_help_panel="What is compared",
+            show_default=str(Focus.context),
         ),
-    ] = join(EvaluateSettings.methods),
+    ] = None,
     modes: Annotated[
         str | None,
         typer.Option(
             metavar="NAME,NAME",
             help="Several modes in one run, in place of plain and basam: off, published, factor, mask, reach, own.",
+            rich_help_panel="What is compared",
             show_default=False,
         ),
     ] = None,
-    mode: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A mode.json for basam.", show_default="the adapter's, else the model's own"),
-    ] = None,
-    reach: ReachName = None,
-    focus_context: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X", help="For focus: side of a region, in long sides of the object.", show_default=str(Focus.context)
-        ),
-    ] = None,
-    prompts: Annotated[
-        str, typer.Option(help="gt-box, noisy-box[:SHARE], gt-point, random-point, k-points:P[+N], none.")
-    ] = join(EvaluateSettings.prompts),
-    detections: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="COCO: results JSON of a detector, as boxes.", show_default=False)
-    ] = None,
-    metrics: Annotated[str | None, typer.Option(help="Such as iou,mae.", show_default="those of the data set")] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
-    limit: Limit = EvaluateSettings.limit,
-    seed: PromptSeed = EvaluateSettings.seed,
-    multimask: Annotated[
-        bool, typer.Option("--multimask", help="Take the mask of three with the best score.")
-    ] = EvaluateSettings.multimask,
-    save_maps: Annotated[
-        bool, typer.Option("--save-maps", help="Write every prediction as a PNG of 8 bits below OUT/maps.")
-    ] = EvaluateSettings.save_maps,
-    dtype: EncoderDtype = EvaluateSettings.dtype,
-    device: Device = EvaluateSettings.device,
     workers: MetricWorkers = None,
     out: Annotated[Path, typer.Option(help="Run folder; a run in it resumes, or is extended.")] = Path("runs/evaluate"),
+    **given: Any,
 ) -> None:
     """Evaluate a model on a data set at any sizes, with and without the correction.
+
+    Example: basam evaluate dis5k DIS5K --split DIS-TE1 --sizes 1024,native
 
     OUT gets run.json, per_image.jsonl, summary.csv, summary.json, summary.tex, plots and report.html. Started again, a
     stopped run resumes; with a higher --limit or more sizes, methods or prompts it measures what is missing. Files that
     cannot be read are named, the others evaluated, and the exit status is 1.
     """
-    chosen: dict[str, Any] = {
-        "sizes": parse_sizes(sizes),
-        "methods": split_names("--methods", methods),
-        "save_maps": save_maps,
-        "metrics": () if metrics is None else split_names("--metrics", metrics),
-    }
     if modes is not None:
-        chosen["methods"] = with_modes(chosen["methods"], split_names("--modes", modes))
-    prompt_names = split_names("--prompts", prompts)
+        methods = with_modes(split_names("--methods", given["methods"]), split_names("--modes", modes))
+        given["methods"] = join(methods)
     with one_line_errors(resumes=True):
+        focus = None if focus_context is None else Focus(context=focus_context)
+        settings: EvaluateSettings = settings_of(EvaluateSettings, given, kind=kind, root=str(root), focus=focus)
         from basam.lab.evaluation import evaluate as run
-        from basam.model import read_mode
 
-        settings = EvaluateSettings(
-            kind=kind,
-            root=str(root),
-            split=split,
-            images=images,
-            masks=masks,
-            name=name,
-            mask_values=mask_values,
-            model=model,
-            adapter=adapter,
-            mode=None if mode is None else read_mode(mode),
-            reach=None if reach is None else reach.value,
-            focus=None if focus_context is None else Focus(context=focus_context),
-            prompts=tuple(PromptSpec.parse(name) for name in prompt_names),
-            detections=None if detections is None else str(detections),
-            limit=limit,
-            seed=seed,
-            multimask=multimask,
-            dtype=dtype,
-            device=device,
-            **chosen,
-        )
-        console.report_device(device)
+        console.report_device(settings.device)
         with Bars("images") as bars:
 
             def progress(done: int, whole: int) -> None:

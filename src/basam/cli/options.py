@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from basam.checks import DTYPES
+from basam.files import MAX_PIXELS
 
 
 class Reach(str, Enum):
@@ -17,16 +18,43 @@ class Reach(str, Enum):
     trained = "trained"
 
 
-def parse_max_pixels(value: object) -> int | None:
-    """A number of pixels, or `none` for any number."""
-    if str(value).lower() == "none":
-        return None
+UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
+
+
+def short_number(form: str, value: Any) -> str | bool:
+    """A default as a person reads it, by how it is written; True for what needs no rewriting."""
+    if form == "N|none":
+        return f"{value / 1e6:.0f}M"
+    if form == "BYTES":
+        return f"{value >> 30}G" if value >= 1 << 30 else f"{value >> 20}M"
+    return f"{value:.2g}" if isinstance(value, float) and len(repr(value)) > 6 else True
+
+
+def parse_bytes(value: object) -> int:
+    """A number of bytes such as `1000000`, `512M` or `4G`."""
+    text = str(value)
+    power = "KMG".find(text[-1:].upper()) + 1 if text else 0
     try:
-        pixels = int(float(str(value)))
+        number = int(float(text[:-1] if power else text) * 1024**power)
+    except (ValueError, OverflowError):
+        number = 0
+    if number < 1:
+        raise typer.BadParameter(f"{text!r}: a number of bytes such as 4G, 512M or 1000000 is needed")
+    return number
+
+
+def parse_max_pixels(value: object) -> int | None:
+    """A number of pixels such as `200000000` or `200M`, or `none` for any number."""
+    text = str(value)
+    if text.lower() == "none":
+        return None
+    unit = UNITS.get(text[-1:].upper(), 1)
+    try:
+        pixels = int(float(text if unit == 1 else text[:-1]) * unit)
     except (ValueError, OverflowError):
         pixels = 0
     if pixels < 1:
-        raise typer.BadParameter(f"{str(value)!r}: a number of pixels or 'none' is needed")
+        raise typer.BadParameter(f"{str(value)!r}: a number of pixels such as 200M, or 'none', is needed")
     return pixels
 
 
@@ -37,7 +65,10 @@ MaxSide = Annotated[int, typer.Option(min=1, help="Longest side that 'native' ke
 MaxPixels = Annotated[
     int | None,
     typer.Option(
-        metavar="N|none", parser=parse_max_pixels, help="Photographs of more pixels are refused, against decompression bombs."
+        metavar="N|none",
+        parser=parse_max_pixels,
+        show_default=f"{MAX_PIXELS / 1e6:.0f}M",
+        help="Photographs of more pixels are rejected, against decompression bombs.",
     ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="That many images, evenly spaced.", show_default="all")]

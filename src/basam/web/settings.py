@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from basam.checks import Count, Device, NameOrPath, check_fields, whole_number
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
+from basam.help import ADAPTER, DEVICE, MODEL, PIXELS, Help
 
-UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 LOCAL = "127.0.0.1"
 MAX_PORT = 65535
 
@@ -26,23 +26,31 @@ class WebSettings:
         session: the folder in which prompts, masks and uploads are kept.
         model, adapter, device: as for `basam.load`.
         host, port: where it listens; port 0: any that is free.
-        url: the address by which browsers reach it through a tunnel or a proxy, such as `https://photos.example.org/basam`.
         cache: bytes of photographs, their tiles and embeddings that are kept in memory.
         max_pixels: photographs of more are refused; None: none is.
         max_upload: bytes of a file that the page may send.
     """
 
     photos: tuple[Path, ...] = ()
-    session: Path = field(default_factory=lambda: Path("basam-session"))
-    model: NameOrPath = "nano"
-    adapter: NameOrPath | None = None
-    device: Device = "auto"
-    host: str = LOCAL
-    port: Annotated[int, partial(whole_number, least=0, most=MAX_PORT)] = 7860
-    url: str | None = None
-    cache: Count = 4 << 30
-    max_pixels: Count | None = MAX_PIXELS
-    max_upload: Count = 256 << 20
+    model: Annotated[NameOrPath, MODEL] = "nano"
+    adapter: Annotated[NameOrPath | None, ADAPTER] = None
+    device: Annotated[Device, DEVICE] = "auto"
+    session: Annotated[Path, Help("Folder of prompts, masks and uploads.", "Server")] = field(
+        default_factory=lambda: Path("basam-session")
+    )
+    host: Annotated[str, Help("Where to listen; 0.0.0.0: for the whole network.", "Server")] = LOCAL
+    port: Annotated[int, partial(whole_number, least=0, most=MAX_PORT), Help("0: any that is free.", "Server")] = 7860
+    url: Annotated[
+        str | None,
+        Help(
+            "Address by which browsers reach it through a tunnel or a proxy, as https://photos.example.org/basam.",
+            "Server",
+            unset="none",
+        ),
+    ] = None
+    cache: Annotated[Count, Help("Memory for photos and embeddings.", "Server", "BYTES")] = 4 << 30
+    max_pixels: Annotated[Count | None, PIXELS] = MAX_PIXELS
+    max_upload: Annotated[Count, Help("Largest file that the page may send.", "Server", "BYTES")] = 256 << 20
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -50,19 +58,3 @@ class WebSettings:
             parts = urlsplit(self.url)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
                 raise InputError(f"url={self.url!r}: an address such as https://photos.example.org/basam is needed")
-
-
-def bytes_of(text: str) -> int:
-    """`4G`, `512M` or a number of bytes.
-
-    Raises:
-        ValueError: it is none.
-    """
-    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].upper() in UNITS and text else (text, "")
-    try:
-        found = int(float(number) * UNITS[unit])
-    except (ValueError, OverflowError):
-        found = 0
-    if found < 1:
-        raise InputError(f"{text!r}: a number of bytes such as 4G, 512M or 1000000 is needed")
-    return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields
 from basam.errors import InputError
+from basam.help import DEVICE, DTYPE, LIMIT, LONG_SIDES, MASK_VALUES, MODEL, SEED, SOURCES, Help
 from basam.lab.data import PromptSpec, Source, check_mask_values
 from basam.lab.evaluation import check_sizes
 from basam.method import BiasMode
@@ -61,18 +63,33 @@ class BenchmarkSettings:
         mode: the correction of the base; adapters have their own.
     """
 
-    data: tuple[str, ...]
-    entries: tuple[BenchmarkEntry, ...] = ()
-    model: NameOrPath = "nano"
-    sizes: tuple[int | str, ...] = ("native",)
-    prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"), PromptSpec("gt-point"))
-    limit: Count | None = None
-    seed: Whole = 0
-    mode: BiasMode | None = None
-    focus: bool = False
-    mask_values: str | None = None
-    dtype: Dtype = "float32"
-    device: Device = "auto"
+    data: Annotated[tuple[str, ...], Help("What to measure on; its test split. Repeatable.", "Data", SOURCES, repeat=True)]
+    mask_values: Annotated[str | None, MASK_VALUES] = None
+    limit: Annotated[Count | None, LIMIT] = None
+    entries: Annotated[
+        tuple[BenchmarkEntry, ...],
+        Help(
+            "Rows of the table; a specialist with @KIND. Repeatable.",
+            "What is compared",
+            "NAME=FOLDER[@KIND,KIND]",
+            unset="the base alone",
+            option="--adapter",
+            repeat=True,
+        ),
+    ] = ()
+    sizes: Annotated[tuple[int | str, ...], LONG_SIDES] = ("native",)
+    focus: Annotated[
+        bool, Help("Also measure everything on crops around prompts, at the training resolution.", "What is compared")
+    ] = False
+    model: Annotated[NameOrPath, MODEL] = "nano"
+    mode: Annotated[BiasMode | None, Help("The correction of the base.", "Model", "FILE", unset="the model's own")] = None
+    dtype: Annotated[Dtype, DTYPE] = "float32"
+    device: Annotated[Device, DEVICE] = "auto"
+    prompts: Annotated[tuple[PromptSpec, ...], Help("As for basam evaluate.", "Prompts")] = (
+        PromptSpec("gt-box"),
+        PromptSpec("gt-point"),
+    )
+    seed: Annotated[Whole, SEED] = 0
 
     def __post_init__(self) -> None:
         check_fields(self)

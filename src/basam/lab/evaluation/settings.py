@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, one_of
 from basam.errors import InputError
+from basam.help import ADAPTER, DEVICE, DTYPE, LIMIT, LONG_SIDES, MASK_VALUES, MODEL, SEED, Help
 from basam.lab.data import KINDS, PromptSpec, Source, check_mask_values
 from basam.lab.evaluation.methods import CUSTOM, METHODS, USUAL_METHODS, is_focused
 from basam.method import BiasMode, Reach
@@ -57,23 +58,12 @@ class EvaluateSettings:
     Attributes:
         kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`; name: what
             reports call it.
-        mask_values: what values of masks mean; see `open_dataset`.
-        model: what `basam.load` takes; adapter: likewise.
         sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them;
             of the focus methods they are sides of the region, and without a number the trained long side is.
-        methods: keys of `METHODS`.
-        mode: the correction of methods `basam` and `focus`; other methods have their own. None: that of the adapter, else the
-            model's own.
-        reach: `BiasMode.reach` of that mode. None: as it says.
+        methods: keys of `METHODS`; metrics: keys of `METRICS`; save_maps: see `maps`.
+        mode: the correction of methods `basam` and `focus`; other methods have their own. reach: `BiasMode.reach` of it.
         focus: how regions are chosen, but for their side. None: as the model's own mode file says, else `Focus()`.
-        prompts: made from the ground truth; detections: a detector's results JSON, as one more prompt.
-        metrics: keys of `METRICS`; empty: those of the data set's kind.
-        seed: of the prompts.
-        limit: that many images, evenly spaced over the data set; None: all.
-        multimask: take the mask of three with the best predicted IoU, instead of SAM's single mask.
-        dtype: of the image encoder.
-        device: such as `cpu` or `cuda`.
-        save_maps: also write every prediction as a PNG below `maps/`; see `maps`.
+        Every other field is described by its `Help`, which is also that of the command's option.
 
     Raises:
         ValueError: naming the field, its value and what is allowed.
@@ -81,27 +71,50 @@ class EvaluateSettings:
 
     kind: Annotated[str, one_of(*KINDS)]
     root: NameOrPath
-    split: str | None = None
-    images: NameOrPath | None = None
-    masks: NameOrPath | None = None
-    name: str | None = None
-    mask_values: str | None = None
-    model: NameOrPath = "nano"
-    adapter: NameOrPath | None = None
-    sizes: tuple[int | str, ...] = (NATIVE,)
-    methods: tuple[str, ...] = USUAL_METHODS
-    mode: BiasMode | None = None
-    reach: Reach | None = None
+    split: Annotated[str | None, Help("Such as DIS-TE1 or val2017.", "Data", unset="the test split")] = None
+    images: Annotated[NameOrPath | None, Help("For 'folder': images below ROOT.", "Data", unset="by its layout")] = None
+    masks: Annotated[NameOrPath | None, Help("For 'folder': masks below ROOT.", "Data", unset="by its layout")] = None
+    name: Annotated[str | None, Help("What reports call the data.", "Data", unset="by its layout")] = None
+    mask_values: Annotated[str | None, MASK_VALUES] = None
+    limit: Annotated[Count | None, LIMIT] = None
+    metrics: Annotated[
+        tuple[str, ...], Help("Such as iou,mae.", "What is compared", "NAME,NAME", unset="those of the data set")
+    ] = ()
+    sizes: Annotated[tuple[int | str, ...], LONG_SIDES] = (NATIVE,)
+    methods: Annotated[
+        tuple[str, ...],
+        Help(
+            "resize: squeezed to the training resolution; plain: any size, uncorrected; basam: corrected; published, factor, "
+            "mask: the published correction, or one half of it; reach: attention to a neighborhood as large as in training; "
+            "focus, focus-plain: a crop around each prompt; pyramid: the photo encoded once, at several sizes.",
+            "What is compared",
+        ),
+    ] = USUAL_METHODS
+    model: Annotated[NameOrPath, MODEL] = "nano"
+    adapter: Annotated[NameOrPath | None, ADAPTER] = None
+    mode: Annotated[
+        BiasMode | None, Help("A mode.json for basam.", "Model", "FILE", unset="the adapter's, else the model's own")
+    ] = None
+    reach: Annotated[
+        Reach | None,
+        Help(
+            "Tokens that global attention sees: all of the image, or a neighborhood as large as in training.",
+            "Model",
+            unset="the mode's",
+        ),
+    ] = None
     focus: Focus | None = None
-    prompts: tuple[PromptSpec, ...] = (PromptSpec("gt-box"),)
-    detections: NameOrPath | None = None
-    metrics: tuple[str, ...] = ()
-    seed: Whole = 0
-    limit: Count | None = None
-    multimask: bool = False
-    dtype: Dtype = "float32"
-    device: Device = "auto"
-    save_maps: bool = False
+    dtype: Annotated[Dtype, DTYPE] = "float32"
+    device: Annotated[Device, DEVICE] = "auto"
+    prompts: Annotated[
+        tuple[PromptSpec, ...], Help("gt-box, noisy-box[:SHARE], gt-point, random-point, k-points:P[+N], none.", "Prompts")
+    ] = (PromptSpec("gt-box"),)
+    detections: Annotated[
+        NameOrPath | None, Help("COCO: results JSON of a detector, as boxes.", "Prompts", "FILE", unset="none")
+    ] = None
+    multimask: Annotated[bool, Help("Take the mask of three with the best score.", "Prompts")] = False
+    seed: Annotated[Whole, SEED] = 0
+    save_maps: Annotated[bool, Help("Write every prediction as a PNG of 8 bits below OUT/maps.", "What is compared")] = False
 
     def __post_init__(self) -> None:
         from basam.lab.metrics import METRICS, metrics_for  # need numpy, which `--help` does not wait for

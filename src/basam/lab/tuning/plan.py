@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Literal
 
-from basam.checks import Count, NotNegative, Positive, Share, Whole, check_fields, one_of
+from basam.checks import Count, NotNegative, Positive, Share, Whole, check_fields
 
 # As `accelerate` calls them.
-Precision = Annotated[str, one_of("no", "bf16", "fp16")]
+Precision = Literal["no", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
-from basam.checks import Count, NameOrPath, NotNegative, Positive, Share, Whole, check_fields, one_of
+from basam.checks import Count, NameOrPath, NotNegative, Positive, Share, Whole, check_fields
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
+from basam.help import MASK_VALUES, PIXELS, SOURCES, Help
 from basam.lab.data import PromptSpec, Source, check_mask_values
 from basam.lab.tuning.plan import Precision
 from basam.method import BiasMode
@@ -15,8 +16,8 @@ from basam.method import BiasMode
 # Learning rates that moved nano and did not shake it; slopes are logarithms and take larger steps than weights.
 RATES = {"bias": 1e-2, "decoder": 3e-4, "lora": 5e-4, "full": 1e-4}
 SLOPE_RATE = 1e-2
-SAMPLING = ("balanced", "proportional")
-SCHEDULES = ("cosine", "constant")
+Sampling = Literal["balanced", "proportional"]
+SAMPLING = get_args(Sampling)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class TuneLoss:
     bce: NotNegative = 1.0
     dice: NotNegative = 1.0
     iou: NotNegative = 1.0
-    boundary: NotNegative = 0.0
+    boundary: Annotated[NotNegative, Help("How much more pixels at edges count.", "Optimiser")] = 0.0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -64,9 +65,8 @@ class TuneLoss:
             raise InputError("bce and dice are both 0: nothing would be learnt of masks")
 
 
-WAYS = ("bias", "decoder", "lora", "full")
-
-
+Way = Literal["bias", "decoder", "lora", "full"]
+WAYS = get_args(Way)
 # Close to no mask (a few tenths of a logit across SAM's grid), and far enough from 0 for its logarithm to move.
 START_SLOPE = 0.01
 
@@ -75,7 +75,7 @@ START_SLOPE = 0.01
 class Lora:
     """Rank of the pairs and the factor on what they add."""
 
-    rank: Count = 8
+    rank: Annotated[Count, Help("Rank of LoRA.", "Model")] = 8
     scale: Positive = 2.0
 
     def __post_init__(self) -> None:
@@ -91,59 +91,65 @@ class TuneSettings:
     """What is tuned, on what and how.
 
     Attributes:
-        data: `kind:ROOT[:split]` of what is trained on; validation: likewise, in place of what `sources` chooses.
-        mask_values: for data of kind `folder`, what values of masks mean: `nonzero`, `threshold`, `label=K` or `instances`.
-            None: an object against nothing; values that look like labels are refused.
-        model: what `basam.load` takes; way: one of `WAYS`.
-        focus: train on the regions around the prompts, as the model's own mode file chooses them, instead of whole photographs.
-        sizes: `LOW-HIGH`, a long side in pixels or `native`. None: from the trained long side to twice that. With `focus` those
-            of regions, not `native`. None: the region's side when predicting, usually the trained one.
-        max_side: largest long side of `native`; max_pixels: larger photographs are left out. None: none is.
-        steps, batch_size: optimiser steps, and photographs in each (of all processes and parts together).
-        rate: highest learning rate. None: that of `RATES`. slope_rate: that of the slopes.
-        schedule: `cosine`: the rate falls over all steps; `constant`: it stays, so that a run can be extended to more steps.
-        accumulate: parts of a batch, one after the other; checkpointing: activation checkpointing.
-        precision: `no`, `bf16` or `fp16`, of the encoder.
-        prompts: one of them is drawn for each step; sampling: `balanced` or `proportional`; augment: flip, crop, colour.
-        loss: shares of the losses; ema: decay of the average of weights, which is what is kept.
-        lora: of way `lora`; slope: what slopes start from; mode: the correction. None: `BiasMode()`. See `ways.tuned_mode`.
-        validate_every: in steps; validate_count: photographs of each data set; validate_sizes: long sides. Empty: the ends
-            of `sizes`.
-        seed: of everything that is drawn.
+        data, validation: `kind:ROOT[:split]`; mask_values: what values of masks mean, for data of kind `folder`.
+        rate: None: that of `RATES`; mode: None: `BiasMode()`, see `ways.tuned_mode`; sizes: see `sizes_for`.
+        Every other field is described by its `Help`, which is also that of the command's option.
 
     Raises:
         ValueError, DatasetError: naming the field, its value and what is allowed.
     """
 
-    data: tuple[str, ...]
-    validation: tuple[str, ...] = ()
-    mask_values: str | None = None
-    model: NameOrPath = "nano"
-    way: Annotated[str, one_of(*WAYS)] = "decoder"
-    focus: bool = False
-    sizes: str | None = None
-    max_side: Count = 4096
-    max_pixels: Count | None = MAX_PIXELS
-    steps: Count = 1000
-    batch_size: Count = 4
-    rate: Positive | None = None
-    slope_rate: Positive = SLOPE_RATE
-    schedule: Annotated[str, one_of(*SCHEDULES)] = "cosine"
-    accumulate: Count = 1
-    checkpointing: bool = True
-    precision: Precision = "no"
-    prompts: tuple[PromptSpec, ...] = MIX
-    sampling: Annotated[str, one_of(*SAMPLING)] = "balanced"
-    augment: bool = True
-    loss: TuneLoss = field(default_factory=TuneLoss)
-    ema: Share = 0.99
+    data: Annotated[tuple[str, ...], Help("Training data, its training split. Repeatable.", "Data", SOURCES, repeat=True)]
+    validation: Annotated[
+        tuple[str, ...],
+        Help("Data to choose on. Repeatable.", "Data", SOURCES, unset="a part of --data", repeat=True),
+    ] = ()
+    mask_values: Annotated[str | None, MASK_VALUES] = None
+    max_side: Annotated[Count, Help("Longest side that 'native' keeps.", "Data")] = 4096
+    max_pixels: Annotated[Count | None, PIXELS] = MAX_PIXELS
+    augment: Annotated[bool, Help("Flip, crop and recolour.", "Data")] = True
+    sampling: Annotated[
+        Sampling,
+        Help("balanced: every data set equally often; proportional: every photograph.", "Data"),
+    ] = "balanced"
+    model: Annotated[NameOrPath, Help("'nano' (embedded), a checkpoint folder or file, or a hub name.", "Model")] = "nano"
+    way: Annotated[Way, Help("Which weights are trained.", "Model", option="--tune")] = "decoder"
     lora: Lora = field(default_factory=Lora)
-    slope: Positive = START_SLOPE
-    mode: BiasMode | None = None
-    validate_every: Count = 100
-    validate_count: Count = 16
-    validate_sizes: tuple[Count, ...] = ()
-    seed: Whole = 0
+    mode: Annotated[
+        BiasMode | None,
+        Help("A mode.json; its slopes become learned ones.", "Model", "FILE", unset="BiasMode()"),
+    ] = None
+    slope: Annotated[Positive, Help("Initial slope, in logits per patch.", "Model")] = START_SLOPE
+    focus: Annotated[bool, Help("Train on crops around prompts, as --focus of other commands encodes them.", "Model")] = False
+    sizes: Annotated[
+        str | None,
+        Help(
+            "Long sides in pixels, one drawn for each step; of crops with --focus.",
+            "Model",
+            "LOW-HIGH|N|native",
+            unset="training resolution to twice that; the training resolution with --focus",
+        ),
+    ] = None
+    prompts: Annotated[tuple[PromptSpec, ...], Help("One is drawn for each step; as for basam evaluate.", "Model")] = MIX
+    steps: Annotated[Count, Help("Optimiser steps.", "Optimiser")] = 1000
+    batch_size: Annotated[Count, Help("Photographs per step, of all processes together.", "Optimiser")] = 4
+    accumulate: Annotated[Count, Help("Parts of a batch, one after the other, to save memory.", "Optimiser")] = 1
+    rate: Annotated[Positive | None, Help("Highest learning rate.", "Optimiser", unset="by --tune")] = None
+    slope_rate: Annotated[Positive, Help("Learning rate of the slopes.", "Optimiser")] = SLOPE_RATE
+    schedule: Annotated[
+        Literal["cosine", "constant"],
+        Help("cosine: the rate falls over --steps; constant: it stays, so that --steps can be raised later.", "Optimiser"),
+    ] = "cosine"
+    loss: TuneLoss = field(default_factory=TuneLoss)
+    ema: Annotated[Share, Help("Decay of the moving average of the weights that is saved.", "Optimiser")] = 0.99
+    precision: Annotated[Precision, Help("Mixed precision of the image encoder.", "Optimiser")] = "no"
+    checkpointing: Annotated[bool, Help("Activation checkpointing: less memory, more time.", "Optimiser")] = True
+    seed: Annotated[Whole, Help("Seed for everything random.", "Optimiser")] = 0
+    validate_every: Annotated[Count, Help("Steps between validations and checkpoints.", "Validation")] = 100
+    validate_count: Annotated[Count, Help("Photographs of each data set to validate on.", "Validation")] = 16
+    validate_sizes: Annotated[
+        tuple[Count, ...], Help("Long sides to validate at.", "Validation", "N,N", unset="both ends of --sizes")
+    ] = ()
 
     def __post_init__(self) -> None:
         check_fields(self)
