@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -45,8 +45,7 @@ class EverythingJob(PhotoJob):
             MaskResult(each.runs, each.predicted_iou, number, None, each.stability, each.point, each.soft)
             for number, each in enumerate(candidates, start=1)
         )
-        iou, stability = (None if math.isinf(each) else round(each, 4) for each in self.generator.highest)
-        return Answered(cleaned(found, self.outputs.cleaning), [{"highest_iou": iou, "highest_stability": stability}])
+        return Answered(cleaned(found, self.outputs.cleaning), [in_record(self.generator.highest)])
 
     def side(self, height: int, width: int) -> int | None:
         """Long side that a photo of this size is encoded at; None: its own."""
@@ -62,3 +61,9 @@ class EverythingJob(PhotoJob):
     def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         photo = {"photo": str(task.photo)}
         return [{**photo, **row, "files": self.outputs.paths(task.stem, row["masks"])} for row in rows]
+
+
+def in_record(highest: Sequence[float]) -> dict[str, float | None]:
+    """The highest predicted IoU and stability of all masks, as records have them."""
+    iou, stability = (None if math.isinf(each) else round(each, 4) for each in highest)
+    return {"highest_iou": iou, "highest_stability": stability}

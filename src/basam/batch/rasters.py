@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basam.batch import PhotoTask, key_of
-from basam.batch.finding import EverythingJob
+from basam.batch.finding import EverythingJob, in_record
 from basam.batch.job import Answered, Outcome
 from basam.batch.raster_settings import RasterSettings
 from basam.checks import whole_number
@@ -105,10 +106,18 @@ class RasterJob(EverythingJob):
         """Everything in a photograph, window by window, the best first. Soft edges are not known."""
         store = self.store(task, read.size)
         windows = PhotoWindows(task.photo, read.pixels)
-        look_at_windows(windows, self.masks_in_window, store, partial(self.progress, "windows of the photo"))
+        highest = [[-math.inf, -math.inf]]
+
+        def find(pixels: NDArray[np.uint8]) -> list[MaskCandidate]:
+            masks = self.masks_in_window(pixels)
+            highest.append(self.generator.highest)
+            return masks
+
+        look_at_windows(windows, find, store, partial(self.progress, "windows of the photo"))
         found = sorted(RasterObjects(store, self.outputs.cleaning), key=lambda one: -one.predicted_iou)
         store.remove()
-        return Answered([replace(one, id=number) for number, one in enumerate(found, start=1)])
+        masks = [replace(one, id=number) for number, one in enumerate(found, start=1)]
+        return Answered(masks, [in_record([max(each) for each in zip(*highest, strict=True)])])
 
     def store(self, task: PhotoTask, size: tuple[int, int]) -> PieceStore:
         """What windows showed, in a hidden file beside the results; it stays where a run is stopped: the next resumes."""
