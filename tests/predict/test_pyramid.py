@@ -8,7 +8,6 @@ from PIL import Image
 
 import basam
 from basam.masks import tight_box
-from basam.predict import Focus
 from tests.helpers.tiny import tiny_sam
 
 SIDE, PATCH, S = 64, 16, 4  # of the tiny model: trained long side, patch, trained side in patches
@@ -65,13 +64,15 @@ def test_each_level_is_encoded_once_and_when_a_prompt_needs_it(predictor, encodi
     assert [max(level.frame.resized) for level in predictor.image.levels] == [400, 283, 200, 141, 100, 64]
 
 
-def test_a_box_fills_about_half_of_its_part(predictor):
+def test_a_box_takes_the_finest_level_on_which_it_fits_a_part(predictor):
     predictor.set_image(photo(300, 400), pyramid=True)
-    for side in (30, 50, 80, 120, 180):
-        predictor.predict(box=[100, 60, 100 + side, 60 + side])
-        (view,) = predictor.views
-        part = max(view.frame.original) if view.region is None else view.region.side
-        assert side * 2 / 1.3 < part < side * 2 * 1.45 or view.level is predictor.image.levels[0] or view.region is None
+    levels = predictor.image.levels
+    for side in (30, 50, 80, 120, 180, 290):
+        predictor.predict(box=[100, 5, 100 + side, 5 + side])
+        level = levels.index(predictor.views[0].encoded)
+        sides = [side * max(one.frame.resized) / 400 for one in levels]
+        assert sides[level] <= SIDE - PATCH or level == len(levels) - 1
+        assert level == 0 or sides[level - 1] > SIDE - PATCH
 
 
 @pytest.mark.parametrize(
@@ -241,12 +242,3 @@ def test_a_rotated_photo_is_upright(predictor, tmp_path, monkeypatch):
     assert predictor.original_size == (200, 400)
     masks, *_ = predictor.predict(box=[300, 30, 330, 50], multimask_output=False, level=0)
     assert np.abs(tight_box(masks[0]) - (300, 30, 330, 50)).max() <= 1
-
-
-def test_context_is_the_share_of_a_part(predictor):
-    predictor.set_image(photo(300, 400), pyramid=True)
-    predictor.predict(box=[100, 100, 130, 130])
-    near = predictor.views[0]
-    predictor.focus = Focus(context=4)
-    predictor.predict(box=[100, 100, 130, 130])
-    assert predictor.views[0].region.side > near.region.side
