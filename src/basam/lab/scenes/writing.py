@@ -57,6 +57,7 @@ def write_scenes(
         OSError: `out` cannot be written.
     """
     folders = folders_of(domain, split)
+    whole_number(seed, "seed", 0)
     whole_number(count, "count", 1)
     whole_number(workers, "workers", 1)
     seeds = seeds_of(folders, seed, count)
