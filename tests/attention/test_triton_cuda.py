@@ -52,7 +52,7 @@ def test_memory_is_linear_to_4096_pixels() -> None:
         tables = [torch.randn(side, side, 64, device="cuda").bfloat16() for _ in range(2)]
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        triton_relative(q, k, v, *tables, None, side, side, 0.125)
+        triton_relative(q, k, v, *tables, None, (side, side), (side, side), 0.125)
         torch.cuda.synchronize()
         peaks.append(torch.cuda.max_memory_allocated() - before)
     assert peaks[1] <= 5 * peaks[0]  # four times the tokens

@@ -17,9 +17,9 @@ from triton.compiler import ASTSource
 
 from basam.attention.triton_backward import key_gradients_kernel, query_gradients_kernel
 from basam.attention.triton_bias import bias_kernel
+from basam.attention.triton_call import precision
 from basam.attention.triton_forward import forward_kernel
-from basam.attention.triton_launch import precision
-from basam.attention.triton_plan import LaunchParameters, halves, launch_table
+from basam.attention.triton_plan import TILE_COLUMNS, LaunchParameters, halves, launch_table
 
 TOOLS = os.path.join(os.path.dirname(triton.__file__), "backends", "nvidia", "bin")
 NAMES = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}
@@ -54,10 +54,12 @@ def build(
     head_dim: int = 64,
     rows: int = 1,
     windows: bool = False,
+    neighborhood: bool = False,
     launch: LaunchParameters | None = None,
 ) -> Built:
     """One kernel for a compute capability, with tiles of `rows` grid rows; launched as the table says, or as `launch` does."""
     table = launch_table(sm // 10, dtype.itemsize, head_dim)
+    rows = table.block_n // TILE_COLUMNS if neighborhood else rows
     launch = launch or getattr(table, name, LaunchParameters(64, 4, 3))
     d1, d2 = halves(head_dim)
     constants: dict[str, Any] = {"HEAD": head_dim, "D1": d1, "D2": d2}
@@ -65,6 +67,7 @@ def build(
         constants |= {"BLOCK_Q": 64, "BLOCK_K": 64, "SWAP": False, "TABLE": True, "SLOPES": True, "WINDOWS": windows}
     else:
         constants |= {"BLOCK_M": launch.block_m, "TR": rows, "TC": table.block_n // rows}
+        constants |= {"NEAR": neighborhood}
     if name == "forward":
         constants |= {"KEEP_LSE": True, "WINDOWS": windows}
     constants |= {"PRECISION": precision(dtype), "WIDEN": False}

@@ -114,9 +114,9 @@ def errors_of(case: Case, device: str) -> dict[str, float]:
         normal(case.width, case.width, case.head_dim, spread=0.3),
     )
     slopes = torch.rand(case.heads, generator=generator, device=device)
+    grid = case.height, case.width
     for name, given, mask in (("relative", tables, slopes), ("no mask", tables, None), ("mask", (None, None), slopes)):
-        made = triton_relative(q, k, v, *given, mask, case.height, case.width, scale)
-        grid = (case.height, case.width)
+        made = triton_relative(q, k, v, *given, mask, grid, grid, scale)
         wide_tables = None if given[0] is None else given
         bias = separable_bias(q.double(), grid, grid, wide_tables, None if mask is None else mask.double())
         found[name] = error(made, exact(*(t.double() for t in (q, k, v)), *bias, scale))

@@ -14,7 +14,7 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 
-from basam.attention import triton_backward, triton_bias, triton_forward, triton_launch, triton_ops
+from basam.attention import triton_backward, triton_bias, triton_call, triton_forward, triton_ops
 
 
 class NoGpu:
@@ -59,7 +59,7 @@ def main(training: bool) -> None:
         (triton_backward, "key_gradients_kernel"),
     ):
         setattr(module, name, NotLaunched(getattr(module, name)))
-    triton_launch.major_of = lambda device: 9  # type: ignore[assignment]
+    triton_call.major_of = lambda device: 9  # type: ignore[assignment]
     draw = random.Random(0)
     for index in range(60):
         height, width = (64, 64) if index == 0 else (draw.randint(1, 100), draw.randint(1, 100))
@@ -69,10 +69,10 @@ def main(training: bool) -> None:
         tables = [torch.empty(side, side, head_dim, dtype=torch.float16) for side in (height, width)]
         if training:
             rows, cols = (torch.empty(batch, heads, height * width, side) for side in (height, width))
-            out, lse = triton_ops.forward(q, k, v, rows, cols, 0.125, True)
-            triton_ops.backward(torch.empty_like(out), q, k, v, rows, cols, out, lse, 0.125)
+            out, lse = triton_ops.forward(q, k, v, rows, cols, height, width, 0.125, True)
+            triton_ops.backward(torch.empty_like(out), q, k, v, rows, cols, out, lse, height, width, 0.125)
         else:
-            triton_ops.relative(q, k, v, *tables, None, height, width, 0.125)
+            triton_ops.relative(q, k, v, *tables, None, height, width, height, width, 0.125)
             window = [torch.empty(14, 14, head_dim, dtype=torch.float16)] * 2
             triton_ops.windows(qkv, 14, None, *window, 0.125)
     print(*sorted(seen), sep="\n")

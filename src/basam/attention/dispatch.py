@@ -136,8 +136,8 @@ def attend(
     if tables is None and slopes is None and window == grid:
         return F.scaled_dot_product_attention(q, k, v, scale=scale)
     table_h, table_w = tables or (None, None)
-    if window == grid and bias_in_kernel(q, k, v, slopes, table_h, table_w):
-        return triton_relative(q, k, v, table_h, table_w, slopes, *grid, scale)
+    if bias_in_kernel(q, k, v, slopes, table_h, table_w):
+        return triton_relative(q, k, v, table_h, table_w, slopes, grid, window, scale)
     heads = step = q.shape[1]
     if not torch.is_grad_enabled():
         numbers = q.shape[0] * q.shape[2] * sum(window)  # per head
@@ -159,6 +159,11 @@ def neighborhood(
     """`neighborhood_attention` without its checks; a window as large as the grid is plain attention, by the same kernels."""
     if window == grid:
         return separable(q, k, v, rows, cols, scale)
+    if q.device.type != "cpu":
+        problem = triton_problem(q.device, q.dtype, q.shape[-1])
+        if problem is None:
+            return triton_attention(q, k, v, rows, cols, scale, grid)
+        warn_of(problem)
     return NeighborhoodAttention.apply(q, k, v, rows, cols, grid, window, scale)
 
 

@@ -1,4 +1,4 @@
-"""The forward kernel of attention with a separable bias, and the kernel that makes the bias; see `triton_launch`.
+"""The forward kernel of attention with a separable bias, and the kernel that makes the bias; see `triton_call`.
 
     logits[i, (r, c)] = scale * q_i . k_(r, c) + down[i, r] + across[i, c]
 
@@ -23,32 +23,30 @@ from basam.attention.triton_parts import (
     dot,
     dot_pieces,
     filled,
-    key_tile,
     load,
-    place_of,
-    program,
     row_bias,
     store,
     strip_bias,
     tile_rows_bias,
-    tokens_of,
 )
+from basam.attention.triton_places import key_tile, keys_end, place_of, program, query_block, query_blocks, tokens_of
 
 
 @triton.jit(do_not_specialize=SIZES)
 def forward_kernel(
     q, k, v, down, across, out, lse, fill,
-    N, R, C, H, W, heads, row_step, col_step, scale,
+    N, R, C, H, W, near_r, near_c, heads, row_step, col_step, scale,
     stride_qb, stride_qh, stride_qn, stride_kb, stride_kh, stride_kn, stride_vb, stride_vh, stride_vn,
     stride_dg, stride_dr, stride_ag, stride_an, stride_ob, stride_oh, stride_on, stride_lb,
     HEAD: tl.constexpr, D1: tl.constexpr, D2: tl.constexpr, BLOCK_M: tl.constexpr, TR: tl.constexpr, TC: tl.constexpr,
-    KEEP_LSE: tl.constexpr, WINDOWS: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
+    NEAR: tl.constexpr, KEEP_LSE: tl.constexpr, WINDOWS: tl.constexpr, PRECISION: tl.constexpr, WIDEN: tl.constexpr,
 ):  # fmt: skip
-    """One program: BLOCK_M queries of one head of one image, or of one window, against all keys.
+    """One program: BLOCK_M queries of one head of one image, or of one window, against all keys that any of them sees.
 
     R and C count the rows and columns of the grid, after they changed places if they do; N = R C. `fill` is `(3, heads, d)`.
     """
-    block, group = program(tl.cdiv(N, BLOCK_M))
+    blocks, blocks_across = query_blocks(N, R, C, BLOCK_M, NEAR)
+    block, group = program(blocks)
     b, h, top, left = place_of(group, heads, R, C, H, W, WINDOWS)
     q += b * stride_qb + h * stride_qh
     k += b * stride_kb + h * stride_kh
@@ -57,9 +55,11 @@ def forward_kernel(
     down += group * stride_dg
     across += group * stride_ag
 
-    numbers = block * BLOCK_M + tl.arange(0, BLOCK_M)
-    inside = numbers < N
-    queries = tl.minimum(numbers, N - 1)  # the last block repeats the last query and does not store it
+    # The last block repeats the last query and does not store it.
+    numbers, queries, inside, low_r, low_c = query_block(
+        block * BLOCK_M, 0, 0, blocks_across, N, R, C, near_r, near_c, row_step, col_step, BLOCK_M, NEAR
+    )
+    end_r, end_c = keys_end(block, blocks_across, R, C, near_r, near_c, BLOCK_M, NEAR)
     tokens = queries
     if WINDOWS:
         tokens, in_image = tokens_of(top + queries // C, left + queries % C, H, W)
@@ -74,10 +74,10 @@ def forward_kernel(
     total = tl.zeros([BLOCK_M], tl.float32)
     scale *= LOG2E
 
-    for c0 in tl.range(0, C, TC):
-        strip = strip_bias(across, queries, stride_an, c0, TR, TC)
+    for c0 in tl.range(low_c, end_c, TC):
+        strip = strip_bias(across, queries, stride_an, c0 - low_c, TR, TC)
         row = row_bias(down, queries, stride_dr, 0)
-        for r0 in tl.range(0, R, TR):
+        for r0 in tl.range(low_r, end_r, TR):
             if WINDOWS:
                 i = tl.arange(0, TR * TC)
                 keys, seen = tokens_of(top + r0 + i // TC, left + c0 + i % TC, H, W)
@@ -88,12 +88,13 @@ def forward_kernel(
                 k1, k2 = filled(k1, k2, fill + (heads + h) * HEAD, seen, HEAD, D1, D2)
             x = dot_pieces(q1, q2, k1, k2, D2, PRECISION, WIDEN) * scale + strip
             if TR == 1:
-                ahead = row_bias(down, queries, stride_dr, tl.minimum(r0 + 1, R - 1))  # of the next tile, while this one works
+                # Of the next tile, while this one works.
+                ahead = row_bias(down, queries, stride_dr, tl.minimum(r0 + 1, end_r - 1) - low_r)
                 new_highest = tl.maximum(highest, tl.max(x, 1) + row)
                 p = tl.exp2(x + (row - new_highest)[:, None])
                 row = ahead
             else:
-                x += tile_rows_bias(down, queries, stride_dr, r0, TR, TC)
+                x += tile_rows_bias(down, queries, stride_dr, r0 - low_r, TR, TC)
                 new_highest = tl.maximum(highest, tl.max(x, 1))
                 p = tl.exp2(x - new_highest[:, None])
             shrink = tl.exp2(highest - new_highest)

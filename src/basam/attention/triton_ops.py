@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from basam.attention.triton_launch import Call, usable
+from basam.attention.triton_call import Call, usable
 
 # Bias, in bytes, that is held at one time where the kernels make it; what needs more goes in parts, one after another.
 BIAS_BYTES = 512 << 20
@@ -31,34 +31,35 @@ def parts(size: int, bias_bytes: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, size, step))
 
 
-def forward(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float, keep: bool) -> tuple[Tensor, Tensor]:
+def forward(
+    q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, height: int, width: int, scale: float, keep: bool
+) -> tuple[Tensor, Tensor]:
     """Output, in the order of `token_major`, and what the backward pass wants where `keep`."""
     q, k, v = usable(q), usable(k), usable(v)
-    call = Call(q, rows.shape[-1], cols.shape[-1], scale)
+    call = Call(q, (height, width), (rows.shape[-1], cols.shape[-1]), scale)
     out = token_major(q)
     return out, call.forward(q, k, v, *call.pad(rows, cols), out, keep)
 
 
 def forward_fake(
-    q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float, keep: bool
+    q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, height: int, width: int, scale: float, keep: bool
 ) -> tuple[Tensor, Tensor]:
     shape = (q.shape[0] * q.shape[1], q.shape[2]) if keep else (0, 0)
     return token_major(q), q.new_empty(shape, dtype=torch.float32)
 
 
 def backward(
-    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, out: Tensor, lse: Tensor, scale: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, out: Tensor, lse: Tensor,
+    height: int, width: int, scale: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Gradients of q, k, v, rows and cols."""
     grad, q, k, v = usable(grad), usable(q), usable(k), usable(v)
-    call = Call(q, rows.shape[-1], cols.shape[-1], scale)
+    call = Call(q, (height, width), (rows.shape[-1], cols.shape[-1]), scale)
     dq, dk, dv = (token_major(q) for _ in range(3))
     if out.stride() != dq.stride():  # the kernels read both by the same strides
         out = token_major(q).copy_(out)
     ddown, dacross = call.backward(grad, q, k, v, *call.pad(rows, cols), out, lse, dq, dk, dv)
-    ddown = ddown[:, : call.down, : call.tokens].transpose(1, 2)
-    dacross = dacross[..., : call.across]
-    drows, dcols = (dacross, ddown) if call.tiles.swap else (ddown, dacross)
+    drows, dcols = call.unpad(ddown, dacross)
     return dq, dk, dv, like(drows, rows), like(dcols, cols)
 
 
@@ -68,25 +69,27 @@ def like(gradient: Tensor, bias: Tensor) -> Tensor:
 
 
 def backward_fake(
-    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, out: Tensor, lse: Tensor, scale: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, out: Tensor, lse: Tensor,
+    height: int, width: int, scale: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     drows, dcols = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (rows, cols))
     return token_major(q), token_major(q), token_major(q), drows, dcols
 
 
 def relative(
     q: Tensor, k: Tensor, v: Tensor, table_h: Tensor | None, table_w: Tensor | None, slopes: Tensor | None,
-    height: int, width: int, scale: float,
+    height: int, width: int, near_h: int, near_w: int, scale: float,
 ) -> Tensor:  # fmt: skip
     """Attention whose bias the kernels make themselves, some heads at a time; see `bias.separable_bias`."""
     q, k, v = usable(q), usable(k), usable(v)
     table_h, table_w, slopes = (None if t is None else t.contiguous() for t in (table_h, table_w, slopes))
     out = token_major(q)
-    call = Call(q, height, width, scale)
+    grid, near = (height, width), (near_h, near_w)
+    call = Call(q, grid, near, scale)
     for part in parts(q.shape[1], call.bias_bytes()):
         some = q[:, part]
         if part.stop - part.start < q.shape[1]:
-            call = Call(some, height, width, scale)
+            call = Call(some, grid, near, scale)
         bias = call.make_bias(some, table_h, table_w, None if slopes is None else slopes[part])
         call.forward(some, k[:, part], v[:, part], *bias, out[:, part])
         del bias  # before the next part's is made
@@ -95,7 +98,7 @@ def relative(
 
 def relative_fake(
     q: Tensor, k: Tensor, v: Tensor, table_h: Tensor | None, table_w: Tensor | None, slopes: Tensor | None,
-    height: int, width: int, scale: float,
+    height: int, width: int, near_h: int, near_w: int, scale: float,
 ) -> Tensor:  # fmt: skip
     return token_major(q)
 
@@ -114,10 +117,11 @@ def windows(
     table_h, table_w = (None if t is None else t.contiguous() for t in (table_h, table_w))
     q, k, v = (usable(t) for t in qkv.flatten(1, 2).permute(2, 0, 3, 1, 4))
     out = token_major(q)
-    call = Call(q, window, window, scale, (height, width))
+    side, image = (window, window), (height, width)
+    call = Call(q, side, side, scale, image)
     for part in parts(batch, call.bias_bytes()):
         if part.stop - part.start < batch:
-            call = Call(q[part], window, window, scale, (height, width))
+            call = Call(q[part], side, side, scale, image)
         bias = call.make_bias(q[part], table_h, table_w, None)
         call.forward(q[part], k[part], v[part], *bias, out[part], fill=fill)
         del bias
@@ -144,32 +148,47 @@ class TritonAttention(torch.autograd.Function):
     """Saves its inputs, its output and the log-sum-exp of every query; the backward pass recomputes the tiles."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-        out, lse = FORWARD(q, k, v, rows, cols, scale, True)
+    def forward(
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, height: int, width: int, scale: float
+    ) -> Tensor:
+        out, lse = FORWARD(q, k, v, rows, cols, height, width, scale, True)
         ctx.save_for_backward(q, k, v, rows, cols, out, lse)
-        ctx.scale = scale
+        ctx.sizes = height, width, scale
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return (*BACKWARD(grad, *ctx.saved_tensors, ctx.scale), None)
+        return (*BACKWARD(grad, *ctx.saved_tensors, *ctx.sizes), None, None, None)
 
 
-def triton_attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    """softmax(scale * q.k + rows + cols) v, differentiable in all five tensors; see `dispatch.separable_attention`."""
+def triton_attention(
+    q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float, grid: tuple[int, int] | None = None
+) -> Tensor:
+    """softmax(scale * q.k + rows + cols) v, differentiable in all five tensors; see `dispatch.separable_attention`.
+
+    With `grid`, its height and width, a query sees only a neighborhood, as many rows and columns as the bias has; see
+    `reference.eager_neighborhood`.
+    """
+    height, width = grid or (rows.shape[-1], cols.shape[-1])
     if torch.is_grad_enabled() and any(t.requires_grad for t in (q, k, v, rows, cols)):
-        return TritonAttention.apply(q, k, v, rows, cols, scale)
-    return (FORWARD if torch.compiler.is_compiling() else forward)(q, k, v, rows, cols, scale, False)[0]
+        return TritonAttention.apply(q, k, v, rows, cols, height, width, scale)
+    return (FORWARD if torch.compiler.is_compiling() else forward)(q, k, v, rows, cols, height, width, scale, False)[0]
 
 
 def triton_relative(
     q: Tensor, k: Tensor, v: Tensor, table_h: Tensor | None, table_w: Tensor | None, slopes: Tensor | None,
-    height: int, width: int, scale: float,
+    grid: tuple[int, int], near: tuple[int, int], scale: float,
 ) -> Tensor:  # fmt: skip
-    """`relative`, without gradients."""
+    """`relative`, without gradients, of a query to the `near` rows and columns of the grid around it.
+
+    Args:
+        table_h, table_w: relative positions of every row and column of queries to the keys that it sees, `(H, near[0], d)` and
+            `(W, near[1], d)`; both or neither.
+        slopes: `(heads,)` of the bias-mode mask.
+    """
     call = RELATIVE if torch.compiler.is_compiling() else relative
-    return call(q, k, v, table_h, table_w, slopes, height, width, scale)
+    return call(q, k, v, table_h, table_w, slopes, *grid, *near, scale)
 
 
 def triton_windows(

@@ -1,4 +1,4 @@
-"""What the Triton kernels share: loads and stores of query and key tiles, the bias of a tile, multiplication.
+"""What the Triton kernels share: loads and stores of tokens, the bias of a tile, multiplication; see also `triton_places`.
 
 Importing this needs the `triton` package, but neither a GPU nor a driver; `TRITON_INTERPRET=1`, set before the import, runs the
 kernels on a CPU.
@@ -15,34 +15,7 @@ import triton.language as tl
 LOG2E = tl.constexpr(1.4426950408889634)
 # Sizes differ with every image: specialising on "divisible by 16" or "equal to 1" would compile the kernel again. Strides are
 # specialised on: loads are only wide, and pipelined, where the compiler knows that they are multiples of 16.
-SIZES = ["N", "R", "C", "H", "W", "heads", "row_step", "col_step", "stride_lb"]
-
-
-@triton.jit
-def program(blocks):
-    """Which block of which group (image and head) this program works on; the blocks of a group run next to each other.
-
-    The second axis of a CUDA grid ends at 65,535, which the windows of a few large images exceed; the first one does not.
-    """
-    return tl.program_id(0) % blocks, (tl.program_id(0) // blocks).to(tl.int64)
-
-
-@triton.jit
-def place_of(group, heads, R, C, H, W, WINDOWS: tl.constexpr):
-    """Image, head, and the top and left token of the window of a group; of an image of H x W tokens in windows of R x C."""
-    h = group % heads
-    if WINDOWS:
-        across = tl.cdiv(W, C)
-        windows = across * tl.cdiv(H, R)
-        window = (group // heads % windows).to(tl.int32)
-        return group // heads // windows, h, window // across * R, window % across * C
-    return group // heads, h, 0, 0
-
-
-@triton.jit
-def tokens_of(y, x, H, W):
-    """Token numbers of places in an image, which places are inside; those outside get the number of one at the edge."""
-    return tl.minimum(y, H - 1) * W + tl.minimum(x, W - 1), (y < H) & (x < W)
+SIZES = ["N", "R", "C", "H", "W", "near_r", "near_c", "heads", "row_step", "col_step", "stride_lb"]
 
 
 @triton.jit
@@ -105,15 +78,6 @@ def store(base, tokens, stride, first, second, inside, HEAD: tl.constexpr, D1: t
     store_piece(base, tokens, stride, first, inside, 0, D1, HEAD)
     if D2 > 0:
         store_piece(base, tokens, stride, second, inside, D1, D2, HEAD)
-
-
-@triton.jit
-def key_tile(r0, c0, R, C, row_step, col_step, TR: tl.constexpr, TC: tl.constexpr):
-    """Token numbers of one key tile. Beyond the grid they repeat its edge: always in bounds, and the bias is -inf there."""
-    i = tl.arange(0, TR * TC)
-    r = tl.minimum(r0 + i // TC, R - 1)
-    c = tl.minimum(c0 + i % TC, C - 1)
-    return r * row_step + c * col_step
 
 
 @triton.jit
