@@ -13,221 +13,33 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import os
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from gpu_bench import ENOUGH, Bench, milliseconds, peak
+from gpu_kernels import flexes, kernels
 from models import heads_of, sam_encoder
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.attention.flex_attention import flex_attention
 
 import basam
-from basam.attention import grid_attention, one_hot_attention, separable_attention
 
 ROOT = Path(__file__).parents[1]
 # What results call the encoders, and what `models` does.
 SIZES = {"ViT-B": "b", "ViT-H": "h"}
-# batch, heads, grid, head dimension
-GRIDS = (
-    (8, 12, 64, 64, 64),
-    (1, 12, 64, 64, 64),
-    (8, 12, 43, 64, 64),
-    (1, 12, 63, 84, 64),
-    (1, 12, 128, 128, 64),
-    (1, 12, 178, 268, 64),
-    (1, 12, 256, 256, 64),
-    (8, 16, 64, 64, 80),
-    (1, 16, 128, 128, 80),
-)
-BACKWARD_GRIDS = ((8, 12, 64, 64, 64), (1, 12, 128, 128, 64), (8, 16, 64, 64, 80))
-FLEX_GRIDS = ((8, 12, 64, 64, 64), (1, 12, 63, 84, 64))
-ENOUGH = 0.8  # of the GPU's memory, that anything measured may need by arithmetic
-
-
-class Bench:
-    """Rows that were measured, written to `out` after every one, and the time that is left."""
-
-    def __init__(self, out: Path, minutes: float) -> None:
-        self.out, self.end = out, time.monotonic() + 60 * minutes
-        self.rows: list[dict[str, Any]] = []
-        out.mkdir(parents=True, exist_ok=True)
-
-    def note(self, part: str, **row: Any) -> None:
-        self.rows.append({"part": part, **row})
-        print(
-            "  ".join(
-                f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in self.rows[-1].items()
-            )
-        )
-        sys.stdout.flush()
-        (self.out / "gpu.json").write_text(json.dumps(self.rows, indent=1))
-
-    def left(self, seconds: float) -> bool:
-        return time.monotonic() + seconds < self.end
-
-    def attempt(self, part: str, what: dict[str, Any], measure: Callable[[], dict[str, Any]], seconds: float = 10) -> None:
-        """A row of what `measure` finds, or of why it found nothing."""
-        if not self.left(seconds):
-            self.note(part, **what, failed="no time left")
-            return
-        try:
-            found = measure()
-        except Exception as error:  # one way that fails must not end the run
-            found = {"failed": f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"}
-            torch.cuda.empty_cache()
-        self.note(part, **what, **found)
-
-
-def milliseconds(call: Callable[[], Any], seconds: float = 0.5) -> float:
-    """Median of single runs, after two to warm up."""
-    for _ in range(2):
-        call()
-    torch.cuda.synchronize()
-    start = time.perf_counter()
-    call()
-    torch.cuda.synchronize()
-    count = max(3, min(50, int(seconds / (time.perf_counter() - start))))
-    events = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(count)]
-    for before, after in events:
-        before.record()
-        call()
-        after.record()
-    torch.cuda.synchronize()
-    return statistics.median(before.elapsed_time(after) for before, after in events)
-
-
-def operands(grid: tuple[int, ...], grad: bool) -> list[Tensor]:
-    batch, heads, height, width, head_dim = grid
-    qkv = torch.randn(batch, height * width, 3, heads, head_dim, device="cuda", dtype=torch.bfloat16)
-    bias = (torch.randn(batch, heads, height * width, side, device="cuda") for side in (height, width))
-    return [t.detach().requires_grad_(grad) for t in (*qkv.permute(2, 0, 3, 1, 4), *bias)]
-
-
-def unbiased(backend: SDPBackend) -> Callable[..., Tensor]:
-    def attention(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-        with sdpa_kernel(backend):
-            return F.scaled_dot_product_attention(q, k, v, scale=scale)
-
-    return attention
-
-
-def ours(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    return separable_attention(q, k, v, rows, cols, scale=scale, backend="triton")
-
-
-def masked(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    mask = (rows[..., :, None] + cols[..., None, :]).flatten(-2).to(q.dtype)
-    with sdpa_kernel(SDPBackend.EFFICIENT_ATTENTION):
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
-
-
-def flex(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    width = cols.shape[-1]
-
-    def bias(score: Tensor, b: Tensor, h: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        return score + rows[b, h, i, j // width] + cols[b, h, i, j % width]
-
-    out = flex_attention(q, k, v, score_mod=bias, scale=scale)
-    assert isinstance(out, Tensor)
-    return out
-
-
-def from_tables(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
-    """As encoders run it: the bias is made of the queries and tables, which here stand for nothing."""
-    height, width = rows.shape[-1], cols.shape[-1]
-    tables = q.new_ones(height, height, q.shape[-1]), q.new_ones(width, width, q.shape[-1])
-    batch, heads, tokens, head_dim = q.shape
-    token = 3 * heads * head_dim  # q, k and v are slices of one projection: see `operands`
-    strides = tokens * token, width * token, token, heads * head_dim, head_dim, 1
-    qkv = q.as_strided((batch, height, width, 3, heads, head_dim), strides)
-    return grid_attention(qkv, scale=scale, tables=tables)
-
-
-WAYS: dict[str, Callable[..., Tensor]] = {
-    "basam": ours,
-    "basam, bias from tables": from_tables,
-    "flash, no bias": unbiased(SDPBackend.FLASH_ATTENTION),
-    "cuDNN, no bias": unbiased(SDPBackend.CUDNN_ATTENTION),
-    "efficient, N x N mask": masked,
-    "one-hot channels, flash": one_hot_attention,
-}
-
-
-def measure_kernel(way: Callable[..., Tensor], grid: tuple[int, ...], backward: bool, biased: bool = True) -> dict[str, Any]:
-    batch, heads, height, width, head_dim = grid
-    tensors = operands(grid, backward)
-    scale = head_dim**-0.5
-    flops = (10 if backward else 4) * batch * heads * (height * width) ** 2 * head_dim
-    start = time.perf_counter()
-    if backward:
-        out = way(*tensors, scale)
-        grad = torch.randn_like(out)
-        wanted = tensors if biased else tensors[:3]
-        call: Callable[[], Any] = functools.partial(torch.autograd.grad, out, wanted, grad, retain_graph=True)
-        call()
-    else:
-        call = functools.partial(way, *tensors, scale)
-        with torch.no_grad():
-            call()
-    torch.cuda.synchronize()
-    first = time.perf_counter() - start
-    with torch.set_grad_enabled(backward):
-        found = milliseconds(call, 0.2)
-    return {"ms": found, "tflops": flops / found / 1e9, "first_s": first}
-
-
-def kernels(bench: Bench) -> None:
-    memory = ENOUGH * torch.cuda.get_device_properties(0).total_memory
-    for backward in (False, True):
-        part = "backward" if backward else "forward"
-        for grid in BACKWARD_GRIDS if backward else GRIDS:
-            batch, heads, height, width, head_dim = grid
-            for name, way in WAYS.items():
-                if backward and "tables" in name:
-                    continue
-                if "N x N" in name and batch * heads * (height * width) ** 2 * 2 * (6 if backward else 4) > memory:
-                    continue
-                if "one-hot" in name and head_dim + height + width > 256:
-                    continue
-                what = {"grid": grid, "way": name}
-                measure = functools.partial(measure_kernel, way, grid, backward, "no bias" not in name)
-                bench.attempt(part, what, measure, seconds=5)
-
-
-def flexes(bench: Bench) -> None:
-    for dynamic in (False, True):
-        torch._dynamo.reset()
-        way = torch.compile(flex, dynamic=dynamic)
-        for grid in FLEX_GRIDS:
-            what = {"grid": grid, "way": f"flex, {'dynamic' if dynamic else 'static'} shapes"}
-            bench.attempt("forward", what, functools.partial(measure_kernel, way, grid, False), seconds=30)
 
 
 def encoder(name: str, image_size: int) -> nn.Module:
     torch.manual_seed(0)
     with torch.device("cuda"):
         return sam_encoder(SIZES[name], image_size).eval()
-
-
-@contextmanager
-def peak() -> Iterator[dict[str, float]]:
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats()
-    found: dict[str, float] = {}
-    yield found
-    found["peak_gb"] = torch.cuda.max_memory_allocated() / 1e9
 
 
 def measure_encoder(model: Callable[[Tensor], Any], side: int, batch: int) -> dict[str, Any]:
@@ -245,11 +57,15 @@ def encoders(bench: Bench) -> None:
     memory = ENOUGH * torch.cuda.get_device_properties(0).total_memory
     for name, size in SIZES.items():
         heads = heads_of(size)
-        model = basam.attach(encoder(name, 1024).bfloat16())
+        ways = {
+            "basam": basam.attach(encoder(name, 1024).bfloat16()),
+            "basam, reach trained": basam.attach(encoder(name, 1024).bfloat16(), basam.BiasMode(reach="trained")),
+        }
         for side in (1024, 512, 2048, 4096):
             for batch in (1, 8):
-                what = {"model": name, "side": side, "batch": batch, "way": "basam"}
-                bench.attempt("encoder", what, functools.partial(measure_encoder, model, side, batch))
+                for way, model in ways.items():
+                    what = {"model": name, "side": side, "batch": batch, "way": way}
+                    bench.attempt("encoder", what, functools.partial(measure_encoder, model, side, batch))
                 # transformers' own way holds the bias of a layer and copies of it.
                 if batch * heads * (side // 16) ** 4 * 2 * 4 < memory:
                     upstream = encoder(name, side).bfloat16()

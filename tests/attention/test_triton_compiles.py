@@ -28,6 +28,25 @@ def test_forward_in_16_bit_does_not_spill(sm: int, head_dim: int, rows: int, win
     assert built.shared <= SHARED[sm]
 
 
+@pytest.mark.parametrize("sm", [80, 90])
+@pytest.mark.parametrize("head_dim", [64, 80])
+def test_neighborhoods_in_16_bit_do_not_spill(sm: int, head_dim: int) -> None:
+    """Tiles of queries and bounds of loops cost registers, which the loop must not pay for."""
+    built = build("forward", sm, head_dim=head_dim, neighborhood=True)
+    assert built.loop
+    assert built.loop_spills == 0
+    assert built.shared <= SHARED[sm]
+
+
+@pytest.mark.parametrize("sm", [80, 90])
+@pytest.mark.parametrize("name", ["query", "key"])
+def test_backward_of_neighborhoods_fits_as_that_of_whole_grids_does(sm: int, name: str) -> None:
+    near, whole = (build(name, sm, rows=4, neighborhood=neighborhood) for neighborhood in (True, False))
+    assert near.loop
+    assert near.loop_spills <= whole.loop_spills
+    assert near.shared <= SHARED[sm]
+
+
 def test_windows_in_float32() -> None:
     """Whose blocks of queries are larger than tiles of keys."""
     built = build("forward", 90, torch.float32, rows=4, windows=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 
 import basam
-from basam.attention import separable_attention
+from basam.attention import neighborhood_attention, separable_attention
 from basam.attention.triton_ops import triton_relative
 from tests.attention.triton_cases import REAL, Case, errors_of, limit
 from tests.helpers.tiny import tiny_encoder, tiny_sam
@@ -27,11 +29,15 @@ def operands(heads: int, height: int, width: int, head_dim: int, grad: bool = Fa
     return [(t.bfloat16() if index < 3 else t).requires_grad_(grad) for index, t in enumerate(tensors)]
 
 
-def test_two_runs_are_equal_to_the_bit() -> None:
+@pytest.mark.parametrize("near", [None, (64, 64)])
+def test_two_runs_are_equal_to_the_bit(near: tuple[int, int] | None) -> None:
     runs = []
     for _ in range(2):
-        tensors = operands(4, 70, 90, 64, grad=True)
-        out = separable_attention(*tensors, scale=0.125, backend="triton")
+        q, k, v, rows, cols = operands(4, 70, 90, 64)
+        if near is not None:
+            rows, cols = rows[..., : near[0]], cols[..., : near[1]]
+        tensors = [t.requires_grad_() for t in (q, k, v, rows, cols)]
+        out = neighborhood_attention(*tensors, (70, 90), near or (70, 90), 0.125)
         out.square().sum().backward()
         runs.append([out.detach(), *(t.grad for t in tensors)])
     assert all(torch.equal(first, second) for first, second in zip(*runs, strict=True))
@@ -75,21 +81,23 @@ def test_autocast_bfloat16_and_compiling(compiled: bool, autocast: bool) -> None
     assert (found.float() - wanted).abs().max() <= (0.05 if autocast else 5e-3) * wanted.abs().max()
 
 
-def test_compiling_is_one_graph() -> None:
+@pytest.mark.parametrize("reach", ["image", "trained"])
+def test_compiling_is_one_graph(reach: Literal["image", "trained"]) -> None:
     from torch._dynamo.utils import counters
 
-    model = basam.attach(tiny_encoder().cuda())
+    model = basam.attach(tiny_encoder().cuda(), basam.BiasMode(reach=reach))
     with torch.inference_mode():
         counters.clear()
         torch.compile(model, fullgraph=True)(torch.randn(1, 3, 96, 96, device="cuda"))
     assert counters["stats"]["unique_graphs"] == 1
 
 
-def test_training_steps_are_those_of_the_cpu() -> None:
+@pytest.mark.parametrize("reach", ["image", "trained"])
+def test_training_steps_are_those_of_the_cpu(reach: Literal["image", "trained"]) -> None:
     losses = []
     for device in ("cpu", "cuda"):
         torch.manual_seed(0)
-        model = basam.attach(tiny_encoder().to(device), basam.BiasMode()).train()
+        model = basam.attach(tiny_encoder().to(device), basam.BiasMode(reach=reach)).train()
         image = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(1)).to(device)
         optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
         track = []

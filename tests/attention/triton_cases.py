@@ -12,15 +12,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from basam.attention import separable_attention, separable_bias, triton_plan
-from basam.attention.triton_ops import triton_relative, triton_windows
+from basam.attention import eager_neighborhood, separable_bias, triton_plan
+from basam.attention.triton_ops import triton_attention, triton_relative, triton_windows
 
 FLOAT, BRAIN, HALF = torch.float32, torch.bfloat16, torch.float16
 
 
 @dataclass(frozen=True)
 class Case:
-    """What attention is computed on; `window`: inside windows of this side of a grid of height x width."""
+    """What attention is computed on, a grid of height x width.
+
+    `window`: inside windows of this side; `near`: of every query to the neighborhood of this height and width.
+    """
 
     batch: int
     heads: int
@@ -29,10 +32,13 @@ class Case:
     head_dim: int
     dtype: torch.dtype
     window: int = 0
+    near: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:
         windows = f" in windows of {self.window}" if self.window else ""
+        if self.near[0]:
+            windows = f" near {self.near[0]}x{self.near[1]}"
         sizes = f"{self.batch}x{self.heads} {self.height}x{self.width}{windows}"
         return f"{sizes} d={self.head_dim} {str(self.dtype).removeprefix('torch.')}"
 
@@ -49,6 +55,17 @@ TINY = (
     Case(1, 1, 1, 1, 16, BRAIN),
     Case(2, 2, 5, 6, 16, FLOAT, window=4),
     Case(1, 1, 6, 3, 80, BRAIN, window=3),
+    # Neighborhoods: not square, a side as short as the neighborhood, odd sizes, a batch, edges that meet, places changed.
+    Case(2, 1, 5, 6, 16, FLOAT, near=(3, 4)),
+    Case(1, 2, 9, 17, 16, FLOAT, near=(4, 4)),
+    Case(1, 1, 3, 33, 16, FLOAT, near=(3, 16)),
+    Case(1, 1, 18, 4, 16, FLOAT, near=(8, 4)),
+    Case(1, 1, 6, 6, 16, FLOAT, near=(5, 5)),
+    Case(1, 1, 13, 12, 16, HALF, near=(7, 7)),
+    Case(1, 1, 5, 40, 24, BRAIN, near=(4, 8)),
+    Case(1, 1, 6, 9, 80, FLOAT, near=(4, 4)),
+    Case(1, 1, 8, 18, 16, BRAIN, near=(2, 16)),
+    Case(1, 1, 17, 16, 16, HALF, near=(16, 16)),
 )
 # As users have them.
 REAL = (
@@ -65,10 +82,20 @@ REAL = (
     Case(2, 12, 64, 64, 64, BRAIN, window=14),
     Case(1, 16, 43, 30, 80, HALF, window=14),
     Case(1, 2, 20, 17, 64, FLOAT, window=7),
+    Case(1, 1, 128, 96, 64, BRAIN, near=(64, 64)),
+    Case(1, 2, 70, 90, 80, HALF, near=(64, 64)),
+    Case(2, 1, 43, 100, 64, BRAIN, near=(43, 64)),
+    Case(1, 2, 33, 40, 64, FLOAT, near=(16, 16)),
+    Case(1, 1, 75, 73, 64, BRAIN, near=(72, 72)),
+    Case(1, 2, 21, 50, 80, FLOAT, near=(7, 13)),
 )
 
 
-def exact(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float) -> Tensor:
+def exact(
+    q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, grid: tuple[int, int], near: tuple[int, int], scale: float
+) -> Tensor:
+    if near != grid:
+        return eager_neighborhood(q, k, v, rows, cols, grid, near, scale)
     bias = (rows[..., :, None] + cols[..., None, :]).flatten(-2)
     return (scale * (q @ k.mT) + bias).softmax(-1) @ v
 
@@ -90,18 +117,19 @@ def errors_of(case: Case, device: str) -> dict[str, float]:
     scale = 1.17 * case.head_dim**-0.5
     if case.window:
         return {"windows": windows_error(case, normal, scale)}
-    tokens = case.height * case.width
+    tokens, grid = case.height * case.width, (case.height, case.width)
+    near = case.near if case.near[0] else grid
     qkv = normal(case.batch, tokens, 3, case.heads, case.head_dim)
     q, k, v = qkv.permute(2, 0, 3, 1, 4)  # slices of one projection, as in SAM
-    rows, cols = (normal(case.batch, case.heads, tokens, side, spread=2).float() for side in (case.height, case.width))
+    rows, cols = (normal(case.batch, case.heads, tokens, side, spread=2).float() for side in near)
     tensors = [t.detach().requires_grad_() for t in (q, k, v, rows, cols)]
     with torch.no_grad():
-        plain = separable_attention(*tensors, scale=scale, backend="triton")
-    out = separable_attention(*tensors, scale=scale, backend="triton")
+        plain = triton_attention(*tensors, scale, grid)
+    out = triton_attention(*tensors, scale, grid)
     weight = normal(*out.shape)
     out.backward(weight)
     wide = [t.detach().double().requires_grad_() for t in tensors]
-    wanted = exact(*wide, scale)
+    wanted = exact(*wide, grid, near, scale)
     wanted.backward(weight.double())
     found = {"out": error(out, wanted) if torch.equal(plain, out) else float("inf")}
     for name, ours, theirs in zip(("q", "k", "v", "rows", "cols"), tensors, wide, strict=True):
@@ -110,16 +138,16 @@ def errors_of(case: Case, device: str) -> dict[str, float]:
         assert (ours.grad.shape, ours.grad.dtype) == (ours.shape, ours.dtype)
         found[f"d{name}"] = error(ours.grad, theirs.grad)
     tables = (
-        normal(case.height, case.height, case.head_dim, spread=0.3),
-        normal(case.width, case.width, case.head_dim, spread=0.3),
+        normal(case.height, near[0], case.head_dim, spread=0.3),
+        normal(case.width, near[1], case.head_dim, spread=0.3),
     )
     slopes = torch.rand(case.heads, generator=generator, device=device)
-    grid = case.height, case.width
-    for name, given, mask in (("relative", tables, slopes), ("no mask", tables, None), ("mask", (None, None), slopes)):
-        made = triton_relative(q, k, v, *given, mask, grid, grid, scale)
+    ways = (("relative", tables, slopes), ("mask", (None, None), slopes), ("no mask", tables, None))
+    for name, given, mask in ways[: 2 if case.near[0] else 3]:
+        made = triton_relative(q, k, v, *given, mask, grid, near, scale)
         wide_tables = None if given[0] is None else given
-        bias = separable_bias(q.double(), grid, grid, wide_tables, None if mask is None else mask.double())
-        found[name] = error(made, exact(*(t.double() for t in (q, k, v)), *bias, scale))
+        bias = separable_bias(q.double(), grid, near, wide_tables, None if mask is None else mask.double())
+        found[name] = error(made, exact(*(t.double() for t in (q, k, v)), *bias, grid, near, scale))
     return found
 
 
@@ -138,7 +166,8 @@ def windows_error(case: Case, normal: object, scale: float) -> float:
         for left in range(0, case.width, side):
             cut = padded[:, top : top + side, left : left + side].flatten(1, 2)
             q, k, v = cut.permute(2, 0, 3, 1, 4)
-            out = exact(q, k, v, *separable_bias(q, (side, side), (side, side), (tables[0], tables[1]), None), scale)
+            square = side, side
+            out = exact(q, k, v, *separable_bias(q, square, square, (tables[0], tables[1]), None), square, square, scale)
             out = out.transpose(1, 2).reshape(case.batch, side, side, -1)
             part = wanted[:, top : top + side, left : left + side]
             part.copy_(out[:, : part.shape[1], : part.shape[2]])
@@ -151,16 +180,18 @@ def limit(case: Case, name: str) -> float:
     return 2 * low if name.startswith("d") else low
 
 
-def small_tiles() -> None:
-    """Blocks of 32 queries and tiles of 16 keys, so that a few tokens make several of each."""
+def small_tiles(case: Case) -> None:
+    """Blocks of 32 queries and tiles of 16 keys, so that a few tokens make several of each; of neighborhoods as many rows of
+    keys as on a GPU."""
     parameters = triton_plan.LaunchParameters(32, 1, 1)
-    table = triton_plan.KernelTable(16, parameters, parameters, parameters)
+    keys = (32 if case.dtype == FLOAT else 64) if case.near[0] else 16
+    table = triton_plan.KernelTable(keys, parameters, parameters, parameters)
     triton_plan.DEFAULT.update(dict.fromkeys(triton_plan.DEFAULT, replace(table)))
 
 
 if __name__ == "__main__":
     assert os.environ.get("TRITON_INTERPRET") == "1"
     torch.set_num_threads(1)
-    small_tiles()
     for case in TINY:
+        small_tiles(case)
         print(json.dumps({case.name: errors_of(case, "cpu")}), flush=True)
