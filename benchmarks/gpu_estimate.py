@@ -13,7 +13,7 @@ import argparse
 import re
 from pathlib import Path
 
-from basam.attention.triton_plan import TILE_COLUMNS, TILE_ROWS, neighborhood_tiles, visits
+from basam.attention import visited_share
 
 TRAINED = 64  # side of the grid that SAM was trained on
 FEE = 1.12
@@ -24,12 +24,7 @@ GOALS = {("ViT-B", 2048): 75.0, ("ViT-B", 4096): 18.0, ("ViT-H", 2048): 17.0, ("
 
 
 def share(height: int, width: int) -> float:
-    """Tiles of queries and keys that neighborhoods visit, over those of the whole grid."""
-    near = min(TRAINED, height), min(TRAINED, width)
-    step = -1 if neighborhood_tiles((height, width), near, 64).swap else 1
-    (down, across), (near_down, near_across) = (height, width)[::step], near[::step]
-    pairs = sum(visits(down, near_down, TILE_ROWS)) * sum(visits(across, near_across, TILE_COLUMNS))
-    return pairs / (height * width) ** 2
+    return visited_share((height, width), (TRAINED, TRAINED))
 
 
 def measured(page: str) -> dict[tuple[str, int], float]:

@@ -6,5 +6,6 @@ from basam.attention.fallbacks import one_hot_attention as one_hot_attention
 from basam.attention.low_precision import fast_products as fast_products
 from basam.attention.reference import eager_attention as eager_attention
 from basam.attention.reference import eager_neighborhood as eager_neighborhood
+from basam.attention.triton_plan import visited_share as visited_share
 from basam.attention.windows import join_windows as join_windows
 from basam.attention.windows import split_windows as split_windows

@@ -108,6 +108,13 @@ def visits(length: int, near: int, tile: int) -> list[int]:
     return pairs
 
 
+def visited_share(grid: tuple[int, int], near: tuple[int, int]) -> float:
+    """Pairs of a query and a key that the kernels multiply where a query sees `near` rows and columns, over those of the grid."""
+    step = -1 if neighborhood_tiles(grid, near, 64).swap else 1
+    down, across = map(visits, grid[::step], near[::step], (TILE_ROWS, TILE_COLUMNS))
+    return sum(down) * sum(across) / (grid[0] * grid[1]) ** 2
+
+
 def up(size: int, multiple: int) -> int:
     """The next multiple."""
     return -(-size // multiple) * multiple
