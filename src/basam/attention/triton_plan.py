@@ -109,7 +109,7 @@ def visits(length: int, near: int, tile: int) -> list[int]:
 
 
 def visited_share(grid: tuple[int, int], near: tuple[int, int]) -> float:
-    """Pairs of a query and a key that the kernels multiply where a query sees `near` rows and columns, over those of the grid."""
+    """Pairs of a query and a key that are multiplied where a query sees `near` rows and columns, over all pairs of the grid."""
     step = -1 if neighborhood_tiles(grid, near, 64).swap else 1
     down, across = map(visits, grid[::step], near[::step], (TILE_ROWS, TILE_COLUMNS))
     return sum(down) * sum(across) / (grid[0] * grid[1]) ** 2
