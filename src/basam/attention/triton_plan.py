@@ -54,7 +54,7 @@ def halves(head_dim: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Tiles:
+class TileShape:
     """How the keys of a grid are cut into tiles of `rows` grid rows by `columns`; where `swap`, rows and columns of the grid
     change places: a photo whose long side has 64 tokens wastes nothing whatever its short side."""
 
@@ -64,16 +64,16 @@ class Tiles:
     stored: tuple[int, int]  # keys down and across whose bias is stored for every query
 
 
-def dense_tiles(height: int, width: int, block_n: int) -> Tiles:
+def dense_tiles(height: int, width: int, block_n: int) -> TileShape:
     """The cut that visits the fewest keys, with a fee for tiles of several rows, whose bias costs selections."""
-    best: tuple[float, Tiles] | None = None
+    best: tuple[float, TileShape] | None = None
     for swap in (False, True):
         down, across = (width, height) if swap else (height, width)
         for rows, fee in ((1, 1.0), (2, 1.06), (4, 1.12)):
             columns = block_n // rows
             cost = up(down, rows) * up(across, columns) / (height * width) * fee
             if best is None or cost < best[0]:
-                best = cost, Tiles(rows, columns, swap, (up(down, rows), up(across, max(16, columns))))
+                best = cost, TileShape(rows, columns, swap, (up(down, rows), up(across, max(16, columns))))
     assert best is not None
     return best[1]
 
@@ -85,15 +85,15 @@ TILE_ROWS, TILE_COLUMNS = 4, 16
 
 
 @lru_cache(1024)
-def neighborhood_tiles(grid: tuple[int, int], near: tuple[int, int], block_n: int) -> Tiles:
+def neighborhood_tiles(grid: tuple[int, int], near: tuple[int, int], block_n: int) -> TileShape:
     """The cut for queries that see `near` rows and columns of the grid: of both orders the one that visits fewer keys."""
-    best: tuple[int, Tiles] | None = None
+    best: tuple[int, TileShape] | None = None
     for swap, step in ((False, 1), (True, -1)):
         down, across = map(visits, grid[::step], near[::step], (TILE_ROWS, TILE_COLUMNS))
         cost = sum(down) * sum(across)
         if best is None or cost < best[0]:
             stored = max(down) // TILE_ROWS, max(across) // TILE_COLUMNS
-            best = cost, Tiles(block_n // TILE_COLUMNS, TILE_COLUMNS, swap, stored)
+            best = cost, TileShape(block_n // TILE_COLUMNS, TILE_COLUMNS, swap, stored)
     assert best is not None
     return best[1]
 
