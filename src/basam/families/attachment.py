@@ -15,7 +15,6 @@ from typing import Any
 
 from torch import Tensor, device, nn
 
-from basam.attention import fast_products
 from basam.errors import InputError
 from basam.families.base import UnsupportedModelError
 from basam.families.geometry import Geometry
@@ -126,14 +125,6 @@ class Replaced:
         """That of the predictor at work in this thread, if it is one of this model; else the model's own."""
         present = PRESENT.attachment
         return present if present is not None and present.model_own is self.basam_own else self.basam_own
-
-
-class ReplacedEncoder(Replaced, nn.Module):
-    """The image encoder, whose low-precision multiplications run at float32 speed on CPUs without instructions for them."""
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        with fast_products(next(self.parameters())):
-            return super().forward(*args, **kwargs)
 
 
 def class_replacements(

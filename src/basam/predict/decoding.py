@@ -44,6 +44,16 @@ class PromptDecoder:
         self.height, self.width = encoder.original_size
         self.masks = MaskPrompts(self.geometry, [encoder.image.whole])
 
+    def answers(self, prompts: CheckedPrompts) -> list[Answer]:
+        """A prediction for each prompt."""
+        views, answers = self.choose(prompts)
+        answers = answers | self.predict(prompts, views)
+        return [answers[index] for index in range(prompts.count)]
+
+    def choose(self, prompts: CheckedPrompts) -> tuple[dict[int, View], dict[int, Answer]]:
+        """The view of each prompt, by index; predictions with those whose view was chosen by comparing them."""
+        return dict.fromkeys(range(prompts.count), self.encoder.image.whole), {}
+
     def predict(self, prompts: CheckedPrompts, views: Mapping[int, View], multimask: bool | None = None) -> dict[int, Answer]:
         """Predictions with prompts on their views, by index.
 

@@ -63,26 +63,23 @@ class FocusDecoder(PromptDecoder):
     def view(self, region: Region) -> View:
         return View.of_region(region, self.height, self.width, self.side, self.geometry)
 
-    def answers(self, prompts: CheckedPrompts) -> list[Answer]:
-        """A prediction for each prompt."""
+    def choose(self, prompts: CheckedPrompts) -> tuple[dict[int, View], dict[int, Answer]]:
         order = range(prompts.count)
         if self.region is not None:
-            answers = self.predict(prompts, dict.fromkeys(order, self.view(self.region)))
-            return [answers[index] for index in order]
+            return dict.fromkeys(order, self.view(self.region)), {}
         views = {index: self.view(region) for index, region in self.regions_of_boxes(prompts).items()}
         clicks = [index for index in order if index not in views]
         # The region of a click does not depend on a mask beside it: so the mask of an earlier prediction is of the same region.
         bare = replace(prompts, masks=None)
-        answers = {}
-        choose = {"scales": self.best_of_scales, "zoom": self.best_of_zooms}.get(self.focus.click)
-        if choose is None:
+        answers: dict[int, Answer] = {}
+        rule = {"scales": self.best_of_scales, "zoom": self.best_of_zooms}.get(self.focus.click)
+        if rule is None:
             views |= {index: self.view(region) for index, region in self.regions_of_clicks(bare, clicks).items()}
         else:
-            answers = {index: choose(bare, index) for index in clicks}
+            answers = {index: rule(bare, index) for index in clicks}
         if prompts.masks is not None:
             views |= {index: answer.view for index, answer in answers.items()}
-        answers |= self.predict(prompts, views)
-        return [answers[index] for index in order]
+        return views, answers
 
     def regions_of_boxes(self, prompts: CheckedPrompts) -> dict[int, Region]:
         """The region of each prompt whose box, or mask of the whole image, says where its object is."""

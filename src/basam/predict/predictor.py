@@ -148,14 +148,13 @@ class Predictor(PhotoEncoder):
                 f"level={level!r}: needs an image with levels, see set_image(pyramid=True), and goes without focus"
             )
         if on_whole:
-            whole = PromptDecoder(self, multimask).predict(prompts, dict.fromkeys(range(prompts.count), image.whole))
-            answers = [whole[index] for index in range(prompts.count)]
+            decoder = PromptDecoder(self, multimask)
         elif focus:
             region = focus if isinstance(focus, Region) else None
             decoder = FocusDecoder(self, focus if isinstance(focus, Focus) else self.focus, multimask, region)
-            answers = decoder.answers(prompts)
         else:
-            answers = PyramidDecoder(self, self.focus, multimask, level).answers(prompts)
+            decoder = PyramidDecoder(self, self.focus, multimask, level)
+        answers = decoder.answers(prompts)
         self.note(answers)
         return answers, prompts.single
 

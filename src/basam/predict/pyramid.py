@@ -55,8 +55,7 @@ class PyramidDecoder(PromptDecoder):
         sizes.append((max(height for height, _ in sizes), max(width for _, width in sizes)))
         self.masks = MaskPrompts(self.geometry, [encoder.image.whole], sizes, alone=False)
 
-    def answers(self, prompts: CheckedPrompts) -> list[Answer]:
-        """A prediction for each prompt."""
+    def choose(self, prompts: CheckedPrompts) -> tuple[dict[int, View], dict[int, Answer]]:
         views = {index: self.view_of_box(box) for index, box in self.masks.boxes(prompts).items()}
         clicks = [index for index in range(prompts.count) if index not in views]
         # The level of a click does not depend on a mask beside it: so the mask of an earlier prediction is of the same part.
@@ -64,8 +63,7 @@ class PyramidDecoder(PromptDecoder):
         answers = self.best_of_levels(bare, clicks)
         if prompts.masks is not None:
             views |= {index: answer.view for index, answer in answers.items()}
-        answers |= self.predict(prompts, views)
-        return [answers[index] for index in range(prompts.count)]
+        return views, answers
 
     def view_of_box(self, box: NDArray[np.float64]) -> View:
         """The part around a box, of the finest level on which it fills `LARGEST_BOX` of the part's side or less."""

@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from basam.errors import InputError
-from basam.families.attachment import ReplacedEncoder
 from basam.families.efficient_sam.sizes import EfficientSamConfig
-from basam.families.shared import GridAttention, merge_heads, neck
+from basam.families.shared import GridAttention, ReplacedEncoder, merge_heads, neck
 from basam.method import Aspect
 from basam.positions import resample_absolute
 

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from basam.attention import join_windows, split_windows
 from basam.errors import InputError
-from basam.families.attachment import Replaced, ReplacedEncoder
+from basam.families.attachment import Replaced
 from basam.families.mobile_sam.sizes import TinyViTConfig
-from basam.families.shared import neck
+from basam.families.shared import ReplacedEncoder, neck
 from basam.method import distances
 
 

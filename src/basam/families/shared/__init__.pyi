@@ -34,6 +34,7 @@ from basam.families.shared.transformers_parts import SavedWithMode as SavedWithM
 from basam.families.shared.transformers_parts import share_recording as share_recording
 from basam.families.shared.vit import AnySizePositions as AnySizePositions
 from basam.families.shared.vit import GridAttention as GridAttention
+from basam.families.shared.vit import ReplacedEncoder as ReplacedEncoder
 from basam.families.shared.vit import merge_heads as merge_heads
 from basam.families.shared.vit import neck as neck
 from basam.families.shared.weight_files import folder_shapes as folder_shapes

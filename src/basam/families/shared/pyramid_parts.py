@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from basam.families.attachment import Replaced, ReplacedEncoder, class_replacements, global_replacements
+from basam.families.attachment import Replaced, class_replacements, global_replacements
 from basam.families.shared.pyramid_files import SCALES
 from basam.families.shared.transformers_parts import AnySizeModel, share_recording
+from basam.families.shared.vit import ReplacedEncoder
 
 
 class AnySizeVision(ReplacedEncoder):

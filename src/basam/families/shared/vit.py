@@ -1,14 +1,24 @@
-"""What the plain vision transformers of all families share: corrected attention over the grid, positions for any grid."""
+"""What the image encoders of all families share: corrected attention over the grid, positions for any grid."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from basam.attention import grid_attention
-from basam.families.attachment import Replaced, ReplacedEncoder
+from basam.attention import fast_products, grid_attention
+from basam.families.attachment import Replaced
 from basam.families.shared.position_cache import cached_table
 from basam.positions import extent, neighborhood_table, relative_table, resample_absolute
+
+
+class ReplacedEncoder(Replaced, nn.Module):
+    """The image encoder, whose low-precision multiplications run at float32 speed on CPUs without instructions for them."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        with fast_products(next(self.parameters())):
+            return super().forward(*args, **kwargs)
 
 
 class AnySizePositions(ReplacedEncoder):
