@@ -82,6 +82,18 @@ def test_img_size_sets_the_largest_long_side(meta, model, photo):
         model.image_encoder.img_size = 8
 
 
+def test_img_size_equals_the_lengths_that_images_are_resized_to(meta, model, photo):
+    size = basam.attach(model).image_encoder.img_size
+    model.image_encoder.img_size = 160
+    assert [length for length in (0, 64, 127, 128, 150, 160, 161) if size == length] == [128, 150, 160]
+    assert [length for length in (0, 64, 127, 128, 150, 160, 161) if size != length] == [0, 64, 127, 161]
+    predictor = meta.SamPredictor(model)
+    predictor.set_torch_image(torch.zeros(1, 3, 100, 150), (200, 300))
+    assert predictor.features.shape[-2:] == (7, 10)
+    with pytest.raises(AssertionError, match="long side"):  # upstream's: this one was not resized
+        predictor.set_torch_image(torch.zeros(1, 3, 40, 60), (40, 60))
+
+
 def test_a_predictor_made_before_keeps_the_trained_size(meta, model, photo):
     predictor = meta.SamPredictor(model)
     basam.attach(model)

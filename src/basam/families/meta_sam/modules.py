@@ -44,10 +44,14 @@ class TargetLength(int):
         return self.encoder.img_size * factor
 
     def __eq__(self, other: object) -> bool:
-        """Whether an image of this long side may be encoded."""
+        """Whether images are resized to this long side: upstream's predictor compares an image that it is given with `==`."""
         if isinstance(self.encoder, Replaced):
-            return isinstance(other, int) and 0 < other <= self.encoder.basam.max_side
+            basam = self.encoder.basam
+            return isinstance(other, int) and min(basam.geometry.image_size, basam.max_side) <= other <= basam.max_side
         return self.encoder.img_size == other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # int has one of its own, which would compare the numbers
 
     def __hash__(self) -> int:
         return int.__hash__(self)
