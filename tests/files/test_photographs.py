@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from basam.files import ImageError, outline, overlay, read_image, write_image, write_mask
+from basam.files import COLOURS, ImageError, distinct_colours, outline, overlay, read_image, write_image, write_mask
 from basam.files.writing import replacing
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -119,6 +119,25 @@ def test_masks_and_overlays_come_back(tmp_path):
     write_image(tmp_path / "o.jpg", tinted)
     assert Image.open(tmp_path / "o.jpg").size == (30, 20)
     assert outline(mask, 1).sum() == 2 * (10 + 12) - 4
+
+
+def test_boxes_that_touch_have_different_colours():
+    boxes = [(0, 0, 10, 10), *[(40 * k, 200, 40 * k + 5, 210) for k in range(5)], (10, 0, 20, 10), (5, 10, 15, 20)]
+    colours = distinct_colours(boxes)
+    assert colours[:6] == list(range(6))
+    assert len({colours[0], colours[6], colours[7]}) == 3
+    assert distinct_colours(boxes) == colours
+    assert set(distinct_colours([(0, 0, 9, 9)] * 12)) == set(range(len(COLOURS)))
+
+
+def test_the_number_of_a_mask_is_drawn_on_it():
+    photo, masks = np.full((200, 300, 3), 90, np.uint8), np.zeros((2, 200, 300), bool)
+    masks[0, 20:80, 20:280] = masks[1, 120:180, 20:280] = True
+    first, other, bare = (overlay(photo, masks, numbers=numbers) for numbers in ((1, 2), (1, 8), None))
+    rows = np.flatnonzero((first != other).any((1, 2)))
+    assert rows.min() >= 120
+    assert (first[20:80] != bare[20:80]).any()
+    assert np.array_equal(first[~masks.any(0)], photo[~masks.any(0)])
 
 
 def test_an_existing_file_is_never_half_overwritten(tmp_path):

@@ -12,6 +12,7 @@ from basam.files.notes import RefusedError as RefusedError
 from basam.files.optional import check_extra as check_extra
 from basam.files.optional import require as require
 from basam.files.overlays import COLOURS as COLOURS
+from basam.files.overlays import distinct_colours as distinct_colours
 from basam.files.overlays import eroded as eroded
 from basam.files.overlays import outline as outline
 from basam.files.overlays import overlay as overlay

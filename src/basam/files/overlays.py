@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from basam.arrays import check_image, check_mask
 
@@ -24,6 +24,7 @@ def overlay(
     *,
     boxes: Sequence[Sequence[float]] = (),
     points: Sequence[Sequence[float]] = (),
+    colours: Sequence[int] | None = None,
     numbers: Sequence[int] | None = None,
 ) -> NDArray[np.uint8]:
     """The photograph `(H, W, 3)` with masks `(H, W)` tinted and outlined, and with the prompts; a copy.
@@ -33,30 +34,60 @@ def overlay(
             and so are the prompts.
         boxes: x0, y0, x1, y1 in pixels of the masks, drawn in the colour of the mask of the same place.
         points: x, y and perhaps a label: 1 (default) is drawn as a white disc with a plus, 0 as a black one with a minus.
-        numbers: which colour each mask has, where it is not its place.
+        colours: place in `COLOURS` of each mask's colour; None: its place among the masks.
+        numbers: drawn on the masks.
     """
     check_image(image)
     out = image.copy()
     height, width = image.shape[:2]
     line = max(1, round(max(height, width) * LINE))
     scale = 1.0
+    labels = []
+    shades = list(colours or ())
+    # Prompts without a mask have no colour of their own.
+    colour_of = lambda index: COLOURS[shades[index] if index < len(shades) else index % len(COLOURS)]  # noqa: E731
     for index, mask in enumerate(masks):
         check_mask(mask, f"masks[{index}]")
         if mask.shape != (height, width):
             scale = width / mask.shape[1]
             mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
-        number = index if numbers is None else numbers[index]
-        tint(out, mask, COLOURS[number % len(COLOURS)], line)
-    if not len(boxes) and not len(points):
+        tint(out, mask, colour_of(index), line)
+        if numbers is not None and mask.any():
+            labels.append((str(numbers[index]), inner_point(mask)))
+    if not len(boxes) and not len(points) and not labels:
         return out
     picture = Image.fromarray(out)
     draw = ImageDraw.Draw(picture)
     for index, (x0, y0, x1, y1) in enumerate(boxes):
         corners = (x0 * scale, y0 * scale, max(x0, x1 - 1) * scale, max(y0, y1 - 1) * scale)
-        draw.rectangle(corners, outline=COLOURS[index % len(COLOURS)], width=line)
+        draw.rectangle(corners, outline=colour_of(index), width=line)
     for x, y, *label in points:
         draw_point(draw, x * scale, y * scale, bool(label[0] if label else 1), line)
+    font = ImageFont.load_default(max(10, 6 * line))
+    for text, place in labels:
+        draw.text(place, text, WHITE, font, anchor="mm", stroke_width=max(1, line // 2), stroke_fill=(0, 0, 0))
     return np.asarray(picture)
+
+
+def inner_point(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    """x, y of the pixel of a mask that is nearest to its centroid."""
+    rows, columns = np.nonzero(mask)
+    nearest = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
+    return int(columns[nearest]), int(rows[nearest])
+
+
+def distinct_colours(boxes: Sequence[Sequence[int]]) -> list[int]:
+    """A place in `COLOURS` for each box x0, y0, x1, y1, such that boxes that touch or overlap differ; its place in the list
+    where no neighbour has that. A box whose neighbours have all colours gets the one that fewest of them have."""
+    chosen = [index % len(COLOURS) for index in range(len(boxes))]
+    active: list[int] = []
+    for index in sorted(range(len(boxes)), key=lambda each: (boxes[each][0], each)):
+        x0, y0, _, y1 = boxes[index]
+        active = [each for each in active if boxes[each][2] >= x0]
+        near = [chosen[each] for each in active if boxes[each][1] <= y1 and boxes[each][3] >= y0]
+        chosen[index] = min(range(len(COLOURS)), key=lambda colour: (near.count(colour), (colour - index) % len(COLOURS)))
+        active.append(index)
+    return chosen
 
 
 def tint(out: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int], width: int) -> None:

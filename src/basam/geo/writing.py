@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from basam.checks import path_of
 from basam.errors import FileError, FullDiskError, InputError
-from basam.files import COLOURS, replacing, require, write_image
+from basam.files import COLOURS, distinct_colours, replacing, require, write_image
 from basam.geo.finding import RasterObjects
 from basam.geo.raster import CACHE, GeoRaster
 from basam.geo.vectors import properties_of, write_raster_package, write_raster_polygons
@@ -115,7 +115,7 @@ def write_raster_labels(path: str | Path, raster: GeoRaster, objects: RasterObje
                     file.write(labels.astype(kind), 1, window=window)
                     sums.append((window, zlib.crc32(labels.astype(kind).tobytes())))
                 if kind is np.uint16:
-                    file.write_colormap(1, colour_table(len(objects)))
+                    file.write_colormap(1, colour_table(objects))
             levels = [2**level for level in range(1, 32) if max(width, height) > TILE * 2 ** (level - 1)]
             if levels:
                 with rasterio.open(temporary, "r+") as file:
@@ -129,9 +129,10 @@ def write_raster_labels(path: str | Path, raster: GeoRaster, objects: RasterObje
             raise unwritten(path, "what was read back is not what was written")
 
 
-def colour_table(count: int) -> dict[int, tuple[int, int, int, int]]:
-    """Red, green, blue and alpha of the numbers of so many objects; 0, which is no object, is transparent."""
-    return {0: (0, 0, 0, 0)} | {number: (*COLOURS[(number - 1) % len(COLOURS)], 255) for number in range(1, count + 1)}
+def colour_table(objects: RasterObjects) -> dict[int, tuple[int, int, int, int]]:
+    """Red, green, blue and alpha of the objects' numbers; 0, which is no object, is transparent."""
+    colours = distinct_colours(objects.boxes.tolist())
+    return {0: (0, 0, 0, 0)} | {number: (*COLOURS[colour], 255) for number, colour in enumerate(colours, start=1)}
 
 
 def unwritten(path: Path, reason: str) -> FileError:
@@ -163,12 +164,14 @@ def write_raster_overlay(path: str | Path, raster: GeoRaster, objects: RasterObj
     for (x0, y0, x1, y1), tile in tiles_of(raster, objects):
         across, down = ((each >= low) & (each < high) for each, low, high in ((columns, x0, x1), (rows, y0, y1)))
         labels[np.ix_(down, across)] = tile[np.ix_(rows[down] - y0, columns[across] - x0)]
-    write_image(path, tinted(pixels, labels))
+    write_image(path, tinted(pixels, labels, colour_table(objects)))
 
 
-def tinted(pixels: NDArray[np.uint8], labels: NDArray[np.uint32]) -> NDArray[np.uint8]:
+def tinted(
+    pixels: NDArray[np.uint8], labels: NDArray[np.uint32], table: dict[int, tuple[int, int, int, int]]
+) -> NDArray[np.uint8]:
     """Pixels `(h, w, 3)` in the colours of their labels `(h, w)`, with a white line between labels."""
-    colours = np.array(COLOURS, dtype=np.uint16)[(labels.astype(np.int64) - 1) % len(COLOURS)]
+    colours = np.array([table[number][:3] for number in range(len(table))], dtype=np.uint16)[labels]
     out = np.where((labels > 0)[..., None], (pixels.astype(np.uint16) + colours) // 2, pixels).astype(np.uint8)
     same_below, same_beside = labels[:-1] == labels[1:], labels[:, :-1] == labels[:, 1:]
     edge = np.zeros(labels.shape, dtype=bool)

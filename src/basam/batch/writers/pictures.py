@@ -8,20 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from basam.files import overlay, replacing, require, write_image, write_mask
+from basam.files import distinct_colours, overlay, replacing, require, write_image, write_mask
 from basam.masks import PhotoResults, foreground_colours, reach_in
 
 
 def write_overlay(path: Path, results: PhotoResults) -> None:
-    """The photo with all masks tinted and outlined, and with the prompts, as JPEG.
+    """The photo with all masks tinted and outlined, and with the prompts, as JPEG; several masks have their `number` of tables.
 
-    Colours go by the masks' order, as in SVG; without boxes the larger are drawn first, so that none is hidden.
+    Colours are those of SVG; without boxes the larger masks are drawn first, so that none is hidden.
     """
+    colours = distinct_colours([one.runs.box for one in results.found])
     order = list(range(len(results.found)))
     if not results.boxes:
         order.sort(key=lambda each: -results.found[each].runs.area)
     masks = (results.found[index].runs.mask() for index in order)
-    write_image(path, overlay(results.pixels, masks, boxes=results.boxes, points=results.points, numbers=order))
+    numbers = [index + 1 for index in order] if len(order) > 1 else None
+    shades = [colours[index] for index in order]
+    drawn = overlay(results.pixels, masks, boxes=results.boxes, points=results.points, colours=shades, numbers=numbers)
+    write_image(path, drawn)
 
 
 def write_black(path: Path, results: PhotoResults) -> None:

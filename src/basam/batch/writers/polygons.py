@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from basam.files import COLOURS, write_json, write_text
+from basam.files import COLOURS, distinct_colours, write_json, write_text
 from basam.masks import UNNAMED, MaskResult, PhotoResults, RunMask, outlines_of
 
 # Of labelme's files; those of 5.x and later read masks as well as polygons.
@@ -91,11 +91,12 @@ def write_svg(path: Path, results: PhotoResults) -> None:
     """A path for each mask, the larger first, so that smaller ones lie on top; holes by the rule `evenodd`."""
     height, width = results.size
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">']
+    colours = distinct_colours([one.runs.box for one in results.found])
     for index in sorted(range(len(results.found)), key=lambda each: -results.found[each].runs.area):
         one = results.found[index]
         rings = [ring for polygon in outlines_of(one.runs, results.tolerance) for ring in rings_of(polygon)]
         outline = " ".join("M" + " L".join(f"{x:g},{y:g}" for x, y in ring[:-1]) + " Z" for ring in rings)
-        red, green, blue = COLOURS[index % len(COLOURS)]
+        red, green, blue = COLOURS[colours[index]]
         lines.append(
             f'<path id="object-{index + 1}" data-id={quoteattr(str(one.id))} data-label={quoteattr(one.label or "")} '
             f'data-score="{one.score:.4f}" fill="#{red:02x}{green:02x}{blue:02x}" fill-opacity="0.6" fill-rule="evenodd" '
