@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from basam.checks import NotNegative, check_fields, whole_number
 from basam.errors import InputError
+from basam.help import Help
 
 # Pixels: fewer do not say which objects of two windows are one.
 LEAST_OVERLAP = 16
+# Panel of the help.
+RASTERS = "Rasters and windows"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +30,35 @@ class RasterSettings:
         kinds: of files; None: `DEFAULT_RASTER_KINDS`.
     """
 
-    wanted: bool | None = None
-    window: int | None = None
-    overlap: float | None = None
-    bands: tuple[int, ...] | None = None
+    wanted: Annotated[
+        bool | None,
+        Help(
+            "Read files as georeferenced rasters, window by window (overlay, labels, geojson, gpkg, csv), or as photographs.",
+            RASTERS,
+            unset="TIFF that says where on the earth it lies",
+            option="--geo",
+        ),
+    ] = None
+    window: Annotated[
+        Annotated[int, partial(whole_number, least=32)] | None,
+        Help(
+            "Read rasters, and photographs, too, in windows with this side in pixels; objects are united across the seams.",
+            RASTERS,
+            unset="rasters: what --long-side holds; photographs: no windows",
+        ),
+    ] = None
+    overlap: Annotated[
+        NotNegative | None,
+        Help("Of windows, in pixels, or below 1 as a share of the side.", RASTERS, unset="a quarter of a window"),
+    ] = None
+    bands: Annotated[
+        tuple[int, ...] | None,
+        Help("Bands of a raster, from 1.", RASTERS, "N|R,G,B", unset="all, where there are one or three"),
+    ] = None
     kinds: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def holds(self, path: Path) -> bool:
         """Whether a file is read as a raster."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from basam.batch.raster_settings import RasterSettings
 from basam.batch.writers import USUAL_KINDS
 from basam.checks import Count, Device, Dtype, NameOrPath, NotNegative, check_fields
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
+from basam.help import Help
 from basam.masks import TOLERANCE, Cleaning
 from basam.method import BiasMode
 from basam.predict import MAX_SIDE
@@ -114,5 +115,5 @@ class EverythingSettings(PhotoSettings):
     """
 
     automatic: AutomaticSettings = field(default_factory=AutomaticSettings)
-    points_per_batch: Count = POINTS_PER_BATCH
+    points_per_batch: Annotated[Count, Help("Points that the decoder takes together, at most.", "Points")] = POINTS_PER_BATCH
     rasters: RasterSettings = field(default_factory=RasterSettings)

@@ -15,12 +15,22 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import typer
 
-from basam.cli.options import join, parse_bytes, parse_list, parse_max_pixels, parse_sizes, short_number, split_names
+from basam.checks import validated
+from basam.cli.options import (
+    join,
+    parse_bands,
+    parse_bytes,
+    parse_list,
+    parse_max_pixels,
+    parse_sizes,
+    short_number,
+    split_names,
+)
 from basam.help import Help
 from basam.method import BiasMode
 
 # How values are read that are written in a form of their own, by `Help.metavar`.
-FORMS: dict[str, Callable[[Any], Any]] = {"N|none": parse_max_pixels, "BYTES": parse_bytes}
+FORMS: dict[str, Callable[[Any], Any]] = {"N|none": parse_max_pixels, "BYTES": parse_bytes, "N|R,G,B": parse_bands}
 PLAIN = (bool, int, float, str, Path)
 
 
@@ -76,7 +86,9 @@ def parameter(option: Option) -> inspect.Parameter:
     assert option.help is not None
     kind, default, words = option.kind, option.default, option.help
     form = FORMS.get(words.metavar)
-    if get_origin(kind) is tuple:
+    if get_origin(kind) is tuple and form is not None:
+        kind = str  # of its parser's making
+    elif get_origin(kind) is tuple:
         kind = list[str] if words.repeat else str
         default = ... if default is ... else None if not default else join(default)
     elif kind is BiasMode:
@@ -121,11 +133,14 @@ def settings_of(settings: Any, given: Mapping[str, Any], **more: Any) -> Any:
         typer.BadParameter, BasamError: a value that is not valid, by its name.
     """
     values = {}
+    hints = get_type_hints(settings, include_extras=True)
     for option in options_of(settings):
         if option.inner:
             values[option.name] = settings_of(option.kind, given)
         else:
             values[option.name] = value_of(option, given[option.name])
+            if option.help is not None and option.help.option:  # an error has the name that the user knows
+                validated(values[option.name], hints[option.name], option.flag)
     return settings(**values, **more)
 
 
@@ -135,7 +150,7 @@ def value_of(option: Option, value: Any) -> Any:
         from basam.model import read_mode
 
         return read_mode(value)
-    if get_origin(option.kind) is not tuple:
+    if get_origin(option.kind) is not tuple or (option.help is not None and option.help.metavar in FORMS):
         return value
     if value is None:
         return ()

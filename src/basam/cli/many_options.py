@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -88,6 +88,16 @@ class PhotoOptions:
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Report every photo as it is done, and every note.")] = False
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> PhotoOptions:
+        """From the values of all options of a command."""
+        return cls(**{field.name: given[field.name] for field in fields(cls)})
+
+    @property
+    def kinds(self) -> tuple[str, ...] | None:
+        """The kinds of files that were given."""
+        return None if self.write is None else split_names("--write", self.write)
+
     def check(self, *, plain: bool, photos_needed: bool = True) -> None:
         """Refuse options that do not go together."""
         if photos_needed and not self.photos:
@@ -125,8 +135,7 @@ class PhotoOptions:
         """
         from basam.batch.writers import check_kinds  # needs numpy, which `--help` does not wait for
 
-        kinds = PhotoSettings.kinds if self.write is None else split_names("--write", self.write)
-        kinds = tuple(kind for kind in kinds if kind not in other_kinds) or PhotoSettings.kinds
+        kinds = tuple(kind for kind in self.kinds or PhotoSettings.kinds if kind not in other_kinds) or PhotoSettings.kinds
         return {
             "model": self.model,
             "adapter": self.adapter,

@@ -115,6 +115,15 @@ def pixels_of_text(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) else None
 
 
+def parse_bands(value: object) -> tuple[int, ...]:
+    """`1` or `4,3,2` as numbers of bands."""
+    text = str(value)
+    numbers = [pixels_of_text(part) for part in text.split(",")]
+    if len(numbers) not in (1, 3) or None in numbers:
+        raise typer.BadParameter(f"{text!r}: one or three numbers from 1 are needed, such as 4,3,2")
+    return tuple(number for number in numbers if number is not None)
+
+
 def parse_sizes(text: str) -> tuple[int | str, ...]:
     """`512,native` as long sides; an error names `--sizes`."""
     sizes: list[int | str] = []

@@ -8,10 +8,14 @@ from typing import Annotated, Any
 
 from basam.checks import Count, Share, check_fields, one_of, real_number, whole_number
 from basam.errors import InputError
+from basam.help import Help
 
 OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
 # Points that the decoder takes together, at most: that decides memory and time, not the masks.
 POINTS_PER_BATCH = 64
+
+# Panels of the help.
+KEPT, CROPS = "Which masks stay", "Crops"
 
 # A stability or predicted IoU may be below 0, so that every mask is above it.
 Threshold = Annotated[float, partial(real_number, most=1)]
@@ -26,19 +30,45 @@ class AutomaticSettings:
     """
 
     points_per_side: Count | None = 32
-    spacing: Annotated[float, partial(real_number, least=1)] | None = None
-    pred_iou_thresh: Threshold = 0.88
-    stability_score_thresh: Threshold = 0.95
-    stability_score_offset: Annotated[float, partial(real_number, least=0)] = 1.0
-    box_nms_thresh: Share = 0.7
-    mask_nms_thresh: Share | None = None
-    containment_thresh: Share | None = None
+    spacing: Annotated[
+        Annotated[float, partial(real_number, least=1)] | None,
+        Help("Pixels between points, instead of points per side.", "Points", unset="none"),
+    ] = None
+    pred_iou_thresh: Annotated[Threshold, Help("Masks stay whose predicted IoU is above this.", KEPT, option="--iou")] = 0.88
+    stability_score_thresh: Annotated[
+        Threshold, Help("Masks stay whose stability is at least this.", KEPT, option="--stability")
+    ] = 0.95
+    stability_score_offset: Annotated[
+        float, partial(real_number, least=0), Help("Of the stability, in logits.", KEPT, option="--stability-offset")
+    ] = 1.0
+    box_nms_thresh: Annotated[Share, Help("Of two masks whose boxes have a larger IoU one stays.", KEPT, option="--nms")] = 0.7
+    mask_nms_thresh: Annotated[
+        Share | None,
+        Help("And of two whose masks have a larger IoU.", KEPT, unset="--nms with --crops", option="--mask-nms"),
+    ] = None
+    containment_thresh: Annotated[
+        Share | None,
+        Help("And of two that share more than this of the smaller one.", KEPT, unset="none", option="--containment"),
+    ] = None
     # 10 layers are 4**10 crops in the last one.
-    crop_n_layers: Annotated[int, partial(whole_number, least=0, most=10)] = 0
-    crop_nms_thresh: Share = 0.7
-    crop_overlap_ratio: Annotated[float, partial(real_number, least=0, most=0.99)] = 512 / 1500
-    crop_n_points_downscale_factor: Count = 1
-    pyramid: bool = False
+    crop_n_layers: Annotated[
+        int,
+        partial(whole_number, least=0, most=10),
+        Help("Layers of crops, of 4, 16, ... each, beside the whole photo.", CROPS, option="--crops"),
+    ] = 0
+    crop_nms_thresh: Annotated[Share, Help("--nms between crops.", CROPS, option="--crop-nms")] = 0.7
+    crop_overlap_ratio: Annotated[
+        float, partial(real_number, least=0, most=0.99), Help("Share of the short side.", CROPS, option="--crop-overlap")
+    ] = 512 / 1500
+    crop_n_points_downscale_factor: Annotated[
+        Count,
+        Help(
+            "In layer i of crops there are by this to the power of i fewer points along a side.",
+            CROPS,
+            option="--crop-points-downscale",
+        ),
+    ] = 1
+    pyramid: Annotated[bool, Help("Encode the photo once, at several sizes, instead of crops.", CROPS)] = False
 
     def __post_init__(self) -> None:
         check_fields(self)
