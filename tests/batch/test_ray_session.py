@@ -15,5 +15,5 @@ def test_nothing_answers(address):
 
 
 def test_a_word_that_is_no_address():
-    with pytest.raises(BasamError, match="--ray nonsense: no cluster is found"), ray_running("nonsense"):
+    with pytest.raises(BasamError, match="--ray nonsense: Ray does not start"), ray_running("nonsense"):
         pass

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -201,7 +202,9 @@ def test_load_info_and_segment_agree(tmp_path):
     for read in (basam.load, model_info):
         with pytest.raises(basam.UnsupportedModelError, match=r"tensors missing: mask_decoder\.iou_token\.weight \(1\)$"):
             read(file)
-    for command in (["info", str(file)], ["segment", "photo.jpg", "--model", str(file), "--out", str(tmp_path / "out")]):
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (64, 64)).save(photo)
+    for command in (["info", str(file)], ["segment", str(photo), "--model", str(file), "--out", str(tmp_path / "out")]):
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 2
         assert "tensors missing: mask_decoder.iou_token.weight (1)" in result.stderr

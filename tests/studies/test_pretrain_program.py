@@ -101,7 +101,7 @@ def test_photographs_are_trained_on_by_worker_processes(tmp_path: Path, photogra
         (("--seed", "-1"), "seed"),
         (("--data", "nowhere"), "nowhere/COCO: no such folder"),
         (("--init", "nowhere/at-all"), "nowhere/at-all"),
-        (("--precision", "half"), "allowed are no, bf16, fp16"),
+        (("--precision", "half"), "is not one of 'no'"),
         (("--device", "cuda:9"), "cuda"),
     ],
 )

@@ -17,7 +17,7 @@ LINES = {
     "and the best mask of each object stays.",
     "merge": "One COCO file of the masks in several folders, such as those of the shards of a run.",
     "evaluate": "Evaluate a model on a data set at any sizes, with and without the correction.",
-    "info": "Print the family, trained grid and global layers of a model, and what attaching changes.",
+    "info": "Print the family, trained grid and global layers of a model, and what attaching changes, or an adapter's slopes.",
     "download": "Download models into the cache, where `basam.load` finds them.",
     "scenes": "Generated scenes with exact masks at any size, laid out as DIS5K, DUTS, ISIC 2017, COD10K or COCO.",
     "calibrate": "Choose slope, strength and positions for a model on your kind of photographs.",

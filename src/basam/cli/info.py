@@ -26,7 +26,7 @@ def info(
         Path | None, typer.Option(metavar="FILE", help="Of an adapter: its learned slopes as a PNG.", show_default=False)
     ] = None,
 ) -> None:
-    """Print the family, trained grid and global layers of a model, and what attaching changes; or an adapter's learned slopes.
+    """Print the family, trained grid and global layers of a model, and what attaching changes, or an adapter's slopes.
 
     What could not be loaded is refused here too: the exit status is 2.
     """

@@ -121,7 +121,7 @@ def test_a_mosaic_is_scenes_side_by_side() -> None:
 
 
 def test_a_mosaic_needs_whole_tiles() -> None:
-    with pytest.raises(ValueError, match="tiles is 3 and size is 256; size must be a multiple"):
+    with pytest.raises(ValueError, match="tiles=3, size=256: size must be a multiple"):
         mosaic(0, 256, "thin", 3)
     with pytest.raises(ValueError, match="size=16: a whole number of at least 32"):
         mosaic(0, 64, "thin", 4)

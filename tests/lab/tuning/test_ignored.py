@@ -161,7 +161,7 @@ def test_refused_masks_are_named(root: Path, tuning: Any) -> None:
 
 def test_the_rule_belongs_to_the_settings(root: Path) -> None:
     assert TuneSettings(data=(f"folder:{root}",), mask_values="label=3").to_dict()["mask_values"] == "label=3"
-    with pytest.raises(ValueError, match="there is none: others keep their own"):
+    with pytest.raises(ValueError, match=r"for data of kind .folder., and none is given"):
         TuneSettings(data=("duts:anywhere",), mask_values="label=3")
     with pytest.raises(ValueError, match="mask values 'any'"):
         TuneSettings(data=(f"folder:{root}",), mask_values="any")
