@@ -303,4 +303,7 @@ def test_one_table_of_the_run(folder, model):
         if mask.any():
             (one,) = regionprops(mask.astype(np.uint8))
             assert (float(row["centroid_y"]), float(row["centroid_x"])) == pytest.approx(one.centroid, abs=1e-3)
-            assert float(row["perimeter"]) == pytest.approx(one.perimeter, abs=1e-3)
+            for column in ("perimeter", "equivalent_diameter_area", "eccentricity"):
+                assert float(row[column]) == pytest.approx(getattr(one, column), abs=1e-3)
+            colour = np.asarray(Image.open(folder / "photos" / path.replace("_mask", "")).convert("RGB"))[mask].mean(axis=0)
+            assert [float(row[f"intensity_mean-{index}"]) for index in range(3)] == pytest.approx(colour, abs=1e-3)

@@ -11,7 +11,7 @@ from basam.batch.writers.choice import files_of, names_of
 from basam.batch.writers.coco import COCO_BEGINNING, write_coco
 from basam.batch.writers.kinds import RUN_FILES, USUAL_KINDS
 from basam.batch.writers.recorded_masks import RecordedRun, recorded_masks
-from basam.batch.writers.tables import RUN_COLUMNS, write_table, write_yolo_data
+from basam.batch.writers.tables import TABLE_BEGINNING, write_table, write_yolo_data
 from basam.errors import OccupiedError
 from basam.files import begins_with, locked, require
 from basam.masks import TOLERANCE, UNNAMED, Cleaning, MaskResult, PhotoResults
@@ -50,7 +50,7 @@ class Outputs:
 
     def is_ours(self, kind: str) -> bool:
         """Whether the file of the whole run may be replaced: it is absent, or begins as ours does."""
-        beginning = ",".join(RUN_COLUMNS) if kind == "table" else COCO_BEGINNING
+        beginning = TABLE_BEGINNING if kind == "table" else COCO_BEGINNING
         return begins_with(self.folder.root / RUN_FILES[kind], beginning.encode())
 
     @property

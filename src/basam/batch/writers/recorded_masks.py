@@ -41,7 +41,7 @@ def recorded_mask(one: MaskResult, results: PhotoResults, polygons: bool) -> dic
         "stability": one.stability,
         "point": one.point,
         "rle": one.runs.coco(),
-        **measured(one.runs),
+        **measured(one.runs, results.pixels),
     }
 
 

@@ -13,11 +13,14 @@ from basam.errors import OccupiedError
 from basam.files import begins_with, replacing, write_text
 from basam.masks import COLUMNS, PhotoResults, inert, row_of
 
-# Of a run: `share` is the part of the photo's area.
+# Of a run: `share` is the part of the photo's area; the last five are named as skimage's `regionprops_table` names them.
 RUN_COLUMNS = (
     *("photo", "number", "id", "label", "score", "predicted_iou", "stability", "area", "share"),
     *("x0", "y0", "x1", "y1", "centroid_x", "centroid_y", "perimeter", "point_x", "point_y"),
+    *("equivalent_diameter_area", "eccentricity", "intensity_mean-0", "intensity_mean-1", "intensity_mean-2"),
 )
+# Also of tables that earlier versions wrote, which had fewer columns.
+TABLE_BEGINNING = ",".join(RUN_COLUMNS[:18])
 YOLO_BEGINNING = "# classes of basam\n"
 
 
@@ -40,6 +43,8 @@ def row_of_mask(line: dict[str, Any], number: int, mask: dict[str, Any]) -> list
         *(line["name"], number, mask["id"], mask["label"] or "", *scores, stability),
         *(mask["area"], round(mask["area"] / (height * width), 6), *mask["box"]),
         *(*(mask["centroid"] or ("", "")), mask["perimeter"], *(mask["point"] or ("", ""))),
+        # Records of earlier versions lack these.
+        *(mask.get("equivalent_diameter_area"), mask.get("eccentricity"), *(mask.get("intensity_mean") or ("",) * 3)),
     ]
 
 
