@@ -17,40 +17,27 @@ from basam.positions import (
 
 def test_relative_index_of_a_small_table_by_hand():
     table = torch.tensor([[-2.0], [-1.0], [0.0], [1.0], [2.0]])  # 3 patches: row 2 + (i - j)
-    assert relative_table(table, 3, 3, "interpolate")[..., 0].tolist() == [[0, -1, -2], [1, 0, -1], [2, 1, 0]]
-
-
-def test_extend_keeps_one_step_a_patch_and_clamps():
-    table = torch.tensor([[-1.0], [0.0], [1.0]])
-    assert resize_relative(table, 4, "extend")[:, 0].tolist() == [-1, -1, -1, 0, 1, 1, 1]
-    assert relative_table(table, 3, 3, "extend")[..., 0].tolist() == [[0, -1, -1], [1, 0, -1], [1, 1, 0]]
-
-
-def test_extend_of_a_smaller_grid_takes_the_middle():
-    table = torch.arange(7.0)[:, None]  # 4 patches, row 3 is distance 0
-    assert resize_relative(table, 2, "extend")[:, 0].tolist() == [2, 3, 4]
+    assert relative_table(table, 3, 3)[..., 0].tolist() == [[0, -1, -2], [1, 0, -1], [2, 1, 0]]
 
 
 def test_interpolate_stretches_the_range_by_hand():
     table = torch.tensor([[0.0], [2.0], [4.0]])
     # 3 to 7 rows, half-pixel centres: (i + 0.5) * 3 / 7 - 0.5, clamped to the ends.
     expected = [min(4.0, max(0.0, 2 * ((i + 0.5) * 3 / 7 - 0.5))) for i in range(7)]
-    assert resize_relative(table, 4, "interpolate")[:, 0].tolist() == pytest.approx(expected)
+    assert resize_relative(table, 4)[:, 0].tolist() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("positions", ["interpolate", "extend"])
-def test_the_trained_size_is_returned_as_it_is(positions):
+def test_the_trained_size_is_returned_as_it_is():
     table = torch.randn(9, 4)
-    assert resize_relative(table, 5, positions) is table
+    assert resize_relative(table, 5) is table
     absolute = torch.randn(1, 5, 5, 3)
     assert torch.equal(resample_absolute(absolute, 5, 5), absolute)
 
 
-@pytest.mark.parametrize("positions", ["interpolate", "extend"])
-def test_grids_that_are_not_square_are_crops_of_the_square(positions):
+def test_grids_that_are_not_square_are_crops_of_the_square():
     table = torch.randn(9, 4)
-    square = relative_table(table, 7, 7, positions)
-    assert torch.equal(relative_table(table, 3, 7, positions), square[:3, :3])
+    square = relative_table(table, 7, 7)
+    assert torch.equal(relative_table(table, 3, 7), square[:3, :3])
     absolute = torch.randn(1, 4, 4, 2)
     assert torch.equal(resample_absolute(absolute, 3, 7), resample_absolute(absolute, 7, 7)[:, :3])
     assert torch.equal(image_wide_coordinates(3, 7), image_wide_coordinates(7, 7)[:3])
@@ -88,17 +75,17 @@ def test_image_wide_coordinates_by_hand():
 
 def test_tables_pass_gradients():
     table = torch.randn(5, 2, requires_grad=True)
-    relative_table(table, 4, 5, "interpolate").sum().backward()
+    relative_table(table, 4, 5).sum().backward()
     assert table.grad.abs().sum() > 0
 
 
 def test_rotary_positions_by_hand():
     # Trained: 4 patches over 2 steps. A grid of 2 x 8.
-    rows, columns = rotary_coordinates(2, 8, 2, 4, "interpolate")
+    rows, columns = rotary_coordinates(2, 8, 2, (8, 8))
     assert (rows.tolist(), columns.tolist()) == ([0, 0.25], [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75])
-    rows, columns = rotary_coordinates(2, 8, 2, 4, "interpolate", "axes")
+    rows, columns = rotary_coordinates(2, 8, 2, (2, 8))
     assert (rows.tolist(), columns[-1].item()) == ([0, 1], 1.75)
-    rows, columns = rotary_coordinates(2, 8, 2, 4, "extend", "axes")
+    rows, columns = rotary_coordinates(2, 8, 2, (4, 4))
     assert (rows.tolist(), columns[-1].item()) == ([0, 0.5], 3.5)
 
 

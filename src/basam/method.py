@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Scaling = Literal["log", "none"]
 Slopes = Literal["uniform", "geometric", "learned"]
 Schedule = Literal["extrapolation", "constant"]
-Positions = Literal["interpolate", "extend"]
 Aspect = Literal["axes", "square"]
 Reach = Literal["image", "trained"]
 Decoder = Literal["none", "log"]
@@ -93,8 +92,6 @@ class BiasMode:
             which an adapter brings along (`basam.load(..., adapter=...)`); `slope` then has no say.
         schedule: `extrapolation` multiplies the slope by `max(0, lambda - 1)`, so that the mask grows with the excess of
             tokens and is absent at and below the trained size; `constant` keeps the slope at every size.
-        positions: relative positions beyond the trained range: `interpolate` stretches the trained table over the new
-            range (what SAM's own code does), `extend` keeps one step per patch and clamps at the trained distance.
         aspect: what positions and prompts of an image that is not square are normalised by: `axes`, each axis by its own
             side, or `square`, both by the long side, as in a square of which the image is a part. None: the model's own
             rule. That is `square` for SAM 1, trained on photos padded to a square, and for SAM 3, whose rotary positions have
@@ -120,7 +117,6 @@ class BiasMode:
     slope: NotNegative = 0.1
     slopes: Slopes = "uniform"
     schedule: Schedule = "extrapolation"
-    positions: Positions = "interpolate"
     aspect: Aspect | None = None
     reach: Reach = "image"
     decoder: Decoder = "none"
@@ -131,14 +127,21 @@ class BiasMode:
 
     @classmethod
     def off(cls) -> BiasMode:
-        """Plain SAM at any size: no factor, no mask, positions interpolated. The baseline of every comparison."""
-        return cls(scaling="none", slope=0.0, positions="interpolate")
+        """Plain SAM at any size: no factor, no mask. The baseline of every comparison."""
+        return cls(scaling="none", slope=0.0)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> BiasMode:
-        """The mode that `dataclasses.asdict` wrote; an unknown key is an error that names it."""
+        """The mode that `dataclasses.asdict` wrote, also of basam 0.2; an unknown key is an error that names it."""
         if not isinstance(values, dict):
             raise InputTypeError(f"{values!r}: a dictionary with the fields of a BiasMode is needed")
+        # A field until 0.2; `interpolate`, what all models do now, was its default.
+        if values.get("positions", "interpolate") != "interpolate":
+            raise InputError(
+                f"positions={values['positions']!r} is no longer there, since it was worse or alike everywhere: leave it out, "
+                "or take reach='trained', which keeps the trained distances; basam 0.2 runs it as it was"
+            )
+        values = {key: value for key, value in values.items() if key != "positions"}
         known = [field.name for field in fields(cls)]
         for key in values:
             if key not in known:

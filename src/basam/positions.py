@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from basam.method import Aspect, Positions
+from basam.method import Aspect
 
 
 def extent(height: int, width: int, aspect: Aspect) -> tuple[int, int]:
@@ -35,28 +35,23 @@ def resample_absolute(table: Tensor, height: int, width: int, aspect: Aspect = "
     return table[:, :height, :width]
 
 
-def resize_relative(table: Tensor, side: int, positions: Positions) -> Tensor:
+def resize_relative(table: Tensor, side: int) -> Tensor:
     """A relative position table for an axis of `side` patches: `(2 S - 1, d)` to `(2 side - 1, d)`.
 
-    `interpolate`: the trained range stretched or squeezed over the new one, linearly (SAM's `get_rel_pos`).
-    `extend`: one row per patch of distance as trained; distances beyond the trained range take its outermost row.
+    The trained range is stretched or squeezed over the new one, linearly (SAM's `get_rel_pos`).
     """
-    trained = (table.shape[0] + 1) // 2
-    if side == trained:
+    if 2 * side - 1 == table.shape[0]:
         return table
-    if positions == "extend":
-        steps = torch.arange(1 - side, side, device=table.device)
-        return table[steps.clamp(1 - trained, trained - 1) + trained - 1]
     working = table.t()[None].to(torch.promote_types(table.dtype, torch.float32))
     return F.interpolate(working, size=2 * side - 1, mode="linear")[0].t().to(table.dtype)
 
 
-def relative_table(table: Tensor, length: int, whole: int, positions: Positions) -> Tensor:
+def relative_table(table: Tensor, length: int, whole: int) -> Tensor:
     """Relative positions of every query and key along one axis: `(length, length, d)`, entry [i, j] for query i, key j.
 
     `length` is the grid's size along this axis, `whole` that of its `extent`: the table is made for that and cropped.
     """
-    resized = resize_relative(table, whole, positions)
+    resized = resize_relative(table, whole)
     index = torch.arange(length, device=table.device)
     return resized[index[:, None] - index[None, :] + whole - 1]
 
@@ -103,17 +98,13 @@ def image_wide_coordinates(
     return torch.stack([x[None, :].expand(height, width), y[:, None].expand(height, width)], dim=-1)
 
 
-def rotary_coordinates(
-    height: int, width: int, span: float, trained_side: int, positions: Positions, aspect: Aspect = "square"
-) -> tuple[Tensor, Tensor]:
+def rotary_coordinates(height: int, width: int, span: float, whole: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Rotary positions of the rows `(height,)` and the columns `(width,)` of a grid, float32.
 
-    The trained grid of `trained_side` patches spans positions from 0 to `span`. `interpolate` spreads that over the `extent`
-    of the grid; `extend` keeps the trained step and goes beyond.
+    Positions from 0 to `span` are spread over `whole` patches along each axis: over the `extent` of the grid, or over the
+    trained grid, which keeps the trained step.
     """
-    wholes = extent(height, width, aspect) if positions == "interpolate" else (trained_side, trained_side)
-    rows, columns = (torch.arange(length) * (span / whole) for length, whole in zip((height, width), wholes, strict=True))
-    return rows, columns
+    return torch.arange(height) * (span / whole[0]), torch.arange(width) * (span / whole[1])
 
 
 def rotary_tables(rows: Tensor, columns: Tensor, channels: int, theta: float) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,6 @@
 | `both S` | factor and mask |
 | `... x T` | the same at strength T |
 | `decoder` | plain but for the mask decoder's attention to the image, which is scaled by the factor |
-| `..., extend` | the same with positions extended instead of interpolated |
 """
 
 from __future__ import annotations
@@ -17,12 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from basam.method import BiasMode, Positions
+from basam.method import BiasMode
 
 SLOPE = 0.1  # of the configurations that every point has
 SLOPES = (0.1, 0.3, 1.0, 3.0, 10.0)
 STRENGTHS = (0.25, 0.5, 0.75)
-POSITIONS: tuple[Positions, ...] = ("interpolate", "extend")
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,7 @@ class Configuration:
     squeezed: bool = False
 
 
-def configuration(
-    scaling: bool, slope: float = 0.0, *, positions: Positions = "interpolate", strength: float = 1.0
-) -> Configuration:
+def configuration(scaling: bool, slope: float = 0.0, *, strength: float = 1.0) -> Configuration:
     """The configuration of these fields, named as the table above says."""
     mode = BiasMode(
         scaling="log" if scaling else "none",
@@ -44,28 +40,20 @@ def configuration(
         slope=slope,
         slopes="uniform",
         schedule="extrapolation",
-        positions=positions,
         decoder="none",
         tinyvit_windows="none",
     )
     family = ("both" if scaling else "mask") if slope else ("factor" if scaling else "plain")
     name = family + (f" {slope:g}" if slope else "") + (f" x {strength:g}" if strength != 1 else "")
-    return Configuration(name + (", extend" if positions == "extend" else ""), mode)
+    return Configuration(name, mode)
 
 
 PLAIN = configuration(False)
 SQUEEZED = Configuration("squeezed", PLAIN.mode, squeezed=True)
-# Plain, factor, mask and both, interpolated: what the curves show.
+# Plain, factor, mask and both: what the curves show.
 USUAL = (PLAIN, configuration(True), configuration(False, SLOPE), configuration(True, SLOPE))
-EXTENDED = tuple(configuration(c.mode.scaling == "log", c.mode.slope, positions="extend") for c in USUAL)
-CORE = (SQUEEZED, *USUAL, *EXTENDED)
-SLOPE_SWEEP = tuple(
-    configuration(scaling, slope, positions=positions)
-    for scaling in (False, True)
-    for positions in POSITIONS
-    for slope in SLOPES
-    if slope != SLOPE
-)
+CORE = (SQUEEZED, *USUAL)
+SLOPE_SWEEP = tuple(configuration(scaling, slope) for scaling in (False, True) for slope in SLOPES if slope != SLOPE)
 STRENGTH_SWEEP = tuple(configuration(True, slope, strength=strength) for slope in (0.0, SLOPE, 1.0) for strength in STRENGTHS)
 SWEEPS = SLOPE_SWEEP + STRENGTH_SWEEP
 DECODER = Configuration("decoder", replace(PLAIN.mode, decoder="log"))
@@ -81,9 +69,8 @@ def effect(c: Configuration, grid: tuple[int, int], trained_side: int) -> tuple[
     tokens, trained = grid[0] * grid[1], trained_side**2
     if c.squeezed and grid != (trained_side, trained_side):
         return ("squeezed",)
-    positions = c.mode.positions if max(grid) != trained_side else ""
     decoder = c.mode.decoder if tokens != trained else ""
-    return c.mode.factor(tokens, trained), c.mode.effective_slope(tokens, trained), positions, decoder
+    return c.mode.factor(tokens, trained), c.mode.effective_slope(tokens, trained), decoder
 
 
 def by_effect(wanted: Sequence[str], grid: tuple[int, int], trained_side: int) -> list[list[Configuration]]:

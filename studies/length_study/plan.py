@@ -14,7 +14,7 @@ from pathlib import Path
 from basam.lab.evaluation import Results
 from basam.lab.evaluation import chosen as evenly
 from studies.length_study.choosing import FINAL_POINTS, FIRST_POINTS, extras, shortlist
-from studies.length_study.configurations import CORE, EXTENDED, PLAIN, SQUEEZED, SWEEPS, USUAL, names
+from studies.length_study.configurations import CORE, PLAIN, SQUEEZED, SWEEPS, USUAL, names
 from studies.length_study.measuring import ENTROPY, FLOAT32, PROMPTS, Task
 from studies.length_study.pictures import PHOTOS, for_choosing, photo_sides, photos_of, sample_id
 from studies.length_study.results import Point, Study
@@ -23,8 +23,8 @@ SIZES = (128, 192, 256, 384, 512, 768, 1024)
 POINTS = (*(Point("detail", size) for size in SIZES), *(Point("scene", size) for size in (512, 768, 1024)))
 LARGE = tuple(point for point in POINTS if point.size > 512)
 PHOTO_SIZES = SIZES
-PHOTO_NAMES = names((SQUEEZED, *USUAL, EXTENDED[0]))
-ENTROPY_NAMES = names((*USUAL, EXTENDED[0], EXTENDED[3]))
+PHOTO_NAMES = names((SQUEEZED, *USUAL))
+ENTROPY_NAMES = names(USUAL)
 FLOAT32_NAMES = names((PLAIN, USUAL[3]))
 CORE_NAMES = names(CORE)
 

@@ -10,9 +10,7 @@ from basam.lab.evaluation import METHODS, new_figure, save_figure
 from studies.length_study import choosing
 from studies.length_study.configurations import (
     DECODER,
-    EXTENDED,
     PLAIN,
-    POSITIONS,
     SLOPE,
     SLOPES,
     SQUEEZED,
@@ -36,7 +34,6 @@ STYLES: dict[str, dict[str, Any]] = {
     FACTOR: {"color": "#edae49", "marker": "v", "label": "factor"},
     MASK: {"color": "#66a182", "marker": "D", "label": f"mask, slope {SLOPE:g}"},
     BOTH: {"color": METHODS["basam"].colour, "marker": "^", "label": "factor and mask"},
-    EXTENDED[0].name: {"color": "#2e4057", "marker": "P", "label": "plain, positions extended"},
     DECODER.name: {"color": "#8e44ad", "marker": "*", "label": "decoder scaled"},
 }
 SMALL = {"markersize": 4, "linewidth": 1.3}
@@ -135,11 +132,10 @@ def sweeps(study: Study, path: Path) -> Path | None:
         for column, scaling in enumerate((False, True)):
             axis = axes[line, column]
             for prompt in PROMPTS:
-                for positions, dash in zip(POSITIONS, ("-", "--"), strict=True):
-                    swept = [configuration(scaling, slope, positions=positions).name for slope in (0.0, *SLOPES)]
-                    style: dict[str, Any] = {"color": colours[prompt], "linestyle": dash, "marker": "o"}
-                    found = [against_plain(name, prompt) for name in swept]
-                    band(axis, range(len(swept)), found, label=f"{PROMPT_NAMES[prompt]}, {positions}", **style)
+                swept = [configuration(scaling, slope).name for slope in (0.0, *SLOPES)]
+                style: dict[str, Any] = {"color": colours[prompt], "linestyle": "-", "marker": "o"}
+                found = [against_plain(name, prompt) for name in swept]
+                band(axis, range(len(swept)), found, label=PROMPT_NAMES[prompt], **style)
             axis.set_xticks(range(len(SLOPES) + 1), ["0", *(f"{slope:g}" for slope in SLOPES)])
             axis.set_title(f"more {point.regime}: {'factor and mask' if scaling else 'mask alone'}", fontsize=8)
             axis.set_xlabel("slope", fontsize=8)

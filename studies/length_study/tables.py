@@ -10,7 +10,7 @@ from typing import NamedTuple
 from basam.lab import markdown
 from basam.lab.evaluation import paired_difference
 from studies.length_study import choosing
-from studies.length_study.configurations import ALL, CORE, EXTENDED, PLAIN, SQUEEZED, SWEEPS, USUAL, names
+from studies.length_study.configurations import ALL, CORE, PLAIN, SQUEEZED, SWEEPS, USUAL, names
 from studies.length_study.measuring import FLOAT32, PROMPTS
 from studies.length_study.pictures import PHOTOS, TRAINED, for_choosing
 from studies.length_study.plan import CORE_NAMES, ENTROPY_NAMES, FLOAT32_NAMES, PHOTO_SIZES, POINTS
@@ -197,18 +197,16 @@ def blocks(study: Study, layers: Sequence[int]) -> dict[str, str]:
     """All tables."""
     extra = choosing.extras(study, CORE_NAMES)
     interpolated = [SQUEEZED.name, *names(USUAL[1:]), *extra]
-    extended = list(names(EXTENDED))
     found = {"falls": falls(study)}
     for regime in ("detail", "scene"):
         points = points_of(regime)
         found[regime] = comparison(study, points, interpolated)
-        found[f"{regime}-extend"] = comparison(study, points, extended)
         found[f"{regime}-boundary"] = comparison(study, points, interpolated, "boundary_iou")
-    on_photos = [SQUEEZED.name, *names(USUAL[1:]), EXTENDED[0].name, *extra]
+    on_photos = [SQUEEZED.name, *names(USUAL[1:]), *extra]
     found["photos"] = comparison(study, points_of(ALL_PHOTOS), on_photos)
     found["photos-boundary"] = comparison(study, points_of(ALL_PHOTOS), on_photos, "boundary_iou")
     found["photos-by-set"] = by_set(study, on_photos)
-    held_out = [*(c for c in interpolated if c != SQUEEZED.name), *extended]
+    held_out = [c for c in interpolated if c != SQUEEZED.name]
     after = [point for point in POINTS if point.size > TRAINED]
     found["held-out-detail"] = comparison(study, [p for p in after if p.regime == "detail"], held_out, keep=for_reporting)
     found["held-out-scene"] = comparison(study, [p for p in after if p.regime == "scene"], held_out, keep=for_reporting)
@@ -224,5 +222,5 @@ def for_reporting(unit: str) -> bool:
 def describe_chosen(name: str) -> str:
     """The configuration as fields of `BiasMode`."""
     mode = ALL[name].mode
-    fields = ("scaling", "strength", "slope", "positions")
+    fields = ("scaling", "strength", "slope")
     return ", ".join(f"{field}={getattr(mode, field)!r}" for field in fields)

@@ -163,7 +163,7 @@ def test_a_grid_of_3_to_2_equals_a_dense_computation(monkeypatch, small_tiles, s
     q, k, v = operands(2, heads, height, width, dim)[:3]
     tables = torch.randn(2, 2 * 4 - 1, dim, dtype=torch.float64)
     slope_list = slopes or [0.0] * heads
-    square = [relative_table(table, width, width, "interpolate") for table in tables]
+    square = [relative_table(table, width, width) for table in tables]
     dense = torch.empty(2, heads, height * width, height * width, dtype=torch.float64)
     for i in range(height * width):
         for j in range(height * width):
@@ -175,8 +175,8 @@ def test_a_grid_of_3_to_2_equals_a_dense_computation(monkeypatch, small_tiles, s
                     + q[:, h, i] @ square[1][x, c]
                     - slope_list[h] * (abs(y - r) + abs(x - c))
                 )
-    table_h = relative_table(tables[0], height, width, "interpolate")
-    table_w = relative_table(tables[1], width, width, "interpolate")
+    table_h = relative_table(tables[0], height, width)
+    table_w = relative_table(tables[1], width, width)
     tensor = None if slopes is None else torch.tensor(slopes, dtype=torch.float64)
     with torch.no_grad():
         out = dispatch.attend(q, k, v, (height, width), (height, width), (table_h, table_w), tensor, 1.3)

@@ -41,7 +41,7 @@ def test_with_masks(root):
 
 def test_segment_takes_the_mode(root):
     mode = root / "mode.json"
-    write_mode(mode, BiasMode(scaling="none", slope=0.0, positions="extend"), {"on": "a set"})
+    write_mode(mode, BiasMode(scaling="none", slope=0.0), {"on": "a set"})
     photo = root / "train" / "images" / "photo00.png"
     result = CliRunner().invoke(app, ["segment", str(photo), "--mode", str(mode), "--out", str(root / "out"), "--json"])
     assert result.exit_code == 0, result.output

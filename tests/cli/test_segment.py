@@ -92,7 +92,7 @@ def test_options_reach_the_model(photos, model, tmp_path):
     assert first("--multimask")["predicted_iou"] != first()["predicted_iou"]
     assert first("--focus")["region"] is None
     assert first("--focus")["tokens"] == 12  # the whole photo at the trained long side
-    modes = ((), ("--slope", "3"), ("--positions", "extend"), ("--reach", "trained"), ("--plain",))
+    modes = ((), ("--slope", "3"), ("--reach", "trained"), ("--plain",))
     assert len({first(*options)["predicted_iou"] for options in modes}) == len(modes)
     file = tmp_path / "mode.json"
     file.write_text('{"slope": 3}')
@@ -154,7 +154,6 @@ def test_photos_of_one_name_do_not_overwrite_each_other(photos, model, tmp_path)
         (["--long-side", "big"], "'auto', 'native' or a number"),
         (["--long-side", "0"], "'auto', 'native' or a number"),
         (["--slope", "-1"], "slope=-1"),
-        (["--positions", "learned"], "'learned'"),
         (["--plain", "--slope", "1"], "plain SAM takes no"),
         (["--mode", "absent.json"], "absent.json"),
         (["--dtype", "int8"], "'int8'"),

@@ -32,7 +32,7 @@ def call(*arguments: object) -> Any:
 
 def test_what_is_typed_arrives(root: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    write_mode(tmp_path / "mode.json", BiasMode(positions="extend", slope=0.5))
+    write_mode(tmp_path / "mode.json", BiasMode(decoder="log", slope=0.5))
     options = "--tune lora --rank 3 --sizes 64-96 --steps 2 --batch-size 2 --validate-every 1 --validate-sizes 64 --seed 4"
     options += " --prompts gt-box --slope 0.2 --boundary 2 --no-augment --no-checkpointing --sampling proportional"
     given = ["--data", f"folder:{root}", "--model", model, *options.split(), "--mode", tmp_path / "mode.json", "--out", out]
@@ -41,7 +41,7 @@ def test_what_is_typed_arrives(root: Path, model: Path, tmp_path: Path) -> None:
     for text in ("LoRA", "slopes", "100.00%", "step 1: IoU", "step 2/2", f"wrote {out}/adapter"):
         assert text in result.output
     mode = json.loads((out / "adapter" / "mode.json").read_text())
-    assert mode["mode"] == {**mode["mode"], "slopes": "learned", "schedule": "constant", "positions": "extend", "slope": 0.5}
+    assert mode["mode"] == {**mode["mode"], "slopes": "learned", "schedule": "constant", "decoder": "log", "slope": 0.5}
     assert (mode["found"]["seed"], mode["found"]["tuned"], mode["found"]["sizes"]) == (4, "lora", "64-96")
     learned = attachment_of(basam.load(model, adapter=out / "adapter")).learned
     assert learned().mean().item() == pytest.approx(0.2, rel=0.1)
@@ -78,7 +78,7 @@ def test_the_adapter_is_segmented_and_evaluated_with(root: Path, model: Path, tm
         scores[name] = json.loads(result.stdout)[0]["predicted_iou"]
     assert scores["off"] == scores["plain"] != scores["tuned"]
     # One switch changes one field: slopes stay those that were learned.
-    words = ["segment", photo, "--model", model, *tuned, "--positions", "extend", "--out", tmp_path / "extended", "--json"]
+    words = ["segment", photo, "--model", model, *tuned, "--reach", "trained", "--out", tmp_path / "near", "--json"]
     row = json.loads(CliRunner().invoke(app, list(map(str, words))).stdout)[0]
     assert row["slope"] is None  # learned
     assert row["predicted_iou"] not in scores.values()

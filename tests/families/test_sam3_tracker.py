@@ -88,7 +88,6 @@ def grid(height, width, x_step, y_step):
     [
         (basam.BiasMode(slope=0.0), 3 / 12, 3 / 12),
         (basam.BiasMode(slope=1.0), 3 / 12, 3 / 12),
-        (basam.BiasMode(slope=0.0, positions="extend"), 3 / 9, 3 / 9),
         (basam.BiasMode(slope=1.0, aspect="axes"), 3 / 12, 3 / 8),
     ],
 )
@@ -109,7 +108,7 @@ def test_factor_mask_and_positions_are_the_dense_formula(mode, x_step, y_step):
 
 
 def test_the_trained_size_is_untouched_and_detach_is_exact():
-    check_trained_size_and_detaching(tiny_sam3, basam.BiasMode(slope=1.0, positions="extend"), 126, (84, 168))
+    check_trained_size_and_detaching(tiny_sam3, basam.BiasMode(slope=1.0), 126, (84, 168))
 
 
 def test_the_predictor_rounds_to_whole_windows_and_squashes_to_a_square():

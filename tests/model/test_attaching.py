@@ -74,7 +74,7 @@ def test_embeddings_then_prompts_equal_one_call(hq):
 def test_the_mode_matters_beyond_the_trained_size(tiny):
     pixels = torch.randn(1, 3, 128, 128)
     results = []
-    changes = ({"slope": 2.0}, {"scaling": "log"}, {"positions": "extend"})
+    changes = ({"slope": 2.0}, {"scaling": "log"})
     for mode in (basam.BiasMode.off(), *(replace(basam.BiasMode.off(), **change) for change in changes)):
         with basam.attached(tiny, mode):
             results.append(masks_of(tiny, pixels))

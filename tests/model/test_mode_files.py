@@ -17,7 +17,7 @@ from basam.model.fingerprint import model_fingerprint
 from basam.model.mode_files import ModeFileError, read_mode, read_mode_file, write_mode
 from tests.helpers.tiny import tiny_sam
 
-MODE = BiasMode(strength=0.5, slope=0.03, slopes="geometric", schedule="constant", positions="extend", decoder="log")
+MODE = BiasMode(strength=0.5, slope=0.03, slopes="geometric", schedule="constant", decoder="log")
 
 
 def test_a_mode_comes_back_as_it_was(tmp_path):
@@ -33,6 +33,8 @@ def test_fields_alone_are_a_mode_too(tmp_path):
     path = tmp_path / "mode.json"
     path.write_text('{"slope": 0.2}')
     assert read_mode(path) == BiasMode(slope=0.2)
+    path.write_text('{"slope": 0.2, "positions": "interpolate"}')  # as basam 0.2 wrote it
+    assert read_mode(path) == BiasMode(slope=0.2)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,7 @@ def test_fields_alone_are_a_mode_too(tmp_path):
         ('{"found": {}}', "has no 'mode'"),
         ('{"mode": {"slop": 1}}', "unknown field 'slop' of BiasMode: known are scaling, strength"),
         ('{"mode": {"strength": 2}}', "strength=2: a number"),
+        ('{"positions": "extend"}', "positions='extend' is no longer there.*: leave it out, or take reach='trained'"),
         ('{"schedule": "always"}', "schedule='always': allowed are extrapolation, constant"),
     ],
 )

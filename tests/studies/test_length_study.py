@@ -25,15 +25,11 @@ from tests.helpers.study_lines import line, lines_for
 
 
 def test_names_say_what_the_modes_are():
-    assert names(CORE) == (
-        *("squeezed", "plain", "factor", "mask 0.1", "both 0.1"),
-        *("plain, extend", "factor, extend", "mask 0.1, extend", "both 0.1, extend"),
-    )
+    assert names(CORE) == ("squeezed", "plain", "factor", "mask 0.1", "both 0.1")
     assert len(ALL) == len(CORE) + len(SWEEPS) + 1, "no name stands for two configurations"
     assert ALL["plain"].mode == basam.BiasMode.off()
     swept = ALL["both 1 x 0.5"].mode
-    assert (swept.scaling, swept.slope, swept.strength, swept.positions) == ("log", 1.0, 0.5, "interpolate")
-    assert ALL["mask 3, extend"].mode == basam.BiasMode(scaling="none", strength=1.0, slope=3.0, positions="extend")
+    assert (swept.scaling, swept.slope, swept.strength) == ("log", 1.0, 0.5)
     assert DECODER.mode == basam.BiasMode(scaling="none", slope=0.0, decoder="log")
     assert {c.mode.schedule for c in ALL.values()} == {"extrapolation"}, "the identity at the trained size"
 
@@ -43,8 +39,7 @@ def test_names_say_what_the_modes_are():
     [
         (16, [names(CORE)]),
         # Smaller than trained: the factor is below 1 and the schedule takes the mask away.
-        (8, [("squeezed",), ("plain", "mask 0.1"), ("factor", "both 0.1"), ("plain, extend", "mask 0.1, extend"),
-             ("factor, extend", "both 0.1, extend")]),
+        (8, [("squeezed",), ("plain", "mask 0.1"), ("factor", "both 0.1")]),
         (32, [(name,) for name in names(CORE)]),
     ],
 )  # fmt: skip
@@ -53,8 +48,8 @@ def test_what_does_the_same_is_encoded_once(side, groups):
 
 
 def test_a_photograph_that_is_not_square_has_another_number_of_tokens_at_the_trained_side():
-    groups = by_effect(("squeezed", "plain", "factor", "plain, extend"), (12, 16), 16)
-    assert [names(group) for group in groups] == [("squeezed",), ("plain", "plain, extend"), ("factor",)]
+    groups = by_effect(("squeezed", "plain", "factor"), (12, 16), 16)
+    assert [names(group) for group in groups] == [("squeezed",), ("plain",), ("factor",)]
 
 
 # Pictures
@@ -192,7 +187,7 @@ def test_entropy_of_uniform_attention_is_that_of_all_keys():
         assert found["layers"] == pytest.approx([2 * math.log(size / 16)] * len(found["layers"]), abs=1e-3)
 
 
-@pytest.mark.parametrize("mode", [basam.BiasMode.off(), basam.BiasMode(slope=0.5, positions="extend")])
+@pytest.mark.parametrize("mode", [basam.BiasMode.off(), basam.BiasMode(slope=0.5)])
 def test_entropy_is_that_of_the_whole_matrix_and_leaves_no_trace(tiny, mode):
     model = basam.attach(tiny, mode)
     seen = []

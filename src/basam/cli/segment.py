@@ -11,7 +11,7 @@ from basam.batch import SegmentSettings
 from basam.cli.console import one_line_errors
 from basam.cli.many_options import PhotoOptions, takes_photos
 from basam.cli.options import ReachName
-from basam.cli.segment_options import Aspect, Method, Positions, Scaling, mode_changes, parse_prompts
+from basam.cli.segment_options import Aspect, Method, Scaling, mode_changes, parse_prompts
 from basam.predict import Focus
 
 
@@ -76,9 +76,6 @@ def segment(
     slope: Annotated[
         float | None, typer.Option(help="Slope of the bias-mode mask, logits per patch.", show_default=False)
     ] = None,
-    positions: Annotated[
-        Positions | None, typer.Option(help="Relative positions beyond the trained range.", show_default=False)
-    ] = None,
     aspect: Annotated[
         Aspect | None,
         typer.Option(help="Positions normalised per axis or by the long side.", show_default="the model's own"),
@@ -101,7 +98,7 @@ def segment(
     if plain and method is Method.resize:
         raise typer.BadParameter("--method resize is plain SAM already; give one of them", param_hint="--plain")
     uncorrected = plain or method is not Method.basam
-    correction = {"scaling": scaling, "strength": strength, "slope": slope, "positions": positions, "aspect": aspect}
+    correction = {"scaling": scaling, "strength": strength, "slope": slope, "aspect": aspect}
     changes = mode_changes(uncorrected, reach=reach, **correction)
     if method is Method.resize and (focus or options.side != "auto"):
         raise typer.BadParameter("resize has the trained size: it takes no --focus and no --long-side", param_hint="--method")

@@ -11,11 +11,6 @@ if TYPE_CHECKING:
     from basam.batch import PromptRow
 
 
-class Positions(str, Enum):
-    interpolate = "interpolate"
-    extend = "extend"
-
-
 class Aspect(str, Enum):
     axes = "axes"
     square = "square"
@@ -64,7 +59,5 @@ def mode_changes(plain: bool, **switches: Any) -> dict[str, Any]:
     """The fields of a mode that were given, as `dataclasses.replace` takes them."""
     changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
     if plain and changes:
-        raise typer.BadParameter(
-            "plain SAM takes no --reach, --strength, --scaling, --slope, --positions or --aspect", param_hint="--plain"
-        )
+        raise typer.BadParameter("plain SAM takes no --reach, --strength, --scaling, --slope or --aspect", param_hint="--plain")
     return changes

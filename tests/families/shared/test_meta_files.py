@@ -75,9 +75,7 @@ def test_other_sizes_are_metas_code_built_at_that_size(saved, small_sam, size):
     agree(run(basam.attach(basam.load(file), basam.BiasMode.off()), pixels), run_meta(other, pixels))
 
 
-@pytest.mark.parametrize(
-    "mode", [basam.BiasMode.off(), basam.BiasMode(slope=0.3, decoder="log", positions="extend", strength=1.0)]
-)
+@pytest.mark.parametrize("mode", [basam.BiasMode.off(), basam.BiasMode(slope=0.3, decoder="log", strength=1.0)])
 def test_a_photo_of_three_to_two_is_the_same_in_the_file_and_in_the_live_model(saved, mode):
     model, file = saved
     pixels = torch.randn(1, 3, 128, 192)

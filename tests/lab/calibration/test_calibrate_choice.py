@@ -67,10 +67,8 @@ def test_modes_that_do_the_same_are_one():
 def test_modes_in_words():
     assert describe(PLAIN) == "plain"
     assert describe(replace(HALF, slope=0.1)) == "factor 0.5, slope 0.05"
-    mode = BiasMode(
-        scaling="none", strength=1.0, slope=0.1, schedule="constant", slopes="geometric", positions="extend", decoder="log"
-    )
-    assert describe(mode) == "slope 0.1 constant geometric, positions extended, decoder 1"
+    mode = BiasMode(scaling="none", strength=1.0, slope=0.1, schedule="constant", slopes="geometric", decoder="log")
+    assert describe(mode) == "slope 0.1 constant geometric, decoder 1"
 
 
 def test_the_table_marks_the_chosen_one_and_its_difference_to_plain():

@@ -32,7 +32,7 @@ def world(score):
         BiasMode(scaling="log", strength=0.5, slope=0.0),
         BiasMode(scaling="log", strength=0.25, slope=0.12),
         BiasMode(scaling="log", strength=0.5, slope=0.2, slopes="geometric"),
-        BiasMode(scaling="none", strength=1.0, slope=0.05, schedule="constant", positions="extend"),
+        BiasMode(scaling="none", strength=1.0, slope=0.05, schedule="constant"),
     ],
 )
 def test_the_search_finds_the_best_mode_of_a_made_up_world(monkeypatch, predictor, photo_folder, best):
@@ -42,7 +42,7 @@ def test_the_search_finds_the_best_mode_of_a_made_up_world(monkeypatch, predicto
         slope, wanted_slope = mode.strength * mode.slope, best.strength * best.slope
         misses = abs(factor - wanted) + abs(slope - wanted_slope)
         misses += 0.01 * (mode.schedule != best.schedule) + 0.01 * (mode.slopes != best.slopes)
-        return -misses - 0.01 * (mode.positions != best.positions) - 0.01 * (mode.decoder != best.decoder)
+        return -misses - 0.01 * (mode.decoder != best.decoder)
 
     monkeypatch.setattr(labelled, "measure_photo", world(score))
     result = labelled.calibrate(predictor, open_dataset("folder", photo_folder, "train"), [512])
@@ -72,7 +72,7 @@ def test_a_photograph_is_read_once_a_pass(monkeypatch, predictor, photo_folder):
     kind = type(dataset[0])
     load = kind.load
     monkeypatch.setattr(kind, "load", lambda sample: loads.append(sample.id) or load(sample))
-    monkeypatch.setattr(labelled, "PASSES", (labelled.factors, labelled.positions))
+    monkeypatch.setattr(labelled, "PASSES", (labelled.factors, labelled.decoder))
     labelled.calibrate(predictor, dataset, [64, 100])
     assert len(loads) == 2 * len(dataset)
 

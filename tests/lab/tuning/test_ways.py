@@ -135,8 +135,8 @@ def test_what_cannot_be_prepared():
         prepare(tiny_sam(), "bias", basam.BiasMode())
     with pytest.raises(ValueError, match="no global layers, so there are no slopes to learn"):
         prepare(tiny_sam(global_attn_indexes=[]), "bias", MODE)
-    assert tuned_mode(basam.BiasMode(slope=0.5, positions="extend")) == basam.BiasMode(
-        slope=0.5, positions="extend", slopes="learned", schedule="constant"
+    assert tuned_mode(basam.BiasMode(slope=0.5, decoder="log")) == basam.BiasMode(
+        slope=0.5, decoder="log", slopes="learned", schedule="constant"
     )
 
 

@@ -34,7 +34,7 @@ from basam.families.shared import (
     pyramid_replacements,
     quiet,
 )
-from basam.positions import rotary_coordinates, rotary_tables, rotate
+from basam.positions import extent, rotary_coordinates, rotary_tables, rotate
 
 
 class Sam3GlobalAttention(GridAttention, sam3.Sam3ViTRoPEAttention):
@@ -68,9 +68,9 @@ class Sam3GlobalAttention(GridAttention, sam3.Sam3ViTRoPEAttention):
     def tables_of(self, height: int, width: int) -> tuple[Tensor, Tensor]:
         """Cosines and sines of the present grid, `(H, W, d)`."""
         basam, trained = self.basam, self.basam.geometry.trained_side
-        whole = basam.mode.window((height, width), trained) == (height, width)
-        positions = basam.mode.positions if whole else "extend"  # a window has the distances of training
-        rows, columns = rotary_coordinates(height, width, self.config.window_size, trained, positions, basam.aspect)
+        windowed = basam.mode.window((height, width), trained) != (height, width)
+        whole = (trained, trained) if windowed else extent(height, width, basam.aspect)  # a window has the trained step
+        rows, columns = rotary_coordinates(height, width, self.config.window_size, whole)
         return rotary_tables(rows, columns, self.head_dim, sizes.rotary_theta(self.config))
 
 

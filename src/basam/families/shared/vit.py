@@ -67,14 +67,13 @@ class GridAttention(Replaced, nn.Module):
 
     def axis_table(self, trained: Tensor, length: int, window: int, whole: int, dtype: torch.dtype) -> Tensor:
         """Of one axis; `window` 0: all of its `length` keys, at the positions of an axis of `whole`."""
-        positions = self.basam.mode.positions
 
         def make() -> Tensor:
             if window:
                 return neighborhood_table(trained, length, window).to(dtype)
-            return relative_table(trained, length, whole, positions).to(dtype)
+            return relative_table(trained, length, whole).to(dtype)
 
-        return cached_table(trained, (length, window, whole, positions, dtype), make)
+        return cached_table(trained, (length, window, whole, dtype), make)
 
 
 def merge_heads(x: Tensor) -> Tensor:

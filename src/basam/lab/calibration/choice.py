@@ -53,7 +53,7 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
 def weight(mode: BiasMode) -> tuple[float, ...]:
     """Sorts modes from plain SAM to the strongest correction: by the factor, then the mask, then the other switches."""
     factor = mode.strength if mode.scaling == "log" else 0.0
-    switches = (mode.schedule == "constant", mode.slopes == "uniform", mode.positions == "extend", mode.decoder == "log")
+    switches = (mode.schedule == "constant", mode.slopes == "uniform", mode.decoder == "log")
     return (factor, mode.strength * mode.slope, *map(float, switches), float(mode.aspect is not None))
 
 
@@ -65,8 +65,6 @@ def describe(mode: BiasMode) -> str:
     slope = mode.strength * mode.slope
     if slope:
         words.append(" ".join([f"slope {slope:g}", *(word for word in (mode.schedule, mode.slopes) if word not in USUAL)]))
-    if mode.positions == "extend":
-        words.append("positions extended")
     if mode.aspect is not None:
         words.append(f"aspect {mode.aspect}")
     if mode.decoder == "log" and mode.strength:

@@ -47,15 +47,11 @@ def heads(best: BiasMode) -> list[BiasMode]:
     return [replace(best, slopes="geometric", slope=times * best.slope) for times in (1, 4)] if best.slope else []
 
 
-def positions(best: BiasMode) -> list[BiasMode]:
-    return [replace(best, positions="extend")]
-
-
 def decoder(best: BiasMode) -> list[BiasMode]:
     return [replace(best, decoder="log")]
 
 
-PASSES: tuple[Callable[[BiasMode], list[BiasMode]], ...] = (factors, masks, heads, positions, decoder)
+PASSES: tuple[Callable[[BiasMode], list[BiasMode]], ...] = (factors, masks, heads, decoder)
 
 
 @dataclass

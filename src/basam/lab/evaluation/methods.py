@@ -89,7 +89,7 @@ def canonical(mode: BiasMode) -> BiasMode:
     if mode.reach == "trained":  # nothing is left to correct
         mode = replace(mode, scaling="none", slope=mode.slope if mode.schedule == "constant" else 0.0)
     if mode.strength == 0:
-        mode = replace(off, positions=mode.positions, aspect=mode.aspect)
+        mode = replace(off, aspect=mode.aspect)
     if mode.slope == 0:
         mode = replace(mode, slopes=off.slopes, schedule=off.schedule)
     if mode.slope == 0 and mode.scaling == mode.decoder == mode.tinyvit_windows == "none":
