@@ -17,12 +17,15 @@ from basam.files import MAX_PIXELS
 from basam.help import Help
 from basam.masks import TOLERANCE, Cleaning
 from basam.method import BiasMode
-from basam.predict import MAX_SIDE
+from basam.predict import MAX_SIDE, Focus
 from basam.predict.automatic import POINTS_PER_BATCH, AutomaticSettings
 
 if TYPE_CHECKING:
     from basam.batch import ResultFolder
     from basam.batch.writers import Outputs
+
+# Panel of the help.
+VIEW = "What is encoded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +95,21 @@ class SegmentSettings(PhotoSettings):
     """
 
     resize: bool = False
-    focus: bool | None = None
-    focus_context: float | None = None
-    focus_side: Count | None = None
-    pyramid: bool = False
-    multimask: bool = False
+    focus: Annotated[
+        bool | None,
+        Help(
+            "Encode the region that each prompt is about, instead of the whole photo.",
+            VIEW,
+            unset="for a box on a photo larger than trained",
+        ),
+    ] = None
+    focus_context: Annotated[
+        float | None,
+        Help("Side of the region as a multiple of the object's.", VIEW, unset=f"the model's, else {Focus.context:g}"),
+    ] = None
+    focus_side: Annotated[Count | None, Help("Side of the region in model pixels.", VIEW, unset="the trained long side")] = None
+    pyramid: Annotated[bool, Help("Encode the photo once, at several sizes, for any number of prompts.", VIEW)] = False
+    multimask: Annotated[bool, Help("The best of three masks by predicted IoU.", "Prompts")] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

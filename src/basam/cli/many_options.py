@@ -41,6 +41,7 @@ class PhotoOptions:
         str,
         typer.Option(
             metavar="auto|native|N",
+            rich_help_panel="Photographs",
             help="Of the whole photo, and of crops, in model pixels; auto: up to 4 times the trained tokens.",
         ),
     ] = str(PhotoSettings.long_side)
@@ -52,37 +53,64 @@ class PhotoOptions:
     write: Annotated[
         str | None,
         typer.Option(
-            metavar="KIND,KIND", help=f"Of {', '.join(KINDS[:-1])} and {KINDS[-1]}.", show_default=join(PhotoSettings.kinds)
+            metavar="KIND,KIND",
+            rich_help_panel="Results",
+            help=f"Of {', '.join(KINDS[:-1])} and {KINDS[-1]}.",
+            show_default=join(PhotoSettings.kinds),
         ),
     ] = None
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Pixels by which polygons may leave a mask's edge; 0: not at all.")
+        float,
+        typer.Option(min=0, rich_help_panel="Results", help="Pixels by which polygons may leave a mask's edge; 0: not at all."),
     ] = PhotoSettings.tolerance
-    min_area: Annotated[int, typer.Option(min=0, help="Parts of masks of fewer pixels are left out.", show_default="none")] = (
-        Cleaning.min_area
-    )
-    fill_holes: Annotated[int, typer.Option(min=0, help="Holes of fewer pixels are filled.", show_default="none")] = (
-        Cleaning.fill_holes
-    )
-    largest: Annotated[bool, typer.Option("--largest", help="Of each mask the largest part alone.")] = Cleaning.largest
-    out: Annotated[Path, typer.Option(help="Folder for the files; made where absent.")] = Path("out")
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again that are done already.")] = (
-        PhotoSettings.overwrite
-    )
+    min_area: Annotated[
+        int,
+        typer.Option(
+            min=0, rich_help_panel="Results", help="Parts of masks of fewer pixels are left out.", show_default="none"
+        ),
+    ] = Cleaning.min_area
+    fill_holes: Annotated[
+        int, typer.Option(min=0, rich_help_panel="Results", help="Holes of fewer pixels are filled.", show_default="none")
+    ] = Cleaning.fill_holes
+    largest: Annotated[
+        bool, typer.Option("--largest", rich_help_panel="Results", help="Of each mask the largest part alone.")
+    ] = Cleaning.largest
+    out: Annotated[Path, typer.Option(rich_help_panel="Results", help="Folder for the files; made where absent.")] = Path("out")
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel="Results", help="Do photos again that are done already.")
+    ] = PhotoSettings.overwrite
     replace: Annotated[
-        bool, typer.Option("--replace", help="Without prompts, also replace results that were made with prompts.")
+        bool,
+        typer.Option(
+            "--replace", rich_help_panel="Results", help="Without prompts, also replace results that were made with prompts."
+        ),
     ] = PhotoSettings.replace
     shard: Annotated[
         str | None,
         typer.Option(
-            metavar="I/N", help="Part I, from 0, of N parts of the photos.", show_default="RANK/WORLD_SIZE of a launcher"
+            metavar="I/N",
+            rich_help_panel="Several machines",
+            help="Part I, from 0, of N parts of the photos.",
+            show_default="RANK/WORLD_SIZE of a launcher",
         ),
     ] = None
     ray: Annotated[
-        str | None, typer.Option(metavar="local|ADDRESS", help="On a Ray cluster, or one started here.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            rich_help_panel="Several machines",
+            help="On a Ray cluster, or one started here.",
+            show_default=False,
+        ),
     ] = None
     ray_workers: Annotated[
-        int | None, typer.Option(min=1, help="Models that work at once.", show_default="as many as the cluster has room for")
+        int | None,
+        typer.Option(
+            min=1,
+            rich_help_panel="Several machines",
+            help="Models that work at once.",
+            show_default="as many as the cluster has room for",
+        ),
     ] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")] = False

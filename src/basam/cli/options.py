@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from basam.checks import DTYPES
 from basam.files import MAX_PIXELS
-
-
-class Reach(str, Enum):
-    image = "image"
-    trained = "trained"
-
 
 UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
@@ -58,23 +51,27 @@ def parse_max_pixels(value: object) -> int | None:
     return pixels
 
 
-ModelName = Annotated[str, typer.Option(help="'nano' (embedded), a checkpoint folder or file, or a hub name.")]
-AdapterName = Annotated[str | None, typer.Option(help="A folder of basam tune, or its hub name.", show_default=False)]
-LongSides = Annotated[str, typer.Option(metavar="N,N,native", help="Long sides in pixels.")]
-MaxSide = Annotated[int, typer.Option(min=1, help="Longest side that 'native' keeps.")]
+ModelName = Annotated[
+    str, typer.Option(rich_help_panel="Model", help="'nano' (embedded), a checkpoint folder or file, or a hub name.")
+]
+AdapterName = Annotated[
+    str | None, typer.Option(rich_help_panel="Model", help="A folder of basam tune, or its hub name.", show_default=False)
+]
+MaxSide = Annotated[int, typer.Option(min=1, rich_help_panel="Photographs", help="Longest side that 'native' keeps.")]
 MaxPixels = Annotated[
     int | None,
     typer.Option(
         metavar="N|none",
         parser=parse_max_pixels,
         show_default=f"{MAX_PIXELS / 1e6:.0f}M",
+        rich_help_panel="Photographs",
         help="Photographs of more pixels are rejected, against decompression bombs.",
     ),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="That many images, evenly spaced.", show_default="all")]
-PromptSeed = Annotated[int, typer.Option(help="Of random prompts.")]
-EncoderDtype = Annotated[str, typer.Option(help=f"Of the image encoder: {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+EncoderDtype = Annotated[
+    str, typer.Option(rich_help_panel="Model", help=f"Of the image encoder: {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.")
+]
+Device = Annotated[str, typer.Option(rich_help_panel="Model", help="auto, cpu, cuda, cuda:1 or mps.")]
 MetricWorkers = Annotated[
     int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")
 ]
@@ -82,19 +79,23 @@ MaskValues = Annotated[
     str | None,
     typer.Option(
         metavar="RULE",
+        rich_help_panel="Data",
         help="For 'folder': nonzero, threshold, label=K or instances (one object per value). For 'coco': crowds (annotations "
         "with iscrowd 1 are objects, as CVAT exports masks).",
         show_default="one object; labels are rejected",
     ),
 ]
 ReachName = Annotated[
-    Reach | None,
+    Literal["image", "trained"] | None,
     typer.Option(
+        rich_help_panel="Model",
         help="Tokens that global attention sees: all of the image, or a neighborhood as large as in training.",
         show_default="the mode's",
     ),
 ]
-ModeFile = Annotated[Path | None, typer.Option(metavar="FILE", help="A mode.json.", show_default=False)]
+ModeFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", rich_help_panel="Model", help="A mode.json.", show_default=False)
+]
 
 
 def join(values: Iterable[object]) -> str:

@@ -3,104 +3,105 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from basam.batch import SegmentSettings
 from basam.cli.console import one_line_errors
+from basam.cli.from_settings import settings_of, with_options
 from basam.cli.many_options import PhotoOptions, takes_photos
 from basam.cli.options import ReachName
-from basam.cli.segment_options import Aspect, Method, Scaling, mode_changes, parse_prompts
-from basam.predict import Focus
+from basam.cli.segment_options import mode_changes, parse_prompts
 
 
 @takes_photos
+@with_options(SegmentSettings)
 def segment(
     point: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="X,Y[,LABEL]", help="A point in pixels; label 1 (default) inside the object, 0 outside. Repeatable."
+            metavar="X,Y[,LABEL]",
+            rich_help_panel="Prompts",
+            help="A point in pixels; label 1 (default) inside the object, 0 outside. Repeatable.",
         ),
     ] = None,
     box: Annotated[
-        list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="A box in pixels; one mask per box. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="X0,Y0,X1,Y1", rich_help_panel="Prompts", help="A box in pixels; one mask per box. Repeatable."),
     ] = None,
     prompts_from: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
+            rich_help_panel="Prompts",
             help="Prompts of many photos: JSON lines, CSV, boxes of COCO, a session of basam web; PHOTOS: folder of the names.",
             show_default=False,
         ),
     ] = None,
     images_json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Names of the images of COCO detections.", show_default=False)
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel="Prompts", help="Names of the images of COCO detections.", show_default=False
+        ),
     ] = None,
     unlisted: Annotated[
-        bool, typer.Option("--unlisted", help="With --prompts-from FILE, also the photos in PHOTOS without a row, as a whole.")
+        bool,
+        typer.Option(
+            "--unlisted",
+            rich_help_panel="Prompts",
+            help="With --prompts-from FILE, also the photos in PHOTOS without a row, as a whole.",
+        ),
     ] = False,
-    focus: Annotated[
-        bool | None,
-        typer.Option(
-            "--focus/--no-focus",
-            help="Encode the region that each prompt is about, instead of the whole photo.",
-            show_default="for a box on a photo larger than trained",
-        ),
-    ] = SegmentSettings.focus,
-    focus_context: Annotated[
-        float | None,
-        typer.Option(
-            help="Side of the region as a multiple of the object's.", show_default=f"the model's, else {Focus.context:g}"
-        ),
-    ] = SegmentSettings.focus_context,
-    focus_side: Annotated[
-        int | None, typer.Option(help="Side of the region in model pixels.", show_default="the trained long side")
-    ] = SegmentSettings.focus_side,
-    pyramid: Annotated[
-        bool, typer.Option("--pyramid", help="Encode the photo once, at several sizes, for any number of prompts.")
-    ] = SegmentSettings.pyramid,
     method: Annotated[
-        Method, typer.Option(help="resize: squeezed and padded as SAM was trained; plain: uncorrected; basam: corrected.")
-    ] = Method.basam,
-    plain: Annotated[bool, typer.Option("--plain", help="Short for --method plain.")] = False,
-    multimask: Annotated[
-        bool, typer.Option("--multimask", help="The best of three masks by predicted IoU.")
-    ] = SegmentSettings.multimask,
+        Literal["resize", "plain", "basam"],
+        typer.Option(
+            rich_help_panel="Model",
+            help="resize: squeezed and padded as SAM was trained; plain: uncorrected; basam: corrected.",
+        ),
+    ] = "basam",
+    plain: Annotated[bool, typer.Option("--plain", rich_help_panel="Model", help="Short for --method plain.")] = False,
     scaling: Annotated[
-        Scaling | None, typer.Option(help="Whether q.k is scaled by lambda = ln n / ln n0.", show_default=False)
+        Literal["log", "none"] | None,
+        typer.Option(rich_help_panel="Model", help="Whether q.k is scaled by lambda = ln n / ln n0.", show_default=False),
     ] = None,
     strength: Annotated[
-        float | None, typer.Option(help="Share of the correction that is applied, 0 to 1.", show_default=False)
+        float | None,
+        typer.Option(rich_help_panel="Model", help="Share of the correction that is applied, 0 to 1.", show_default=False),
     ] = None,
     slope: Annotated[
-        float | None, typer.Option(help="Slope of the bias-mode mask, logits per patch.", show_default=False)
+        float | None,
+        typer.Option(rich_help_panel="Model", help="Slope of the bias-mode mask, logits per patch.", show_default=False),
     ] = None,
     aspect: Annotated[
-        Aspect | None,
-        typer.Option(help="Positions normalised per axis or by the long side.", show_default="the model's own"),
+        Literal["axes", "square"] | None,
+        typer.Option(
+            rich_help_panel="Model", help="Positions normalised per axis or by the long side.", show_default="the model's own"
+        ),
     ] = None,
     reach: ReachName = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the view and the tokens of each prompt; encode and write nothing.")
     ] = False,
-    **shared: Any,
+    **given: Any,
 ) -> None:
     """Segment photographs at their own resolution.
+
+    Example: basam segment photo.jpg --box 40,60,300,420 --out masks
 
     Without a prompt the whole photo is the box. For every photo OUT gets NAME_mask.png (several prompts: NAME_mask_0.png, ...)
     and NAME_overlay.jpg, and records.jsonl lists what was written for which photo: the same command again resumes, a file
     that basam did not write is never overwritten. A photo that cannot be read is named, the others are done, and the exit
     status is 1 (2 where none could be done).
     """
-    options = PhotoOptions(**shared)
+    options = PhotoOptions.of(given)
     prompts = parse_prompts(point, box)
-    if plain and method is Method.resize:
+    if plain and method == "resize":
         raise typer.BadParameter("--method resize is plain SAM already; give one of them", param_hint="--plain")
-    uncorrected = plain or method is not Method.basam
+    uncorrected = plain or method != "basam"
     correction = {"scaling": scaling, "strength": strength, "slope": slope, "aspect": aspect}
     changes = mode_changes(uncorrected, reach=reach, **correction)
-    if method is Method.resize and (focus or options.side != "auto"):
+    if method == "resize" and (given["focus"] or options.side != "auto"):
         raise typer.BadParameter("resize has the trained size: it takes no --focus and no --long-side", param_hint="--method")
     options.check(plain=uncorrected, photos_needed=prompts_from is None)
     if prompts_from is not None and (prompts or len(options.photos or ()) > 1):
@@ -113,16 +114,13 @@ def segment(
         from basam.cli.many import segment_all
         from basam.cli.summaries import PlanSummary, PromptSummary
 
-        settings = SegmentSettings(
+        settings: SegmentSettings = settings_of(
+            SegmentSettings,
+            given,
             **options.settings(),
             uncorrected=uncorrected,
             changes=changes,
-            resize=method is Method.resize,
-            focus=focus,
-            focus_context=focus_context,
-            focus_side=focus_side,
-            pyramid=pyramid,
-            multimask=multimask,
+            resize=method == "resize",
         )
         status = segment_all(
             options,

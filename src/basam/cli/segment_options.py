@@ -1,30 +1,13 @@
-"""Choices of `basam segment`, and texts that it takes apart: points and boxes."""
+"""Texts that `basam segment` takes apart, points and boxes, and the fields of a mode that were given."""
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
     from basam.batch import PromptRow
-
-
-class Aspect(str, Enum):
-    axes = "axes"
-    square = "square"
-
-
-class Scaling(str, Enum):
-    log = "log"
-    none = "none"
-
-
-class Method(str, Enum):
-    resize = "resize"
-    plain = "plain"
-    basam = "basam"
 
 
 def parse_numbers(option: str, text: str, counts: tuple[int, ...]) -> list[float]:
@@ -57,7 +40,7 @@ def parse_prompts(point: list[str] | None, box: list[str] | None) -> list[Prompt
 
 def mode_changes(plain: bool, **switches: Any) -> dict[str, Any]:
     """The fields of a mode that were given, as `dataclasses.replace` takes them."""
-    changes = {name: getattr(value, "value", value) for name, value in switches.items() if value is not None}
+    changes = {name: value for name, value in switches.items() if value is not None}
     if plain and changes:
         raise typer.BadParameter("plain SAM takes no --reach, --strength, --scaling, --slope or --aspect", param_hint="--plain")
     return changes
