@@ -7,11 +7,12 @@ would explain, and arrays with `arrays`.
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import cache, partial
 from numbers import Integral, Number, Real
@@ -114,12 +115,20 @@ def of_union(value: Any, hint: Any, name: str) -> Any:
     raise InputTypeError(f"{shown(name, value)}: {words_of(hint)} is needed")
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint at the known word that is most like one that was mistyped."""
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def one_of(*allowed: Any) -> Callable[[Any, str], Any]:
     """The check of a value that has to be one of `allowed`, as of `Annotated[str, one_of(*KINDS)]`."""
 
     def check(value: Any, name: str) -> Any:
         if not any(type(value) is type(choice) and value == choice for choice in allowed):
-            raise InputError(f"{shown(name, value)}: allowed are {', '.join(map(str, allowed))}")
+            raise InputError(
+                f"{shown(name, value)}: allowed are {', '.join(map(str, allowed))}{nearest(str(value), map(str, allowed))}"
+            )
         return value
 
     return check

@@ -1,6 +1,8 @@
 """Wrong input of many kinds ends in one line that names the value, with exit status 2; none of it is a bug's traceback."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -75,6 +77,30 @@ def test_names(photo, tmp_path):
     fails("model '': a name is needed", "segment", photo, "--model", "", "--out", tmp_path / "o")
     result = run("segment", tmp_path / "absent.jpg", "--out", tmp_path / "o")
     assert result.stderr.splitlines()[-1] == f"failed: {tmp_path}/absent.jpg: no such file"
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("segment PHOTO --model nanno", "nano"),
+        ("segment PHOTO --write overlya", "overlay"),
+        ("everything PHOTO --model sam_vit_b_01ec46", "sam_vit_b_01ec64"),
+        ("everything PHOTO --write geojsn", "geojson"),
+        ("calibrate foldr ROOT", "folder"),
+        ("calibrate folder ROOT --model nanno", "nano"),
+        ("evaluate foldr ROOT", "folder"),
+        ("evaluate folder ROOT --model nanno", "nano"),
+        ("evaluate folder ROOT --methods basm", "basam"),
+        ("evaluate folder ROOT --prompts gt-bx", "gt-box"),
+        ("info sam2_hiera_tinny", "sam2_hiera_tiny"),
+    ],
+)
+def test_the_name_nearest_to_a_wrong_one_is_told_without_torch(words, name, photo, tmp_path):
+    words = words.replace("PHOTO", str(photo)).replace("ROOT", str(tmp_path)).split()
+    program = "import sys\ntry:\n    from basam.cli import main; main()\nfinally:\n    print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout.split()) == (2, ["False"]), result.stderr
+    assert f"did you mean {name}?" in " ".join(result.stderr.split())
 
 
 def test_tuning_is_checked_before_anything_is_loaded(photo, tmp_path):

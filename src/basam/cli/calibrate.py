@@ -55,12 +55,15 @@ def calibrate(
     long_sides = parse_list("--sizes", sizes, int, "512,1024")
 
     with one_line_errors():
+        from basam.model import check_model_name
+
+        check_model_name(model)
+        sources = [Source(kind, root, split, max_pixels=max_pixels)]
+        sources += [Source.parse(text, max_pixels) for text in also or []]
         from basam.cli.calibrate_work import CalibrationJob
 
         console.report_device(device)
         job = CalibrationJob(model, device, long_sides, count, seed, out)
-        sources = [Source(kind, root, split, max_pixels=max_pixels)]
-        sources += [Source.parse(text, max_pixels) for text in also or []]
         whole = job.focus(sources, test_split, mask_values, larger) if focus else job.mode(sources, test_split, mask_values)
     console.say(f"wrote {out}")
     if not whole:

@@ -26,7 +26,7 @@ from basam.cli.options import (
     short_number,
     split_names,
 )
-from basam.help import Help
+from basam.help import MODEL, Help
 from basam.method import BiasMode
 
 # How values are read that are written in a form of their own, by `Help.metavar`.
@@ -146,6 +146,10 @@ def settings_of(settings: Any, given: Mapping[str, Any], **more: Any) -> Any:
 
 def value_of(option: Option, value: Any) -> Any:
     """What the settings take, of what was given."""
+    if option.help == MODEL:
+        from basam.model import check_model_name
+
+        check_model_name(value)
     if option.kind is BiasMode and value is not None:
         from basam.model import read_mode
 

@@ -31,6 +31,9 @@ def info(
     What could not be loaded is refused here too: the exit status is 2.
     """
     with one_line_errors():
+        from basam.model import check_model_name
+
+        check_model_name(model)
         from basam.model import TENSORS, model_info
 
         if (Path(model) / TENSORS).is_file():

@@ -162,7 +162,9 @@ class PhotoOptions:
             ImportError: a kind of file needs a library that is missing.
         """
         from basam.batch.writers import check_kinds  # needs numpy, which `--help` does not wait for
+        from basam.model import check_model_name
 
+        check_model_name(self.model)
         kinds = tuple(kind for kind in self.kinds or PhotoSettings.kinds if kind not in other_kinds) or PhotoSettings.kinds
         return {
             "model": self.model,

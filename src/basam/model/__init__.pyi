@@ -21,7 +21,6 @@ from basam.model.downloads import published as published
 from basam.model.fingerprint import model_fingerprint as model_fingerprint
 from basam.model.info import ModelInfo as ModelInfo
 from basam.model.info import model_info as model_info
-from basam.model.loading import EMBEDDED as EMBEDDED
 from basam.model.loading import family_of_file as family_of_file
 from basam.model.loading import load as load
 from basam.model.loading import resolve as resolve
@@ -31,3 +30,5 @@ from basam.model.mode_files import mode_of as mode_of
 from basam.model.mode_files import read_mode as read_mode
 from basam.model.mode_files import read_mode_file as read_mode_file
 from basam.model.mode_files import write_mode as write_mode
+from basam.model.names import EMBEDDED as EMBEDDED
+from basam.model.names import check_model_name as check_model_name

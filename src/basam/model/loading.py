@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basam.checks import path_of
-from basam.errors import InputError, InputTypeError, MissingFileError
+from basam.errors import InputError, MissingFileError
 from basam.families import Family, UnsupportedModelError, agrees, families, family_of
 from basam.families.shared import is_complete, looks_like, read_shapes
 from basam.model.downloads import PUBLISHED, DownloadError, is_cached, published
 from basam.model.mode_files import mode_of
+from basam.model.names import EMBEDDED, check_model_name
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-# Embedded models: folders of this package.
-EMBEDDED = {"nano": Path(__file__).with_name("nano")}
 
 
 def resolve(name: str | Path, *, fetch: bool = True) -> Path:
@@ -32,10 +29,7 @@ def resolve(name: str | Path, *, fetch: bool = True) -> Path:
         FileNotFoundError: none of these, nor a name that a hub could have; or not in the cache, without `fetch`.
         ConnectionError: what is not in the cache cannot be downloaded.
     """
-    if not isinstance(name, (str, os.PathLike)):
-        raise InputTypeError(f"model {name!r}: a name or a path is needed")
-    if not str(name).strip():
-        raise InputError(f"model {str(name)!r}: a name is needed, such as 'nano'")
+    check_model_name(name)
     if str(name) in EMBEDDED:
         return EMBEDDED[str(name)]
     path = path_of(name)
@@ -45,12 +39,6 @@ def resolve(name: str | Path, *, fetch: bool = True) -> Path:
         if not fetch and not is_cached(str(name)):
             raise not_cached(str(name))
         return published(str(name))
-    parts = str(name).split("/")
-    if len(parts) != 2 or not all(parts) or parts[0].startswith((".", "~")):
-        raise MissingFileError(
-            f"model {str(name)!r}: neither an embedded model ({', '.join(map(repr, EMBEDDED))}), nor a file or folder here, "
-            f"nor a published file ({', '.join(PUBLISHED)}), nor a hub name (owner/name)"
-        )
     return download(str(name)) if fetch else cached(str(name))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
 from basam.batch.writers import pictures, polygons, tables
 from basam.batch.writers.kinds import KINDS, RUN_FILES
+from basam.checks import nearest
 from basam.errors import InputError
 from basam.files import require, write_mask
 from basam.masks import MaskResult, PhotoResults
@@ -122,12 +122,6 @@ def files_of(
             else:
                 writers[name] = partial(pictures.write_black, results=results)
     return writers
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """A hint at the known word that is most like one that was mistyped."""
-    close = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _write_one_mask(path: Path, results: PhotoResults, index: int) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from basam.checks import path_of
+from basam.checks import nearest, path_of
 from basam.errors import InputTypeError
 from basam.files import is_litter, spelled
 from basam.lab.data.base import Dataset, Role, reported_name
@@ -103,7 +103,7 @@ def splits_of(kind: str, root: str | Path) -> list[str]:
 
 def _checked_root(kind: str, root: str | Path) -> Path:
     if kind not in KINDS:
-        raise DatasetError(f"kind {kind!r} is unknown: known are {', '.join(KINDS)}")
+        raise DatasetError(f"kind {kind!r} is unknown: known are {', '.join(KINDS)}{nearest(kind, KINDS)}")
     root = path_of(root, "root")
     if not root.is_dir():
         raise DatasetError(f"{root}: {'a file, not a folder' if root.exists() else 'no such folder'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from basam.checks import NotNegative, Whole, check_fields
+from basam.checks import NotNegative, Whole, check_fields, nearest
 from basam.errors import InputError
 
 PROMPT_KINDS = ("gt-box", "noisy-box", "gt-point", "random-point", "k-points", "none")
@@ -34,7 +34,9 @@ class PromptSpec:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.kind not in PROMPT_KINDS:
-            raise InputError(f"prompt {self.kind!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
+            raise InputError(
+                f"prompt {self.kind!r} is unknown: known are {', '.join(PROMPT_KINDS)}{nearest(self.kind, PROMPT_KINDS)}"
+            )
         if not 1 <= self.positives <= MOST_POINTS or not 0 <= self.negatives <= MOST_POINTS:
             raise InputError(
                 f"k-points:{self.positives}+{self.negatives}: at least 1 positive and 0 negative points, at most {MOST_POINTS} "
@@ -48,7 +50,7 @@ class PromptSpec:
         """`gt-box`, `noisy-box:0.2`, `k-points:3`, `k-points:3+2` and so on."""
         match = _SPEC.fullmatch(text.strip())
         if match is None:
-            raise InputError(f"prompt {text!r} is unknown: known are {', '.join(PROMPT_KINDS)}")
+            raise InputError(f"prompt {text!r} is unknown: known are {', '.join(PROMPT_KINDS)}{nearest(text, PROMPT_KINDS)}")
         kind, value, negatives = match["kind"], match["value"], match["negatives"]
         try:
             if value is None:

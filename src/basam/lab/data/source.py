@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from basam.checks import Count, check_fields, one_of, path_of
+from basam.checks import Count, check_fields, nearest, one_of, path_of
 from basam.files import MAX_PIXELS
 from basam.lab.data.issues import DatasetError
 from basam.lab.data.kinds import CROWDS, KINDS, takes_rule
@@ -45,7 +45,8 @@ class Source:
         head, colon, rest = text.partition(":")
         name, equals, kind = head.rpartition("=")
         if kind not in KINDS or not rest or (equals and not name):
-            raise DatasetError(f"data {text!r}: KIND:ROOT or KIND:ROOT:SPLIT is needed, with a kind of {', '.join(KINDS)}")
+            known = ", ".join(KINDS) + nearest(kind, KINDS)
+            raise DatasetError(f"data {text!r}: KIND:ROOT or KIND:ROOT:SPLIT is needed, with a kind of {known}")
         root, colon, split = rest.rpartition(":")
         if not colon or path_of(rest).is_dir():
             return cls(kind, path_of(rest), None, name or None, max_pixels)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, one_of
+from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, nearest, one_of
 from basam.errors import InputError
 from basam.help import ADAPTER, DEVICE, DTYPE, LIMIT, LONG_SIDES, MASK_VALUES, MODEL, SEED, Help
 from basam.lab.data import KINDS, PromptSpec, Source, check_mask_values
@@ -125,7 +125,7 @@ class EvaluateSettings:
         for name, allowed in (("methods", known), ("metrics", tuple(METRICS))):
             for value in getattr(self, name):
                 if value not in allowed:
-                    raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}")
+                    raise InputError(f"{name}: {value!r} is unknown: known are {', '.join(allowed)}{nearest(value, allowed)}")
         if self.mask_values is not None:
             check_mask_values(self.mask_values, [Source(self.kind, Path(self.root))])
         if self.focus is not None and not any(map(is_focused, self.methods)):
