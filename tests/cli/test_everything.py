@@ -199,3 +199,15 @@ def test_near_duplicates_of_crops_go_by_default(run, photo, tmp_path):
         assert result.exit_code == 0, result.output
         counts.append(json.loads(result.stdout)[0]["masks"])
     assert counts[0] <= counts[1]
+
+
+def test_results_of_prompts_in_the_same_folder_are_left_as_they_are(run, photo, model, tmp_path):
+    out = str(tmp_path / "o")
+    segment = ["segment", str(photo), "--model", str(model), "--box", "5,6,40,44", "--out", out]
+    assert CliRunner().invoke(app, segment).exit_code == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "o").iterdir()}
+    for more in ((), ("--verbose",), ("--json",)):
+        result = CliRunner().invoke(app, ["everything", str(photo), "--model", str(model), "--out", out, *more])
+        assert result.exit_code == 0, result.output
+        assert "its results are of prompts" in result.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "o").iterdir()} == before

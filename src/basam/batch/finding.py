@@ -60,7 +60,9 @@ class EverythingJob(PhotoJob):
 
     def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         photo = {"photo": str(task.photo)}
-        return [{**photo, **row, "files": self.outputs.paths(task.stem, row["masks"])} for row in rows]
+        # Results of prompts, which are left as they are, have rows of masks.
+        own = [row for row in rows if "masks" in row]
+        return [{**photo, **row, "files": self.outputs.paths(task.stem, row["masks"])} for row in own]
 
 
 def in_record(highest: Sequence[float]) -> dict[str, float | None]:

@@ -52,7 +52,7 @@ class Summary(ABC):
         return len(outcome.rows)
 
     def seconds_of(self, outcome: Any) -> float:
-        return float(outcome.rows[0]["seconds"])
+        return float(outcome.rows[0]["seconds"]) if outcome.rows else 0.0
 
     def left_out(self, line: str) -> None:
         """A photo or a prompt that could not be done, by its name and the reason."""
@@ -90,6 +90,8 @@ class Summary(ABC):
         """What was done with one photo."""
         if outcome.error is not None:
             return f"{outcome.photo}: left out"
+        if not outcome.rows:
+            return f"{outcome.photo}: left as it is"
         first = outcome.rows[0]
         masks = self.masks_of(outcome)
         count = "1 mask" if masks == 1 else f"{masks} masks"
