@@ -3,7 +3,7 @@
     logits[i, (r, c)] = scale * q_i . k_(r, c) + rows[i, r - first row of its window] + cols[i, c - first column of its window]
 
 A block is a rectangle of queries. It attends to the union of their windows, which is a rectangle of keys; rows and columns
-that a query does not see get a bias of `OUTSIDE`. A window is a product of rows and columns, so nothing else is needed to be
+that a query does not see get the bias `HIDDEN_BIAS`. A window is a product of rows and columns, so nothing more is needed to be
 exact. PyTorch's fused attention does the rest, with logits and softmax in float32 or better.
 
 Three things make it fast. Queries within half a window of an edge of the grid all have the same window along that axis: they
@@ -29,7 +29,7 @@ from basam.attention.bias import working_dtype
 from basam.attention.cpu_tiles import pieces
 
 # What a key outside of a query's window gets, along either axis. Finite, also twice and in float16: logits are far smaller.
-OUTSIDE = -3.0e4
+HIDDEN_BIAS = -3.0e4
 # Queries along a side of a block between the edges: larger blocks multiply more keys outside of windows, smaller
 # ones pay more for every call.
 BLOCK = 16
@@ -124,7 +124,7 @@ def spread(bias: Tensor, span: Span, axis: int) -> Tensor:
     keys = span.high - span.low
     if keys == bias.shape[-1]:
         return bias
-    out = bias.new_full((*bias.shape[:-1], keys), OUTSIDE)
+    out = bias.new_full((*bias.shape[:-1], keys), HIDDEN_BIAS)
     windows(out, span, axis, bias.shape[-1]).copy_(bias)
     return out
 

@@ -21,7 +21,7 @@ from basam.predict.regions import sides_cut
 from basam.predict.views import View
 
 # The logit of pixels outside the region: SAM's logits of clear background are about that low.
-OUTSIDE = -20.0
+BACKGROUND_LOGIT = -20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +97,8 @@ class Answer:
 
 
 def whole_masks(answers: Sequence[Answer], height: int, width: int, logits: bool) -> NDArray[Any]:
-    """Masks `(K, M, height, width)` at the image's size, bool or logits: False, or the logit `OUTSIDE`, beyond each region."""
-    kind, outside = (np.float32, OUTSIDE) if logits else (np.bool_, False)
+    """Masks `(K, M, height, width)` at the image's size, bool or logits: False or `BACKGROUND_LOGIT` outside their region."""
+    kind, outside = (np.float32, BACKGROUND_LOGIT) if logits else (np.bool_, False)
     masks: NDArray[Any] = np.full((len(answers), len(answers[0].scores), height, width), outside, dtype=kind)
     for index, answer in enumerate(answers):
         rows, columns = answer.view.window(height, width)
@@ -107,9 +107,9 @@ def whole_masks(answers: Sequence[Answer], height: int, width: int, logits: bool
 
 
 def stacked_low_res(answers: Sequence[Answer]) -> NDArray[np.float32]:
-    """Low-resolution logits `(K, M, h, w)`; where regions differ in size, smaller ones are filled up with `OUTSIDE`."""
+    """Low-resolution logits `(K, M, h, w)`; where regions differ in size, smaller ones are padded with `BACKGROUND_LOGIT`."""
     shapes = np.array([answer.low_res.shape for answer in answers])
-    stacked = np.full((len(answers), *shapes.max(0)), OUTSIDE, dtype=np.float32)
+    stacked = np.full((len(answers), *shapes.max(0)), BACKGROUND_LOGIT, dtype=np.float32)
     for index, answer in enumerate(answers):
         stacked[index][tuple(slice(0, length) for length in answer.low_res.shape)] = answer.low_res
     return stacked

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from basam.errors import InputError
 from basam.families import Geometry
 from basam.masks import tight_box
-from basam.predict.answers import OUTSIDE
+from basam.predict.answers import BACKGROUND_LOGIT
 from basam.predict.prompts import CheckedPrompts
 from basam.predict.views import View
 
@@ -103,5 +103,5 @@ class MaskPrompts:
         rows, columns = view.window(*whole.shape[-2:])
         part = F.interpolate(whole[..., rows, columns], view.frame.resized, mode="bilinear", antialias=True)
         up, across = (padded - resized for padded, resized in zip(view.frame.padded, view.frame.resized, strict=True))
-        part = F.pad(part, (0, across, 0, up), value=OUTSIDE)
+        part = F.pad(part, (0, across, 0, up), value=BACKGROUND_LOGIT)
         return F.interpolate(part, (height, width), mode="bilinear", antialias=True)[0].numpy()

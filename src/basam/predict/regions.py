@@ -21,7 +21,7 @@ MOST_ENLARGED = 8
 # Squares around a click, as shares of the image's long side.
 CLICK_SHARES = (1.0, 1 / 1.5, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8)
 # How much two squares may differ in size where one can stand for the other.
-ALIKE = 1.25
+SAME_SIZE_RATIO = 1.25
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def with_margin(box: NDArray[np.float64], own: Region) -> NDArray[np.float64]:
 
 
 def within(ratio: float) -> bool:
-    return 1 / ALIKE <= ratio <= ALIKE
+    return 1 / SAME_SIZE_RATIO <= ratio <= SAME_SIZE_RATIO
 
 
 def regions_of_points(points: NDArray[np.float64], least: float, height: int, width: int) -> list[Region]:
