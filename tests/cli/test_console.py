@@ -102,19 +102,6 @@ def test_brackets_in_names_are_printed_as_they_are(tmp_path):
     assert "data [red]" in result.stdout
 
 
-SHORTER = {
-    "pred_iou_thresh": "iou",
-    "stability_score_thresh": "stability",
-    "stability_score_offset": "stability_offset",
-    "box_nms_thresh": "nms",
-    "mask_nms_thresh": "mask_nms",
-    "containment_thresh": "containment",
-    "crop_n_layers": "crops",
-    "crop_nms_thresh": "crop_nms",
-    "crop_overlap_ratio": "crop_overlap",
-}
-
-
 def option_defaults(command: str) -> dict[str, Any]:
     found = typer.main.get_command(app).commands[command].load()  # type: ignore[attr-defined]
     # Where other options matter, too, the default is None, and the help has its value without them.
@@ -129,7 +116,7 @@ def option_defaults(command: str) -> dict[str, Any]:
         ("tune", TuneSettings, {}),
         ("segment", SegmentSettings, {"mode_file": "mode", "kinds": "write", "uncorrected": "plain"}),
         ("everything", EverythingSettings, {"mode_file": "mode", "kinds": "write", "uncorrected": "plain"}),
-        ("everything", AutomaticSettings, SHORTER),
+        ("everything", AutomaticSettings, {}),
         ("web", WebSettings, {}),
     ],
 )

@@ -279,6 +279,7 @@ def test_empty_masks_are_named_and_counted_and_have_no_cut_out(folder, model):
 
 
 def test_a_name_that_is_not_there_is_found_before_a_model_is_loaded(folder):
+    (folder / "no-such-model").mkdir()  # holds no model
     result = run("photos/aa.png", "--model", "no-such-model", "--out", "o")
     assert result.exit_code == 2
     assert "failed: photos/aa.png: no such file; did you mean photos/a.png?" in result.stderr
