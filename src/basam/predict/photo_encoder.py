@@ -281,5 +281,5 @@ class PhotoEncoder(AttachedModel):
             part = slice(index, index + 1)
             of_view = features if len(views) == 1 else tree_map_only(Tensor, lambda tensor: tensor[part], features)  # noqa: B023
             if view in image.levels and view != image.whole:
-                of_view = tree_map_only(Tensor, Tensor.half, of_view)  # half the memory at the same IoU
+                of_view = tree_map_only(Tensor, Tensor.half, of_view)  # half the memory
             image.cache(view, of_view)
