@@ -27,7 +27,7 @@ job.find(tasks_of(outputs, [Path(photo)], boxes[:1])[0], read)
 before = peak()
 (task,) = tasks_of(outputs, [Path(photo)], boxes)
 found = job.find(task, read)
-assert len(found.found) == int(count)
+assert len(found.masks) == int(count)
 print(peak() - before)
 """
 

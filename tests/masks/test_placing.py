@@ -55,7 +55,7 @@ def test_an_image_of_more_pixels_than_32_bits_count():
 
 def test_what_does_not_fit_is_refused():
     small = RunMask.of(np.ones((3, 3), dtype=bool))
-    with pytest.raises(ValueError, match="part of 3 x 3 px at row 5, column 0: it reaches beyond 9 x 6 px"):
+    with pytest.raises(ValueError, match="part of 3 x 3 px at row 5, column 0"):
         placed(small, 5, 0, 6, 9)
     with pytest.raises(ValueError, match="at row -1"):
         placed(small, -1, 0, 6, 9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from basam.masks import SoftMask, foreground_colours, reach_in
+from basam.masks import SoftMask, edge_width, foreground_colours
 
 
 def distances(side=120, radius=40):
@@ -51,5 +51,5 @@ def test_texture_inside_stays():
 
 
 def test_the_reach_grows_with_the_photo():
-    assert reach_in(300, 400) == 4
-    assert reach_in(3000, 4000) == 20
+    assert edge_width(300, 400) == 4
+    assert edge_width(3000, 4000) == 20

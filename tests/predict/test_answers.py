@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import basam
-from basam.masks import SoftMask, reach_in
+from basam.masks import SoftMask, edge_width
 from basam.predict import Region
 
 
@@ -44,5 +44,5 @@ def test_masks_boxes_and_soft_edges_are_those_of_predict(predictor, focus):
         soft = answer.soft(best, 310, 420)
         there = np.zeros((310, 420), dtype=np.uint8)
         there[soft.top : soft.top + soft.shape[0], soft.left : soft.left + soft.shape[1]] = soft.shares()
-        expected = SoftMask.of_logits(full[best], reach_in(310, 420)).shares()
+        expected = SoftMask.of_logits(full[best], edge_width(310, 420)).shares()
         assert (abs(there.astype(int) - expected) > 2).mean() < 1e-2

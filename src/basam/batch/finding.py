@@ -54,8 +54,8 @@ class EverythingJob(PhotoJob):
         return min(side, self.predictor.max_side) if isinstance(side, int) else None
 
     def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
-        best = max((each.predicted_iou for each in answered.found), default=None)
-        count = len(answered.found)
+        best = max((each.predicted_iou for each in answered.masks), default=None)
+        count = len(answered.masks)
         return [{**about, "masks": count, "best_iou": best, **answered.values[0]}]
 
     def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

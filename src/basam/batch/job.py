@@ -38,14 +38,14 @@ class Answered:
     """What was found in a photo.
 
     Attributes:
-        found: the masks.
+        masks: at native resolution.
         values: of each of them in the rows, beside what all rows have.
         places: of the masks among the prompts; None: there were no prompts, or each has its mask.
         faults: why some prompts have no mask.
         seconds: that it took.
     """
 
-    found: list[MaskResult]
+    masks: list[MaskResult]
     values: list[dict[str, Any]] = field(default_factory=list)
     places: list[int] | None = None
     faults: tuple[str, ...] = ()
@@ -138,7 +138,7 @@ class PhotoJob(ABC):
             task.photo,
             (height, width),
             read.pixels,
-            answered.found,
+            answered.masks,
             self.outputs.tolerance,
             boxes=[row.box for row in answered_prompts if row.box],
             points=[point for row in answered_prompts for point in row.points],

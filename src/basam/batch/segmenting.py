@@ -130,7 +130,7 @@ class SegmentJob(PhotoJob):
                 "predicted_iou": one.predicted_iou,
                 "area": one.runs.area / (about["width"] * about["height"]),
             }
-            for place, one, values in zip(places, answered.found, answered.values, strict=True)
+            for place, one, values in zip(places, answered.masks, answered.values, strict=True)
         ]
 
     def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What lies on a disk: photographs, masks, JSON and text, writing under a temporary name; and optional libraries.
+"""Reading and writing files: photographs, masks, JSON and text, atomic writes; and imports of optional libraries.
 
 Everything else may import from here; nothing here imports the rest of basam. Names: `__init__.pyi`.
 """

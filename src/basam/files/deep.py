@@ -1,4 +1,4 @@
-"""Colours and other samples of more than 8 bits, which Pillow has no mode for: read by tifffile and imagecodecs."""
+"""Samples of more than 8 bits that Pillow has no mode for, read by tifffile and imagecodecs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from basam.files.tiff_pages import (
 )
 
 EXTRA_NAME = "formats"
-# By Pillow's mode: what 8-bit colours become.
+# Pillow's mode for 8-bit colours, by their number of channels.
 MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 
 
@@ -38,7 +38,7 @@ def read_tiff_page(source: BinaryIO, page: TiffPage, stated: Stated) -> tuple[Im
     Raises:
         MissingExtraError: tifffile or imagecodecs is missing.
         ValueError: it cannot be decoded.
-        RefusedError: its samples mean nothing that is known here.
+        RefusedError: a kind of samples that is not supported.
     """
     if page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR) or page.format == "?":
         kind = f"photometric interpretation {page.photometric}, sample format {page.number(FORMAT, 1)}, {page.bits} bits"
@@ -58,10 +58,10 @@ def read_tiff_page(source: BinaryIO, page: TiffPage, stated: Stated) -> tuple[Im
         what = "the first three of its {} bands were taken as red, green and blue" if count == 3 else "its first band was taken"
         notes.append(remark(what.format(values.shape[2])))
     if count == 1 and alpha is None:
-        image, found = holding(values[..., 0], stated)
+        image, scaling = holding(values[..., 0], stated)
     else:
-        image, found = in_eight_bits(values[..., :count], alpha, stated, is_premultiplied=bool(kinds) and kinds[0] == 1)
-    return image, notes + found
+        image, scaling = in_eight_bits(values[..., :count], alpha, stated, is_premultiplied=bool(kinds) and kinds[0] == 1)
+    return image, notes + scaling
 
 
 def decode_tiff(source: BinaryIO, page: TiffPage) -> NDArray[Any]:
@@ -87,7 +87,7 @@ def decode_tiff(source: BinaryIO, page: TiffPage) -> NDArray[Any]:
 
 
 def upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Samples `(H, W, C)` turned and mirrored as EXIF's orientation says."""
+    """Samples `(H, W, C)` rotated and mirrored by the EXIF orientation."""
     if orientation in (5, 6, 7, 8):
         values = values.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -102,12 +102,12 @@ def coloured(index: NDArray[Any], page: TiffPage) -> Image.Image:
     table = np.array(page.numbers(COLOURS), np.uint32).reshape(3, -1).T
     if not len(table) or int(index.max()) >= len(table):
         raise ValueError(f"it has {len(table)} colours and the index {index.max()}")
-    # Some writers give colours of 8 bits where 16 are meant.
+    # Some writers store 8-bit colours where the format has 16.
     return Image.fromarray((table if table.max() < 256 else table >> 8).astype(np.uint8)[index])
 
 
 def holding(values: NDArray[Any], stated: Stated) -> tuple[Image.Image, list[PhotoNote]]:
-    """Grey `(H, W)` in a mode of Pillow that holds its values; scaled to 8 bits where there is none."""
+    """Grey `(H, W)` in a Pillow mode that holds its values; scaled to 8 bits if there is none."""
     mode = np.uint8 if values.dtype == np.uint8 else np.uint16 if values.dtype == np.uint16 else np.float32
     with np.errstate(over="ignore"):
         held = values.astype(mode)
@@ -122,7 +122,7 @@ def holding(values: NDArray[Any], stated: Stated) -> tuple[Image.Image, list[Pho
 def in_eight_bits(
     colours: NDArray[Any], alpha: NDArray[Any] | None, stated: Stated, *, is_premultiplied: bool = False
 ) -> tuple[Image.Image, list[PhotoNote]]:
-    """Colours `(H, W, 1, 3 or 4)` scaled together to 8 bits, with an alpha channel `(H, W)` of its own range."""
+    """Colours `(H, W, 1, 3 or 4)` scaled by one range to 8 bits, with an alpha channel `(H, W)` of its own range."""
     notes: list[PhotoNote] = []
     if colours.dtype == np.uint8:
         small = 255 - colours if stated.white_is_zero else colours
@@ -141,7 +141,7 @@ def in_eight_bits(
 
 
 def read_png(stream: BinaryIO, head: PngHead) -> tuple[Image.Image, list[PhotoNote]]:
-    """A PNG of 16-bit colours, as stored, scaled to 8 bits. Errors as of `decoded`."""
+    """A PNG of 16-bit colours, as stored, scaled to 8 bits. Errors: see `decoded`."""
     colours, alpha = decoded(stream, "png_decode")
     if alpha is None and head.key is not None:
         alpha = np.where((colours == np.array(head.key, np.uint16)).all(axis=2), 0, 255).astype(np.uint8)
@@ -149,13 +149,13 @@ def read_png(stream: BinaryIO, head: PngHead) -> tuple[Image.Image, list[PhotoNo
 
 
 def read_jpeg_2000(stream: BinaryIO, bits: int) -> tuple[Image.Image, list[PhotoNote]]:
-    """A JPEG 2000 whose colours have `bits` bits, more than 8, scaled to 8. Errors as of `decoded`."""
+    """A JPEG 2000 of `bits` bits per colour, more than 8, scaled to 8. Errors: see `decoded`."""
     colours, alpha = decoded(stream, "jpeg2k_decode")
     return in_eight_bits(colours, alpha, Stated(bits if bits < 16 else None))
 
 
 def decoded(stream: BinaryIO, decoder: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Colours `(H, W, 1 or 3)` and alpha `(H, W)` of a file, by a function of imagecodecs.
+    """Colours `(H, W, 1 or 3)` and alpha `(H, W)` of a file, decoded by a function of imagecodecs.
 
     Raises:
         MissingExtraError: imagecodecs is missing.
@@ -172,10 +172,10 @@ def decoded(stream: BinaryIO, decoder: str) -> tuple[NDArray[Any], NDArray[Any] 
 
 
 def upper_bits(image: Image.Image, missing: MissingExtraError) -> tuple[Image.Image, list[PhotoNote]]:
-    """What Pillow makes of 16-bit colours, their upper 8 bits, where the library for the whole is missing.
+    """The upper 8 of 16 bits, which Pillow reads, if the library for all of them is missing.
 
     Raises:
-        MissingExtraError: fewer than 16 bits are in use, so that the upper ones are next to nothing.
+        MissingExtraError: fewer than 16 bits are in use, so the upper ones hold almost nothing.
     """
     colours = image.convert(image.mode[:-1]) if image.mode.endswith("A") else image
     if int(np.asarray(colours).max()) < 64:

@@ -18,12 +18,12 @@ from basam.files.stored import StoredPicture
 
 HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 AVIF = {b"avif", b"avis"}
-# What Pillow opens and is no photograph: drawings, which other programs render, and tables of measurements.
+# Formats that Pillow opens but that are not photographs: vector drawings, and tables of measurements.
 NO_PHOTOGRAPHS = ("EPS", "WMF", "FITS", "BUFR", "GRIB", "HDF5")
 # Formats whose further frames are layers or smaller copies of the one that Pillow shows.
 ONE_PICTURE = ("PSD", "ICO", "ICNS", "CUR")
 ORIENTATION = 0x0112
-TURNED = (5, 6, 7, 8)  # orientations that swap height and width
+SWAPPING = (5, 6, 7, 8)  # orientations that swap height and width
 
 
 def opened(stream: BinaryIO, head: bytes) -> Image.Image:
@@ -42,7 +42,7 @@ def opened(stream: BinaryIO, head: bytes) -> Image.Image:
 
 
 def main_frame(picture: Any) -> tuple[Image.Image, str | None]:
-    """The largest frame of several, the first of equals (HEIF: the one it names), and a note."""
+    """The largest frame, the first of equals (for HEIF the primary one), and a note."""
     count = 1 if picture.format in ONE_PICTURE else getattr(picture, "n_frames", 1)
     if count == 1:
         return picture, None
@@ -55,12 +55,12 @@ def main_frame(picture: Any) -> tuple[Image.Image, str | None]:
     areas = [width * height for width, height in sizes]
     number = areas.index(max(areas))
     picture.seek(number)
-    # A smaller frame beside the photograph is a preview or a gain map, as many phones add it.
+    # A smaller frame beside the photograph is a preview or a gain map, as many phones add one.
     return picture, taken(count, picture) if number or areas.count(max(areas)) > 1 else None
 
 
 def taken(count: int, picture: Image.Image) -> str:
-    """A note on the frame that was taken of several."""
+    """A note that names the chosen frame."""
     return f"it holds {count} pictures: number {picture.tell() + 1}, {picture.width} x {picture.height} px, was taken"
 
 
@@ -89,7 +89,7 @@ def is_scaled_up(picture: Any) -> bool:
 
 
 def open_png(stream: BinaryIO, picture: Image.Image, notes: tuple[PhotoNote, ...]) -> StoredPicture:
-    """A PNG, whose head says more of deep samples than Pillow does."""
+    """A PNG; its header tells more about deep samples than Pillow does."""
     head = read_png_head(stream)
     stream.seek(0)
     if not head.is_deep_colour:
@@ -98,15 +98,15 @@ def open_png(stream: BinaryIO, picture: Image.Image, notes: tuple[PhotoNote, ...
         return StoredPicture(image, image.size, Stated(bits), notes)
     shallow = ImageOps.exif_transpose(picture)  # decodes it, which shows EXIF after the pixels
     try:
-        image, found = deep.read_png(stream, head)
-        image = turned_as(picture, image)
+        image, deep_notes = deep.read_png(stream, head)
+        image = oriented_as(picture, image)
     except MissingExtraError as error:
-        image, found = deep.upper_bits(shallow, error)
-    return StoredPicture(image, image.size, Stated(), notes + tuple(found))
+        image, deep_notes = deep.upper_bits(shallow, error)
+    return StoredPicture(image, image.size, Stated(), notes + tuple(deep_notes))
 
 
-def turned_as(picture: Image.Image, image: Image.Image) -> Image.Image:
-    """`image` turned as the orientation of `picture` says."""
+def oriented_as(picture: Image.Image, image: Image.Image) -> Image.Image:
+    """`image` rotated by the EXIF orientation of `picture`."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation_of(picture)
     image.info["exif"] = exif.tobytes()

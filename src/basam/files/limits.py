@@ -1,5 +1,5 @@
-"""How many pixels a picture may have, also by the size of its file; an argument of every call, where Pillow has one for the
-whole process."""
+"""The largest number of pixels that is read, also judged by the file's size; an argument of every call, where Pillow has one
+limit for the whole process."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import BinaryIO
 from basam.checks import whole_number
 from basam.files.notes import RefusedError
 
-# Where Pillow refuses a picture by default. A small file can claim any size (a decompression bomb), and fill the memory.
+# Pillow's own default. A small file can claim any size (a decompression bomb) and fill the memory.
 MAX_PIXELS = 178_956_970
 # Above so many pixels, a file of fewer bytes than pixels by this factor is a bomb: 8-bit PNG has up to 1,032 pixels a byte.
 BOMB_FROM, PIXELS_PER_BYTE = 64_000_000, 2_000
 
 
 def check_pixels(width: int, height: int, max_pixels: int | None, file_bytes: int | None = None) -> None:
-    """Reject a picture of more than `max_pixels`, and one of many pixels in next to no bytes. None: any picture is read.
+    """Raise for a picture of more than `max_pixels`, or of many pixels in very few bytes. None: no limit.
 
     Raises:
         RefusedError: the message names the size, the limit and how it is raised.
@@ -30,12 +30,12 @@ def check_pixels(width: int, height: int, max_pixels: int | None, file_bytes: in
     if count > whole_number(max_pixels, "max_pixels", 1):
         raise RefusedError(
             f"has {width} x {height} px, more than the {max_pixels} that are allowed, because a small file can claim any size "
-            f"(a decompression bomb). If it is sound: --max-pixels {count} or none; in Python max_pixels"
+            f"(a decompression bomb). If you trust the file: --max-pixels {count} or none; in Python max_pixels"
         )
     if file_bytes is not None and count > BOMB_FROM and count > PIXELS_PER_BYTE * file_bytes:
         raise RefusedError(
             f"has {width} x {height} px in {file_bytes} bytes, and takes {3 * count / 1e6:.0f} MB or more in memory "
-            "(a decompression bomb). If it is sound: --max-pixels none; in Python max_pixels=None"
+            "(a decompression bomb). If you trust the file: --max-pixels none; in Python max_pixels=None"
         )
 
 
@@ -50,11 +50,11 @@ _STATE: dict[str, int | None] = {"users": 0, "limit": None}
 
 @contextmanager
 def without_pillows_limit() -> Iterator[None]:
-    """Pillow opens pictures of any size for the length of a block, in all threads; `check_pixels` is what protects there.
+    """Lift Pillow's own limit during a block, in all threads; `check_pixels` is the limit there.
 
-    Nested and from several threads: the last one out puts the limit back.
+    May be nested and used by several threads: the last one to leave restores the limit.
     """
-    from PIL import Image  # here: the limit above is shown by `--help`, which does not wait for Pillow
+    from PIL import Image  # here, so that `--help`, which prints the limit above, does not import Pillow
 
     with _LOCK:
         if not _STATE["users"]:

@@ -10,8 +10,8 @@ from basam.files.notes import PhotoNote, hidden
 from basam.files.samples import Stated, to_bytes
 
 DEEP = ("I", "F")
-# Alpha below this of 255 cannot be seen; a file that holds 0 and 1 for 0 and 255 stays below it as well.
-SEEN = 13
+# Alpha below this of 255 is invisible; so is that of a file that stores 0 and 1 for 0 and 255.
+VISIBLE = 13
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -63,11 +63,11 @@ def deep_grey(image: Image.Image, stated: Stated) -> tuple[Image.Image, list[Pho
 
 
 def over_white(image: Image.Image) -> tuple[Image.Image, list[PhotoNote]]:
-    """A picture with transparency over white, and a note where nothing of it can be seen."""
+    """A picture with transparency laid over white, and a note if all of it is transparent."""
     if image.mode == "La":
         image = image.convert("LA")
     image = image if image.mode == "RGBA" else image.convert("RGBA")
     highest = int(np.asarray(image.getchannel("A")).max())
-    notes = [hidden("its alpha channel hides all of it: it was read as white")] if highest < SEEN else []
+    notes = [hidden("its alpha channel hides all of it: it was read as white")] if highest < VISIBLE else []
     white = Image.new("RGBA", image.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, image), notes

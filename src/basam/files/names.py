@@ -11,25 +11,25 @@ from basam.errors import InputError, MissingFileError
 
 SUFFIXES = "jpg jpeg jpe jfif mpo png apng bmp dib tif tiff webp gif avif heic heif jp2 j2k dng pbm pgm ppm pnm tga"
 IMAGE_SUFFIXES = frozenset(f".{suffix}" for suffix in SUFFIXES.split(" "))
-# What systems leave beside files: archives of macOS, Windows' and Synology's thumbnails.
+# Files that systems add: macOS archives, Windows and Synology thumbnails.
 LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"})
 
 
 def is_litter(name: str) -> bool:
-    """Whether a file or folder is none of the user's: hidden, or put there by a system."""
+    """Whether a file or folder is hidden or was put there by the system, not by the user."""
     return name.startswith(".") or name.lower() in LITTER
 
 
 def spelled(name: str) -> str:
-    """One spelling of a name: systems write letters with accents as one character (NFC) or as two (NFD)."""
+    """One spelling of a name: systems write accented letters as one character (NFC) or as two (NFD)."""
     return unicodedata.normalize("NFC", name)
 
 
 def image_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """Image files directly in `folder`, by name; hidden files are none.
+    """Image files directly in `folder`, by name, without hidden files.
 
     Raises:
-        FileNotFoundError, ValueError: there is no such folder, or it is a file.
+        FileNotFoundError, ValueError: no such folder, or a file.
     """
     folder = path_of(folder, "folder")
     if not folder.exists():

@@ -1,4 +1,4 @@
-"""What a user should know of a photograph: notes on one that was read, the refusal of one that was not."""
+"""What a user should know about a photograph: notes on one that was read, the error of one that was not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PhotoNote:
 
 
 class RefusedError(InputError):
-    """A file whose content is understood and not read; the message continues after its name: "holds no picture"."""
+    """A file whose content is understood but not supported; the message continues after its name: "holds no picture"."""
 
 
 def several(text: str) -> PhotoNote:

@@ -1,4 +1,4 @@
-"""Optional dependencies: imported where they are used, and named with the extra that brings them where they are missing."""
+"""Optional dependencies, imported where they are used; if one is missing, the error names the extra that installs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from basam.errors import MissingExtraError
 
-# What each run of a command needs of its extra; other libraries in it are checked where an option needs them.
+# Modules that every run of a command needs of its extra; others are checked by the option that needs them.
 NEEDED = {
     "evaluate": ("cv2", "py_sod_metrics", "faster_coco_eval", "matplotlib.figure"),
     "tune": ("accelerate", "cv2", "py_sod_metrics", "faster_coco_eval"),
@@ -15,7 +15,7 @@ NEEDED = {
 
 
 def require(module: str, extra: str) -> Any:
-    """The imported `module`, which the extra of that name brings.
+    """The imported `module`, which the extra `extra` installs.
 
     Raises:
         ImportError: it is missing; the message says what to install.
@@ -30,7 +30,7 @@ def require(module: str, extra: str) -> Any:
 
 
 def check_extra(extra: str) -> None:
-    """Check for all that a run needs of an extra, before any work is done or a process started.
+    """Raise if a library that every run needs is missing, before any work is done or a process started.
 
     Raises:
         ImportError: a library is missing; see `require`.

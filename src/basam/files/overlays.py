@@ -12,7 +12,7 @@ from basam.arrays import check_image, check_mask
 
 COLOURS = ((230, 57, 70), (29, 120, 242), (38, 166, 91), (245, 166, 35), (142, 68, 173), (0, 172, 193))
 WHITE = (255, 255, 255)
-# Lines are this share of the long side wide: seen on a screen that shows the whole photograph, whatever its size.
+# Line width as a share of the long side, so that lines are visible on any screen.
 LINE = 1 / 400
 # Whether a mask continues beyond its first and last row, and first and last column.
 OPEN = (True, True), (True, True)
@@ -30,11 +30,10 @@ def overlay(
     """The photograph `(H, W, 3)` with masks `(H, W)` tinted and outlined, and with the prompts; a copy.
 
     Args:
-        masks: of another size, where the photograph was read smaller than it is, they are brought to that of the photograph,
-            and so are the prompts.
+        masks: where the photograph was read smaller than it is, masks and prompts are scaled down to it.
         boxes: x0, y0, x1, y1 in pixels of the masks, drawn in the colour of the mask of the same place.
         points: x, y and perhaps a label: 1 (default) is drawn as a white disc with a plus, 0 as a black one with a minus.
-        colours: place in `COLOURS` of each mask's colour; None: its place among the masks.
+        colours: index in `COLOURS` of every mask's colour; None: the mask's own index.
         numbers: drawn on the masks.
     """
     check_image(image)
@@ -44,7 +43,7 @@ def overlay(
     scale = 1.0
     labels = []
     shades = list(colours or ())
-    # Prompts without a mask have no colour of their own.
+    # Prompts without a mask take colours in order.
     colour_of = lambda index: COLOURS[shades[index] if index < len(shades) else index % len(COLOURS)]  # noqa: E731
     for index, mask in enumerate(masks):
         check_mask(mask, f"masks[{index}]")
@@ -77,21 +76,21 @@ def inner_point(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
 
 def distinct_colours(boxes: Sequence[Sequence[int]]) -> list[int]:
-    """A place in `COLOURS` for each box x0, y0, x1, y1, such that boxes that touch or overlap differ; its place in the list
-    where no neighbour has that. A box whose neighbours have all colours gets the one that fewest of them have."""
+    """An index in `COLOURS` for every box x0, y0, x1, y1, such that boxes that touch or overlap differ; its index in the list
+    unless a neighbour has that colour. If the neighbours use all colours, the least used one is taken."""
     chosen = [index % len(COLOURS) for index in range(len(boxes))]
     active: list[int] = []
-    for index in sorted(range(len(boxes)), key=lambda each: (boxes[each][0], each)):
+    for index in sorted(range(len(boxes)), key=lambda number: (boxes[number][0], number)):
         x0, y0, _, y1 = boxes[index]
-        active = [each for each in active if boxes[each][2] >= x0]
-        near = [chosen[each] for each in active if boxes[each][1] <= y1 and boxes[each][3] >= y0]
+        active = [other for other in active if boxes[other][2] >= x0]
+        near = [chosen[other] for other in active if boxes[other][1] <= y1 and boxes[other][3] >= y0]
         chosen[index] = min(range(len(COLOURS)), key=lambda colour: (near.count(colour), (colour - index) % len(COLOURS)))
         active.append(index)
     return chosen
 
 
 def tint(out: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int], width: int) -> None:
-    """Colour a mask and outline it in white, in place; only its box is touched, since photographs are large."""
+    """Colour a mask and outline it in white, in place; only its box is touched, because photographs are large."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return
@@ -99,7 +98,7 @@ def tint(out: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int
     part, inside = out[box], mask[box]
     half = np.array(colour, np.uint16)
     part[inside] = ((part[inside].astype(np.uint16) + half) // 2).astype(np.uint8)
-    # The photograph's own border is no edge of the object.
+    # The border of the photograph is not an edge of the object.
     reaches = (rows[0] == 0, rows[-1] == mask.shape[0] - 1), (columns[0] == 0, columns[-1] == mask.shape[1] - 1)
     part[outline(inside, width, reaches)] = WHITE
 

@@ -1,4 +1,4 @@
-"""Read photographs of any common kind as RGB, and write masks and overlays without ever leaving half a file."""
+"""Read photographs of any common kind as RGB; write masks and overlays without ever leaving a partial file."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Photograph:
 
     Attributes:
         image: upright, in mode `RGB`.
-        size: width and height in the file, upright; `image` is smaller where less was wanted.
-        notes: what had to be decided on reading it; none of an ordinary one.
+        size: width and height in the file, upright; `image` is smaller if it was read reduced.
+        notes: decisions made while reading; none for an ordinary photograph.
     """
 
     image: Image.Image
@@ -51,7 +51,7 @@ class Photograph:
 
     @property
     def nbytes(self) -> int:
-        """Of its pixels."""
+        """Bytes of its pixels."""
         return 3 * self.image.width * self.image.height
 
 
@@ -77,10 +77,10 @@ def read_image(image: ImageLike, *, max_pixels: int | None = MAX_PIXELS) -> NDAr
     """An image as RGB, `(H, W, 3)` uint8, upright.
 
     Paths and PIL images: EXIF orientation is applied, palette, grey, CMYK and Lab are converted, deeper samples are scaled to
-    8 bits (`samples`), alpha is laid over white; what had to be decided is warned of. Arrays and tensors: see `array_to_rgb`.
+    8 bits (`samples`), alpha is laid over white; open decisions are warned of. Arrays and tensors: see `array_to_rgb`.
 
     Args:
-        max_pixels: files of more are refused. None: any number is read.
+        max_pixels: files with more raise. None: no limit.
 
     Raises:
         ImageError: not an image, truncated, empty or above `max_pixels`; the message names the path.
@@ -93,8 +93,8 @@ def read_image(image: ImageLike, *, max_pixels: int | None = MAX_PIXELS) -> NDAr
 def pixels_of(
     image: ImageLike, *, max_pixels: int | None = MAX_PIXELS, long_side: int | None = None
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """`read_image` with the height and width of the whole image: where no more than `long_side` pixels are needed, a file may
-    be read smaller (see `open_picture`)."""
+    """`read_image`, and the height and width of the whole image. A file may be read smaller if `long_side` pixels are enough
+    (see `open_picture`)."""
     if isinstance(image, (str, os.PathLike)):
         path, image = os.fspath(image), read_photograph(image, max_pixels=max_pixels, long_side=long_side)
         for note in image.notes:
@@ -127,7 +127,7 @@ def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
     Args:
         array: `(H, W)` grey, or `(H, W, C)` or `(C, H, W)` with C = 1 (grey), 3 (RGB) or 4 (RGBA, laid over white); uint8, or
             floats from 0 to 1. `(H, W, 3)` uint8 is returned as it is; where both orders are possible, C is last.
-        name: what it is called in messages.
+        name: how messages call it.
 
     Raises:
         ValueError: another shape or dtype, no pixels, or floats outside 0 to 1.
@@ -156,7 +156,7 @@ def array_to_rgb(array: NDArray[Any], name: str = "array") -> NDArray[np.uint8]:
 
 
 def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """Upright 8-bit RGB of a PIL image of any mode; what had to be decided is warned of.
+    """Upright 8-bit RGB of a PIL image of any mode; decisions that the image leaves open are warned of.
 
     Raises:
         ImageError: no pixel of it holds data.
@@ -164,10 +164,10 @@ def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "RGB" and not image.getexif() and not image.has_transparency_data:
         return np.asarray(image)
     with named_errors(Path(getattr(image, "filename", "") or "the image")):
-        found = photograph(of_pillow(image))
-    for note in found.notes:
+        photo = photograph(of_pillow(image))
+    for note in photo.notes:
         warn(f"image: {note}")
-    return found.pixels
+    return photo.pixels
 
 
 def write_mask(path: str | os.PathLike[str], mask: NDArray[np.bool_]) -> None:
@@ -181,15 +181,15 @@ def write_image(path: str | os.PathLike[str], image: NDArray[np.uint8]) -> None:
     """An RGB image, in the format of its suffix (JPEG at quality 90).
 
     Raises:
-        ValueError: a suffix that stands for no format.
+        ValueError: an unknown suffix.
     """
     check_image(image)
     path = path_of(path)
     if path.suffix.lower() not in Image.registered_extensions():
-        raise InputError(f"{path}: a name that ends in that of a format of images, such as .png or .jpg, is needed")
+        raise InputError(f"{path}: needs the suffix of an image format, such as .png or .jpg")
     options: dict[str, Any] = {"quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {}
     kind = Image.registered_extensions()[path.suffix.lower()]
-    # Pillow hands files of some formats to the system by itself, and does not notice where a full disk takes but a part.
+    # For some formats Pillow lets the system write, and does not notice that a full disk took only a part.
     encoded = io.BytesIO()
     Image.fromarray(image).save(encoded, kind, **options)
     with replacing(path) as temporary:

@@ -1,6 +1,6 @@
-"""The picture in a file: opened through a stream, the main one of several, upright, its samples as they are stored.
+"""Open the main picture of a file: through a stream, upright, with its samples as stored.
 
-Masks begin here too: their values mean something else than a photograph's, the file is the same.
+Masks are opened here too: the files are the same, only the meaning of the values differs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from basam.checks import path_of
 from basam.errors import BasamError, MissingExtraError, MissingFileError
 from basam.files import tiff_pages
-from basam.files.frames import TURNED, is_scaled_up, main_frame, open_jpeg_2000, open_png, opened, orientation_of
+from basam.files.frames import SWAPPING, is_scaled_up, main_frame, open_jpeg_2000, open_png, opened, orientation_of
 from basam.files.limits import MAX_PIXELS, bytes_of, check_pixels, without_pillows_limit
 from basam.files.modes import is_deep
 from basam.files.notes import RefusedError, several
@@ -25,9 +25,9 @@ from basam.files.samples import Stated
 from basam.files.stored import StoredPicture
 from basam.files.tiff import open_tiff
 
-# JPEGs of more pixels than this are decoded at 1/2, 1/4 or 1/8 of their size where that is enough.
+# JPEGs of more pixels than this are decoded at 1/2, 1/4 or 1/8 of their size if that is enough.
 SCALED_FROM = 40_000_000
-# As Pillow's own `Image.thumbnail`: twice the wanted size, so that the rest of the reduction decides how it looks.
+# As in Pillow's own `Image.thumbnail`: twice the wanted size, so that the final resize decides the quality.
 REDUCING_GAP = 2
 WORLD_FILES = (".tfw", ".tifw", ".tiffw", ".wld")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -43,8 +43,8 @@ def open_picture(
     """The main picture of a file.
 
     Args:
-        max_pixels: more are refused. None: any number is read.
-        long_side: as many pixels are enough for a JPEG of more than `SCALED_FROM` pixels; it may then be read smaller.
+        max_pixels: files with more raise. None: no limit.
+        long_side: enough pixels for the caller; a JPEG of more than `SCALED_FROM` pixels may then be read smaller.
 
     Raises:
         ImageError: no picture, one that cannot be decoded, or one above `max_pixels`; the message names the path.
@@ -81,8 +81,8 @@ def picture_size(path: str | os.PathLike[str], *, max_pixels: int | None = MAX_P
         else:
             picture, _ = main_frame(opened(stream, head))
             width, height = picture.size
-            # For EXIF that is not at its beginning, Pillow decodes the whole of a PNG.
-            if (picture.format != "PNG" or "exif" in picture.info) and orientation_of(picture) in TURNED:
+            # Pillow decodes the whole PNG if EXIF does not come first.
+            if (picture.format != "PNG" or "exif" in picture.info) and orientation_of(picture) in SWAPPING:
                 width, height = height, width
         check_pixels(width, height, max_pixels, bytes_of(stream))
         return width, height
@@ -101,7 +101,7 @@ def lacks_crs(path: str | os.PathLike[str]) -> bool:
 
 
 def pages_of(path: str | os.PathLike[str]) -> list[tiff_pages.TiffPage]:
-    """All pages of a TIFF; none of what is no TIFF or cannot be read."""
+    """All pages of a TIFF; empty for other files and for what cannot be read."""
     try:
         with reading(path_of(path)) as (stream, head):
             return tiff_pages.read_pages(stream) if head[:4] in TIFF else []
@@ -111,14 +111,14 @@ def pages_of(path: str | os.PathLike[str]) -> list[tiff_pages.TiffPage]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[tuple[BinaryIO, bytes]]:
-    """The stream of a file and its first bytes; whatever goes wrong in the block is an ImageError that names the file."""
+    """Open a file and its first bytes; any error in the block becomes an ImageError that names the file."""
     if not path.exists():
         raise MissingFileError(f"{path}: no such file")
     if path.is_dir():
         raise ImageError(f"{path} is a folder, not an image")
     if path.stat().st_size == 0:
         raise ImageError(f"{path} is empty (0 bytes)")
-    # Through a stream: of a path, Pillow maps uncompressed TIFF into memory, and turned ones come out scrambled.
+    # Through a stream: given a path, Pillow maps uncompressed TIFF into memory and scrambles rotated ones.
     with named_errors(path), path.open("rb") as stream, without_pillows_limit():
         head = stream.read(64)
         stream.seek(0)
@@ -127,7 +127,7 @@ def reading(path: Path) -> Iterator[tuple[BinaryIO, bytes]]:
 
 @contextmanager
 def named_errors(path: Path) -> Iterator[None]:
-    """Whatever goes wrong in a file becomes an ImageError that names it."""
+    """Turn any error into an ImageError that names the file."""
     try:
         yield
     except UnidentifiedImageError as error:

@@ -1,4 +1,4 @@
-"""What the head of a PNG file says of its samples, which Pillow does not pass on (PNG specification, third edition)."""
+"""The header of a PNG file: what it states of its samples and Pillow does not pass on (PNG specification, third edition)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
 
 @dataclass(frozen=True)
 class PngHead:
-    """`bits` of a sample as stored, `colour` type, `significant` bits of sBIT's colours (None: unsaid), `key` of tRNS."""
+    """`bits` of a sample as stored, `colour` type, `significant` bits of sBIT's colours (None: not stated), `key` of tRNS."""
 
     bits: int
     colour: int
@@ -28,37 +28,36 @@ class PngHead:
 
 
 def read_png_head(stream: BinaryIO) -> PngHead:
-    """The head of a PNG file, up to its pixels.
+    """The header of a PNG file, up to its pixels.
 
     Raises:
-        ValueError: it is cut off or none.
+        ValueError: it is cut off, or not a PNG.
     """
     stream.seek(len(SIGNATURE))
-    found: dict[bytes, bytes] = {}
+    chunks: dict[bytes, bytes] = {}
     while len(head := stream.read(8)) == 8:
         length, name = struct.unpack(">I4s", head)
         if name in (b"IDAT", b"IEND"):
             break
         if name in (b"IHDR", b"sBIT", b"tRNS"):
-            found[name] = stream.read(length)
+            chunks[name] = stream.read(length)
             stream.seek(4, 1)
         else:
             stream.seek(length + 4, 1)
-    if len(found.get(b"IHDR", b"")) < 13:
-        raise ValueError("it has no header of PNG")
-    bits, colour = found[b"IHDR"][8], found[b"IHDR"][9]
-    said = found.get(b"sBIT", b"")[: 3 if colour in (RGB, RGB_ALPHA) else 1]
-    key = found.get(b"tRNS", b"")
+    if len(chunks.get(b"IHDR", b"")) < 13:
+        raise ValueError("it has no PNG header")
+    bits, colour = chunks[b"IHDR"][8], chunks[b"IHDR"][9]
+    significant = chunks.get(b"sBIT", b"")[: 3 if colour in (RGB, RGB_ALPHA) else 1]
+    key = chunks.get(b"tRNS", b"")
     keys = struct.unpack(f">{len(key) // 2}H", key[: len(key) // 2 * 2]) if colour in (GREY, RGB) and key else None
-    return PngHead(bits, colour, max(said) if said and 0 < max(said) < bits else None, keys)
+    return PngHead(bits, colour, max(significant) if significant and 0 < max(significant) < bits else None, keys)
 
 
 def depth_in_use(values: NDArray[np.generic], significant: int | None) -> int | None:
-    """Bits that 16-bit samples are to be scaled by, where sBIT says how many are significant; None where it does not.
+    """Bits that 16-bit samples are to be scaled by if sBIT states how many are significant, else None.
 
-    By the specification, samples of fewer bits are scaled up to 16 before they are stored; many writers store them as they
-    are. Values above the smaller range are of the first kind, all others of the second, unless they are both dark and
-    multiples of the step of the first.
+    The specification scales samples of fewer bits up to 16 before storing; many writers store them unscaled. Values above the
+    smaller range were scaled; all others were not, unless they are both dark and multiples of the scaling step.
     """
     if significant is None:
         return None

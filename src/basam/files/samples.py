@@ -7,7 +7,7 @@ In this order:
 - floats from 0 to 1: 1 is white;
 - all else (other floats, numbers below 0 or above 65535, and those with a sign where the file names nodata, such as heights)
   is spread from its lowest to its highest value.
-What was not said by the file is noted.
+Every decision that the file leaves open is noted.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ def to_bytes(values: NDArray[np.generic], stated: Stated) -> tuple[NDArray[np.ui
         RefusedError: every pixel is NaN, infinite or nodata.
     """
     missing = without_data(values, stated.nodata)
-    kept = finite_range(values, missing)
-    if kept is None:
+    limits = finite_range(values, missing)
+    if limits is None:
         raise RefusedError("shows nothing: every pixel of it is NaN, infinite or without data")
-    low, high, notes = white_and_black(values.dtype, kept, stated)
+    low, high, notes = white_and_black(values.dtype, limits, stated)
     table = values.dtype.kind == "u" and values.dtype.itemsize <= 2 and values.size > 1 << 16
-    # Of a large picture each value is worked out once.
-    numbers = np.arange(int(kept[1]) + 1, dtype=np.float64) if table else values.astype(np.float64)
+    # For a large picture, a table of all values is quicker.
+    numbers = np.arange(int(limits[1]) + 1, dtype=np.float64) if table else values.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         spread = (numbers - low) * (255 / ((high - low) or 1.0))
     scaled = np.rint(np.clip(np.nan_to_num(spread, nan=0.0, posinf=255, neginf=0), 0, 255)).astype(np.uint8)
-    out: NDArray[np.uint8] = scaled[np.minimum(values, int(kept[1]))] if table else scaled
+    out: NDArray[np.uint8] = scaled[np.minimum(values, int(limits[1]))] if table else scaled
     if stated.white_is_zero:
         out = 255 - out
     if missing is not None:
@@ -81,16 +81,16 @@ def without_data(values: NDArray[np.generic], nodata: float | None) -> NDArray[n
 
 def finite_range(values: NDArray[np.generic], missing: NDArray[np.bool_] | None) -> tuple[float, float] | None:
     """The lowest and the highest number that is data; None where there is none."""
-    kept = values if missing is None else values[~missing]
-    if kept.dtype.kind == "f":
-        finite = np.isfinite(kept)
-        kept = kept if finite.all() else kept[finite]
-    return (float(kept.min()), float(kept.max())) if kept.size else None
+    data = values if missing is None else values[~missing]
+    if data.dtype.kind == "f":
+        finite = np.isfinite(data)
+        data = data if finite.all() else data[finite]
+    return (float(data.min()), float(data.max())) if data.size else None
 
 
-def white_and_black(dtype: np.dtype, kept: tuple[float, float], stated: Stated) -> tuple[float, float, list[PhotoNote]]:
+def white_and_black(dtype: np.dtype, limits: tuple[float, float], stated: Stated) -> tuple[float, float, list[PhotoNote]]:
     """The values that become black and white (the other way round where 0 is white)."""
-    low, high = kept
+    low, high = limits
     if dtype.kind in "iu" and not stated.is_measured and low >= 0 and high <= 65535:
         if stated.bits is not None and high < 2**stated.bits:
             return 0.0, 2.0**stated.bits - 1, []

@@ -1,4 +1,4 @@
-"""A picture in memory as its file holds it: what photographs and masks are both made of."""
+"""A picture in memory as stored in its file; photographs and masks are both made from it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class StoredPicture:
     Attributes:
         image: upright, in the mode it is stored in: `1`, `L`, `LA`, `P`, `RGB`, `RGBA`, `CMYK`, ...; one channel of more than 8
             bits in `I;16`, `I` or `F`; colours of more than 8 bits are scaled to 8.
-        size: width and height of the picture in the file, upright; `image` is smaller where less was wanted.
-        stated: what the file says of deep samples.
-        notes: what had to be decided.
+        size: width and height of the picture in the file, upright; `image` is smaller if it was read reduced.
+        stated: what the file states about deep samples.
+        notes: decisions made while reading.
     """
 
     image: Image.Image
@@ -31,10 +31,10 @@ class StoredPicture:
 
 
 def black_is_zero(stored: StoredPicture) -> Image.Image:
-    """The stored picture with 0 as black: for what is measured by its values, such as masks.
+    """The stored picture with 0 as black, for pictures whose values are read, such as masks.
 
-    Deep grey that has 0 as white is turned round at the smallest of 1, 255 and 65535 that holds it, floats above 1 at their
-    highest value; all other modes are turned round by Pillow.
+    Deep grey with 0 as white is inverted at the smallest of 1, 255 and 65535 that holds it, floats above 1 at their highest
+    value; Pillow inverts all other modes.
     """
     if not stored.stated.white_is_zero or not is_deep(stored.image):
         return stored.image

@@ -18,7 +18,7 @@ _ONE_THREAD = threading.RLock()
 
 
 class JsonLine(NamedTuple):
-    """A line of a file of JSON lines: its number from 1, where in the file it begins, what it says."""
+    """A line of a JSON Lines file: its number from 1, its byte offset, its value."""
 
     number: int
     offset: int
@@ -40,7 +40,7 @@ def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None =
 
 
 def json_line(value: Any) -> bytes:
-    """One line; names of files that are no text, which Python spells with lone surrogates, are escaped."""
+    """One line; file names that are not valid text (lone surrogates in Python) are escaped."""
     try:
         return (json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode()
     except UnicodeEncodeError:
@@ -48,16 +48,16 @@ def json_line(value: Any) -> bytes:
 
 
 def append_json(path: str | os.PathLike[str], value: Any, *, shared: bool = False) -> int:
-    """Add a line of JSON to a file of such lines, which is made where it is absent; whole, also where several processes do.
+    """Append a line to a JSON Lines file, which is created if absent; atomic, also between processes.
 
     Args:
-        shared: other processes do: a file system without locks is then refused.
+        shared: several processes write; a file system without locks then raises.
 
     Returns:
-        where the line begins.
+        byte offset of the line.
     """
     path, data = path_of(path), json_line(value)
-    # Outermost: what could not be written is written again on closing, in vain.
+    # Outermost: otherwise closing the file would try again to write what failed.
     with naming_full_disk(path), path.open("a+b") as file, locked(file, path, needed=shared):
         end = file.seek(0, os.SEEK_END)
         if end:
@@ -72,10 +72,10 @@ def append_json(path: str | os.PathLike[str], value: Any, *, shared: bool = Fals
 
 @contextmanager
 def locked(file: BinaryIO, path: Path, *, needed: bool = False) -> Iterator[None]:
-    """While no other thread or process is in such a block about the same file; closing the file ends it as well.
+    """Hold the lock of a file, so that no other thread or process is in such a block; closing the file releases it too.
 
     Args:
-        needed: a file system without locks is refused; otherwise only the threads of this process wait for each other.
+        needed: raise on a file system without locks; otherwise only the threads of this process exclude each other there.
 
     Raises:
         OSError: there are no locks.
@@ -92,11 +92,10 @@ def locked(file: BinaryIO, path: Path, *, needed: bool = False) -> Iterator[None
 
 
 def read_json_lines(path: str | os.PathLike[str], begin: int = 0) -> Iterator[JsonLine]:
-    """The lines of such a file, one after the other; none where it is absent. One that was cut short, where a run was killed,
-    is passed over.
+    """The lines of a JSON Lines file; none if it is absent. A line cut short by a killed run is skipped.
 
     Args:
-        begin: where the first of them begins in the file; numbers count from there.
+        begin: byte offset of the first line; line numbers count from there.
     """
     path = path_of(path)
     if not path.exists():
@@ -114,7 +113,7 @@ def read_json_lines(path: str | os.PathLike[str], begin: int = 0) -> Iterator[Js
 
 
 def begins_with(path: Path, start: bytes) -> bool:
-    """Whether a file begins so, as far as it goes: one that was cut short does; so does one that is absent."""
+    """Whether a file begins with these bytes; true for a file cut short within them, and for an absent one."""
     if not path.exists():
         return True
     with path.open("rb") as file:
@@ -123,7 +122,7 @@ def begins_with(path: Path, start: bytes) -> bool:
 
 
 def read_json_at(path: Path, offsets: Iterable[int]) -> Iterator[Any]:
-    """The lines of such a file that begin at `offsets`."""
+    """The lines that begin at these byte offsets."""
     with path.open("rb") as file:
         for offset in offsets:
             file.seek(offset)
@@ -131,6 +130,6 @@ def read_json_at(path: Path, offsets: Iterable[int]) -> Iterator[Any]:
 
 
 def write_text(path: str | os.PathLike[str], pieces: Iterable[str]) -> None:
-    """Text in UTF-8; what is no text, as in some names of files, is escaped."""
+    """Write UTF-8 text; what is not valid text, as in some file names, is escaped."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         file.writelines(pieces)

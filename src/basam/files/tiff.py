@@ -1,5 +1,5 @@
-"""The photograph in a TIFF file: by Pillow where it has a mode for its samples and decodes them rightly, else by the libraries
-of the extra `formats`."""
+"""The photograph in a TIFF file, read by Pillow if it has a mode for its samples and decodes them correctly, otherwise by the
+libraries of the extra `formats`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from basam.files.stored import StoredPicture
 from basam.files.tiff_pages import TiffPage
 
 WEBP = 50001  # a compression that the libtiff in Pillow's wheels does not know
-# What Pillow raises where a layout of TIFF is unknown to it.
+# What Pillow raises for TIFF layouts it does not know.
 UNKNOWN_TO_PILLOW = (UnidentifiedImageError, KeyError, ValueError)
 
 
 def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
-    """The main page of a TIFF: by Pillow where it has a mode for it, else by the libraries of the extra."""
+    """The main page of a TIFF, read by Pillow if it has a mode for it, otherwise by the libraries of the extra."""
     page, note = tiff_pages.main_page(tiff_pages.read_pages(stream))
     check_pixels(*page.size, max_pixels, bytes_of(stream))
     notes = [] if note is None else [several(note)]
@@ -40,21 +40,21 @@ def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
             pass
     source.seek(0)
     try:
-        image, found = deep.read_tiff_page(source, page, stated)
+        image, scaling = deep.read_tiff_page(source, page, stated)
     except MissingExtraError as error:
-        # Of colours in planes of their own, Pillow scrambles what is not compressed.
+        # Pillow scrambles uncompressed colours that are stored in separate planes.
         if page.format != "u" or page.bits != 16 or page.samples == 1 or page.number(tiff_pages.PLANAR, 1) != 1:
             raise
         try:
             source.seek(0)
-            image, found = deep.upper_bits(ImageOps.exif_transpose(Image.open(source)), error)
+            image, scaling = deep.upper_bits(ImageOps.exif_transpose(Image.open(source)), error)
         except UNKNOWN_TO_PILLOW:
             raise error from None
-    return StoredPicture(image, page.upright_size, stated, (*notes, *found))
+    return StoredPicture(image, page.upright_size, stated, (*notes, *scaling))
 
 
 def is_read_by_pillow(page: TiffPage) -> bool:
-    """Whether Pillow's mode of the page holds all of its samples' bits, and it decodes such pages rightly."""
+    """Whether Pillow has a mode that holds all bits of the page's samples, and decodes such pages correctly."""
     if page.number(tiff_pages.COMPRESSION, 1) == WEBP:
         return False
     is_compressed = page.number(tiff_pages.COMPRESSION, 1) != 1
@@ -64,25 +64,25 @@ def is_read_by_pillow(page: TiffPage) -> bool:
         return False
     if page.format == "u" and page.bits in (12, 16):
         return True
-    # Decompressed samples are in the order of this machine, which Pillow forgets where the file's is the other.
+    # Pillow swaps bytes when it decodes compressed samples, and then forgets that it did.
     is_swapped = is_compressed and page.is_big_endian != (sys.byteorder == "big")
     return not is_swapped and page.bits in {"u": (32,), "i": (16, 32), "f": (32,)}.get(page.format, ())
 
 
 def as_stored(image: Image.Image, page: TiffPage) -> Image.Image:
-    """What Pillow made of a page, without what it gets wrong."""
+    """A page as Pillow read it, with its mistakes corrected."""
     if page.format == "u" and page.bits == 32 and image.mode == "I":
         values = np.asarray(image).view(np.uint32)
         return image if values.max() < 2**31 else Image.fromarray(values.astype(np.float32))
     colours = page.numbers(tiff_pages.COLOURS)
     if image.mode == "P" and colours and max(colours) < 256:
-        # 16-bit colours are meant; some writers give 8, of which Pillow would take the upper half: black.
+        # The format has 16-bit colours; some writers store 8, of which Pillow would take the upper half: black.
         image.putpalette(np.array(colours, np.uint8).reshape(3, -1).T.tobytes())
     return image
 
 
 def stated_by(page: TiffPage) -> Stated:
-    """What the tags of a page say of its samples; `MaxSampleValue`, or the significant bits of OME metadata, of their depth."""
+    """What the tags of a page state of its samples: `MaxSampleValue`, or the significant bits in OME metadata."""
     text = page.text(tiff_pages.DESCRIPTION)
     significant = re.search(r'SignificantBits="(\d+)"', text) if "<OME" in text else None
     highest = page.number(tiff_pages.MAX_SAMPLE)
@@ -102,11 +102,11 @@ def stated_by(page: TiffPage) -> Stated:
 
 
 def of_pillow(image: Image.Image) -> StoredPicture:
-    """A picture that somebody has opened with Pillow, or made."""
+    """A picture that the caller opened with Pillow, or made."""
     with without_pillows_limit():
         name = getattr(image, "filename", "")
         if image.format == "TIFF" and name:
-            # Loaded under its name, an uncompressed one would be mapped into memory, and a turned one scrambled.
+            # With a file name, Pillow maps an uncompressed file into memory, and scrambles a rotated one.
             try:
                 image.filename = ""  # type: ignore[attr-defined]
                 image.load()

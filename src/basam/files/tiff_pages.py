@@ -37,7 +37,7 @@ LONGEST = 1 << 24  # bytes of one tag
 
 @dataclass(frozen=True)
 class TiffPage:
-    """One page: where its tags lie, and those that decide how it is read."""
+    """One page: the offset of its tags, and the tags that decide how it is read."""
 
     offset: int
     tags: dict[int, Any]
@@ -56,8 +56,8 @@ class TiffPage:
 
     @property
     def is_subsampled(self) -> bool:
-        """Whether colours are stored for several pixels at once, where nothing is compressed: then there are fewer bytes than
-        samples. The tag alone does not say: who leaves it out states the default, 2 x 2, perhaps of what is not."""
+        """Whether colours are stored for several pixels at once, uncompressed: then there are fewer bytes than samples. The tag
+        is not enough: leaving it out means the default, 2 x 2, even in files without subsampling."""
         if self.photometric != YCBCR or self.numbers(SUBSAMPLING, (2, 2)) == (1, 1):
             return False
         stored = sum(self.numbers(STRIP_BYTES) or self.numbers(TILE_BYTES))
@@ -105,12 +105,12 @@ class TiffPage:
 
     @property
     def other_than_a_photograph(self) -> str | None:
-        """What it holds where it is no photograph."""
+        """What the page holds if it is not a photograph."""
         return "a mask" if self.number(SUBFILE) & MASK else NO_PHOTOGRAPH.get(self.photometric)
 
 
 def read_pages(stream: BinaryIO) -> list[TiffPage]:
-    """All pages, each followed by those below it.
+    """All pages, every page followed by its sub-pages.
 
     Raises:
         ValueError: no TIFF, or one whose tags are cut off.
@@ -140,7 +140,7 @@ class TagReader:
         self.seen: set[int] = set()
 
     def chain(self, offset: int) -> Iterator[TiffPage]:
-        """The page at `offset` and those after it; a chain that comes back to itself ends there."""
+        """The page at `offset` and those after it; ends where the chain returns to a page it has passed."""
         while offset and offset not in self.seen:
             self.seen.add(offset)
             page, following = self.page(offset)
@@ -163,7 +163,7 @@ class TagReader:
         return TiffPage(offset, tags, self.order == ">"), following
 
     def value(self, letter: str, count: int, field: bytes) -> Any:
-        """A tag's bytes or numbers, which lie in `field` itself or where it points to."""
+        """A tag's bytes or numbers, stored in `field` itself or at the offset it gives."""
         length = count * struct.calcsize(letter)
         if length > LONGEST:
             raise ValueError(f"a tag of {length} bytes")
@@ -185,8 +185,8 @@ class TagReader:
 def main_page(pages: list[TiffPage]) -> tuple[TiffPage, str | None]:
     """The photograph among the pages, and a note where there was a choice.
 
-    Masks, depth maps and raw sensor data are none. Of the others it is the first that has at least half the pixels of the
-    largest: thumbnails and levels of a pyramid have a quarter at most, scanned pages of one document differ by a little.
+    Masks, depth maps and raw sensor data are skipped. Of the rest, take the first with at least half the pixels of the
+    largest: thumbnails and pyramid levels have a quarter at most, scanned pages of one document differ by a little.
 
     Raises:
         RefusedError: there is none.
@@ -213,16 +213,16 @@ def main_page(pages: list[TiffPage]) -> tuple[TiffPage, str | None]:
 
 
 def describe(page: TiffPage) -> str:
-    """A page that was left, for a note."""
+    """A page that was not chosen, for a note."""
     width, height = page.upright_size
     kind = page.other_than_a_photograph or ("a reduced copy" if page.number(SUBFILE) & REDUCED else "a picture")
     return f"{kind} of {width} x {height} px"
 
 
 class FromPage(io.RawIOBase):
-    """A TIFF file that seems to begin with another of its pages: its header points there, all else is as it is.
+    """A TIFF file whose header points at another of its pages; everything else is unchanged.
 
-    So every reader of TIFF opens that page, also those that see only first pages.
+    Every TIFF reader then opens that page, also readers that see only the first.
     """
 
     def __init__(self, stream: BinaryIO, offset: int) -> None:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes: a file appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 from basam.checks import path_of
 from basam.errors import FileError, FullDiskError
 
-# No room on the device, or none left of what its owner may use; Windows knows the first alone.
+# The device or the user's quota is full; Windows knows only the first.
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-# Longer endings are not those of a format.
+# A longer suffix is not that of a format.
 LONGEST_SUFFIX = 16
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well, and is removed otherwise.
+    """A temporary file beside `path` that replaces it if the block succeeds, and is removed otherwise.
 
-    Every block has a file of its own, so that the last of several writers of one name wins, whole.
+    Every block has its own file, so of several writers of one name the last one wins, whole.
 
     Raises:
         OSError: the folder cannot be written, or is full; the message names it.
@@ -39,7 +39,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise FileError(f"cannot write to the folder {path.parent}: {error.strerror or error}") from error
         closing.callback(os.close, descriptor)
         if os.name == "nt":
-            closing.close()  # an open file cannot be moved there
+            closing.close()  # Windows cannot move an open file
         try:
             yield temporary
             temporary.replace(path)
@@ -49,9 +49,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def reserved(path: Path) -> tuple[Path, int]:
-    """An empty temporary file for `path` that no other writer uses, and its descriptor, which locks it.
+    """An empty temporary file for `path`, locked by this process, and its descriptor.
 
-    Names are short and numbered, so that the file of a process that was killed, whose lock is gone, is used again.
+    Names are short and numbered, so that the file of a killed process, whose lock is released, is used again.
     """
     suffix = path.suffix if len(path.suffix) <= LONGEST_SUFFIX else ""
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
@@ -70,11 +70,11 @@ def reserved(path: Path) -> tuple[Path, int]:
             os.truncate(descriptor, 0)
             return temporary, descriptor
         os.close(descriptor)
-    raise AssertionError  # the numbers do not end
+    raise AssertionError  # `count` never ends
 
 
 def is_locked_by(descriptor: int, *, created: bool) -> bool:
-    """Whether a temporary file is ours: locked, or, where there are no locks, made by us."""
+    """Whether a temporary file is ours: locked by us or, without locks, created by us."""
     try:
         import fcntl
 
@@ -87,7 +87,7 @@ def is_locked_by(descriptor: int, *, created: bool) -> bool:
 
 
 def is_still(path: Path, descriptor: int) -> bool:
-    """Whether a path still names an open file: another writer may have moved or removed it before it was locked."""
+    """Whether a path still names the open file: another writer may have moved or removed it before we locked it."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
@@ -96,7 +96,7 @@ def is_still(path: Path, descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def naming_full_disk(path: Path) -> Iterator[None]:
-    """A disk without room is raised as a `FullDiskError` that names the file."""
+    """Raise a full disk as a `FullDiskError` that names the file."""
     try:
         yield
     except OSError as error:

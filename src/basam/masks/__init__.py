@@ -1,4 +1,4 @@
-"""What a mask says of itself: its box, its runs as COCO writes them, its parts and its outlines. Nothing here knows a model.
+"""Masks as data: boxes, COCO run lengths, regions, outlines. Nothing here knows a model.
 
 Names: `__init__.pyi`.
 """

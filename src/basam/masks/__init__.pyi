@@ -25,4 +25,4 @@ from basam.masks.rle import read_runs as read_runs
 from basam.masks.runs import RunMask as RunMask
 from basam.masks.soft import EDGE as EDGE
 from basam.masks.soft import SoftMask as SoftMask
-from basam.masks.soft import reach_in as reach_in
+from basam.masks.soft import edge_width as edge_width

@@ -1,4 +1,4 @@
-"""What is cleaned of masks: small parts and small holes."""
+"""Settings for cleaning masks: small regions and small holes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from basam.checks import Whole, check_fields
 
-# Pixels by which outlines may leave the masks' edges by default.
+# Default distance in pixels between outlines and the masks' edges, at most.
 TOLERANCE = 1.0
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is cleaned of a mask, in this order; nothing by default.
+    """What is cleaned of a mask, in this order; by default nothing.
 
     Attributes:
-        fill_holes: holes of fewer pixels are filled; what lies open at the image's border is no hole.
-        min_area: parts of fewer pixels are left out, and so is a mask of fewer.
-        largest: of what is then left, the largest part alone.
+        fill_holes: fill holes of fewer pixels; a gap that is open at the image's border is not a hole.
+        min_area: drop regions of fewer pixels, and masks of fewer.
+        largest: of the remaining regions, leave only the largest.
 
     Raises:
         ValueError: a number below 0.

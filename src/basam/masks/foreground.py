@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST = 1e-12
-# Of alpha, the weight of a pixel's colour: the paper has 1, with which mixed pixels count for more than they say.
+# Exponent of alpha in the weight of a pixel's colour; the paper's 1 gives mixed pixels too much weight.
 POWER = 6
 
 

@@ -24,9 +24,9 @@ def measured(runs: RunMask, pixels: NDArray[np.uint8]) -> dict[str, Any]:
         pixels: `(h, w, 3)` of the photo, perhaps read smaller; without any, `intensity_mean` is None.
 
     Returns:
-        `area` in pixels; `box` x0, y0, x1, y1 with x1 and y1 one past the last pixel; `centroid` x, y of the pixels' centres in
+        `area` in pixels; `box` x0, y0, x1, y1 (x1, y1 exclusive); `centroid` x, y of the pixels' centres in
         a photo whose first pixel has its centre at 0; `perimeter` in pixels; `equivalent_diameter_area` of the circle of the
-        same area; `eccentricity` of the ellipse of the same second moments, 0 of a circle; `intensity_mean` of each channel.
+        same area; `eccentricity` of the ellipse of the same second moments, 0 for a circle; `intensity_mean` per channel.
     """
     part = runs.part()
     centroid, eccentricity = moments(part) if runs.area else (None, None)
@@ -49,7 +49,7 @@ def moments(part: NDArray[np.bool_]) -> tuple[tuple[float, float], float]:
     rows, columns = np.arange(height), np.arange(width)
     x, y = float(per_column @ columns) / area, float(per_row @ rows) / area
     across, down = float(per_column @ (columns - x) ** 2), float(per_row @ (rows - y) ** 2)
-    sums = np.array([np.flatnonzero(row).sum() for row in part])  # of x in each row
+    sums = np.array([np.flatnonzero(row).sum() for row in part])  # sum of x per row
     both = float((rows - y) @ (sums - x * per_row))
     spread = math.hypot(across - down, 2 * both)
     most, least = across + down + spread, max(0.0, across + down - spread)
@@ -57,7 +57,7 @@ def moments(part: NDArray[np.bool_]) -> tuple[tuple[float, float], float]:
 
 
 def mean_colour(runs: RunMask, part: NDArray[np.bool_], pixels: NDArray[np.uint8]) -> list[float] | None:
-    """The mean of each channel over a mask; pixels read smaller count by the place of their centres."""
+    """The mean per channel over a mask; where pixels were read smaller, a pixel counts by the place of its centre."""
     if not runs.area or not pixels.size:
         return None
     x0, y0, x1, y1 = runs.box

@@ -13,7 +13,7 @@ from basam.files import require
 from basam.masks.placing import runs_in_columns
 from basam.masks.runs import RunMask
 
-# Shares of the tolerance to simplify by, until polygons are valid together. The first nearly always is.
+# Shares of the tolerance to simplify by, tried until all polygons are valid. The first nearly always is.
 SHARES = (1.0, 0.75, 0.5, 0.25)
 
 
@@ -22,7 +22,7 @@ def outlines_of(runs: RunMask, tolerance: float = 0.0) -> list[Any]:
 
     Args:
         tolerance: no point of the mask's edge is farther than this many pixels from the outline; 0: the pixels' own edges.
-            Outlines never cross themselves, and holes are kept.
+            Outlines never cross themselves, and holes stay.
 
     Raises:
         ValueError: a tolerance below 0.
@@ -36,9 +36,9 @@ def outlines_of(runs: RunMask, tolerance: float = 0.0) -> list[Any]:
     starts, ends = runs_in_columns(runs)
     columns, top = np.divmod(starts, runs.height)
     shape = shapely.union_all(shapely.box(columns, top, columns + 1, top + (ends - starts)))
-    # Straight edges lose the points between their ends also where nothing else is simplified.
+    # Points on straight edges are dropped even without a tolerance.
     parts = shapely.get_parts(shapely.simplify(shape, 0.0, preserve_topology=True))
-    return sorted(simplified(parts, tolerance) if tolerance else parts, key=lambda each: -each.area)
+    return sorted(simplified(parts, tolerance) if tolerance else parts, key=lambda polygon: -polygon.area)
 
 
 def simplified(parts: NDArray[Any], tolerance: float) -> NDArray[Any]:
@@ -52,9 +52,8 @@ def simplified(parts: NDArray[Any], tolerance: float) -> NDArray[Any]:
 
 
 def thinned(parts: NDArray[Any], tolerance: float) -> NDArray[Any]:
-    """Polygons `(N,)` with rings that are simplified as several open lines: of closed ones, GEOS also moves the point where
-    they begin, which may exceed the tolerance. Points that rings share are kept, and lines do not cross. Rarely, one is
-    invalid.
+    """Polygons `(N,)` whose rings are simplified as several open lines: in a closed ring GEOS also moves the first point, which
+    may exceed the tolerance. Points shared by rings stay, and lines do not cross. Rarely, a polygon is invalid.
     """
     shapely = require("shapely", "outputs")
     rings, owners = shapely.get_rings(parts, return_index=True)
@@ -71,11 +70,11 @@ def thinned(parts: NDArray[Any], tolerance: float) -> NDArray[Any]:
     pairs = [(a, b) for a, b in pairwise(at) if not last[a]]
     lines = shapely.multilinestrings([shapely.linestrings(points[a : b + 1]) for a, b in pairs])
     fewer = shapely.get_parts(shapely.simplify(lines, tolerance, preserve_topology=True))
-    kept: list[list[Any]] = [[] for _ in rings]
+    thinned_lines: list[list[Any]] = [[] for _ in rings]
     for (a, _), line in zip(pairs, fewer, strict=True):
-        kept[of_ring[a]].append(shapely.get_coordinates(line)[:-1])
+        thinned_lines[of_ring[a]].append(shapely.get_coordinates(line)[:-1])
     shells: list[list[Any]] = [[] for _ in parts]
-    for ring, owner, some in zip(rings, owners, kept, strict=True):
+    for ring, owner, some in zip(rings, owners, thinned_lines, strict=True):
         whole = np.concatenate(some)
         shells[owner].append(whole if len(whole) > 2 else ring)
     return np.array([shapely.Polygon(shell, holes) for shell, *holes in shells])

@@ -1,4 +1,4 @@
-"""Masks of parts of a larger image put where they belong in it, and made one; as runs, so that nothing of its size is made."""
+"""Place masks of parts of an image in the whole image, and unite masks; as runs, so no full-size array is made."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from basam.masks.runs import RunMask, Runs
 
 
 def in_columns(starts: Runs, ends: Runs, height: int) -> tuple[Runs, Runs]:
-    """Runs cut where a column of `height` pixels ends, so that each lies in one."""
+    """Runs split at the end of every column of `height` pixels, so that a run is within one column."""
     first, last = starts // height, (ends - 1) // height
-    each = last - first + 1
-    index = np.repeat(np.arange(len(starts)), each)
-    column = first[index] + np.arange(len(index)) - np.repeat(np.cumsum(each) - each, each)
+    columns = last - first + 1
+    index = np.repeat(np.arange(len(starts)), columns)
+    column = first[index] + np.arange(len(index)) - np.repeat(np.cumsum(columns) - columns, columns)
     return np.maximum(starts[index], column * height), np.minimum(ends[index], (column + 1) * height)
 
 
 def runs_in_columns(mask: RunMask) -> tuple[Runs, Runs]:
-    """Where the runs of a mask begin and end (one past the last), each within one column."""
+    """Start and end (exclusive) of the runs of a mask, split at columns."""
     return in_columns(*mask.spans, mask.height)
 
 
 def of_spans(starts: Runs, ends: Runs, height: int, width: int) -> RunMask:
-    """The mask of an image of height x width px that runs make, in any order; they may overlap."""
+    """The mask of an image of height x width px from runs in any order; they may overlap."""
     order = np.argsort(starts, kind="stable")
     starts, ends = starts[order], np.maximum.accumulate(ends[order]) if len(ends) else ends
-    # A run begins where all those before it have ended before.
+    # A run begins where all runs before it have ended.
     begins = np.append(True, starts[1:] > ends[:-1])[: len(starts)]
     starts, ends = starts[begins], ends[np.append(begins[1:], True)[: len(ends)]]
     edges = np.concatenate([[0], np.stack([starts, ends], axis=1).ravel(), [height * width]])
@@ -37,14 +37,14 @@ def of_spans(starts: Runs, ends: Runs, height: int, width: int) -> RunMask:
 
 
 def placed(mask: RunMask, top: int, left: int, height: int, width: int) -> RunMask:
-    """A mask of a part of an image of height x width px, whose first row and column are `top` and `left` of the image's.
+    """A mask of a part of an image, placed in the image of height x width px with the part's corner at `top`, `left`.
 
     Raises:
-        ValueError: the part reaches beyond the image.
+        ValueError: the part extends beyond the image.
     """
     if min(top, left) < 0 or top + mask.height > height or left + mask.width > width:
         part = f"part of {mask.width} x {mask.height} px at row {top}, column {left}"
-        raise InputError(f"{part}: it reaches beyond {width} x {height} px")
+        raise InputError(f"{part}: it extends beyond {width} x {height} px")
     starts, ends = in_columns(*mask.spans, mask.height)
     column, row = np.divmod(starts, mask.height)
     begins = (column + left) * height + row + top
@@ -52,24 +52,24 @@ def placed(mask: RunMask, top: int, left: int, height: int, width: int) -> RunMa
 
 
 def united(masks: Sequence[RunMask]) -> RunMask:
-    """All pixels of masks of one image, at least one.
+    """The union of masks of one image, at least one.
 
     Raises:
-        ValueError: there is none, or they are of different sizes.
+        ValueError: no masks, or masks of different sizes.
     """
     sizes = {(mask.height, mask.width) for mask in masks}
     if len(sizes) != 1:
-        found = ", ".join(f"{width} x {height} px" for height, width in sorted(sizes)) or "none"
-        raise InputError(f"masks of one image are needed, at least one: these are {found}")
-    starts, ends = (np.concatenate(each) for each in zip(*(mask.spans for mask in masks), strict=True))
+        listed = ", ".join(f"{width} x {height} px" for height, width in sorted(sizes)) or "none"
+        raise InputError(f"masks of one image are needed, at least one: these are {listed}")
+    starts, ends = (np.concatenate(ends) for ends in zip(*(mask.spans for mask in masks), strict=True))
     return of_spans(starts, ends, masks[0].height, masks[0].width)
 
 
 def part_of(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
-    """A rectangle of a mask, `(y1 - y0, x1 - x0)` bool; x1 and y1 are one past its last column and row.
+    """A rectangle of a mask, `(y1 - y0, x1 - x0)` bool; x1 and y1 are exclusive.
 
     Raises:
-        ValueError: the rectangle has no pixel, or reaches beyond the image.
+        ValueError: an empty rectangle, or one that extends beyond the image.
     """
     if not (0 <= x0 < x1 <= mask.width and 0 <= y0 < y1 <= mask.height):
         raise InputError(
@@ -86,15 +86,15 @@ def part_of(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
 
 
 def area_within(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> int:
-    """Pixels of a mask in a rectangle."""
+    """Number of mask pixels in a rectangle."""
     starts, ends = in_rectangle(mask, x0, y0, x1, y1)
     return int((ends - starts).sum())
 
 
 def in_rectangle(mask: RunMask, x0: int, y0: int, x1: int, y1: int) -> tuple[Runs, Runs]:
-    """The runs of a mask in a rectangle of its image, each in one column."""
+    """The runs of a mask in a rectangle of its image, split at columns."""
     starts, ends = mask.spans
-    # Runs are in order: those of the rectangle's columns lie together.
+    # Runs are in order, so those of the rectangle's columns are contiguous.
     some = slice(np.searchsorted(ends, x0 * mask.height, side="right"), np.searchsorted(starts, x1 * mask.height))
     starts, ends = in_columns(starts[some], ends[some], mask.height)
     column = starts // mask.height

@@ -1,4 +1,4 @@
-"""Masks without crumbs and pinholes, by OpenCV's connected regions (the extra `outputs`)."""
+"""Remove small regions and holes from masks, with OpenCV's connected components (the extra `outputs`)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from basam.arrays import check_mask
 from basam.files import outline, require
 from basam.masks.cleaning import Cleaning
-from basam.masks.soft import HALF, SoftMask, reach_in
+from basam.masks.soft import HALF, SoftMask, edge_width
 
 
 def clean_mask(mask: NDArray[np.bool_], cleaning: Cleaning) -> NDArray[np.bool_]:
-    """The cleaned mask `(H, W)`; it may be empty. Pixels that touch at a corner belong to one part."""
+    """The cleaned mask `(H, W)`, possibly empty. Pixels that touch at a corner belong to one region."""
     check_mask(mask)
     if cleaning.does_nothing or not mask.any():
         return mask
@@ -20,25 +20,25 @@ def clean_mask(mask: NDArray[np.bool_], cleaning: Cleaning) -> NDArray[np.bool_]
         mask = filled(mask, cleaning.fill_holes, enclosed=True)
     if cleaning.min_area or cleaning.largest:
         regions, areas = regions_of(mask)
-        kept = areas >= cleaning.min_area
-        kept[0] = False
-        if cleaning.largest and kept.any():
-            kept &= np.arange(len(areas)) == np.where(kept, areas, 0).argmax()
-        mask = kept[regions]
+        wanted = areas >= cleaning.min_area
+        wanted[0] = False
+        if cleaning.largest and wanted.any():
+            wanted &= np.arange(len(areas)) == np.where(wanted, areas, 0).argmax()
+        mask = wanted[regions]
     return mask
 
 
 def without_small_regions(mask: NDArray[np.bool_], least: int) -> tuple[NDArray[np.bool_], bool]:
     """A mask without holes and islands of fewer than `least` pixels, as `SamAutomaticMaskGenerator` cleans it, and whether it
-    is another one. The largest island stays, however small."""
+    changed. The largest island stays, however small."""
     whole = filled(mask, least, enclosed=False)
     islands = clean_mask(whole, Cleaning(min_area=least))
-    found = islands if islands.any() else clean_mask(whole, Cleaning(largest=True))
-    return found, not np.array_equal(found, mask)
+    cleaned = islands if islands.any() else clean_mask(whole, Cleaning(largest=True))
+    return cleaned, not np.array_equal(cleaned, mask)
 
 
 def filled(mask: NDArray[np.bool_], least: int, *, enclosed: bool) -> NDArray[np.bool_]:
-    """A mask without holes of fewer than `least` pixels; where `enclosed` is False, what lies open at the border is a hole."""
+    """A mask with holes of fewer than `least` pixels filled; unless `enclosed`, a gap open at the border is a hole too."""
     regions, areas = regions_of(~mask)
     holes = areas < least
     if enclosed:
@@ -48,9 +48,9 @@ def filled(mask: NDArray[np.bool_], least: int, *, enclosed: bool) -> NDArray[np
 
 
 def soft_after(soft: SoftMask, mask: NDArray[np.bool_]) -> SoftMask:
-    """A soft edge that fits the cleaned mask `(H, W)` of the image: parts that are gone take their edges with them, and holes
-    that were filled are wholly of the object."""
-    top, left, reach = soft.top, soft.left, reach_in(*mask.shape)
+    """The soft edge of the cleaned mask `(H, W)` of the image: regions that were removed lose their edges, and filled holes are
+    fully opaque."""
+    top, left, reach = soft.top, soft.left, edge_width(*mask.shape)
     shares, inside = soft.shares(), mask[top : top + soft.shape[0], left : left + soft.shape[1]]
     was = shares >= HALF
     outer, inner = outline(~inside, reach) & ~was, outline(inside, reach) & was
@@ -59,12 +59,12 @@ def soft_after(soft: SoftMask, mask: NDArray[np.bool_]) -> SoftMask:
 
 
 def regions_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The number of each pixel's region `(H, W)`, 0 outside the mask, and pixels of each region.
+    """The label of every pixel's region `(H, W)`, 0 outside the mask, and the pixels per region.
 
-    Regions are of pixels that touch at a side or a corner. The area of 0 is that of no region: more than any.
+    Pixels that touch at a side or a corner are of one region. Label 0 gets a larger area than any region.
     """
     library = require("cv2", "outputs")
-    if not mask.size:  # the library ends the process on it
+    if not mask.size:  # OpenCV aborts the process on an empty array
         return np.zeros(mask.shape, dtype=np.int32), np.array([np.iinfo(np.int64).max])
     _, regions, stats, _ = library.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     areas = stats[:, library.CC_STAT_AREA].astype(np.int64)

@@ -1,4 +1,4 @@
-"""What is written of a photo: its masks with all that is known of each."""
+"""The results of one photo: its masks with all that is known about them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from basam.masks.regions import clean_mask, soft_after
 from basam.masks.runs import RunMask
 from basam.masks.soft import SoftMask
 
-# The category of what has no label.
+# The category of a mask without a label.
 UNNAMED = "object"
-# Columns of a table of masks. x1 and y1 are one past the last pixel; area is in pixels of the photo.
+# Columns of a table of masks. x1 and y1 are exclusive; area is in pixels of the photo.
 COLUMNS = (
     *("photo", "number", "id", "label", "score", "predicted_iou", "stability", "area"),
     *("x0", "y0", "x1", "y1", "point_x", "point_y"),
@@ -28,13 +28,12 @@ class MaskResult:
     """One mask.
 
     Attributes:
-        runs: at the photo's size.
-        predicted_iou: what the model says of it.
+        runs: at native resolution.
+        predicted_iou: as predicted by the model.
         id: of the prompt, or the mask's number in the photo; a text or a number. `named`: it is the prompt's own.
-        label, prompt_score: what it is and how sure of that its prompt was, where the prompt said so. category_id: of the label
-            in the user's COCO file.
-        stability: IoU of the masks at the threshold plus and minus an offset, where it was measured.
-        point: x, y in pixels of the photo of the prompt, where it was one point.
+        label, prompt_score: class and confidence, if the prompt has them. category_id: of the label in the user's COCO file.
+        stability: IoU of the masks at the threshold plus and minus an offset, if it was measured.
+        point: x, y in pixels of the photo, if the prompt was one point.
         soft: its soft edge, for cut-outs.
     """
 
@@ -51,13 +50,13 @@ class MaskResult:
 
     @property
     def score(self) -> float:
-        """The prompt's, such as a detector's, where it has one, else the predicted IoU."""
+        """The prompt's, such as a detector's, if it has one, otherwise the predicted IoU."""
         return self.predicted_iou if self.prompt_score is None else self.prompt_score
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoResults:
-    """A photo and its masks, in the order that their files are numbered in.
+    """A photo and its masks, in the order in which their files are numbered.
 
     Attributes:
         photo: its path.
@@ -65,15 +64,15 @@ class PhotoResults:
         pixels: `(h, w, 3)` uint8, perhaps read smaller.
         tolerance: pixels by which polygons may leave the masks' edges.
         boxes, points: prompts that overlays show.
-        places: of the masks among the prompts, which their files are numbered by; None: all were answered.
+        places: index of every mask's prompt, by which files are numbered; None: every prompt has a mask.
         prompts: number of them; None: as many as masks.
-        name: what tables call the photo; empty: its path.
+        name: of the photo in tables; empty: its path.
     """
 
     photo: Path
     size: tuple[int, int]
     pixels: NDArray[np.uint8]
-    found: list[MaskResult]
+    masks: list[MaskResult]
     tolerance: float
     boxes: Sequence[Sequence[float]] = ()
     points: Sequence[Sequence[float]] = ()
@@ -82,21 +81,21 @@ class PhotoResults:
     name: str = ""
 
 
-def cleaned(found: Iterable[MaskResult], cleaning: Cleaning, *, keep_empty: bool = False) -> list[MaskResult]:
-    """Masks without crumbs and holes; those of which nothing is left are left out, unless `keep_empty`."""
+def cleaned(masks: Iterable[MaskResult], cleaning: Cleaning, *, keep_empty: bool = False) -> list[MaskResult]:
+    """Masks without small regions and holes; masks that become empty are dropped, unless `keep_empty`."""
     if cleaning.does_nothing:
-        return list(found)
+        return list(masks)
     out = []
-    for each in found:
-        mask = clean_mask(each.runs.mask(), cleaning)
+    for result in masks:
+        mask = clean_mask(result.runs.mask(), cleaning)
         if keep_empty or mask.any():
-            soft = None if each.soft is None else soft_after(each.soft, mask)
-            out.append(replace(each, runs=RunMask.of(mask), soft=soft))
+            soft = None if result.soft is None else soft_after(result.soft, mask)
+            out.append(replace(result, runs=RunMask.of(mask), soft=soft))
     return out
 
 
 def inert(cell: object) -> object:
-    """A cell of a table that no spreadsheet runs as a formula: text that begins as one gets an apostrophe before it."""
+    """A table cell that no spreadsheet runs as a formula: text that begins like one gets an apostrophe before it."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 

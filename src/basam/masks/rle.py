@@ -1,6 +1,6 @@
-"""COCO's segmentations as files have them, checked before they are drawn; polygons by `faster_coco_eval` (extra `evaluate`).
+"""COCO segmentations read from files and checked before they are drawn; polygons by `faster_coco_eval` (extra `evaluate`).
 
-The library takes whatever it is given: numbers that are none and runs without end cost all memory or the process.
+The library does not check: wrong types and endless runs would fill the memory or end the process.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from basam.errors import InputError
 from basam.files import require
 from basam.masks.runs import RunMask
 
-# A polygon that leaves the image by more than so many of its long sides is a mistake.
+# A polygon that leaves the image by more than this many of its long sides is a mistake.
 FARTHEST = 10
-# Pixels along the polygons of one object: the library takes about a hundred bytes for each.
+# Longest outline in pixels of one object: the library needs about a hundred bytes per pixel.
 LONGEST_OUTLINE = 4e6
 
 
@@ -31,10 +31,10 @@ def encode_mask(mask: np.ndarray) -> dict[str, Any]:
 def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarray:
     """(height, width) bool of an annotation's `segmentation`: polygons, RLE with a list of counts, or compressed RLE.
 
-    Polygons of fewer than three points are left out where there are others.
+    Polygons of fewer than three points are ignored if there are others.
 
     Raises:
-        ValueError: it is none of these, of another size, or holds what makes no sense.
+        ValueError: anything else, a wrong size, or values that make no sense.
     """
     if segmentation == []:
         return np.zeros((height, width), dtype=bool)
@@ -51,7 +51,7 @@ def read_runs(segmentation: Any, height: int, width: int) -> RunMask:
     """The runs of an RLE with a list of counts or a compressed text, checked.
 
     Raises:
-        ValueError: it is neither, of another size, or holds what makes no sense.
+        ValueError: anything else, a wrong size, or values that make no sense.
     """
     if not isinstance(segmentation, dict) or "counts" not in segmentation or "size" not in segmentation:
         raise InputError(f"neither polygons nor RLE: {str(segmentation)[:60]}")
@@ -63,20 +63,20 @@ def read_runs(segmentation: Any, height: int, width: int) -> RunMask:
     runs = runs_of(counts)
     if len(runs) and runs.min() < 0:
         raise InputError(f"RLE with a run of {runs.min()} pixels")
-    # Of floats: so many runs could not make a whole number overflow unseen.
+    # Summed as floats: very many runs could overflow integers.
     if runs.sum(dtype=np.float64) != height * width:
         raise InputError(f"RLE counts sum to {runs.sum(dtype=np.float64):.0f} and not to the image's {height * width} pixels")
     return RunMask(height, width, runs)
 
 
 def checked_polygons(polygons: list[Any], height: int, width: int) -> list[list[float]]:
-    """Those that enclose something, all their numbers being such; what reaches far out of the image is cut off.
+    """Polygons with an area, their numbers checked; parts far outside the image are cut off.
 
     Raises:
-        ValueError: a polygon is no list of pairs of finite numbers, is far outside the image or of endless length, or none has
+        ValueError: a polygon is not a list of pairs of finite numbers, is far outside the image or extremely long, or none has
             three points.
     """
-    kept = []
+    checked = []
     for polygon in polygons:
         points = _numbers(polygon)
         _check_near(points, height, width)
@@ -88,18 +88,22 @@ def checked_polygons(polygons: list[Any], height: int, width: int) -> list[list[
         near = 0.1 * limits + 16
         if (points < -near).any() or (points > limits + near).any():
             polygon = clipped(points.reshape(-1, 2), width, height).ravel().tolist()
-        kept.append(polygon)
-    if not kept:
+        checked.append(polygon)
+    if not checked:
         raise InputError("a polygon needs at least three points, as x, y, x, y, ...")
-    kept = [polygon for polygon in kept if polygon]
-    outline = sum(np.abs(np.diff(np.reshape(polygon, (-1, 2)), axis=0)).max(axis=1).sum() for polygon in kept)
+    checked = [polygon for polygon in checked if polygon]
+    outline = sum(np.abs(np.diff(np.reshape(polygon, (-1, 2)), axis=0)).max(axis=1).sum() for polygon in checked)
     if outline > LONGEST_OUTLINE:
-        raise InputError(f"polygons with an outline of {outline:.3g} pixels: this is no object")
-    return kept
+        raise InputError(f"polygons with an outline of {outline:.3g} pixels are not an object")
+    return checked
 
 
 def _numbers(polygon: Any) -> np.ndarray:
-    """The polygon's numbers, float64; ValueError where it holds something else."""
+    """The polygon's numbers, float64.
+
+    Raises:
+        ValueError: something else.
+    """
     if not isinstance(polygon, list):
         raise InputError(f"a polygon must be a list of numbers x, y, x, y, ...; this is {str(polygon)[:40]}")
     if set(map(type, polygon)) <= {int, float}:
@@ -139,10 +143,10 @@ def clipped(points: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def runs_of(counts: Any) -> np.ndarray:
-    """Lengths of the runs of an RLE, whole numbers, first of what is outside the object.
+    """Run lengths of an RLE, starting with the background.
 
     Raises:
-        ValueError: no list of whole numbers and no text of COCO's, or one that ends in the middle of a number.
+        ValueError: neither a list of whole numbers nor COCO's text, or text that ends within a number.
     """
     if isinstance(counts, list):
         if not all(map(is_whole, counts)):
@@ -175,7 +179,7 @@ def unpacked(text: bytes) -> np.ndarray:
     place = np.arange(len(pieces)) - np.repeat(starts, lengths)
     runs = np.add.reduceat((pieces & 31) << (5 * place), starts)
     runs = np.where(pieces[ends] & 16, runs - (np.int64(1) << (5 * lengths)), runs)  # the last piece holds the sign
-    # Runs 1, 3, 5, ... and 2, 4, 6, ... are sums of their own, the first of all stands alone.
+    # Odd and even runs are cumulative sums of their own; the first run stands alone.
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
     return runs

@@ -1,4 +1,4 @@
-"""A mask as the runs that COCO writes: down the columns, first of what is outside. It costs what its outline costs.
+"""A mask as COCO's run lengths: down the columns, starting with the background. Size and time follow the outline's length.
 
 numpy only. A mask of 12 megapixels is 12 MB as booleans, and a few kilobytes as runs.
 """
@@ -24,10 +24,10 @@ class RunMask:
     """A mask `(height, width)`.
 
     Attributes:
-        counts: lengths of its runs in pixels down the columns, the first one (it may be 0) of what is outside.
+        counts: run lengths in pixels down the columns, starting with the background (which may be 0).
 
     Raises:
-        ValueError: the runs are not those of an image of this size.
+        ValueError: the runs do not fit an image of this size.
     """
 
     height: int
@@ -53,12 +53,12 @@ class RunMask:
 
     @classmethod
     def of_part(cls, part: NDArray[np.bool_], top: int, left: int, height: int, width: int) -> RunMask:
-        """The runs of an image of height x width px whose rows from `top` and columns from `left` hold `part` `(h, w)`, and
-        which is empty elsewhere."""
+        """The runs of an image of height x width px that holds `part` `(h, w)` at row `top`, column `left`, and is empty
+        elsewhere."""
         check_mask(part, "part")
         if min(top, left) < 0 or top + part.shape[0] > height or left + part.shape[1] > width:
-            raise InputError(f"part of shape {part.shape} at row {top}, column {left}: it reaches beyond {height} x {width} px")
-        # Each column stands between two pixels of what is outside, so that edges of the object come in pairs.
+            raise InputError(f"part of shape {part.shape} at row {top}, column {left} extends beyond {height} x {width} px")
+        # Columns are padded with background at both ends, so that edges of the object come in pairs.
         columns = np.zeros((part.shape[1], part.shape[0] + 2), dtype=bool)
         columns[:, 1:-1] = part.T
         flat = columns.ravel()
@@ -74,10 +74,10 @@ class RunMask:
 
     @cached_property
     def spans(self) -> tuple[Runs, Runs]:
-        """Where each run of the object begins and ends (one past its last), in pixels down the columns."""
+        """Start and end (exclusive) of the object's runs, in pixels down the columns."""
         edges = np.cumsum(self.counts)
         starts, ends = edges[0::2][: len(self.counts) // 2], edges[1::2]
-        real = ends > starts  # files of others hold runs of no length
+        real = ends > starts  # other programs write runs of length 0
         return starts[real], ends[real]
 
     @cached_property
@@ -87,7 +87,7 @@ class RunMask:
 
     @cached_property
     def box(self) -> tuple[int, int, int, int]:
-        """x0, y0, x1, y1 with x1 and y1 one past the last; all 0 where the mask is empty."""
+        """x0, y0, x1, y1 (x1, y1 exclusive); all 0 for an empty mask."""
         starts, ends = self.spans
         if not self.area:
             return 0, 0, 0, 0
@@ -114,16 +114,16 @@ class RunMask:
         return out
 
     def shared(self, other: RunMask) -> int:
-        """Pixels that are of both masks, of one image."""
+        """Number of pixels in both masks, which are of one image."""
         (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = self.box, other.box
         if min(ax1, bx1) <= max(ax0, bx0) or min(ay1, by1) <= max(ay0, by0):
             return 0
-        fewer, more = sorted((self, other), key=lambda each: len(each.counts))
+        fewer, more = sorted((self, other), key=lambda mask: len(mask.counts))
         starts, ends = fewer.spans
         return int((more._covered(ends) - more._covered(starts)).sum())
 
     def _covered(self, places: Runs) -> Runs:
-        """Pixels of the object before each of `places`."""
+        """Pixels of the object before every one of `places`."""
         starts, ends = self.spans
         before = np.concatenate([[0], np.cumsum(ends - starts)])
         index = np.searchsorted(starts, places, side="right")
@@ -131,7 +131,7 @@ class RunMask:
         return before[index] - np.where(index > 0, over, 0)
 
     def uncompressed(self) -> dict[str, Any]:
-        """COCO's RLE with a list of counts, as Meta's generator gives it."""
+        """COCO's RLE with a list of counts, as Meta's generator returns it."""
         return {"size": [self.height, self.width], "counts": self.counts.tolist()}
 
     def coco(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def packed(counts: Runs) -> str:
         piece = numbers & 31
         numbers = numbers >> 5
         there.append(going_on)
-        # The fifth bit is the sign of what is left.
+        # The fifth bit is the sign of the rest.
         going_on = going_on & np.where(piece & 16, numbers != -1, numbers != 0)
         pieces.append(piece + 32 * going_on + 48)
     if not pieces:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from basam.masks import EDGE, RunMask, SoftMask, reach_in
+from basam.masks import EDGE, RunMask, SoftMask, edge_width
 from basam.predict.enlarging import Enlarging
 from basam.predict.focus import Focus
 from basam.predict.regions import sides_cut
@@ -81,7 +81,7 @@ class Answer:
         rows, columns = self.view.window(height, width)
         logits = self.enlarging.part(self.low[index], rectangle) - self.threshold
         top, left = rectangle[0] + rows.start, rectangle[2] + columns.start
-        return SoftMask.of_logits(logits.cpu().numpy(), reach_in(height, width), top, left)
+        return SoftMask.of_logits(logits.cpu().numpy(), edge_width(height, width), top, left)
 
     @property
     def enlarging(self) -> Enlarging:

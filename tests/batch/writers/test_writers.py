@@ -142,7 +142,7 @@ def test_a_soft_edge_stays_near_the_masks_edge():
 
 def test_a_photo_that_was_read_smaller(results, tmp_path):
     small = np.asarray(Image.fromarray(results.pixels).resize((40, 30)))
-    files = files_of(("cutout", "overlay"), results.photo, PhotoResults(results.photo, SIZE, small, results.found[:1], 1.0))
+    files = files_of(("cutout", "overlay"), results.photo, PhotoResults(results.photo, SIZE, small, results.masks[:1], 1.0))
     for name, write in files.items():
         write(tmp_path / name.rsplit("/", 1)[-1])
     assert np.asarray(Image.open(tmp_path / "a.png_cutout.png")).shape == (41, 41, 4)
@@ -256,7 +256,7 @@ def run_of(tmp_path, results, names, found=None):
         Image.fromarray(results.pixels).save(tmp_path / name)
     places = [outputs.folder.place_of(tmp_path / name) for name in names]
     for place, image_id in zip(places, outputs.folder.image_ids(places, {}), strict=True):
-        some = results.found if found is None else found
+        some = results.masks if found is None else found
         outputs.write(place, "k", PhotoResults(place.photo, SIZE, results.pixels, some, 1.0), [], image_id=image_id)
     outputs.finish()
     return tmp_path / "run" / "coco.json"
@@ -264,7 +264,7 @@ def run_of(tmp_path, results, names, found=None):
 
 def test_coco_of_a_run_is_read_by_pycocotools(results, tmp_path):
     run_of(tmp_path, results, ["a.png"])
-    coco = COCO(str(run_of(tmp_path, results, ["a.png", "b.png"], results.found[1:2])))
+    coco = COCO(str(run_of(tmp_path, results, ["a.png", "b.png"], results.masks[1:2])))
     assert {each["name"] for each in coco.cats.values()} == {"disc"}
     coco = COCO(str(run_of(tmp_path, results, ["a.png"])))
     first, second = (coco.loadAnns(coco.getAnnIds(image))[0] for image in (1, 2))
@@ -273,7 +273,7 @@ def test_coco_of_a_run_is_read_by_pycocotools(results, tmp_path):
     assert {category["name"] for category in coco.cats.values()} == {"ring <&\"'", "disc", "object"}
     assert (first["score"], first["prompt_id"]) == (0.75, "r-1")
     # A later run: the first photo again, with fewer masks, and another one.
-    run_of(tmp_path, results, ["a.png"], results.found[:1])
+    run_of(tmp_path, results, ["a.png"], results.masks[:1])
     later = json.loads(run_of(tmp_path, results, ["c.png"], []).read_text())
     assert [image["file_name"] for image in later["images"]] == ["a.png", "b.png", "c.png"]
     assert [annotation["id"] for annotation in later["annotations"]] == [first["id"], second["id"]]
@@ -363,7 +363,7 @@ def test_ids_labels_and_scores_of_prompts_go_into_files(results, tmp_path):
 
 
 def test_files_are_numbered_by_the_places_of_the_prompts_that_were_answered(results):
-    some = PhotoResults(results.photo, SIZE, results.pixels, results.found[:2], 0.0, places=[0, 3], prompts=5)
+    some = PhotoResults(results.photo, SIZE, results.pixels, results.masks[:2], 0.0, places=[0, 3], prompts=5)
     assert list(files_of(("mask", "csv"), "a", some)) == ["a_mask_0.png", "a_mask_3.png", "a_objects.csv"]
 
 
@@ -379,12 +379,12 @@ def image_ids(folder, photos):
 
 def add(outputs, photo, image_id, results):
     place = outputs.folder.place_of(photo)
-    outputs.write(place, "k", PhotoResults(photo, SIZE, results.pixels, results.found, 0.0), [], image_id=image_id)
+    outputs.write(place, "k", PhotoResults(photo, SIZE, results.pixels, results.masks, 0.0), [], image_id=image_id)
 
 
 def test_ids_of_images_do_not_depend_on_who_does_them_when(results, tmp_path):
     photos = photos_in(tmp_path, *(f"{number:02}.png" for number in range(12)))
-    results = replace(results, found=results.found[:1])
+    results = replace(results, masks=results.masks[:1])
 
     def done(folder, order, shards=1):
         for shard in range(shards):
@@ -419,7 +419,7 @@ def test_folders_merge_and_the_last_one_counts(results, tmp_path):
     for name, mine in (("one", photos[:2]), ("two", photos[1:])):
         outputs = Outputs(ResultFolder(tmp_path / name), ("coco",))
         for number, photo in enumerate(mine, start=1):
-            add(outputs, photo, number, replace(results, found=results.found[: 1 if name == "one" else 2]))
+            add(outputs, photo, number, replace(results, masks=results.masks[: 1 if name == "one" else 2]))
     target = tmp_path / "coco.json"
     assert merge_coco([tmp_path / "one", tmp_path / "two"], target) == 3
     data = json.loads(target.read_text())

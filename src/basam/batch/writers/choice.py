@@ -106,10 +106,10 @@ def files_of(
         "csv": tables.write_csv,
         "yolo": partial(polygons.write_yolo, class_of=class_of),
     }
-    count = len(results.found) if results.prompts is None else results.prompts
-    places = list(range(len(results.found))) if results.places is None else list(results.places)
-    shown = [index for index, one in enumerate(results.found) if one.runs.area]
-    empty = {place for place, one in zip(places, results.found, strict=True) if not one.runs.area}
+    count = len(results.masks) if results.prompts is None else results.prompts
+    places = list(range(len(results.masks))) if results.places is None else list(results.places)
+    shown = [index for index, one in enumerate(results.masks) if one.runs.area]
+    empty = {place for place, one in zip(places, results.masks, strict=True) if not one.runs.area}
     for kind, names in names_of(kinds, stem, count, places or None, empty).items():
         if kind in whole:
             writers[names[0]] = partial(whole[kind], results=results)
@@ -117,7 +117,7 @@ def files_of(
         for index, name in enumerate(names):
             if kind == "cutout":
                 writers[name] = partial(pictures.write_cutout, results=results, index=shown[index])
-            elif results.found:
+            elif results.masks:
                 writers[name] = partial(_write_one_mask, results=results, index=index)
             else:
                 writers[name] = partial(pictures.write_black, results=results)
@@ -125,4 +125,4 @@ def files_of(
 
 
 def _write_one_mask(path: Path, results: PhotoResults, index: int) -> None:
-    write_mask(path, results.found[index].runs.mask())
+    write_mask(path, results.masks[index].runs.mask())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from basam.files import distinct_colours, overlay, replacing, require, write_image, write_mask
-from basam.masks import PhotoResults, foreground_colours, reach_in
+from basam.masks import PhotoResults, edge_width, foreground_colours
 
 
 def write_overlay(path: Path, results: PhotoResults) -> None:
@@ -17,11 +17,11 @@ def write_overlay(path: Path, results: PhotoResults) -> None:
 
     Colours are those of SVG; without boxes the larger masks are drawn first, so that none is hidden.
     """
-    colours = distinct_colours([one.runs.box for one in results.found])
-    order = list(range(len(results.found)))
+    colours = distinct_colours([one.runs.box for one in results.masks])
+    order = list(range(len(results.masks)))
     if not results.boxes:
-        order.sort(key=lambda each: -results.found[each].runs.area)
-    masks = (results.found[index].runs.mask() for index in order)
+        order.sort(key=lambda each: -results.masks[each].runs.area)
+    masks = (results.masks[index].runs.mask() for index in order)
     numbers = [index + 1 for index in order] if len(order) > 1 else None
     shades = [colours[index] for index in order]
     drawn = overlay(results.pixels, masks, boxes=results.boxes, points=results.points, colours=shades, numbers=numbers)
@@ -39,8 +39,8 @@ def write_cutout(path: Path, results: PhotoResults, index: int) -> None:
     `left` and `top` in the file's text say where in the photo it lies. Of a photo without masks: all of it, transparent.
     """
     left, top, alpha = 0, 0, np.zeros(results.size, dtype=np.uint8)
-    if results.found:
-        one = results.found[index]
+    if results.masks:
+        one = results.masks[index]
         if one.soft is None:
             (left, top, *_), alpha = one.runs.box, one.runs.part().astype(np.uint8) * 255
         else:
@@ -60,7 +60,7 @@ def part_of_photo(results: PhotoResults, left: int, top: int, alpha: NDArray[np.
     height, width = results.size
     rows, columns = alpha.shape
     # Colours around the rectangle say what the background is.
-    radius = 4 * reach_in(height, width)
+    radius = 4 * edge_width(height, width)
     x0, y0 = max(0, left - radius), max(0, top - radius)
     x1, y1 = min(width, left + columns + radius), min(height, top + rows + radius)
     pixels = results.pixels
@@ -89,8 +89,8 @@ def write_labels(path: Path, results: PhotoResults) -> None:
     the smaller one counts. PNG of 16 bits, or TIFF of 32 where `path` is one."""
     wide = path.suffix == ".tif"
     labels = np.zeros(results.size, dtype=np.uint32 if wide else np.uint16)
-    for index in sorted(range(len(results.found)), key=lambda each: -results.found[each].runs.area):
-        runs = results.found[index].runs
+    for index in sorted(range(len(results.masks)), key=lambda each: -results.masks[each].runs.area):
+        runs = results.masks[index].runs
         x0, y0, x1, y1 = runs.box
         labels[y0:y1, x0:x1][runs.part()] = index + 1
     with replacing(path) as temporary:

@@ -56,7 +56,7 @@ def write_yolo(path: Path, results: PhotoResults, class_of: Callable[[MaskResult
     parts and holes are joined to one ring. Empty masks have no line."""
     height, width = results.size
     lines = []
-    for one in results.found:
+    for one in results.masks:
         rings = [ring for polygon in outlines_of(one.runs, results.tolerance) for ring in rings_of(polygon)]
         if rings:
             points = joined(rings) / [width, height]
@@ -82,7 +82,7 @@ def write_geojson(path: Path, results: PhotoResults) -> None:
                 "coordinates": [rings_of(polygon) for polygon in outlines_of(one.runs, results.tolerance)],
             },
         }
-        for index, one in enumerate(results.found)
+        for index, one in enumerate(results.masks)
     ]
     write_json(path, {"type": "FeatureCollection", "features": features}, indent=None)
 
@@ -91,9 +91,9 @@ def write_svg(path: Path, results: PhotoResults) -> None:
     """A path for each mask, the larger first, so that smaller ones lie on top; holes by the rule `evenodd`."""
     height, width = results.size
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">']
-    colours = distinct_colours([one.runs.box for one in results.found])
-    for index in sorted(range(len(results.found)), key=lambda each: -results.found[each].runs.area):
-        one = results.found[index]
+    colours = distinct_colours([one.runs.box for one in results.masks])
+    for index in sorted(range(len(results.masks)), key=lambda each: -results.masks[each].runs.area):
+        one = results.masks[index]
         rings = [ring for polygon in outlines_of(one.runs, results.tolerance) for ring in rings_of(polygon)]
         outline = " ".join("M" + " L".join(f"{x:g},{y:g}" for x, y in ring[:-1]) + " Z" for ring in rings)
         red, green, blue = COLOURS[colours[index]]
@@ -114,7 +114,7 @@ def write_labelme(path: Path, results: PhotoResults) -> None:
         {
             "version": LABELME_VERSION,
             "flags": {},
-            "shapes": [shape for index, one in enumerate(results.found) for shape in shapes_of(one, index, results.tolerance)],
+            "shapes": [shape for index, one in enumerate(results.masks) for shape in shapes_of(one, index, results.tolerance)],
             "imagePath": os.path.relpath(results.photo, path.parent),
             "imageData": None,
             "imageHeight": height,

@@ -26,7 +26,7 @@ def add_image(records: Records, name: str, results: PhotoResults, image_id: int)
 
 def recorded_masks(results: PhotoResults, *, polygons: bool = False) -> dict[str, Any]:
     """What the records have of a photo's masks: all that files of the whole run are made of."""
-    return {"size": list(results.size), "masks": [recorded_mask(one, results, polygons) for one in results.found]}
+    return {"size": list(results.size), "masks": [recorded_mask(one, results, polygons) for one in results.masks]}
 
 
 def recorded_mask(one: MaskResult, results: PhotoResults, polygons: bool) -> dict[str, Any]:

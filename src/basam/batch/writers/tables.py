@@ -27,7 +27,7 @@ YOLO_BEGINNING = "# classes of basam\n"
 def write_csv(path: Path, results: PhotoResults) -> None:
     """Rows in the order of the masks; what is not known of one is empty. `score` is the prompt's, else the predicted IoU."""
     photo = results.name or str(results.photo)
-    write_rows(path, COLUMNS, ([photo, index, *row_of(one)] for index, one in enumerate(results.found, start=1)))
+    write_rows(path, COLUMNS, ([photo, index, *row_of(one)] for index, one in enumerate(results.masks, start=1)))
 
 
 def write_table(path: Path, run: RecordedRun) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from basam.families import PromptTensors
-from basam.masks import EDGE, RunMask, SoftMask, reach_in
+from basam.masks import EDGE, RunMask, SoftMask, edge_width
 from basam.predict.automatic.grids import Crop
 from basam.predict.decoding import PromptDecoder, prompts_at_once
 from basam.predict.enlarging import Enlarging
@@ -145,6 +145,6 @@ class PointDecoding:
         x, y = float(point[0]) + self.crop.x0, float(point[1]) + self.crop.y0
         soft = None
         if self.soft:
-            soft = SoftMask.of_logits((logits - self.level).cpu().numpy(), reach_in(*self.photo), top, left)
+            soft = SoftMask.of_logits((logits - self.level).cpu().numpy(), edge_width(*self.photo), top, left)
         candidate = MaskCandidate(runs, iou, stability, (x, y), self.crop, soft, number)
         return None if self.crop.near_edge(candidate.corners, *self.photo) else candidate
