@@ -10,12 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from basam.errors import BasamError, InputError, MissingFileError, is_out_of_memory
 from basam.web.session import StaleError
-from basam.web.worker import StoppedError
+from basam.web.worker import BusyError, StoppedError
 
 # Bytes of a request that is no upload.
 MAX_JSON_BYTES = 1 << 20
@@ -47,6 +48,8 @@ def status_of(error: BaseException) -> int:
         return 413
     if isinstance(error, StaleError):
         return 409
+    if isinstance(error, BusyError):
+        return 503
     if isinstance(error, FileNotFoundError):
         return 404
     if isinstance(error, OSError):
@@ -76,15 +79,16 @@ def error_handlers(relative: Callable[[str], str]) -> dict[Any, Any]:
     return {Exception: failed, BasamError: failed, OSError: failed, StoppedError: stopped}
 
 
-async def body_of(request: Request) -> dict[str, Any]:
-    content = b""
+async def body_of(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """The JSON object that a request sends, of at most so many bytes."""
+    content = bytearray()
     async for piece in request.stream():
         content += piece
-        if len(content) > MAX_JSON_BYTES:
-            raise TooLargeError(f"a request of more than {MAX_JSON_BYTES} bytes")
+        if len(content) > most:
+            raise TooLargeError(f"a request of more than {most} bytes")
     try:
-        values = json.loads(content or b"{}")
-    except ValueError as error:
+        values = await run_in_threadpool(json.loads, bytes(content) or b"{}")
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the request is no JSON: {error}") from error
     if not isinstance(values, dict):
         raise InputError("the request is no JSON object")

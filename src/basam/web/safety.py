@@ -26,6 +26,7 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 
 class Guard:
@@ -53,21 +54,12 @@ class Guard:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self.refusal(headers)
-        if refusal is None:
-            if self.prefix and scope["path"].startswith(f"{self.prefix}/"):  # a proxy that does not strip it
-                scope = {**scope, "path": scope["path"].removeprefix(self.prefix)}
-            query = parse_qs(scope["query_string"].decode("latin-1"))
-            given = query.get("token", [""])[0]
-            if scope["path"] == "/" and scope["method"] == "GET" and given:
-                if self.is_token(given):
-                    return await self.welcome(send)
-                refusal = "the token in the address is not that of this server"
-            elif not self.is_token(cookies(headers.get("cookie", "")).get(self.cookie, "")):
-                refusal = "open the address that basam web printed: it holds the token"
         if refusal is not None:
-            return await answer(
-                send, 403, f"Refused: {refusal}.\n".encode(), ((b"content-type", b"text/plain; charset=utf-8"),)
-            )
+            return await answer(send, 403, f"Refused: {refusal}.\n".encode(), PLAIN)
+        if self.prefix and scope["path"].startswith(f"{self.prefix}/"):  # a proxy that does not strip it
+            scope = {**scope, "path": scope["path"].removeprefix(self.prefix)}
+        if not await self.admit(scope, headers, send):
+            return
 
         async def with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -75,6 +67,21 @@ class Guard:
             await send(message)
 
         await self.app(scope, receive, with_headers)
+
+    async def admit(self, scope: Any, headers: dict[str, str], send: Any) -> bool:
+        """Whether a request shows the secret; if not, it is answered here."""
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if scope["path"] == "/" and scope["method"] == "GET" and given:
+            if self.is_token(given):
+                await self.welcome(send)
+                return False
+            refusal = "the token in the address is not that of this server"
+        elif self.is_token(cookies(headers.get("cookie", "")).get(self.cookie, "")):
+            return True
+        else:
+            refusal = "open the address that basam web printed: it holds the token"
+        await answer(send, 403, f"Refused: {refusal}.\n".encode(), PLAIN)
+        return False
 
     def refusal(self, headers: dict[str, str]) -> str | None:
         """Why a request is not of this page."""

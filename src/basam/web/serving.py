@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from basam.errors import FileError
 from basam.files import require
 from basam.web.safety import Guard, is_local
-from basam.web.settings import WebSettings
+from basam.web.settings import ServerSettings, WebSettings
 
 
 def serve(settings: WebSettings, *, say: Callable[[str], None], note: Callable[[str], None], open_page: bool = True) -> None:
@@ -22,20 +23,16 @@ def serve(settings: WebSettings, *, say: Callable[[str], None], note: Callable[[
     Raises:
         ImportError: the extra `web` is missing. OSError: the port is taken.
     """
-    uvicorn = require("uvicorn", "web")
+    require("uvicorn", "web")
     require("starlette", "web")
     from basam.web.server import make_app
     from basam.web.workspace import Workspace
 
     listening = listen(settings.host, settings.port)
-    port = int(listening.getsockname()[1])
     token = secrets.token_urlsafe(24)
-    name = settings.host
     if not is_local(settings.host):
         note(f"note: {settings.host} is reached from the network, unencrypted: whoever has the address sees the photos")
-        name = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
-    base = settings.url or f"http://{f'[{name}]' if ':' in name else name}:{port}"
-    address = f"{base.rstrip('/')}/?token={token}"
+    address = f"{address_of(settings, listening)}/?token={token}"
     say(address)
     say(f"loading {settings.model}; the page opens as soon as it is there")
     workspace = Workspace(settings)
@@ -46,9 +43,24 @@ def serve(settings: WebSettings, *, say: Callable[[str], None], note: Callable[[
         import webbrowser
 
         webbrowser.open(address)
-    guarded = Guard(make_app(workspace), token=token, host=settings.host, port=port, url=settings.url)
-    config = uvicorn.Config(guarded, log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False)
+    run(Guard(make_app(workspace), token=token, host=settings.host, port=port_of(listening), url=settings.url), listening)
+
+
+def run(app: Any, listening: socket.socket) -> None:
+    """Answer requests with an ASGI application until Ctrl-C."""
+    uvicorn = require("uvicorn", "web")
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False)
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def address_of(settings: ServerSettings, listening: socket.socket) -> str:
+    """Where clients reach a server, without a slash at the end."""
+    name = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
+    return (settings.url or f"http://{f'[{name}]' if ':' in name else name}:{port_of(listening)}").rstrip("/")
+
+
+def port_of(listening: socket.socket) -> int:
+    return int(listening.getsockname()[1])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Settings of `basam web`."""
+"""Settings of servers: what all have, and those of `basam web`."""
 
 from __future__ import annotations
 
@@ -17,44 +17,66 @@ LOCAL = "127.0.0.1"
 MAX_PORT = 65535
 
 
+# Where a server may listen; 0: at any port that is free.
+Port = Annotated[int, partial(whole_number, least=0, most=MAX_PORT), Help("0: any that is free.", "Server")]
+
+
 @dataclass(frozen=True, kw_only=True)
-class WebSettings:
-    """Of one server.
+class ServerSettings:
+    """Of a server of any kind.
 
     Attributes:
-        photos: photographs, and folders of them.
-        session: the folder in which prompts, masks and uploads are kept.
         model, adapter, device: as for `basam.load`.
-        host, port: where it listens; port 0: any that is free.
-        cache: bytes of photographs, their tiles and embeddings that are kept in memory.
-        max_pixels: photographs of more are refused; None: none is.
-        max_upload: bytes of a file that the page may send.
+        host, port, url: where it listens, and the address by which it is reached from outside.
+        cache: bytes of photographs, their tiles and embeddings that are cached in memory.
+        max_pixels: photographs of more are rejected; None: none is.
+        max_upload: bytes of a photograph that may be sent.
+
+    Raises:
+        ValueError, TypeError: by the name of the field.
     """
 
-    photos: tuple[Path, ...] = ()
     model: Annotated[NameOrPath, MODEL] = "nano"
     adapter: Annotated[NameOrPath | None, ADAPTER] = None
     device: Annotated[Device, DEVICE] = "auto"
-    session: Annotated[Path, Help("Folder of prompts, masks and uploads.", "Server")] = field(
-        default_factory=lambda: Path("basam-session")
-    )
     host: Annotated[str, Help("Where to listen; 0.0.0.0: for the whole network.", "Server")] = LOCAL
-    port: Annotated[int, partial(whole_number, least=0, most=MAX_PORT), Help("0: any that is free.", "Server")] = 7860
+    port: Port
     url: Annotated[
         str | None,
         Help(
-            "Address by which browsers reach it through a tunnel or a proxy, as https://photos.example.org/basam.",
+            "Address by which clients reach it through a tunnel or a proxy, as https://photos.example.org/basam.",
             "Server",
             unset="none",
         ),
     ] = None
     cache: Annotated[Count, Help("Memory for photos and embeddings.", "Server", "BYTES")] = 4 << 30
     max_pixels: Annotated[Count | None, PIXELS] = MAX_PIXELS
-    max_upload: Annotated[Count, Help("Largest file that the page may send.", "Server", "BYTES")] = 256 << 20
+    max_upload: Annotated[Count, Help("Largest photograph that may be sent.", "Server", "BYTES")] = 256 << 20
 
     def __post_init__(self) -> None:
         check_fields(self)
         if self.url is not None:
-            parts = urlsplit(self.url)
-            if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-                raise InputError(f"url={self.url!r}: an address such as https://photos.example.org/basam is needed")
+            check_address(self.url, "url", "https://photos.example.org/basam")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings(ServerSettings):
+    """Of `basam web`.
+
+    Attributes:
+        photos: photographs, and folders of them.
+        session: the folder in which prompts, masks and uploads are kept.
+    """
+
+    photos: tuple[Path, ...] = ()
+    session: Annotated[Path, Help("Folder of prompts, masks and uploads.", "Server")] = field(
+        default_factory=lambda: Path("basam-session")
+    )
+    port: Port = 7860
+
+
+def check_address(address: str, name: str, example: str) -> None:
+    """Raise InputError if `address` is not http or https, a host, and at most a path."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise InputError(f"{name}={address!r}: an address such as {example} is needed")

@@ -23,6 +23,10 @@ class StoppedError(InputError):
     """A job that was cancelled."""
 
 
+class BusyError(InputError):
+    """More requests at a time than are taken."""
+
+
 @dataclass(order=True)
 class Job:
     """A call that waits or runs.
