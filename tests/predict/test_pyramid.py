@@ -242,3 +242,32 @@ def test_a_rotated_photo_is_upright(predictor, tmp_path, monkeypatch):
     assert predictor.original_size == (200, 400)
     masks, *_ = predictor.predict(box=[300, 30, 330, 50], multimask_output=False, level=0)
     assert np.abs(tight_box(masks[0]) - (300, 30, 330, 50)).max() <= 1
+
+
+@pytest.mark.parametrize("pyramid", [True, False])
+def test_a_further_click_goes_to_the_view_of_the_answer_before(predictor, encodings, pyramid):
+    predictor.set_image(photo(300, 400), pyramid=pyramid)
+    (before,) = predictor.answers(np.array([[150.0, 90.0]]), np.array([1]))
+    count, mask = len(encodings), before.low_res[:1]
+    (after,) = predictor.answers(
+        np.array([[150.0, 90.0], [160.0, 99.0]]), np.array([1, 0]), mask_input=mask, multimask_output=False, view=before.view
+    )
+    assert after.view == before.view
+    assert len(encodings) == count
+    (other,) = predictor.answers(
+        np.array([[150.0, 90.0], [160.0, 99.0]]), np.array([1, 0]), mask_input=-mask, multimask_output=False, view=before.view
+    )
+    assert not torch.equal(after.low, other.low)
+
+
+def test_everything_on_an_image_that_is_encoded_costs_decodings_only(predictor, encodings):
+    settings = {"points_per_side": 2, "pred_iou_thresh": -9, "stability_score_thresh": -9, "pyramid": True}
+    image = photo(100, 130)
+    expected = basam.AutomaticMasks(tiny_sam(), **settings).find(image)
+    predictor.set_image(image, pyramid=True)
+    predictor.encode(predictor.image.levels)
+    count = len(encodings)
+    found = basam.AutomaticMasks(basam.Predictor(predictor.model), **settings).find(predictor.image)
+    assert len(encodings) == count
+    assert [each.runs.area for each in found] == [each.runs.area for each in expected]
+    assert {each.view.encoded for each in found} <= set(predictor.image.levels)

@@ -36,13 +36,16 @@ class PromptDecoder:
     Args:
         encoder: with an image.
         multimask: as for `Predictor.predict`.
+        view: of all prompts; None: the whole image.
     """
 
-    def __init__(self, encoder: PhotoEncoder, multimask: bool) -> None:
+    def __init__(self, encoder: PhotoEncoder, multimask: bool, view: View | None = None) -> None:
         self.encoder, self.multimask = encoder, multimask
         self.geometry = encoder.attachment.geometry
         self.height, self.width = encoder.original_size
-        self.masks = MaskPrompts(self.geometry, [encoder.image.whole])
+        self.one_view = view or encoder.image.whole
+        size = self.geometry.mask_size(*self.one_view.frame.padded)
+        self.masks = MaskPrompts(self.geometry, [self.one_view], [size], alone=True)
 
     def answers(self, prompts: CheckedPrompts) -> list[Answer]:
         """A prediction for each prompt."""
@@ -52,7 +55,7 @@ class PromptDecoder:
 
     def choose(self, prompts: CheckedPrompts) -> tuple[dict[int, View], dict[int, Answer]]:
         """The view of each prompt, by index; predictions with those whose view was chosen by comparing them."""
-        return dict.fromkeys(range(prompts.count), self.encoder.image.whole), {}
+        return dict.fromkeys(range(prompts.count), self.one_view), {}
 
     def predict(self, prompts: CheckedPrompts, views: Mapping[int, View], multimask: bool | None = None) -> dict[int, Answer]:
         """Predictions with prompts on their views, by index.

@@ -25,6 +25,7 @@ from basam.predict.prompts import check_prompts, in_pixels
 from basam.predict.pyramid import PyramidDecoder
 from basam.predict.regions import Region
 from basam.predict.sizes import MAX_SIDE
+from basam.predict.views import View
 
 Masks = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
 
@@ -120,10 +121,15 @@ class Predictor(PhotoEncoder):
         *,
         focus: bool | Focus | Region = False,
         level: int | None = None,
+        view: View | None = None,
     ) -> list[Answer]:
         """`predict` for those who do not want all masks at the image's own size: an answer for each prompt, whose masks are
-        enlarged when they are wanted. Arguments and errors as of `predict`."""
-        return self.predicted(point_coords, point_labels, box, mask_input, multimask_output, focus, level)[0]
+        enlarged when they are wanted. Arguments and errors as of `predict`.
+
+        Args:
+            view: that of an earlier answer on this image, on which all prompts are predicted; a `mask_input` is of this view.
+        """
+        return self.predicted(point_coords, point_labels, box, mask_input, multimask_output, focus, level, view)[0]
 
     def predicted(
         self,
@@ -134,21 +140,23 @@ class Predictor(PhotoEncoder):
         multimask: bool,
         focus: bool | Focus | Region,
         level: int | None,
+        view: View | None = None,
     ) -> tuple[list[Answer], bool]:
         """A prediction for each prompt, and whether it is a single one that came without a batch around it."""
         truth_value(multimask, "multimask_output")
         if not isinstance(focus, (Focus, Region)):
             truth_value(focus, "focus")
         image = self.image
-        on_whole = not focus and not image.levels
-        mask_size = self.attachment.geometry.mask_size(*self.image_frame.padded) if on_whole else None
+        if not focus and not image.levels and view is None:
+            view = image.whole
+        mask_size = None if view is None else self.attachment.geometry.mask_size(*view.frame.padded)
         prompts = check_prompts(*self.original_size, mask_size, points, labels, box, masks)
         if level is not None and (focus or not image.levels):
             raise InputError(
                 f"level={level!r}: needs an image with levels, see set_image(pyramid=True), and goes without focus"
             )
-        if on_whole:
-            decoder = PromptDecoder(self, multimask)
+        if view is not None:
+            decoder = PromptDecoder(self, multimask, view)
         elif focus:
             region = focus if isinstance(focus, Region) else None
             decoder = FocusDecoder(self, focus if isinstance(focus, Focus) else self.focus, multimask, region)

@@ -37,6 +37,7 @@ class MaskCandidate:
         crop: that was encoded.
         soft: its soft edge, where it was wanted.
         number: which of the point's three masks it is.
+        view: what was encoded, or the part of a pyramid's level, that the point was predicted on.
     """
 
     runs: RunMask
@@ -46,6 +47,7 @@ class MaskCandidate:
     crop: Crop
     soft: SoftMask | None = None
     number: int = 0
+    view: View | None = None
 
     @property
     def corners(self) -> NDArray[np.float64]:
@@ -146,5 +148,5 @@ class PointDecoding:
         soft = None
         if self.soft:
             soft = SoftMask.of_logits((logits - self.level).cpu().numpy(), edge_width(*self.photo), top, left)
-        candidate = MaskCandidate(runs, iou, stability, (x, y), self.crop, soft, number)
+        candidate = MaskCandidate(runs, iou, stability, (x, y), self.crop, soft, number, self.view)
         return None if self.crop.near_edge(candidate.corners, *self.photo) else candidate

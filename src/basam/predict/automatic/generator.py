@@ -20,10 +20,10 @@ from basam.predict.automatic.decoding import Bar, MaskCandidate, PointDecoding
 from basam.predict.automatic.grids import Crop, checked_grids, crops_of, grid_of
 from basam.predict.automatic.parts import parts_of
 from basam.predict.automatic.settings import POINTS_PER_BATCH, AutomaticSettings, GeneratorSettings
-from basam.predict.automatic.suppression import best_boxes, best_masks
+from basam.predict.automatic.suppression import best_masks, best_of
 from basam.predict.decoding import PromptDecoder
 from basam.predict.predictor import Predictor
-from basam.predict.views import View
+from basam.predict.views import LoadedImage, View
 
 Progress = Callable[[int, int], None]
 
@@ -142,11 +142,20 @@ class AutomaticMasks:
         return [self.record(candidate) for candidate in self.find(image, progress=progress)]
 
     def find(
-        self, image: ImageLike, *, max_pixels: int | None = MAX_PIXELS, progress: Progress | None = None
+        self, image: ImageLike | LoadedImage, *, max_pixels: int | None = MAX_PIXELS, progress: Progress | None = None
     ) -> list[MaskCandidate]:
-        """`generate` with masks as runs, the best first; they cost a few kilobytes each, whatever the photo's size."""
+        """`generate` with masks as runs, the best first; they cost a few kilobytes each, whatever the photo's size. With
+        `pyramid`, `image` may be the `image` of a predictor, whose encoded levels are used."""
         self.check()
-        pixels = pixels_of(image, max_pixels=max_pixels)[0]
+        if isinstance(image, LoadedImage):
+            if not (self.pyramid and image.levels):
+                raise InputError("image: one that is encoded already needs levels (set_image(pyramid=True)) and pyramid=True")
+            self.predictor.use(image)
+            pixels = np.asarray(image.pixels)
+        else:
+            pixels = pixels_of(image, max_pixels=max_pixels)[0]
+            if self.pyramid:
+                self.predictor.set_image(pixels, long_side=self.long_side, pyramid=True)
         height, width = pixels.shape[:2]
         crops = self.crops_of(pixels)
         kept = Kept((height, width), self.bar, self.soft, self.prompted)
@@ -212,7 +221,6 @@ class AutomaticMasks:
         if not self.pyramid:
             crops = crops_of(height, width, self.crop_n_layers, self.crop_overlap_ratio)
             return [(crop, None, self.shares_of(crop.size, crop.layer, 1) * crop.size[::-1]) for crop in crops]
-        self.predictor.set_image(pixels, long_side=self.long_side, pyramid=True)
         levels, geometry = self.predictor.image.levels, self.predictor.attachment.geometry
         return list(parts_of(levels, geometry, lambda layer, times: self.shares_of((height, width), layer, times)))
 
@@ -288,11 +296,3 @@ class AutomaticMasks:
             "stability_score": candidate.stability,
             "crop_box": [crop.x0, crop.y0, crop.x1 - crop.x0, crop.y1 - crop.y0],
         }
-
-
-def best_of(candidates: list[MaskCandidate], scores: Sequence[float], threshold: float) -> list[MaskCandidate]:
-    """One of those whose boxes overlap, by scores."""
-    if not candidates:
-        return []
-    boxes = np.stack([candidate.corners for candidate in candidates])
-    return [candidates[index] for index in best_boxes(boxes, np.asarray(scores), threshold)]

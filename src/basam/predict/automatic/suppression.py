@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basam.masks import RunMask
+from basam.predict.automatic.decoding import MaskCandidate
 
 
 def best_boxes(boxes: NDArray[np.float64], scores: NDArray[np.float64], threshold: float) -> NDArray[np.intp]:
@@ -51,3 +52,11 @@ def best_masks(masks: Sequence[RunMask], scores: NDArray[np.float64], iou: float
         else:
             kept.append(index)
     return kept
+
+
+def best_of(candidates: list[MaskCandidate], scores: Sequence[float], threshold: float) -> list[MaskCandidate]:
+    """One of those whose boxes overlap, by scores."""
+    if not candidates:
+        return []
+    boxes = np.stack([candidate.corners for candidate in candidates])
+    return [candidates[index] for index in best_boxes(boxes, np.asarray(scores), threshold)]
