@@ -47,7 +47,7 @@ Floats = NDArray[np.float64]
 
 
 def learn() -> None:
-    """Answer the clicks of the photographs that are not in OUT yet."""
+    """Prediction the clicks of the photographs that are not in OUT yet."""
     known = {(row["data"], row["sample"]) for row in rows_of(OUT)}
     predictor = Predictor.from_pretrained("nano")
     for title, (kind, root, split) in SETS.items():

@@ -337,9 +337,8 @@ def test_a_box_that_sticks_out_is_cut_with_a_note(photos, model, tmp_path):
     result = run(*photos, "--box", "5,6,90,60", "--model", model, "--out", tmp_path / "out", "--json")
     assert result.exit_code == 0, result.output
     assert len(json.loads(result.stdout)) == 2
-    assert result.stderr.strip().splitlines()[1:] == [
-        f"note: {photos[1]}: box (5, 6, 90, 60): cut to the image of 48 x 64 px, out of which it sticks"
-    ]
+    assert all(part in result.stderr for part in (f"note: {photos[1]}: box (5, 6, 90, 60)", "48 x 64 px"))
+    assert len(result.stderr.strip().splitlines()) == 2
     nothing_left = run(*photos, "--box", "50,6,90,60", "--model", model, "--out", tmp_path / "out")
     assert nothing_left.exit_code == 1
     assert f"failed: {photos[1]}: box (50, 6, 90, 60) lies outside the image of 48 x 64 px" in nothing_left.stderr

@@ -232,11 +232,11 @@ def test_a_note_that_repeats_is_printed_once_with_its_count(folder, model):
         Image.new("RGB", (30, 30)).save(folder / "photos" / f"{number:02}.png")
     words = ("photos/[0-9]*.png", "--box", "5,6,40,20", "--model", model, "--out")
     shown = run(*words, "o").stderr
-    assert shown.count("note: photos/00.png: box (5, 6, 40, 20): cut to the image") == 1
-    assert "note: 21 more photos: box (5, 6, 40, 20): cut to the image" in shown
-    assert shown.count("out of which it sticks") == 2
-    assert run(*words, "p", "-v").stderr.count("out of which it sticks") == 22
-    assert "sticks" not in run(*words, "q", "-q").stderr
+    assert shown.count("note: photos/00.png: box (5, 6, 40, 20)") == 1
+    assert "note: 21 more photos: box (5, 6, 40, 20)" in shown
+    assert shown.count("box (5, 6, 40, 20)") == 2
+    assert run(*words, "p", "-v").stderr.count("box (5, 6, 40, 20)") == 22
+    assert "box" not in run(*words, "q", "-q").stderr
 
 
 def test_results_of_prompts_are_not_replaced_by_none(folder, model):

@@ -265,7 +265,7 @@ def test_a_bad_image_keeps_the_one_at_hand(predictor, tmp_path):
         ({"point_coords": [[1, 1]], "point_labels": [-1]}, "prompt 0 of 1 has no point inside or outside, and no box"),
         ({"point_coords": [[[1, 1]], []], "point_labels": [[1], []]}, "prompt 1 of 2 has no point"),
         ({"point_coords": [[[1, 1]], [[1, 1], [2, 2]]], "point_labels": [[1], [1]]}, r"point_labels\[1\] of shape \(1,\)"),
-        ({"point_coords": [[[1, 1]], [[1, 1], [2, 2]]], "point_labels": [1, 1]}, "a list of labels for each of the 2"),
+        ({"point_coords": [[[1, 1]], [[1, 1], [2, 2]]], "point_labels": [1, 1]}, "point_labels=.* 2 prompts"),
         ({"point_coords": [[[1, 1]], [[1, 1, 1], [2, 2, 2]]], "point_labels": [[1], [1, 1]]}, r"point_coords\[1\] of shape"),
         ({"point_coords": [[[1, 1]], [[1, 1], [101, 2]]], "point_labels": [[1], [1, 0]]}, r"point \(101, 2\) lies outside"),
         ({"point_coords": [[[1, 1]], [[1, 1], [2, 2]]], "point_labels": [[1], [1, 3]]}, r"point_labels \[3.0\]: allowed are 1"),

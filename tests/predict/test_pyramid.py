@@ -247,14 +247,14 @@ def test_a_rotated_photo_is_upright(predictor, tmp_path, monkeypatch):
 @pytest.mark.parametrize("pyramid", [True, False])
 def test_a_further_click_goes_to_the_view_of_the_answer_before(predictor, encodings, pyramid):
     predictor.set_image(photo(300, 400), pyramid=pyramid)
-    (before,) = predictor.answers(np.array([[150.0, 90.0]]), np.array([1]))
+    (before,) = predictor.predictions(np.array([[150.0, 90.0]]), np.array([1]))
     count, mask = len(encodings), before.low_res[:1]
-    (after,) = predictor.answers(
+    (after,) = predictor.predictions(
         np.array([[150.0, 90.0], [160.0, 99.0]]), np.array([1, 0]), mask_input=mask, multimask_output=False, view=before.view
     )
     assert after.view == before.view
     assert len(encodings) == count
-    (other,) = predictor.answers(
+    (other,) = predictor.predictions(
         np.array([[150.0, 90.0], [160.0, 99.0]]), np.array([1, 0]), mask_input=-mask, multimask_output=False, view=before.view
     )
     assert not torch.equal(after.low, other.low)

@@ -43,7 +43,7 @@ def predictor():
         ({"boxes": BOXES[:1]}, ValueError, "prompts do not pair up: 2 from point_coords, 1 from boxes, 2 from mask_input"),
         ({"mask_input": MASKS[:, 0]}, ValueError, "mask_input of shape (2, 12, 16): (K, 1, 12, 16) is needed"),
         ({"mask_input": torch.zeros(2, 1, 16, 16)}, ValueError, "mask_input of shape (2, 1, 16, 16): (K, 1, 12, 16) is needed"),
-        ({name: tensor[:0] for name, tensor in GIVEN.items()}, ValueError, "0 from boxes, 0 from mask_input; give as many"),
+        ({name: tensor[:0] for name, tensor in GIVEN.items()}, ValueError, "0 from boxes, 0 from mask_input"),
         ({"point_coords": [], "point_labels": []}, ValueError, "0 from point_coords, 2 from boxes"),
         ({"boxes": BOXES * float("nan")}, ValueError, "boxes holds NaN or infinity: [nan, nan, nan]"),
         ({"mask_input": MASKS + float("inf")}, ValueError, "mask_input holds NaN or infinity: [inf, inf, inf]"),

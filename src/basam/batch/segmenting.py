@@ -13,7 +13,7 @@ from basam.errors import InputError, warn
 from basam.families import Attachment
 from basam.files import Photograph, read_photograph
 from basam.masks import MaskResult, cleaned
-from basam.predict import Answer, Focus, View, check_prompts
+from basam.predict import Focus, Prediction, View, check_prompts
 
 # Bytes of low-resolution logits that are held at once; more prompts are decoded in several passes.
 LOGIT_BYTES = 1 << 28
@@ -90,7 +90,7 @@ class SegmentJob(PhotoJob):
     ) -> dict[int, tuple[MaskResult, dict[str, Any]]]:
         """Those of prompts of one kind on the image at hand; one mask at a time is enlarged to the photo's size."""
         given = arguments([prompts[place] for place in places], height, width)
-        answers = self.predictor.answers(**given, multimask_output=self.multimask, focus=focus or False)
+        answers = self.predictor.predictions(**given, multimask_output=self.multimask, focus=focus or False)
         return {
             place: (
                 self.mask_of(answer, prompts[place], place, height, width),
@@ -102,7 +102,7 @@ class SegmentJob(PhotoJob):
             for place, answer in zip(places, answers, strict=True)
         }
 
-    def mask_of(self, answer: Answer, row: PromptRow, place: int, height: int, width: int) -> MaskResult:
+    def mask_of(self, answer: Prediction, row: PromptRow, place: int, height: int, width: int) -> MaskResult:
         """The mask of the highest predicted IoU."""
         best = int(answer.scores.argmax())
         one = MaskResult(

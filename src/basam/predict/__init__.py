@@ -1,7 +1,7 @@
 """A photo and prompts to masks.
 
 `predictor` has the interface of Meta's predictors; `photo_encoder` encodes views of an image, `decoding` predicts with prompts
-on them, `focusing` chooses the region of each prompt; `prompts` checks, `resize` goes from photo to encoder and back.
+on them, `focusing` chooses the region per prompt; `prompts` validates, `resize` converts between photo and encoder pixels.
 
 Names: `__init__.pyi`.
 """

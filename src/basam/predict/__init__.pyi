@@ -1,10 +1,10 @@
-from basam.predict.answers import Answer as Answer
 from basam.predict.automatic import AutomaticMasks as AutomaticMasks
 from basam.predict.automatic import MaskCandidate as MaskCandidate
 from basam.predict.focus import CLICK_RULES as CLICK_RULES
 from basam.predict.focus import Focus as Focus
 from basam.predict.planning import PlannedView as PlannedView
 from basam.predict.planning import planned_views as planned_views
+from basam.predict.predictions import Prediction as Prediction
 from basam.predict.predictor import Predictor as Predictor
 from basam.predict.prompts import check_prompts as check_prompts
 from basam.predict.regions import CLICK_SHARES as CLICK_SHARES

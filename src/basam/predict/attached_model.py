@@ -1,4 +1,4 @@
-"""A model with a correction that is in force during the calls of one predictor only."""
+"""A model with a correction that is active during the calls of one predictor only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from basam.model import attach, attachment_of, check_mode, own_attachment
 
 
 class AttachedModel:
-    """Several may share a model, each with its own mode. Arguments and errors: see `Predictor`."""
+    """A model with this predictor's own mode; several predictors may share it. Arguments and errors: see `Predictor`."""
 
     mask_threshold: float = 0.0
 
@@ -27,9 +27,9 @@ class AttachedModel:
 
     @property
     def mode(self) -> BiasMode:
-        """This predictor's correction, whatever the model and other predictors of it have.
+        """This predictor's correction, independent of the model's and of other predictors'.
 
-        It may be set; an image at hand is then encoded again when the next prompt needs it.
+        It can be set; the current image is then encoded again when the next prompt needs it.
         """
         return self._attachment.mode
 
@@ -50,8 +50,8 @@ class AttachedModel:
 
     @property
     def attachment(self) -> Attachment:
-        """What is in force during this predictor's calls: the mode, with `reach="trained"` for a pyramid, and the grid of the
-        image at hand.
+        """The attachment that is active during this predictor's calls: its mode, with `reach="trained"` for a pyramid, and the
+        grid of the current image.
 
         Raises:
             RuntimeError: the model was detached.

@@ -1,4 +1,4 @@
-"""Prompts as tensors, on their way to the decoder: those with as many points go together."""
+"""Prompts as tensors for the decoder, batched by their number of points."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def check_tensors(
         masks: `(K, 1, h, w)`, `mask_size` being h and w.
 
     Raises:
-        ValueError: no prompt, another shape or number of prompts, NaN or infinity, or a label that there is not.
-        TypeError: no tensor, or one of complex or boolean numbers.
+        ValueError: no prompt, another shape or number of prompts, NaN or infinity, or an unknown label.
+        TypeError: not a tensor, or complex or boolean numbers.
     """
     if points is None and labels is None and boxes is None and masks is None:
         raise InputError("no prompt: give point_coords with point_labels, boxes or mask_input")
@@ -44,7 +44,7 @@ def check_tensors(
                 f"point_labels of shape {tuple(marks.shape)} do not fit point_coords of shape {tuple(coords.shape)}"
             )
         check_labels(marks.cpu().double().numpy())
-        coords = coords.masked_fill((marks < 0).to(coords.device)[..., None], 0)  # padding may lie anywhere
+        coords = coords.masked_fill((marks < 0).to(coords.device)[..., None], 0)  # padding has arbitrary coordinates
     given = {
         "point_coords": coords,
         "boxes": stacked("boxes", boxes, (4,)),
@@ -52,8 +52,8 @@ def check_tensors(
     }
     counts = {name: len(tensor) for name, tensor in given.items() if tensor is not None}
     if len(set(counts.values())) > 1 or 0 in counts.values():
-        found = ", ".join(f"{number} from {name}" for name, number in counts.items())
-        raise InputError(f"prompts do not pair up: {found}; give as many of each, at least one")
+        counted = ", ".join(f"{number} from {name}" for name, number in counts.items())
+        raise InputError(f"prompts do not pair up: {counted}; give the same number of each, at least one")
     for name, tensor in given.items():
         if tensor is not None and not bool(tensor.isfinite().all()):
             raise InputError(f"{name} holds NaN or infinity: {tensor[~tensor.isfinite()][:3].tolist()}")
@@ -61,19 +61,19 @@ def check_tensors(
     return PromptTensors(ready[0], None if marks is None else marks.to(device, torch.int64), *ready[1:])
 
 
-def stacked(name: str, value: Any, each: tuple[int | str, ...], padding: float | None = None) -> Tensor | None:
-    """Prompts `(K, *each)` of one kind; a list of K tensors is padded with `padding` to one length, where there is one.
+def stacked(name: str, value: Any, shape: tuple[int | str, ...], padding: float | None = None) -> Tensor | None:
+    """Prompts `(K, *shape)` of one kind; a list of K tensors is padded with `padding` to one length if it is given.
 
     Raises:
-        ValueError: another shape than `each`, in which a letter stands for any number, or no prompt at all.
-        TypeError: no tensors of numbers.
+        ValueError: another shape than `shape`, in which a letter stands for any number, or no prompt at all.
+        TypeError: not tensors of numbers.
     """
     if value is None:
         return None
     if padding is not None and isinstance(value, Sequence):
-        parts = [check_tensor(f"{name}[{number}]", one, each) for number, one in enumerate(value)]
-        return pad_sequence(parts, batch_first=True, padding_value=padding) if parts else torch.zeros(0, *(0 for _ in each))
-    return check_tensor(name, value, ("K", *each))
+        parts = [check_tensor(f"{name}[{number}]", part, shape) for number, part in enumerate(value)]
+        return pad_sequence(parts, batch_first=True, padding_value=padding) if parts else torch.zeros(0, *(0 for _ in shape))
+    return check_tensor(name, value, ("K", *shape))
 
 
 def check_tensor(name: str, value: Any, shape: tuple[int | str, ...]) -> Tensor:
@@ -90,7 +90,7 @@ def check_tensor(name: str, value: Any, shape: tuple[int | str, ...]) -> Tensor:
 
 
 def check_resized(pixels: Any, size: Any, patch: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Height and width of an image `(1, 3, height, width)` that was resized already, and of the original.
+    """Height and width of an already resized image `(1, 3, height, width)`, and of the original.
 
     Raises:
         ValueError: another shape, smaller than a patch, or NaN, infinity or complex numbers.
@@ -109,13 +109,13 @@ def check_resized(pixels: Any, size: Any, patch: int) -> tuple[tuple[int, int], 
 
 
 def batches(prompts: PromptTensors, step: int) -> Iterator[tuple[slice | Tensor, PromptTensors]]:
-    """Prompts that go through the decoder together: at most `step`, with as many points each; absent points are left out.
+    """Batches for the decoder: at most `step` prompts with the same number of points; absent points are left out.
 
     Yields:
-        which of the K prompts they are, and they.
+        the indices of a batch among the K prompts, and its prompts.
 
     Raises:
-        ValueError: nothing but absent points in a prompt.
+        ValueError: a prompt with only absent points.
     """
     points, labels = prompts.points, prompts.labels
     there = None if labels is None else (labels != ABSENT).cpu()
@@ -129,8 +129,10 @@ def batches(prompts: PromptTensors, step: int) -> Iterator[tuple[slice | Tensor,
         for rows in (counts == count).nonzero()[:, 0].split(step):
             some = replace(prompts[rows], points=None, labels=None)
             if count:
-                kept = there[rows]
-                some = replace(some, points=points[rows][kept].view(-1, count, 2), labels=labels[rows][kept].view(-1, count))
+                present = there[rows]
+                some = replace(
+                    some, points=points[rows][present].view(-1, count, 2), labels=labels[rows][present].view(-1, count)
+                )
             elif not len(some):
                 raise InputError(f"prompt {int(rows[0])} of {len(prompts)} has neither points nor a box: give it one")
             yield rows, some

@@ -1,4 +1,4 @@
-"""Time that a device works on something, without waiting for it."""
+"""Measures the time that a device computes, without waiting for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 class DeviceClock:
-    """Adds up the time of blocks. On CUDA it marks their beginning and end in the device's own queue, and waits when read."""
+    """Adds up the time of blocks. On CUDA it records events in the device's queue, and synchronises only when read."""
 
     def __init__(self) -> None:
         self.done = 0.0

@@ -1,7 +1,7 @@
-"""Prompts on views of the image at hand -> predictions, through the mask decoder.
+"""Prompts on views of the current image -> predictions, through the mask decoder.
 
-Which view a prompt takes is decided elsewhere: the whole image (`Predictor`), the region that it is about (`focusing`), or a
-part of the embedding of the whole image (`pyramid`).
+Subclasses choose the view per prompt: the whole image (`Predictor`), the region around the object (`focusing`), or a part of
+the whole image's embedding (`pyramid`).
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from torch import Tensor
 from torch.utils._pytree import tree_map, tree_map_only
 
 from basam.families import PromptTensors
-from basam.predict.answers import Answer
 from basam.predict.batching import batches
 from basam.predict.mask_prompts import MaskPrompts
 from basam.predict.photo_encoder import PhotoEncoder
-from basam.predict.prompts import IGNORED, CheckedPrompts
+from basam.predict.predictions import Prediction
+from basam.predict.prompts import META_PADDING, CheckedPrompts
 from basam.predict.views import CACHED, View
 
-# Memory of one batch of prompts in the decoder.
+# Memory of one decoder batch.
 BATCH_BYTES = 512 << 20
-# Activations of SAM's decoder, float32 numbers per prompt and token of the grid: 2,100 to 2,400 were measured.
+# Activations of SAM's decoder, float32 numbers per prompt and token of the grid: measured as 2,100 to 2,400.
 DECODER_NUMBERS_PER_TOKEN = 2500
 
 
 class PromptDecoder:
-    """Predicts with prompts on views of the image at hand, each of which is encoded once, when a prompt needs it.
+    """Predicts with prompts on views of the current image; a view is encoded once, when a prompt needs it.
 
     Args:
-        encoder: with an image.
-        multimask: as for `Predictor.predict`.
-        view: of all prompts; None: the whole image.
+        encoder: with an image set.
+        multimask: see `Predictor.predict`.
+        view: for all prompts; None: the whole image.
     """
 
     def __init__(self, encoder: PhotoEncoder, multimask: bool, view: View | None = None) -> None:
@@ -47,17 +47,19 @@ class PromptDecoder:
         size = self.geometry.mask_size(*self.one_view.frame.padded)
         self.masks = MaskPrompts(self.geometry, [self.one_view], [size], alone=True)
 
-    def answers(self, prompts: CheckedPrompts) -> list[Answer]:
-        """A prediction for each prompt."""
-        views, answers = self.choose(prompts)
-        answers = answers | self.predict(prompts, views)
-        return [answers[index] for index in range(prompts.count)]
+    def predictions(self, prompts: CheckedPrompts) -> list[Prediction]:
+        """One prediction per prompt."""
+        views, predictions = self.choose(prompts)
+        predictions = predictions | self.predict(prompts, views)
+        return [predictions[index] for index in range(prompts.count)]
 
-    def choose(self, prompts: CheckedPrompts) -> tuple[dict[int, View], dict[int, Answer]]:
-        """The view of each prompt, by index; predictions with those whose view was chosen by comparing them."""
+    def choose(self, prompts: CheckedPrompts) -> tuple[dict[int, View], dict[int, Prediction]]:
+        """The view per prompt, by index; and the predictions that were made to choose a view."""
         return dict.fromkeys(range(prompts.count), self.one_view), {}
 
-    def predict(self, prompts: CheckedPrompts, views: Mapping[int, View], multimask: bool | None = None) -> dict[int, Answer]:
+    def predict(
+        self, prompts: CheckedPrompts, views: Mapping[int, View], multimask: bool | None = None
+    ) -> dict[int, Prediction]:
         """Predictions with prompts on their views, by index.
 
         Prompts that share a view are decoded together, also those on parts of one embedding.
@@ -65,22 +67,22 @@ class PromptDecoder:
         groups: dict[View, dict[tuple[Any, ...], list[int]]] = defaultdict(lambda: defaultdict(list))
         for index, view in views.items():
             groups[view.encoded][view.frame.padded, len(points_in(prompts, index, view))].append(index)
-        answers: dict[int, Answer] = {}
+        predictions: dict[int, Prediction] = {}
         encoded = list(groups)
-        for start in range(0, len(encoded), CACHED):  # no more are encoded ahead than are cached
+        for start in range(0, len(encoded), CACHED):  # encode at most as many ahead as are cached
             some = encoded[start : start + CACHED]
             self.encoder.encode(some)
             for indices in (indices for view in some for indices in groups[view].values()):
                 own = [views[index] for index in indices]
                 made = self.decode(own, self.tensors(prompts, indices, own), multimask)
-                answers |= dict(zip(indices, made, strict=True))
-        return answers
+                predictions |= dict(zip(indices, made, strict=True))
+        return predictions
 
     @torch.no_grad()
-    def decode(self, views: Sequence[View], prompts: PromptTensors, multimask: bool | None = None) -> list[Answer]:
-        """Predictions with K prompts on a view each, in pixels of its resized frame: on the same view, or on parts of equal
-        size of one embedding. Masks are enlarged when they are wanted."""
-        answers: dict[int, Answer] = {}
+    def decode(self, views: Sequence[View], prompts: PromptTensors, multimask: bool | None = None) -> list[Prediction]:
+        """Predictions with K prompts on one view per prompt, in pixels of its resized frame: on the same view, or on parts of
+        equal size of one embedding. Masks are upscaled on demand."""
+        predictions: dict[int, Prediction] = {}
         order = torch.arange(len(prompts))
         for part, some in batches(prompts, prompts_at_once(views[0].tokens(self.geometry))):
             places = order[part].tolist()
@@ -88,15 +90,17 @@ class PromptDecoder:
             ious = scores.float().cpu().numpy()
             for index, place in enumerate(places):
                 sure = None if present is None else present[index].float()
-                answers[place] = Answer(views[place], ious[index], low[index].float(), self.encoder.mask_threshold, sure)
-        return [answers[place] for place in order.tolist()]
+                predictions[place] = Prediction(
+                    views[place], ious[index], low[index].float(), self.encoder.mask_threshold, sure
+                )
+        return [predictions[place] for place in order.tolist()]
 
     @torch.no_grad()
     def low_res(
         self, views: Sequence[View], prompts: PromptTensors, multimask: bool | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Of K prompts on such views: low-resolution logits `(K, M, h, w)` of the padded frame, predicted IoU `(K, M)`, and how
-        sure the model is that there is an object, `(K,)`; None where it does not say."""
+        """For K prompts on such views: low-resolution logits `(K, M, h, w)` of the padded frame, predicted IoU `(K, M)`, and
+        the confidence that there is an object `(K,)`, None if the model does not predict it."""
         encoder, multimask = self.encoder, self.multimask if multimask is None else multimask
         family, model = encoder.family, encoder.model
         features = encoder.features_of(views[0].encoded)
@@ -114,7 +118,7 @@ class PromptDecoder:
         return tree_map_only(Tensor, lambda tensor: tensor.to(dtype), part)
 
     def tensors(self, prompts: CheckedPrompts, indices: Sequence[int], views: Sequence[View]) -> PromptTensors:
-        """Prompts in pixels of their view's resized frame; all of them have as many points in it."""
+        """Prompts in pixels of their view's resized frame; all have the same number of points in it."""
         points = labels = boxes = masks = None
         pairs = list(zip(indices, views, strict=True))
         seen = [points_in(prompts, index, view) for index, view in pairs]
@@ -142,15 +146,15 @@ def joined(features: Sequence[Any]) -> Any:
 
 
 def points_in(prompts: CheckedPrompts, index: int, view: View) -> NDArray[np.int64]:
-    """Which points of a prompt lie in a view; the others do not matter there."""
+    """Indices of a prompt's points that are in a view; others are ignored there."""
     if prompts.points is None or prompts.labels is None:
         return np.zeros(0, dtype=np.int64)
     points, labels = prompts.points[index] - view.shift, prompts.labels[index]
     height, width = view.frame.original
     inside = (points >= 0).all(-1) & (points[:, 0] <= width) & (points[:, 1] <= height)
-    return np.flatnonzero((inside & (labels >= 0)) | (labels == IGNORED))  # Meta's padding belongs to every view
+    return np.flatnonzero((inside & (labels >= 0)) | (labels == META_PADDING))  # Meta's padding belongs to every view
 
 
 def prompts_at_once(tokens: int) -> int:
-    """How many prompts on a view of so many tokens fit `BATCH_BYTES` with their activations in the decoder."""
+    """The number of prompts on a view of `tokens` tokens whose decoder activations fit `BATCH_BYTES`."""
     return max(1, BATCH_BYTES // (4 * DECODER_NUMBERS_PER_TOKEN * tokens))

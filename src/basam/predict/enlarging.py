@@ -1,8 +1,7 @@
-"""Logits of one mask at the photo's size, only where the mask may be: the rest of the photo costs nothing.
+"""Logits of one mask at native resolution, computed only where the mask can be.
 
 The same numbers as `Frame.masks_out`, which is bilinear in one or two steps: first to the padded frame, then to the photo.
-Both are separable, so rows are done first and columns afterwards, and a rectangle of the result needs a rectangle of what
-goes in.
+Both are separable, so rows come first and columns afterwards, and a rectangle of the result needs one of the input.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from torch import Tensor
 
 from basam.predict.resize import Frame
 
-# Logits that are held at once where only the mask is wanted: they fit a processor's cache.
+# Most logits in memory when only the mask is needed: they fit a processor's cache.
 NUMBERS_AT_ONCE = 1 << 19
-# Rows or columns that are looked at together for the edge of a mask.
+# Rows or columns per step of the search for a mask's edge.
 STRIP = 64
 
 
@@ -29,23 +28,24 @@ class AxisSteps:
     """How one axis is enlarged.
 
     Attributes:
-        lengths: of each step, from the low-resolution logits to the photo, such as (64, 1024, 3000).
-        used: how much of each is taken as the next step's whole: what was padded is cut off.
+        lengths: per step, from the low-resolution logits to the photo, such as (64, 1024, 3000).
+        used: how much of a step's output is the next step's input, without padding.
     """
 
     lengths: tuple[int, ...]
     used: tuple[int, ...]
 
     def neighbours(self, step: int, first: int, last: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """For places `first` to `last` (one past) after a step: the two places before it, and the share of the second."""
+        """For positions `first` to `last` (exclusive) after a step: the two positions before it, and the weight of the
+        second."""
         before, after = self.used[step], self.lengths[step + 1]
         places = torch.arange(first, last, device=device, dtype=torch.float32)
         source = ((places + 0.5) * (before / after) - 0.5).clamp(min=0)
         low = source.floor().long().clamp(max=before - 1)
         return low, (low + 1).clamp(max=before - 1), source - low
 
-    def reach(self, first: int, last: int) -> tuple[int, int]:
-        """Places of the result that low-resolution places `first` to `last` (one past) have a part in."""
+    def extent(self, first: int, last: int) -> tuple[int, int]:
+        """Positions of the result that depend on low-resolution positions `first` to `last` (exclusive)."""
         for step in range(len(self.used) - 1):
             ratio = self.lengths[step + 1] / self.used[step]
             first = max(0, int((first - 0.5) * ratio - 0.5))
@@ -53,7 +53,7 @@ class AxisSteps:
         return first, last
 
     def enlarge(self, values: Tensor, first: int, last: int) -> Tensor:
-        """Places `first` to `last` of the result, from `values` `(length, ...)` along the first axis."""
+        """Positions `first` to `last` of the result, from `values` `(length, ...)` along the first axis."""
         wanted = [(first, last)]
         tables = []
         for step in reversed(range(len(self.used) - 1)):
@@ -69,7 +69,7 @@ class AxisSteps:
 
 @dataclass(frozen=True)
 class Enlarging:
-    """From low-resolution logits `(h, w)` to those of a photo, as `frame` says."""
+    """From low-resolution logits `(h, w)` to those of a photo, through `frame`."""
 
     frame: Frame
     low_size: tuple[int, int]
@@ -83,13 +83,14 @@ class Enlarging:
         return AxisSteps(lengths, used)
 
     def where_above(self, low: Tensor, level: float) -> tuple[int, int, int, int] | None:
-        """Top, bottom, left and right edge of a rectangle of the photo that holds all logits above `level`; None: none is."""
+        """Top, bottom, left and right edge of a rectangle of the photo that holds all logits above `level`; None: there are
+        none."""
         above = low > level
         rows, columns = above.any(1).nonzero()[:, 0], above.any(0).nonzero()[:, 0]
         if not len(rows):
             return None
-        top, bottom = self.steps(0).reach(int(rows[0]), int(rows[-1]) + 1)
-        left, right = self.steps(1).reach(int(columns[0]), int(columns[-1]) + 1)
+        top, bottom = self.steps(0).extent(int(rows[0]), int(rows[-1]) + 1)
+        left, right = self.steps(1).extent(int(columns[0]), int(columns[-1]) + 1)
         return None if bottom <= top or right <= left else (top, bottom, left, right)
 
     def part(self, low: Tensor, rectangle: tuple[int, int, int, int]) -> Tensor:
@@ -99,8 +100,8 @@ class Enlarging:
         return self.steps(1).enlarge(rows.T.contiguous(), left, right).T
 
     def mask(self, low: Tensor, rectangle: tuple[int, int, int, int], level: float) -> Tensor:
-        """Which logits of a rectangle are above `level`, `(bottom - top, right - left)` bool; some columns after the others,
-        so that no logits of all of them are ever held."""
+        """Which logits of a rectangle are above `level`, `(bottom - top, right - left)` bool; column block by column block, so
+        that never all logits are in memory."""
         top, bottom, left, right = rectangle
         rows = self.steps(0).enlarge(low, top, bottom).T.contiguous()
         columns = torch.empty((right - left, bottom - top), dtype=torch.bool, device=low.device)
@@ -120,8 +121,8 @@ class Enlarging:
         return None if columns is None else np.array([columns[0], rows[0], columns[1], rows[1]], dtype=np.float64)
 
     def span(self, low: Tensor, rectangle: tuple[int, int, int, int], level: float, axis: int) -> tuple[int, int] | None:
-        """First row (`axis` 0) or column of a rectangle that holds logits above `level`, and one past the last. Strips are
-        enlarged from both ends inwards until one holds some, since what lies between tells nothing."""
+        """First row (`axis` 0) or column of a rectangle with logits above `level`, and the last (exclusive). Strips are
+        upscaled from both ends inwards until one has some."""
         begin, end = rectangle[2 * axis : 2 * axis + 2]
 
         def holding(strip: tuple[int, int]) -> Tensor:
@@ -129,15 +130,15 @@ class Enlarging:
             return strip[0] + self.mask(low, (top, bottom, left, right), level).any(1 - axis).nonzero()[:, 0]
 
         strips = [(first, min(first + STRIP, end)) for first in range(begin, end, STRIP)]
-        first = next((int(found[0]) for found in map(holding, strips) if len(found)), None)
-        last = next((int(found[-1]) for found in map(holding, reversed(strips)) if len(found)), None)
+        first = next((int(places[0]) for places in map(holding, strips) if len(places)), None)
+        last = next((int(places[-1]) for places in map(holding, reversed(strips)) if len(places)), None)
         return None if first is None or last is None else (first, last + 1)
 
     def most_stable(self, low: Tensor, level: float, offset: float) -> Tensor:
-        """The most that the stability `(N,)` of N masks `(N, h, w)` can be at the photo's size.
+        """Upper bound on the stability score `(N,)` of N masks `(N, h, w)` at native resolution.
 
-        An enlarged logit lies between the four around it: cells whose highest corner is above a level may be of the mask, and
-        those whose lowest is are. Cells at the border, which are half as large, count whole above and not below.
+        An upscaled logit is between the four around it: cells whose highest corner is above a level may be in the mask, and
+        those whose lowest is are. Cells at the border, half as large, count whole above and not below.
         """
         shares = [
             self.frame.resized[axis] / self.frame.padded[axis] * self.low_size[axis] for axis in (0, 1)

@@ -1,4 +1,4 @@
-"""How the region of a prompt is chosen: the settings. The geometry is in `regions`, the work in `focusing`."""
+"""Settings for choosing a region per prompt. The geometry is in `regions`, the work in `focusing`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from basam.checks import Count, NotNegative, check_fields, one_of, real_number
 from basam.errors import InputError
 
-# What a click looks at: the whole photo, then the region of the mask found there; the same, then closer as long as it may help,
-# of which the best answer is taken; or squares of several sizes around it, of which the best answer is taken.
+# How a click finds its region. coarse: predict on the whole photo, then on the region of that mask; zoom: the same, then closer
+# while that may help, best prediction wins; scales: predict on squares of several sizes around it, best prediction wins.
 CLICK_RULES = ("coarse", "zoom", "scales")
 
 
@@ -22,9 +22,10 @@ class Focus:
     Attributes:
         context: side of the square as a multiple of the object's long side, at least 1.
         side: side of the square in model pixels. None: the trained long side.
-        click: one of `CLICK_RULES`: how the size of what was clicked on is found.
-        margin: by how much of predicted IoU a region must be better than the whole photo, where a rule chooses among answers.
-        cut: what an answer loses there for each side of its region that cuts the mask off.
+        click: one of `CLICK_RULES`: how the size of the clicked object is estimated.
+        margin: how much higher the predicted IoU on a region must be than on the whole photo, for rules that compare
+            predictions.
+        cut: penalty for every side of the region that cuts the mask off, in such a comparison.
 
     Raises:
         ValueError: naming the field, its value and what is allowed.
@@ -41,7 +42,7 @@ class Focus:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Focus:
-        """What `to_dict` made; fields that are left out take their default.
+        """Settings from `to_dict`; missing fields take their default.
 
         Raises:
             ValueError: an unknown field, or a value that is not allowed.

@@ -1,4 +1,4 @@
-"""At which sizes a photo is encoded that is encoded once for prompts of all sizes."""
+"""The sizes at which a photo is encoded once for prompts of all sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEP = 2**0.5
 
 
 def levels_of(geometry: Geometry, height: int, width: int, long_side: int) -> tuple[View, ...]:
-    """The levels of an image of height x width px, the finest first, of `long_side` px, down to the trained long side."""
+    """The levels of an image of height x width px, finest first, from `long_side` px down to the trained long side."""
     trained, sides = geometry.image_size, [float(long_side)]
     while sides[-1] / STEP > trained * STEP**0.5:
         sides.append(sides[-1] / STEP)

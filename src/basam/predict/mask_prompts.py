@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from basam.errors import InputError
 from basam.families import Geometry
 from basam.masks import tight_box
-from basam.predict.answers import BACKGROUND_LOGIT
+from basam.predict.predictions import BACKGROUND_LOGIT
 from basam.predict.prompts import CheckedPrompts
 from basam.predict.views import View
 
 
 @dataclass(frozen=True)
 class MaskPrompts:
-    """Where mask prompts lie in an image, told apart by their sizes.
+    """Tells what part of the image a mask prompt covers, by its size.
 
     Attributes:
-        whole: views of the whole image that a mask may be of.
-        own_sizes: `(h, w)` of masks that are of the view that a prompt has without them.
-        alone: whether a prompt without point and box has a view of its own, too.
+        whole: views of the whole image that a mask may belong to.
+        own_sizes: `(h, w)` of masks that belong to the prompt's own view.
+        alone: whether a prompt without point and box also has a view of its own.
     """
 
     geometry: Geometry
@@ -38,16 +38,16 @@ class MaskPrompts:
         return self.geometry.mask_size(*view.frame.padded)
 
     def is_of_whole(self, prompts: CheckedPrompts, index: int) -> bool:
-        """Whether a mask prompt is of the whole image. A mask alone has no view of its own, so it must be."""
+        """Whether a mask prompt covers the whole image. A mask alone has no view of its own, so it must."""
         if prompts.masks is None or prompts.masks.shape[2:] not in self.own_sizes:
             return True
         return not self.alone and prompts.boxes is None and not len(prompts.object_points(index))
 
     def boxes(self, prompts: CheckedPrompts) -> dict[int, NDArray[np.float64]]:
-        """The box of each prompt whose box, or mask of the whole image, says where its object is; positive points lie inside.
+        """The box per prompt whose object is located by a box, or by a mask of the whole image; it includes positive points.
 
         Raises:
-            ValueError: a mask without a logit above 0 that has no other prompt beside it.
+            ValueError: a mask without a logit above 0 and without another prompt beside it.
         """
         boxes = {}
         for index in range(prompts.count):
@@ -55,16 +55,16 @@ class MaskPrompts:
             if box is None and prompts.masks is not None and self.is_of_whole(prompts, index):
                 box = self.box(prompts.masks[index, 0])
                 if box is None and not len(prompts.object_points(index)):
-                    raise InputError("mask_input has no logit above 0, so it does not say where to look: give a point or a box")
+                    raise InputError("mask_input has no logit above 0, so it does not locate an object: give a point or a box")
             if box is not None:
                 boxes[index] = prompts.with_positive_points(box, index)
         return boxes
 
     def box(self, logits: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        """The box in pixels of the image of logits `(h, w)` of the whole image; None where no logit is above 0."""
+        """The box in pixels of the image of logits `(h, w)` of the whole image; None if no logit is above 0."""
         frame = self.whole_of(logits).frame
         height, width = frame.original
-        # Model pixels along the sides of a pixel of the mask.
+        # Model pixels per pixel of the mask.
         up, across = (padded / length for padded, length in zip(frame.padded, logits.shape, strict=True))
         mask = logits[: math.ceil(frame.resized[0] / up), : math.ceil(frame.resized[1] / across)] > 0
         if not mask.any():
@@ -73,10 +73,10 @@ class MaskPrompts:
         return np.minimum(tight_box(mask) * scale, np.array([width, height] * 2, dtype=np.float64))
 
     def whole_of(self, logits: NDArray[np.float32]) -> View:
-        """The view of the whole image that logits `(h, w)` are of.
+        """The view of the whole image that logits `(h, w)` belong to.
 
         Raises:
-            ValueError: none has this size.
+            ValueError: no view has this size.
         """
         for view in self.whole:
             if logits.shape == self.size(view):
@@ -92,11 +92,11 @@ class MaskPrompts:
         )
 
     def in_view(self, prompts: CheckedPrompts, index: int, view: View) -> NDArray[np.float32]:
-        """A mask prompt `(1, h, w)` in a view; one of the whole image is cut and resampled to it."""
+        """A mask prompt `(1, h, w)` in a view; one of the whole image is cropped and resampled to it."""
         assert prompts.masks is not None
         logits, (height, width) = prompts.masks[index], self.size(view)
         if not self.is_of_whole(prompts, index):
-            return logits[:, :height, :width]  # `stacked_low_res` fills up smaller ones of a batch
+            return logits[:, :height, :width]  # without the padding of `stacked_low_res`
         if view.region is None and logits.shape[1:] == (height, width):
             return logits
         whole = self.whole_of(logits[0]).frame.masks_out(torch.from_numpy(logits)[None])

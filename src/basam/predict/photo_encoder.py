@@ -1,4 +1,4 @@
-"""Images as Meta's predictors take them, and the encoder passes over their views."""
+"""The image side of Meta's predictors: set an image, encode its views."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from basam.predict.resize import Frame, Transform
 from basam.predict.sizes import MAX_SIDE, MOST_ENCODED
 from basam.predict.views import LoadedImage, View
 
-# Views of one size that are encoded together hold at most this many tokens: four times those of SAM's trained size, sixteen
-# times on an accelerator, which a single image does not fill.
+# Most tokens of views that are encoded in one pass: four times SAM's training token count, sixteen times on an accelerator,
+# which a single image does not fill.
 TOKENS_AT_ONCE = 16384
 TOKENS_AT_ONCE_ACCELERATOR = 65536
 
 
 class PhotoEncoder(AttachedModel):
-    """Encodes each view of the image at hand once. Arguments and attributes: see `Predictor`, which prompts it."""
+    """Encodes views of the current image, once per view. Arguments and attributes: see `Predictor`, which adds prompts."""
 
     def __init__(self, model: nn.Module, mode: BiasMode | None = None, max_side: int = MAX_SIDE) -> None:
         self.max_side = whole_pixels("max_side", max_side)
         self.picture: LoadedImage | None = None
-        self.pictures: list[LoadedImage] = []  # of a batch, of which `picture` is one
+        self.pictures: list[LoadedImage] = []  # of a batch; `picture` is the current one
         self.views: list[View] = []
         self.clock = DeviceClock()
         super().__init__(model, mode)
 
     @property
     def encode_seconds(self) -> float:
-        """Spent in the image encoder since the beginning."""
+        """Seconds spent in the image encoder so far."""
         return self.clock.seconds
 
     def mode_changed(self) -> None:
@@ -57,7 +57,7 @@ class PhotoEncoder(AttachedModel):
 
     @property
     def image(self) -> LoadedImage:
-        """The image at hand.
+        """The current image.
 
         Raises:
             RuntimeError: no image is set.
@@ -72,17 +72,17 @@ class PhotoEncoder(AttachedModel):
 
     @property
     def image_frame(self) -> Frame:
-        """Sizes of the image at hand: its own, resized, padded."""
+        """Sizes of the current image: native, resized, padded."""
         return self.image.whole.frame
 
     @property
     def original_size(self) -> tuple[int, int]:
-        """Height and width of the image at hand."""
+        """Height and width of the current image."""
         return self.image_frame.original
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """Height and width that it was resized to."""
+        """Height and width after resizing."""
         return self.image_frame.resized
 
     @property
@@ -92,11 +92,11 @@ class PhotoEncoder(AttachedModel):
 
     @property
     def features(self) -> Any:
-        """The encoder's features of the whole image, in the form that its family returns them; encoded if it is not yet."""
+        """The encoder's features of the whole image, as its family returns them; encoded now if they are not yet."""
         return self.features_of(self.image.whole)
 
     def get_image_embedding(self) -> Tensor:
-        """The embedding of the image at hand, `(1, C, H, W)` for a grid of H x W patches.
+        """The embedding of the current image, `(1, C, H, W)` for a grid of H x W patches.
 
         Raises:
             RuntimeError: no image is set.
@@ -116,14 +116,14 @@ class PhotoEncoder(AttachedModel):
         """Read an image; prompts follow with `predict`, and the first one that needs the whole image encodes it.
 
         Args:
-            image: what `basam.files.read_image` takes: a path, a PIL image, or an array or tensor, which may be `(H, W)` grey,
+            image: see `basam.files.read_image`: a path, a PIL image, or an array or tensor, which may be `(H, W)` grey,
                 `(H, W, C)` or, with channels first, `(C, H, W)`, C being 1, 3 or 4; uint8, or floats from 0 to 1. No batch.
             image_format: `RGB`, or `BGR` for arrays as OpenCV reads them.
-            long_side: resize so that the long side has this many pixels. None: the image's own size, up to `max_side`.
-            square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just what the grid needs.
-            max_pixels: files of more are rejected; None: none is.
+            long_side: resize so that the long side has this many pixels. None: native resolution, up to `max_side`.
+            square: make it a square as in training (padded for SAM 1, squashed for SAM 2), not just a multiple of the patch.
+            max_pixels: files with more raise; None: no limit.
             pyramid: encode it once at several sizes, up to `long_side`, with global layers that attend to a neighborhood of
-                the trained size. Each prompt is then predicted on the part of the level on which its object has a good size.
+                the trained size. A prompt is then predicted on the part of the level on which its object has a good size.
 
         Raises:
             ImageError, FileNotFoundError, ValueError: it cannot be read, is of the wrong kind or smaller than a patch.
@@ -141,12 +141,12 @@ class PhotoEncoder(AttachedModel):
         max_pixels: int | None = MAX_PIXELS,
         pyramid: bool = False,
     ) -> None:
-        """Read several images; `predict_batch` follows, which encodes those of one size together. As `set_image`.
+        """Read several images; `predict_batch` follows, and encodes those of one size in one pass. Arguments: see `set_image`.
 
         `predict` uses the first one next.
 
         Raises:
-            ValueError: there is none.
+            ValueError: an empty list.
         """
         pictures = [self.load(image, image_format, long_side, square, max_pixels, pyramid) for image in images]
         if not pictures:
@@ -155,7 +155,7 @@ class PhotoEncoder(AttachedModel):
         self.pictures = pictures
 
     def set_torch_image(self, transformed_image: Tensor, original_image_size: tuple[int, int]) -> None:
-        """Take an image that was resized already, as Meta's predictor does; any size will do here.
+        """Take an already resized image, as Meta's predictor does; any size is allowed here.
 
         Args:
             transformed_image: `(1, 3, height, width)` RGB from 0 to 255, resized but neither normalised nor padded.
@@ -179,7 +179,7 @@ class PhotoEncoder(AttachedModel):
         max_pixels: int | None,
         pyramid: bool = False,
     ) -> LoadedImage:
-        """An image with the sizes that it is encoded at; see `Predictor.set_image`."""
+        """An image with the sizes at which it is encoded; see `Predictor.set_image`."""
         if image_format not in ("RGB", "BGR"):
             raise InputError(f"image_format={image_format!r}: allowed are 'RGB' and 'BGR'")
         if pyramid and square:
@@ -188,7 +188,7 @@ class PhotoEncoder(AttachedModel):
         if image_format == "BGR":
             pixels = pixels[..., ::-1]
         if isinstance(image, (np.ndarray, Tensor)):
-            pixels = np.array(pixels)  # the caller's may change before a prompt needs it
+            pixels = np.array(pixels)  # the caller may change theirs before a prompt needs it
         frame = self.frame_of(height, width, long_side, square)
         note = ""
         if long_side is None and self.max_side < max(height, width):
@@ -199,7 +199,7 @@ class PhotoEncoder(AttachedModel):
         return LoadedImage(levels[-1], pixels, note, levels)
 
     def frame_of(self, height: int, width: int, long_side: int | None, square: bool) -> Frame:
-        """Sizes of an image of height x width px as `set_image` would encode it; raises what it would."""
+        """Sizes of an image of height x width px as `set_image` would encode it; raises the same errors."""
         geometry = self.attachment.geometry
         if long_side is None:
             long_side = min(max(height, width), self.max_side)
@@ -218,19 +218,19 @@ class PhotoEncoder(AttachedModel):
         return frame
 
     def use(self, image: LoadedImage) -> None:
-        """Make an image the one at hand."""
+        """Make an image the current one."""
         self.picture = image
         self.attachment.grid = image.whole.grid(self.attachment.geometry)
 
     def reset_image(self) -> None:
-        """Forget the image, or the images."""
+        """Forget the current image, or images."""
         self.picture, self.views, self.pictures = None, [], []
 
     reset_predictor = reset_image
 
     @contextmanager
     def in_force_for(self, view: View) -> Iterator[None]:
-        """The attachment is in force with the grid of `view`; afterwards it has that of the whole image again."""
+        """Activate the attachment with the grid of `view`; afterwards restore the grid of the whole image."""
         attachment = self.attachment
         attachment.grid = view.grid(attachment.geometry)
         try:
@@ -240,7 +240,7 @@ class PhotoEncoder(AttachedModel):
             attachment.grid = self.image.whole.grid(attachment.geometry)
 
     def encode(self, views: Sequence[View]) -> None:
-        """Encode those of `views` of the image at hand that are not cached."""
+        """Encode those of `views` of the current image that are not cached."""
         self.encode_views([(self.image, view) for view in views])
 
     def features_of(self, view: View) -> Any:
@@ -250,9 +250,9 @@ class PhotoEncoder(AttachedModel):
 
     @torch.no_grad()
     def encode_views(self, views: Sequence[tuple[LoadedImage, View]]) -> None:
-        """Encode views of images that are not cached; those of one size go through the encoder together.
+        """Encode views of images that are not cached; views of one size go through the encoder in one batch.
 
-        Nothing waits for an accelerator: the next images are read out and copied to it while it works.
+        Nothing waits for an accelerator: the next images are read and copied to it while it computes.
         """
         most = TOKENS_AT_ONCE if self.device.type == "cpu" else TOKENS_AT_ONCE_ACCELERATOR
         missing = []

@@ -1,4 +1,4 @@
-"""Which views of a photo its prompts will be predicted on, before the photo is read."""
+"""The views that a photo's prompts will be predicted on, before the photo is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PlannedView:
 
     Attributes:
         view: the view that its masks will come from. `certain` is False for a click whose region depends on a mask that is
-            not predicted yet: the view is then one of the same number of tokens around the click.
+            not predicted yet: the view then stands for one of the same number of tokens around the click.
         encodings: encoder passes for this prompt, at most; prompts that share a view share its encoding.
     """
 
@@ -42,18 +42,18 @@ def planned_views(
     square: bool = False,
     pyramid: bool = False,
 ) -> list[PlannedView]:
-    """The view of each prompt on an image of height x width px. Nothing is encoded; the predictor's image is forgotten.
+    """The view per prompt on an image of height x width px. Nothing is encoded; the predictor's image is forgotten.
 
     Args:
         prompt: arguments of `Predictor.predict`: `point_coords`, `point_labels`, `box`; with `focus` (None: the whole image).
-        long_side, square, pyramid: as of `Predictor.set_image`.
+        long_side, square, pyramid: see `Predictor.set_image`.
 
     Raises:
         ValueError: an image or a prompt that the predictor rejects.
     """
     frame = predictor.frame_of(height, width, long_side, square)
     levels = levels_of(predictor.attachment.geometry, height, width, max(frame.resized)) if pyramid else (View(frame),)
-    # An image of this size that takes no memory: all pixels are one.
+    # A placeholder image of this size that takes no memory: all pixels share one value.
     pixels = np.broadcast_to(np.uint8(127), (height, width, 3))
     predictor.use(LoadedImage(levels[-1], pixels, levels=levels if pyramid else ()))
     prompts = check_prompts(

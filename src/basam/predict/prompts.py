@@ -1,8 +1,8 @@
-"""Prompts as users give them, checked: shapes, labels, numbers and whether they lie inside the image.
+"""Validation of prompts: shapes, labels, numbers, and whether they are inside the image.
 
 Prompts of one call may have different numbers of points: as lists of different lengths, or padded to one length. Padding of
-`transformers` (label -10) is taken off again, so that every prompt is answered as if it were alone. Meta's padding (label -1)
-goes to the model, which has an embedding of its own for it.
+`transformers` (label -10) is removed, so that every prompt is predicted as if it were alone. Meta's padding (label -1) goes to
+the model, which has an embedding for it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from basam.checks import shown
 from basam.errors import InputError, warn
 
-NAMED = 3  # boxes that a note names
+NAMED = 3  # boxes that a warning names
 
 # Labels of points.
-INSIDE, OUTSIDE, IGNORED, ABSENT = 1, 0, -1, -10
+FOREGROUND, BACKGROUND, META_PADDING, ABSENT = 1, 0, -1, -10
 LABELS = "1 (inside the object), 0 (outside), -1 (ignored, Meta's padding) and -10 (absent, transformers' padding)"
 
 
 @dataclass(frozen=True)
 class CheckedPrompts:
-    """K checked prompts on one image, in its pixels; `single` where the user gave one prompt, not a batch of them."""
+    """K validated prompts on one image, in its pixels; `single` if the user gave one prompt instead of a batch."""
 
     count: int
     single: bool
@@ -37,17 +37,17 @@ class CheckedPrompts:
     def positive_points(self, index: int) -> NDArray[np.float64]:
         if self.points is None or self.labels is None:
             return np.zeros((0, 2))
-        return self.points[index][self.labels[index] == INSIDE]
+        return self.points[index][self.labels[index] == FOREGROUND]
 
     def object_points(self, index: int) -> NDArray[np.float64]:
-        """The points around which the object of a click lies: the positive ones, else all but padding."""
+        """The points on the object of a click: the positive ones, or without any, all but padding."""
         points = self.positive_points(index)
         if len(points) or self.points is None or self.labels is None:
             return points
-        return self.points[index][self.labels[index] >= OUTSIDE]
+        return self.points[index][self.labels[index] >= BACKGROUND]
 
     def with_positive_points(self, box: NDArray[np.float64], index: int) -> NDArray[np.float64]:
-        """A box `(4,)`, enlarged until it holds the positive points of a prompt."""
+        """A box `(4,)`, enlarged to include the positive points of a prompt."""
         points = self.positive_points(index)
         if not len(points):
             return box
@@ -62,10 +62,10 @@ def check_prompts(
     Args:
         height, width: of the image.
         mask_size: (h, w) that a mask prompt must have; None: any.
-        points: `(P, 2)` or `(K, P, 2)`, or a list of K of `(P, 2)` with different P; labels: `(P,)` or `(K, P)` or a list
-            likewise; boxes: `(4,)` or `(K, 4)`; masks: `(h, w)`, `(1, h, w)` or `(K, 1, h, w)`. Any may be None, not all.
+        points: `(P, 2)` or `(K, P, 2)`, or a list of K of `(P, 2)` with different P; labels: `(P,)` or `(K, P)` or such a
+            list; boxes: `(4,)` or `(K, 4)`; masks: `(h, w)`, `(1, h, w)` or `(K, 1, h, w)`. Any may be None, but not all.
 
-    A box that sticks out of the image is cut to it, with a warning.
+    A box that extends beyond the image is clipped to it, with a warning.
 
     Raises:
         ValueError: naming the argument, its value and what is allowed.
@@ -75,7 +75,7 @@ def check_prompts(
     if points is None and boxes is None and masks is None:
         raise InputError("no prompt: give point_coords with point_labels, box or mask_input")
     if points is not None and (boxes is not None or masks is not None) and has_no_point(points, labels):
-        points = labels = None  # as Meta's predictors have it
+        points = labels = None  # as in Meta's predictors
     many = is_ragged(points)
     if many:
         points, labels = pad_points(points, labels)
@@ -89,8 +89,8 @@ def check_prompts(
         if array is not None
     }
     if len(set(counts.values())) > 1:
-        found = ", ".join(f"{number} from {name}" for name, number in counts.items())
-        raise InputError(f"prompts do not pair up: {found}; give as many of each")
+        given = ", ".join(f"{number} from {name}" for name, number in counts.items())
+        raise InputError(f"prompts do not pair up: {given}; give the same number of each")
     if label_array is not None and box_array is None and mask_array is None:
         empty = np.flatnonzero((label_array < 0).all(1))
         if empty.size:
@@ -113,7 +113,7 @@ def whole_pixels(name: str, value: Any) -> int:
     """`value` as a number of pixels.
 
     Raises:
-        ValueError: naming it, where it is not a whole number above 0.
+        ValueError: not a whole number above 0; the message names the argument.
     """
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
         raise InputError(f"{name}={value!r}: a whole number of pixels, at least one, is needed")
@@ -141,8 +141,8 @@ def check_numbers(name: str, array: NDArray[np.float64]) -> None:
 
 
 def is_ragged(points: Any) -> bool:
-    """Whether a list (or an array of objects) holds one list of points for each prompt, with different
-    numbers of them, or none for some."""
+    """Whether a list (or an array of objects) holds one list of points per prompt, with different numbers of points, or none
+    for some."""
     if not isinstance(points, (list, tuple)) and not (isinstance(points, np.ndarray) and points.dtype.kind == "O"):
         return False
     try:
@@ -157,23 +157,23 @@ def pad_points(points: Any, labels: Any) -> tuple[NDArray[np.float64], NDArray[n
     """Lists of different lengths as `(K, P, 2)` and `(K, P)`, padded with absent points.
 
     Raises:
-        ValueError: no numbers, or another number of labels than of points; the prompt is named.
+        ValueError: not numbers, or different numbers of labels and points; the message names the prompt.
     """
     longest = max(1, *(len(one) for one in points))
     coords = np.zeros((len(points), longest, 2))
     marks = np.full((len(points), longest), float(ABSENT))
     if labels is not None and np.ndim(labels[0] if hasattr(labels, "__len__") and len(labels) == len(points) else 0) == 0:
-        raise InputError(f"point_labels={labels!r}: a list of labels for each of the {len(points)} prompts is needed")
+        raise InputError(f"point_labels={labels!r}: one list of labels per prompt is needed, for {len(points)} prompts")
     for number, one in enumerate(points):
         of_prompt = numbers(f"point_coords[{number}]", one, finite=False)
         if len(one) and of_prompt.shape != (len(one), 2):
             raise InputError(f"point_coords[{number}] of shape {of_prompt.shape}: (P, 2) of x, y is needed")
         coords[number, : len(one)] = of_prompt.reshape(-1, 2)
         if labels is not None:
-            found = numbers(f"point_labels[{number}]", labels[number])
-            if found.shape != (len(one),):
-                raise InputError(f"point_labels[{number}] of shape {found.shape} do not fit its {len(one)} points")
-            marks[number, : len(one)] = found
+            of_labels = numbers(f"point_labels[{number}]", labels[number])
+            if of_labels.shape != (len(one),):
+                raise InputError(f"point_labels[{number}] of shape {of_labels.shape} do not fit its {len(one)} points")
+            marks[number, : len(one)] = of_labels
     return coords, None if labels is None else marks
 
 
@@ -189,7 +189,7 @@ def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[Any
     if marks.shape != coords.shape[:-1]:
         raise InputError(f"point_labels of shape {marks.shape} do not fit point_coords of shape {coords.shape}")
     check_labels(marks)
-    coords = np.where(marks[..., None] < 0, 0.0, coords)  # padding may lie anywhere
+    coords = np.where(marks[..., None] < 0, 0.0, coords)  # padding has arbitrary coordinates
     check_numbers("point_coords", coords)
     outside = (coords < 0).any(-1) | (coords[..., 0] > width) | (coords[..., 1] > height)
     if outside.any():
@@ -200,13 +200,13 @@ def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[Any
 
 
 def check_labels(marks: NDArray[Any]) -> None:
-    known = np.isin(marks, (INSIDE, OUTSIDE, IGNORED, ABSENT))
+    known = np.isin(marks, (FOREGROUND, BACKGROUND, META_PADDING, ABSENT))
     if not known.all():
         raise InputError(f"point_labels {sorted(set(marks[~known].tolist()))}: allowed are {LABELS}")
 
 
 def check_boxes(boxes: Any, height: int, width: int) -> tuple[Any, str]:
-    """Boxes `(K, 4)` inside the image, and a note on those that were cut to it; empty where none was."""
+    """Boxes `(K, 4)` clipped to the image, and a warning that names the clipped ones; empty if there are none."""
     if boxes is None:
         return None, ""
     array = numbers("box", boxes)
@@ -219,11 +219,11 @@ def check_boxes(boxes: Any, height: int, width: int) -> tuple[Any, str]:
             raise InputError(f"box {in_words(box)} is empty: x1 > x0 and y1 > y0 are needed")
         if x1 <= x0 or y1 <= y0:
             raise InputError(f"box {in_words(box)} lies outside the image of {width} x {height} px")
-    cut = [in_words(box) for box, kept in zip(array, inside, strict=True) if (box != kept).any()]
+    cut = [in_words(box) for box, clipped in zip(array, inside, strict=True) if (box != clipped).any()]
     if not cut:
         return array, ""
     more = f" and {len(cut) - NAMED} more" if len(cut) > NAMED else ""
-    return inside, f"box {', '.join(cut[:NAMED])}{more}: cut to the image of {width} x {height} px, out of which it sticks"
+    return inside, f"box {', '.join(cut[:NAMED])}{more}: clipped to the image of {width} x {height} px, beyond which it extends"
 
 
 def in_words(box: NDArray[np.float64]) -> str:
@@ -245,6 +245,6 @@ def check_masks(masks: Any, size: tuple[int, int] | None) -> Any:
 
 
 def in_pixels(shares: Any, height: int, width: int) -> NDArray[np.float64]:
-    """Points `(..., 2)` or boxes `(..., 4)` in shares of an image's sides, in pixels."""
+    """Points `(..., 2)` or boxes `(..., 4)`, from shares of an image's sides to pixels."""
     values = np.asarray(shares, dtype=np.float64)
     return values * np.resize([width, height], values.shape[-1:])

@@ -1,8 +1,8 @@
-"""The square of an image that a prompt is about, in whole pixels of the image.
+"""The square of an image around a prompt's object, in whole pixels of the image.
 
-The square around an object is `context` times its long side. It is shifted inside the image rather than clipped, so that the
-squares of a call have one size in model pixels; only where the image is smaller than the square, the rest is padding. What
-the model sees is a crop of the image, and coordinates differ from the image's by an integer shift.
+The square around an object is `context` times its long side. It is moved inside the image rather than clipped, so that all
+squares of a call have one size in model pixels; only an image smaller than the square is padded. The model gets a crop of the
+image, and coordinates differ from the image's by an integer shift.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from basam.checks import Count, Whole, check_fields
 
-# A region is not enlarged more than this: a handful of pixels holds nothing that a model could see better.
+# Crops are upscaled by at most this factor: a few pixels hold no more detail.
 MOST_ENLARGED = 8
 # Squares around a click, as shares of the image's long side.
 CLICK_SHARES = (1.0, 1 / 1.5, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8)
-# How much two squares may differ in size where one can stand for the other.
+# Squares may share a region if their sides differ by at most this factor.
 SAME_SIZE_RATIO = 1.25
 
 
 @dataclass(frozen=True)
 class Region:
-    """A square of whole pixels: left and top edge, side. It may reach beyond the right or the bottom of a smaller image."""
+    """A square of whole pixels: left and top edge, side. It may extend beyond the right or bottom of a smaller image."""
 
     left: Whole
     top: Whole
@@ -37,7 +37,7 @@ class Region:
 
     @property
     def shift(self) -> NDArray[np.float64]:
-        """What coordinates x, y of the image are reduced by inside the region."""
+        """The x, y to subtract from coordinates of the image to get coordinates in the region."""
         return np.array([self.left, self.top], dtype=np.float64)
 
     def inside(self, height: int, width: int) -> tuple[slice, slice]:
@@ -67,7 +67,7 @@ class Region:
 def region_at(x: float, y: float, side: float, height: int, width: int) -> Region:
     """The square of about `side` pixels around (x, y), moved inside an image of height x width px.
 
-    It is at most as large as the image's long side; along a side of the image that is shorter it begins at 0.
+    It is at most as large as the image's long side; along a shorter side of the image it begins at 0.
     """
     whole = max(1, min(math.ceil(side), max(height, width)))
 
@@ -78,30 +78,30 @@ def region_at(x: float, y: float, side: float, height: int, width: int) -> Regio
 
 
 def region_around(box: NDArray[np.float64], context: float, least: float, height: int, width: int) -> Region:
-    """The square around a box `(4,)`, `context` times its long side and at least `least` px; it always holds the box."""
+    """The square around a box `(4,)`, `context` times its long side and at least `least` px; it always contains the box."""
     x0, y0, x1, y1 = (float(value) for value in box)
     side = max(context * max(x1 - x0, y1 - y0), least)
     region = region_at((x0 + x1) / 2, (y0 + y1) / 2, side, height, width)
-    # Rounding to whole pixels may leave out a fraction of one where there is no context.
+    # Rounding to whole pixels may cut off a fraction of a pixel if there is no context.
     return region if region.holds(box) else region_at((x0 + x1) / 2, (y0 + y1) / 2, side + 1, height, width)
 
 
 def share_regions(boxes: Iterable[NDArray[np.float64]], context: float, least: float, height: int, width: int) -> list[Region]:
-    """One region for each box `(4,)`; boxes of like size near each other share one.
+    """One region per box `(4,)`; boxes of similar size near one another share a region.
 
-    A box takes a region that is there already where it lies in its inner half and both are of like size, so that no box has
-    less surroundings than half of what `context` gives it.
+    A box joins an earlier region if it is in its inner half and both are of similar size, so that a box has at least half of
+    the margin that `context` gives it.
     """
-    found: list[Region] = []
+    regions: list[Region] = []
     for box in boxes:
         own = region_around(box, context, least, height, width)
-        alike = (region for region in found if region.holds(with_margin(box, own)) and within(region.side / own.side))
-        found.append(next(alike, own))
-    return found
+        shared = (region for region in regions if region.holds(with_margin(box, own)) and within(region.side / own.side))
+        regions.append(next(shared, own))
+    return regions
 
 
 def with_margin(box: NDArray[np.float64], own: Region) -> NDArray[np.float64]:
-    """`box` with half of the surroundings that it has in its own region."""
+    """`box` with half of the margin that it has in its own region."""
     x0, y0, x1, y1 = box
     left, top, right, bottom = own.left, own.top, own.left + own.side, own.top + own.side
     return np.array([(x0 + left) / 2, (y0 + top) / 2, (x1 + right) / 2, (y1 + bottom) / 2])
@@ -112,23 +112,23 @@ def within(ratio: float) -> bool:
 
 
 def regions_of_points(points: NDArray[np.float64], least: float, height: int, width: int) -> list[Region]:
-    """Squares of several sizes for points `(P, 2)` that mean one object, the largest first; each holds all of them."""
+    """Squares of several sizes for points `(P, 2)` on one object, largest first; every square contains all points."""
     low, high = points.min(0), points.max(0)
     x, y = (low + high) / 2
     return regions_around_click(float(x), float(y), max(least, 1.25 * float((high - low).max())), height, width)
 
 
 def regions_around_click(x: float, y: float, least: float, height: int, width: int) -> list[Region]:
-    """Squares of `CLICK_SHARES` of the long side around a point, each once, the largest first."""
+    """Squares of `CLICK_SHARES` of the long side around a point, without duplicates, largest first."""
     sides = (max(share * max(height, width), least) for share in CLICK_SHARES)
     return list(dict.fromkeys(region_at(x, y, side, height, width) for side in sides))
 
 
 def sides_cut(box: NDArray[np.float64] | None, region: Region, height: int, width: int) -> int:
-    """At how many sides of the region a mask is cut off; the image's own border does not count.
+    """The number of the region's sides that cut a mask off; the image's own border does not count.
 
     Args:
-        box: of the mask, x0, y0, x1, y1 in pixels of the part of the region that lies in the image; None: it is empty.
+        box: of the mask, x0, y0, x1, y1 in pixels of the region inside the image; None: an empty mask.
     """
     if box is None:
         return 0

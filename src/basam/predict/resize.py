@@ -1,4 +1,4 @@
-"""Sizes and coordinates of an image on its way into the model (its own, resized, padded), and of masks on the way back."""
+"""Sizes and coordinates of an image on its way into the model (native, resized, padded), and of masks on the way back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Coordinates = TypeVar("Coordinates", NDArray[np.float64], Tensor)
 
 @dataclass(frozen=True)
 class Frame:
-    """Sizes of one image as (height, width): its own, resized, and padded to a multiple or to a square."""
+    """Sizes of one image as (height, width): native, resized, and padded to a multiple or to a square."""
 
     original: tuple[int, int]
     resized: tuple[int, int]
@@ -28,7 +28,7 @@ class Frame:
 
     @classmethod
     def of_model(cls, geometry: Geometry, height: int, width: int, long_side: int, square: bool = False) -> Frame:
-        """`fit` for a model: as it was trained, photos are squashed to a square or padded to one, and sides rounded or not."""
+        """`fit` as the model was trained: photos squashed to a square or padded to one, sides rounded or not."""
         squash, round_to = geometry.squashed, geometry.round_to
         return cls.fit(height, width, long_side, geometry.multiple, square, squash=squash, round_to=round_to)
 
@@ -44,13 +44,13 @@ class Frame:
         squash: bool = False,
         round_to: int = 0,
     ) -> Frame:
-        """The long side becomes `long_side` pixels, the other follows; both are padded up to a multiple of `multiple`.
+        """The long side becomes `long_side` pixels, the other follows; both are padded to a multiple of `multiple`.
 
-        With `square`, both sides are padded to the long one, or with `squash` resized to it: the geometries that SAM 1 and
-        SAM 2 were trained in. With `round_to`, each side is resized to the nearest multiple of so many pixels, at least one.
+        With `square`, both sides are padded to the long one, or with `squash` resized to it: the geometries that SAM 1 and SAM
+        2 were trained in. With `round_to`, both sides are resized to the nearest multiple of this many pixels, at least one.
         """
         scale = long_side / max(height, width)
-        # Rounded as SAM's own ResizeLongestSide does.
+        # Rounded as in SAM's own ResizeLongestSide.
         resized = max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
         if round_to:
             up, across = (round_to * max(1, int(side / round_to + 0.5)) for side in resized)
@@ -78,11 +78,11 @@ class Frame:
     ) -> Tensor:
         """RGB `(H, W, 3)` uint8 to normalised pixels `(1, 3, padded height, padded width)` float32; padding is 0.
 
-        It is resized on the CPU, and normalised on `device`: so a quarter of the bytes goes there.
+        It is resized on the CPU and normalised on `device`, so only a quarter of the bytes is transferred.
         """
         if self.resized != self.original:
             size = (self.resized[1], self.resized[0])
-            # Pillow copies what is not contiguous, such as a region of a photo, several times slower than NumPy does.
+            # Pillow copies non-contiguous arrays, such as a region of a photo, several times slower than NumPy does.
             image = np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, Image.Resampling.BILINEAR))
         pixels = moved(torch.from_numpy(np.array(image)), device or torch.device("cpu"))
         return self.normalised(pixels.permute(2, 0, 1)[None].float(), mean, std)
@@ -105,36 +105,36 @@ class Frame:
 
 @dataclass(frozen=True)
 class Transform:
-    """Meta's `ResizeLongestSide` as far as prompts go, for code that scales them itself. Arrays and tensors alike."""
+    """The part of Meta's `ResizeLongestSide` for code that scales prompts itself. Takes arrays and tensors."""
 
     target_length: int  # long side of the resized image
-    frame: Frame | None = None  # of the image at hand, whose axes may be scaled differently
+    frame: Frame | None = None  # of the current image, whose axes may be scaled differently
 
     def apply_coords(self, coords: Coordinates, original_size: tuple[int, int]) -> Coordinates:
-        """Points `(..., 2)` of an image of (height, width) in pixels of the resized one."""
+        """Points `(..., 2)`, from pixels of an image of (height, width) to pixels of the resized one."""
         return self.frame_of(original_size).points_in(coords)
 
     def apply_boxes(self, boxes: Coordinates, original_size: tuple[int, int]) -> Coordinates:
-        """Boxes `(..., 4)` likewise."""
+        """`apply_coords` for boxes `(..., 4)`."""
         return self.frame_of(original_size).boxes_in(boxes)
 
     def frame_of(self, original_size: tuple[int, int]) -> Frame:
-        """That of the image at hand, or of any other of (height, width)."""
+        """The current image's frame, or that of any image of (height, width)."""
         if self.frame is not None and self.frame.original == tuple(original_size):
             return self.frame
         return Frame.fit(*original_size, self.target_length, 1, False)
 
     def apply_coords_torch(self, coords: Tensor, original_size: tuple[int, int]) -> Tensor:
-        """`apply_coords` of a tensor, as float32 where its coordinates are integers: they are seldom whole when scaled."""
+        """`apply_coords` of a tensor; integer coordinates become float32, because scaled ones are rarely whole."""
         return self.apply_coords(floating(coords), original_size)
 
     def apply_boxes_torch(self, boxes: Tensor, original_size: tuple[int, int]) -> Tensor:
-        """`apply_boxes` of a tensor, likewise."""
+        """`apply_boxes` of a tensor, as `apply_coords_torch`."""
         return self.apply_boxes(floating(boxes), original_size)
 
 
 def moved(pixels: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on `device`. To a CUDA device it is copied beside what that device computes, without waiting."""
+    """A CPU tensor on `device`. To a CUDA device it is copied on a separate stream, without waiting."""
     if device.type != "cuda":
         return pixels.to(device)
     copying, computing = copy_stream(device), torch.cuda.current_stream(device)

@@ -1,21 +1,21 @@
-"""At which size a photo is encoded by default, and in which dtypes it can be. Plain values: `--help` shows them."""
+"""Default encoding sizes and dtypes. Plain values, because `--help` prints them."""
 
 from __future__ import annotations
 
 import math
 
-# Longest side in pixels that a photo keeps. Time of global attention grows with its fourth power.
+# Default longest side in pixels. Time of global attention grows with its fourth power.
 MAX_SIDE = 4096
-# Pixels that are encoded at once: a gigapixel is 12 GB before the first layer.
+# Most pixels per encoder pass: a gigapixel takes 12 GB before the first layer.
 MOST_ENCODED = 1 << 30
-# `auto` goes up to this multiple of the trained number of tokens: twice the trained long side, for a square.
+# `auto` goes up to this multiple of the training token count: twice the trained long side, for a square.
 MOST_TOKENS = 4.0
 
 
 def auto_side(height: int, width: int, trained_side: int, multiple: int, most: float = MOST_TOKENS) -> int:
     """The long side in pixels of a photo of height x width px under `auto`.
 
-    Its own, if that makes at most `most` times the trained number of tokens, else the largest that does.
+    Its own if that makes at most `most` times the training token count, otherwise the largest that does.
 
     Args:
         trained_side: long side in pixels that the model was trained at, as a square.

@@ -1,6 +1,6 @@
-"""Views of an image: the whole of it, a region, or a part of an embedding; and an image with what is encoded of it.
+"""Views of an image (the whole, a region, or a part of an embedding), and an image with its encoded views.
 
-An image is kept as it was given; a view of it is encoded when a prompt needs it, and cached for the next prompt.
+An image is stored as given; a view of it is encoded when a prompt needs it, and cached for later prompts.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from basam.families import Geometry
 from basam.predict.regions import Region
 from basam.predict.resize import Frame
 
-# Encoded views that are cached; the one whose last use is longest ago is evicted first.
+# Most cached views; the least recently used one is evicted first.
 CACHED = 32
 
 
 @dataclass(frozen=True)
 class View:
-    """What a prompt is predicted on.
+    """The part of an image that a prompt is predicted on.
 
     Attributes:
-        frame: sizes of the view: its own in the image, resized, padded.
-        region: which part of the image; None: the whole image.
-        level: the view that is encoded, where this one is a part of its embedding; None: this view itself.
+        frame: sizes of the view: native, resized, padded.
+        region: of the image; None: the whole image.
+        level: the encoded view, if this one is a part of its embedding; None: this view itself.
         corner: first row and column of such a part, in patches.
     """
 
@@ -40,7 +40,7 @@ class View:
 
     @classmethod
     def of_region(cls, region: Region, height: int, width: int, side: int, geometry: Geometry) -> View:
-        """A region of an image of height x width px, encoded as a square of `side` px. One that covers the image is the
+        """A region of an image of height x width px, encoded as a square of `side` px. A region that covers the image is the
         whole image, which is not padded to a square."""
         if region.is_whole(height, width):
             return cls(Frame.of_model(geometry, height, width, side))
@@ -50,7 +50,7 @@ class View:
     @classmethod
     def of_level(cls, level: View, x: float, y: float, geometry: Geometry) -> View:
         """The part of a level's embedding around (x, y) in pixels of the image, as large as the trained grid and moved inside
-        the level's; the level itself where its grid is no larger.
+        the level's; the level itself if its grid is not larger.
 
         The part's edges are rounded to whole pixels of the image.
         """
@@ -66,7 +66,7 @@ class View:
         top, left = (round(first * patch / scale) for first, scale in zip(corner, scales, strict=True))
         region = Region(left, top, max(round(length * patch / scale) for length, scale in zip(size, scales, strict=True)))
         rows, columns = region.inside(*frame.original)
-        # What is beyond the resized image is padding.
+        # Beyond the resized image there is only padding.
         resized = [
             min(length * patch, whole - first * patch) for length, whole, first in zip(size, frame.resized, corner, strict=True)
         ]
@@ -84,11 +84,11 @@ class View:
 
     @property
     def shift(self) -> NDArray[np.float64]:
-        """What coordinates x, y of the image are reduced by in this view."""
+        """The x, y to subtract from coordinates of the image to get coordinates in this view."""
         return np.zeros(2) if self.region is None else self.region.shift
 
     def window(self, height: int, width: int) -> tuple[slice, slice]:
-        """Rows and columns of an image of this size that are seen."""
+        """Rows and columns of an image of this size that the view covers."""
         return (slice(0, height), slice(0, width)) if self.region is None else self.region.inside(height, width)
 
     def grid(self, geometry: Geometry) -> tuple[int, int]:
@@ -106,9 +106,9 @@ class LoadedImage:
 
     Attributes:
         whole: the view of the whole image.
-        pixels: RGB `(H, W, 3)` uint8, or the resized tensor that Meta's interface takes, `(1, 3, h, w)`.
+        pixels: RGB `(H, W, 3)` uint8, or the resized tensor of Meta's interface, `(1, 3, h, w)`.
         note: a warning for when the whole image is encoded; empty: none.
-        levels: of a pyramid, the finest first; (): it has none.
+        levels: of a pyramid, finest first; (): without a pyramid.
         encoded: what the family's encoder returned, by view.
     """
 

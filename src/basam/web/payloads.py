@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from basam.masks import RunMask, tight_box
-from basam.predict import Answer
+from basam.predict import Prediction
 from basam.web.library import LibraryPhoto
 from basam.web.segmenter import PromptPrediction
 
@@ -62,7 +62,7 @@ def prediction_payload(photo: LibraryPhoto, found: PromptPrediction) -> dict[str
     }
 
 
-def small_mask(photo: LibraryPhoto, answer: Answer, index: int) -> dict[str, Any] | None:
+def small_mask(photo: LibraryPhoto, answer: Prediction, index: int) -> dict[str, Any] | None:
     """One mask at about the model's own resolution, as `mask_payload` has it."""
     frame = answer.view.frame
     rows, columns = answer.view.window(photo.height, photo.width)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from basam.errors import InputError
 from basam.masks import RunMask, SoftMask
 from basam.method import BiasMode
-from basam.predict import Answer, AutomaticMasks, Predictor, Region, auto_side
+from basam.predict import AutomaticMasks, Prediction, Predictor, Region, auto_side
 from basam.web.library import LibraryPhoto
 from basam.web.open_photo import OpenPhoto
 from basam.web.prompts import PromptSet
@@ -50,7 +50,7 @@ CACHED_PREDICTIONS = 256
 class PromptPrediction:
     """What the model answers, which of its masks counts, and that mask."""
 
-    answer: Answer
+    answer: Prediction
     chosen: int
     runs: RunMask
 
@@ -214,7 +214,7 @@ class Segmenter:
             return None
         return found.answer.soft(found.chosen, photo.height, photo.width)
 
-    def decided(self, photo: LibraryPhoto, prompts: PromptSet) -> tuple[Answer, int]:
+    def decided(self, photo: LibraryPhoto, prompts: PromptSet) -> tuple[Prediction, int]:
         """What the model answers, and which of its masks counts; errors of `answer`."""
         if prompts.method not in METHODS:
             raise InputError(f"method {prompts.method!r}: allowed are {', '.join(METHODS)}")
@@ -225,7 +225,7 @@ class Segmenter:
         focus: bool | Region = prompts.method == "focus"
         if focus and mask_input is not None:
             focus = region if region is not None else whole_photo(photo)
-        (answer,) = predictor.answers(
+        (answer,) = predictor.predictions(
             np.array([point[:2] for point in prompts.points]) if prompts.points else None,
             np.array([point[2] for point in prompts.points]) if prompts.points else None,
             None if prompts.box is None else np.array(prompts.box),

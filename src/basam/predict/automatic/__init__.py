@@ -1,7 +1,7 @@
-"""Everything in a photo: the model is prompted with a grid of points, and of its masks the best stay, each once.
+"""All masks of a photo: the model is prompted with a grid of points, duplicates and poor masks are dropped.
 
-`grids` says where points and crops lie, `decoding` makes and filters masks, `suppression` drops what is there twice,
-`generator` is the whole. Names: `__init__.pyi`.
+`grids` places points and crops, `decoding` predicts and filters masks, `suppression` drops duplicates, `generator` combines
+them. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

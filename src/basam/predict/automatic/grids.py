@@ -1,4 +1,4 @@
-"""Where the points and the crops of a photo lie, as in Meta's `segment_anything.utils.amg`."""
+"""Points and crops of a photo, placed as in Meta's `segment_anything.utils.amg`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from basam.errors import InputError
 
 @dataclass(frozen=True)
 class Crop:
-    """A rectangle of the photo: edges in pixels, x1 and y1 one past the last; layer 0 is the whole photo."""
+    """A rectangle of the photo: edges in pixels, x1 and y1 exclusive; layer 0 is the whole photo."""
 
     x0: int
     y0: int
@@ -35,7 +35,7 @@ class Crop:
         return height * width
 
     def near_edge(self, box: NDArray[np.float64], height: int, width: int, within: float = 20.0) -> bool:
-        """Whether a box in pixels of the photo of height x width px ends at an edge of the crop that is none of the photo."""
+        """Whether a box in pixels of the photo of height x width px ends at an edge of the crop that is not the photo's."""
         own = np.abs(box - (self.x0, self.y0, self.x1, self.y1)) <= within
         photo = np.abs(box - (0, 0, width, height)) <= within
         return bool((own & ~photo).any())
@@ -60,24 +60,24 @@ def crops_of(height: int, width: int, layers: int, overlap_ratio: float) -> list
 
 
 def grid_of(columns: int, rows: int) -> NDArray[np.float64]:
-    """Points `(rows * columns, 2)` as x, y in shares of the photo, in the middles of as many equal cells, row by row."""
+    """Points `(rows * columns, 2)` as x, y in shares of the photo, at the centres of equal cells, row by row."""
     x, y = ((np.arange(count) + 0.5) / count for count in (columns, rows))
     return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
 
 def checked_grids(grids: Sequence[Any], layers: int) -> list[NDArray[np.float64]]:
-    """Points of each layer of crops, `(P, 2)` as x, y in shares of the crop.
+    """Points per layer of crops, `(P, 2)` as x, y in shares of the crop.
 
     Raises:
         ValueError: fewer than there are layers, another shape, or a point outside 0 to 1.
     """
     try:
-        found = [np.asarray(grid, dtype=np.float64) for grid in grids]
+        arrays = [np.asarray(grid, dtype=np.float64) for grid in grids]
     except (TypeError, ValueError) as error:
         raise InputError(f"point_grids: numbers are needed, (P, 2) from 0 to 1 of the crop: {error}") from error
-    if len(found) <= layers:
-        raise InputError(f"point_grids: {len(found)} for the photo and {layers} layers of crops: give one for each")
-    for grid in found:
+    if len(arrays) <= layers:
+        raise InputError(f"point_grids: {len(arrays)} for the photo and {layers} layers of crops: give one per layer")
+    for grid in arrays:
         if grid.ndim != 2 or grid.shape[1] != 2 or not (grid >= 0).all() or not (grid <= 1).all():
             raise InputError(f"point_grids: one of shape {grid.shape}; (P, 2) is needed, from 0 to 1 of the crop")
-    return found
+    return arrays

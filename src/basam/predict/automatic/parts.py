@@ -1,4 +1,4 @@
-"""Where points lie on the levels of a photo that is encoded once, instead of on crops that are encoded again."""
+"""Places points on the levels of a photo that is encoded once, instead of on crops that are encoded again."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from basam.families import Geometry
 from basam.predict.automatic.grids import Crop
 from basam.predict.views import View
 
-# Levels whose sides differ by less than this find the same objects.
+# Levels whose sides differ by less than this factor give the same objects.
 APART = 1.5
 
 
 def parts_of(
     levels: tuple[View, ...], geometry: Geometry, points_of: Callable[[int, float], NDArray[np.float64]]
 ) -> list[tuple[Crop, View, NDArray[np.float64]]]:
-    """Parts of levels about an octave apart, with the points in them; a point is in the part whose middle it is nearest to.
+    """Parts of levels about an octave apart, with the points in them; a point is in the part with the nearest centre.
 
     Args:
-        levels: of the photo, the finest first.
-        points_of: points `(P, 2)` as shares of the photo, of the level of a number, 0 being the coarsest, which is so many
-            times larger than the coarsest.
+        levels: of the photo, finest first.
+        points_of: points `(P, 2)` as shares of the photo, for a level's number (0 is the coarsest) and its size relative to the
+            coarsest.
 
     Returns:
-        of each part its place in the photo, its view, and its points in pixels of it; the coarsest level first.
+        per part its crop of the photo, its view, and its points in pixels of it; coarsest level first.
     """
     used = [levels[-1]]
     for level in reversed(levels):
@@ -54,7 +54,7 @@ def parts_of(
 
 
 def middles_of(length: int, side: int) -> NDArray[np.float64]:
-    """Middles in patches of parts of `side` that cover `length` and overlap by half or more."""
+    """Centres, in patches, of parts of `side` that cover `length` and overlap by half or more."""
     if length <= side:
         return np.array([length / 2])
     return np.linspace(side / 2, length - side / 2, math.ceil(2 * (length - side) / side) + 1)

@@ -11,11 +11,11 @@ from basam.errors import InputError
 from basam.help import Help
 
 OUTPUT_MODES = ("binary_mask", "uncompressed_rle", "coco_rle")
-# Points that the decoder takes together, at most: that decides memory and time, not the masks.
+# Most points per decoder batch: decides memory and time, not the masks.
 POINTS_PER_BATCH = 64
 
 # Panels of the help.
-KEPT, CROPS = "Which masks stay", "Crops"
+FILTERS, CROPS = "Which masks are returned", "Crops"
 
 # A stability or predicted IoU may be below 0, so that every mask is above it.
 Threshold = Annotated[float, partial(real_number, most=1)]
@@ -23,7 +23,7 @@ Threshold = Annotated[float, partial(real_number, most=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class AutomaticSettings:
-    """What decides which masks are found; defaults are those of Meta's `SamAutomaticMaskGenerator`. See `AutomaticMasks`.
+    """Settings that decide which masks are returned; defaults are Meta's `SamAutomaticMaskGenerator`'s. See `AutomaticMasks`.
 
     Raises:
         ValueError: naming the setting, its value and what is allowed.
@@ -34,36 +34,49 @@ class AutomaticSettings:
         Annotated[float, partial(real_number, least=1)] | None,
         Help("Pixels between points, instead of points per side.", "Points", unset="none"),
     ] = None
-    pred_iou_thresh: Annotated[Threshold, Help("Masks stay whose predicted IoU is above this.", KEPT, option="--iou")] = 0.88
+    pred_iou_thresh: Annotated[
+        Threshold, Help("Drop masks unless their predicted IoU is above this.", FILTERS, option="--iou")
+    ] = 0.88
     stability_score_thresh: Annotated[
-        Threshold, Help("Masks stay whose stability is at least this.", KEPT, option="--stability")
+        Threshold, Help("Drop masks with a lower stability score.", FILTERS, option="--stability")
     ] = 0.95
     stability_score_offset: Annotated[
-        float, partial(real_number, least=0), Help("Of the stability, in logits.", KEPT, option="--stability-offset")
+        float,
+        partial(real_number, least=0),
+        Help("Offset of the stability score, in logits.", FILTERS, option="--stability-offset"),
     ] = 1.0
-    box_nms_thresh: Annotated[Share, Help("Of two masks whose boxes have a larger IoU one stays.", KEPT, option="--nms")] = 0.7
+    box_nms_thresh: Annotated[
+        Share, Help("Drop the worse of two masks whose boxes have a larger IoU.", FILTERS, option="--nms")
+    ] = 0.7
     mask_nms_thresh: Annotated[
         Share | None,
-        Help("And of two whose masks have a larger IoU.", KEPT, unset="--nms with --crops", option="--mask-nms"),
+        Help("Drop the worse of two masks with a larger IoU.", FILTERS, unset="--nms with --crops", option="--mask-nms"),
     ] = None
     containment_thresh: Annotated[
         Share | None,
-        Help("And of two that share more than this of the smaller one.", KEPT, unset="none", option="--containment"),
+        Help(
+            "Drop a mask if more than this fraction of the smaller one is covered by the other.",
+            FILTERS,
+            unset="none",
+            option="--containment",
+        ),
     ] = None
     # 10 layers are 4**10 crops in the last one.
     crop_n_layers: Annotated[
         int,
         partial(whole_number, least=0, most=10),
-        Help("Layers of crops, of 4, 16, ... each, beside the whole photo.", CROPS, option="--crops"),
+        Help("Layers of crops beside the whole photo: 4 crops in the first, 16 in the second, ...", CROPS, option="--crops"),
     ] = 0
     crop_nms_thresh: Annotated[Share, Help("--nms between crops.", CROPS, option="--crop-nms")] = 0.7
     crop_overlap_ratio: Annotated[
-        float, partial(real_number, least=0, most=0.99), Help("Share of the short side.", CROPS, option="--crop-overlap")
+        float,
+        partial(real_number, least=0, most=0.99),
+        Help("Overlap as a share of the short side.", CROPS, option="--crop-overlap"),
     ] = 512 / 1500
     crop_n_points_downscale_factor: Annotated[
         Count,
         Help(
-            "In layer i of crops there are by this to the power of i fewer points along a side.",
+            "Layer i of crops has fewer points along a side, by this factor to the power of i.",
             CROPS,
             option="--crop-points-downscale",
         ),
@@ -73,14 +86,12 @@ class AutomaticSettings:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.pyramid and self.crop_n_layers:
-            raise InputError(
-                f"pyramid and crop_n_layers={self.crop_n_layers}: levels take the place of crops; give one of them"
-            )
+            raise InputError(f"pyramid and crop_n_layers={self.crop_n_layers}: levels replace crops; give one of them")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSettings(AutomaticSettings):
-    """All attributes of `AutomaticMasks` that can be set."""
+    """All settable attributes of `AutomaticMasks`."""
 
     points_per_batch: Count = POINTS_PER_BATCH
     point_grids: Any = None
@@ -94,7 +105,7 @@ class GeneratorSettings(AutomaticSettings):
         super().__post_init__()
         if sum(value is not None for value in (self.points_per_side, self.point_grids, self.spacing)) != 1:
             raise InputError(
-                "points_per_side, point_grids, spacing: give exactly one, and None for points_per_side beside another"
+                "points_per_side, point_grids, spacing: give exactly one; points_per_side=None if you give another"
             )
         if self.pyramid and self.square:
             raise InputError("pyramid and square: the levels of a pyramid are not padded to a square; give one of them")

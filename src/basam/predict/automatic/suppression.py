@@ -1,4 +1,4 @@
-"""One mask for each object: what repeats a better one is dropped. Without torchvision."""
+"""Non-maximum suppression: drop masks that repeat a better one. Without torchvision."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from basam.predict.automatic.decoding import MaskCandidate
 
 
 def best_boxes(boxes: NDArray[np.float64], scores: NDArray[np.float64], threshold: float) -> NDArray[np.intp]:
-    """Which of N boxes `(N, 4)` stay, the best first: greedy suppression by IoU of boxes, as `torchvision.ops.nms`.
+    """Indices of the boxes `(N, 4)` that remain, best first: greedy suppression by box IoU, as `torchvision.ops.nms`.
 
-    A box goes where its IoU with a better one that stays is above `threshold`; of equal scores the first is better.
+    A box is dropped if its IoU with a better remaining one is above `threshold`; of equal scores the first is better.
     """
     order = np.argsort(-scores, kind="stable")
     boxes = boxes[order].astype(np.float64)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     gone = np.zeros(len(boxes), dtype=bool)
-    kept = []
+    remaining = []
     for index in range(len(boxes)):
         if gone[index]:
             continue
-        kept.append(index)
+        remaining.append(index)
         rest = boxes[index + 1 :]
         low, high = np.maximum(boxes[index, :2], rest[:, :2]), np.minimum(boxes[index, 2:], rest[:, 2:])
         shared = np.prod(np.maximum(0, high - low), axis=1)
-        # Without a division: a box of no area repeats none.
+        # Without a division: a box without area repeats no other.
         gone[index + 1 :] |= shared > threshold * (areas[index] + areas[index + 1 :] - shared)
-    return order[kept]
+    return order[remaining]
 
 
 def best_masks(masks: Sequence[RunMask], scores: NDArray[np.float64], iou: float | None, contained: float | None) -> list[int]:
-    """Which of N masks stay, the best first.
+    """Indices of the masks that remain, best first.
 
     Args:
-        iou: a mask goes where its IoU with a better one that stays is above this. None: never.
-        contained: it also goes where the two share more than this of the smaller one's pixels. None: never.
+        iou: drop a mask if its IoU with a better remaining one is above this. None: never.
+        contained: drop it if the two share more than this of the smaller one's pixels. None: never.
     """
-    kept: list[int] = []
+    remaining: list[int] = []
     for index in np.argsort(-scores, kind="stable").tolist():
         mask = masks[index]
-        for other in (masks[each] for each in kept):
+        for other in (masks[number] for number in remaining):
             shared = mask.shared(other)
             if iou is not None and shared > iou * (mask.area + other.area - shared):
                 break
             if contained is not None and shared > contained * min(mask.area, other.area):
                 break
         else:
-            kept.append(index)
-    return kept
+            remaining.append(index)
+    return remaining
 
 
 def best_of(candidates: list[MaskCandidate], scores: Sequence[float], threshold: float) -> list[MaskCandidate]:
-    """One of those whose boxes overlap, by scores."""
+    """The best of every group with overlapping boxes, by scores."""
     if not candidates:
         return []
     boxes = np.stack([candidate.corners for candidate in candidates])

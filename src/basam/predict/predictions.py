@@ -1,6 +1,6 @@
-"""What a prompt was answered on a view: how good it is taken to be, and how answers become masks of the whole image.
+"""A prediction with one prompt on one view, how it ranks among others, and masks of the whole image from predictions.
 
-Masks are enlarged to the image's size when they are wanted: of several looks at an object, with three masks each, few are.
+Masks are upscaled to the image's size on demand: of several candidates with three masks, few are needed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from basam.predict.focus import Focus
 from basam.predict.regions import sides_cut
 from basam.predict.views import View
 
-# The logit of pixels outside the region: SAM's logits of clear background are about that low.
+# The logit of pixels outside the region: about SAM's value for clear background.
 BACKGROUND_LOGIT = -20.0
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """Of one prompt.
+class Prediction:
+    """The prediction with one prompt.
 
     Attributes:
-        view: what was encoded.
+        view: the view that was encoded.
         scores: predicted IoU `(M,)`.
         low: logits `(M, h, w)` of the view's padded frame.
         threshold: of the masks, in logits.
-        present: how sure the model is that there is an object; None: it does not say.
-        parts: what `part_of` has found already.
+        present: confidence that there is an object; None: not predicted by the model.
+        parts: cache of `part_of`.
     """
 
     view: View
@@ -59,7 +59,7 @@ class Answer:
         return self.enlarging.box(self.low[int(self.scores.argmax())], self.threshold)
 
     def part_of(self, index: int) -> tuple[NDArray[np.bool_], int, int]:
-        """A rectangle that holds one mask, and its top and left edge in the view; the rest of the view costs nothing."""
+        """A rectangle that holds one mask, and its top and left edge in the view; the rest of the view is not computed."""
         if index not in self.parts:
             rectangle = self.enlarging.where_above(self.low[index], self.threshold)
             part, top, left = np.zeros((0, 0), dtype=bool), 0, 0
@@ -87,29 +87,29 @@ class Answer:
     def enlarging(self) -> Enlarging:
         return Enlarging(self.view.frame, (self.low.shape[-2], self.low.shape[-1]))
 
-    def worth(self, focus: Focus, height: int, width: int) -> float:
-        """What this answer counts among others to the same prompt, on an image of height x width px: its predicted IoU, less
-        `focus.margin` on a region, and less `focus.cut` for each side of it that cuts the mask off."""
+    def ranking_score(self, focus: Focus, height: int, width: int) -> float:
+        """The score by which predictions with the same prompt are ranked, on an image of height x width px: predicted IoU,
+        minus `focus.margin` on a region, and minus `focus.cut` for every side of it that cuts the mask off."""
         best, region = float(self.scores.max()), self.view.region
         if region is None:
             return best
         return best - focus.margin - focus.cut * sides_cut(self.best_box, region, height, width)
 
 
-def whole_masks(answers: Sequence[Answer], height: int, width: int, logits: bool) -> NDArray[Any]:
+def whole_masks(predictions: Sequence[Prediction], height: int, width: int, logits: bool) -> NDArray[Any]:
     """Masks `(K, M, height, width)` at the image's size, bool or logits: False or `BACKGROUND_LOGIT` outside their region."""
     kind, outside = (np.float32, BACKGROUND_LOGIT) if logits else (np.bool_, False)
-    masks: NDArray[Any] = np.full((len(answers), len(answers[0].scores), height, width), outside, dtype=kind)
-    for index, answer in enumerate(answers):
-        rows, columns = answer.view.window(height, width)
-        masks[index][:, rows, columns] = answer.masks(logits)
+    masks: NDArray[Any] = np.full((len(predictions), len(predictions[0].scores), height, width), outside, dtype=kind)
+    for index, prediction in enumerate(predictions):
+        rows, columns = prediction.view.window(height, width)
+        masks[index][:, rows, columns] = prediction.masks(logits)
     return masks
 
 
-def stacked_low_res(answers: Sequence[Answer]) -> NDArray[np.float32]:
+def stacked_low_res(predictions: Sequence[Prediction]) -> NDArray[np.float32]:
     """Low-resolution logits `(K, M, h, w)`; where regions differ in size, smaller ones are padded with `BACKGROUND_LOGIT`."""
-    shapes = np.array([answer.low_res.shape for answer in answers])
-    stacked = np.full((len(answers), *shapes.max(0)), BACKGROUND_LOGIT, dtype=np.float32)
-    for index, answer in enumerate(answers):
-        stacked[index][tuple(slice(0, length) for length in answer.low_res.shape)] = answer.low_res
+    shapes = np.array([prediction.low_res.shape for prediction in predictions])
+    stacked = np.full((len(predictions), *shapes.max(0)), BACKGROUND_LOGIT, dtype=np.float32)
+    for index, prediction in enumerate(predictions):
+        stacked[index][tuple(slice(0, length) for length in prediction.low_res.shape)] = prediction.low_res
     return stacked

@@ -26,7 +26,7 @@ POINTS, LABELS = np.array([[[200.0, 150.0]], [[140.0, 110.0]]]), np.array([[1], 
 def test_masks_boxes_and_soft_edges_are_those_of_predict(predictor, focus):
     masks, scores, low_res = predictor.predict(POINTS, LABELS, focus=focus)
     logits = predictor.predict(POINTS, LABELS, return_logits=True, focus=focus)[0]
-    answers = predictor.answers(POINTS, LABELS, focus=focus)
+    answers = predictor.predictions(POINTS, LABELS, focus=focus)
     assert [answer.view for answer in answers] == predictor.views
     for answer, wanted, score, low, full in zip(answers, masks, scores, low_res, logits, strict=True):
         np.testing.assert_allclose(answer.scores, score, atol=1e-5)
