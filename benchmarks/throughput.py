@@ -3,7 +3,7 @@
     python benchmarks/throughput.py                     # 1,000 photographs of 256 px, one after the other
     python benchmarks/throughput.py --batches 1,2,4,8   # encoding photographs together beside one at a time
 
-Bookkeeping is all that the main thread does but answering prompts and waiting for a photo to be read or written: names,
+Bookkeeping is all that the main thread does except predicting and waiting for a photo to be read or written: names,
 records, resuming, threads. The goal is 10 % of the time.
 """
 
@@ -59,10 +59,10 @@ def photos(count: int, side: int) -> None:
             assert outcome.error is None, outcome.error
             memory.append(resident())
         whole = time.perf_counter() - start
-    spent = {stage: watch.seconds[stage] for stage in ("answering", "waiting for reading", "waiting for writing")}
+    spent = {stage: watch.seconds[stage] for stage in ("segmenting", "waiting for reading", "waiting for writing")}
     bookkeeping = (whole - sum(spent.values())) / whole
     print(f"{count} photographs of {side} px: {whole:.1f} s, {count / whole:.2f} a second")
-    for stage in ("reading", "answering", "writing", "waiting for reading", "waiting for writing"):
+    for stage in ("reading", "segmenting", "writing", "waiting for reading", "waiting for writing"):
         print(f"  {stage}: {watch.seconds[stage]:.2f} s")
     print(f"  bookkeeping: {bookkeeping:.1%} of the time (goal {GOAL:.0%}: {'reached' if bookkeeping <= GOAL else 'missed'})")
     tenth = min(10, count)

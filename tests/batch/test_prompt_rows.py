@@ -170,7 +170,7 @@ def test_coco_detections(folder):
     assert "entry 2: bbox [10, 20, 30]: x, y, width and height" in file.faults[1]
     assert "entry 3: box [10.0, 20.0, 10.0, 60.0] is empty" in file.faults[2]
     assert "entry 4: 'text': an object with 'image_id' and 'bbox' is needed" in file.faults[3]
-    with pytest.raises(BasamError, match="--images-json FILE has their names"):
+    with pytest.raises(BasamError, match="--images-json FILE"):
         read_prompts(path)
     with pytest.raises(BasamError, match="no list 'images' with 'id' and 'file_name'"):
         read_prompts(path, images_json=path)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from basam.batch import ResultFolder, SegmentSettings, open_job, run, running, tasks_of
-from basam.batch.room import Room
+from basam.batch.memory_budget import MemoryBudget
 from basam.errors import FullDiskError
 from tests.batch.conftest import results
 
@@ -41,14 +41,14 @@ def test_a_full_disk_stops_the_work_and_the_same_work_resumes(begin, tmp_path, m
 
 
 def test_however_little_is_held_all_photos_are_done_in_their_order(begin, monkeypatch):
-    monkeypatch.setattr(running, "Room", lambda: Room(most=1))
+    monkeypatch.setattr(running, "MemoryBudget", lambda: MemoryBudget(most=1))
     job, tasks = begin()
     assert [outcome.photo for outcome in run(job, tasks)] == [task.photo for task in tasks]
 
 
 def test_photos_are_not_read_ahead_without_room(begin, monkeypatch):
-    """One photo fills the room: the next one is read when it was written."""
-    monkeypatch.setattr(running, "Room", lambda: Room(most=1))
+    """One photo fills the budget: the next one is read when it was written."""
+    monkeypatch.setattr(running, "MemoryBudget", lambda: MemoryBudget(most=1))
     job, tasks = begin()
     order = []
     read, write = type(job).read, type(job).write
@@ -61,7 +61,7 @@ def test_photos_are_not_read_ahead_without_room(begin, monkeypatch):
 
 
 def test_work_that_ends_early_does_not_wait_for_room(begin, monkeypatch):
-    monkeypatch.setattr(running, "Room", lambda: Room(most=1))
+    monkeypatch.setattr(running, "MemoryBudget", lambda: MemoryBudget(most=1))
     job, tasks = begin()
     before = threading.active_count()
     line = run(job, tasks)

@@ -1,4 +1,4 @@
-"""Many photographs: what is done with each, reading and writing beside the work, shards of a list, and a Ray cluster.
+"""Segmenting many photographs: jobs, reading and writing ahead, shards of a list, and a Ray cluster.
 
 Names: `__init__.pyi`.
 """

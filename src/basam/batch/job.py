@@ -1,4 +1,4 @@
-"""What is done with one photograph of many: read it, find masks, write them and a record; what is found differs."""
+"""A job on one photograph of many: read it, predict masks, write them and a record. Subclasses predict."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from basam.predict import Predictor, auto_side
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one photo: rows of its masks, or why it was left out.
+    """The outcome of one photo: rows of its masks, or why it failed.
 
     Attributes:
-        faults: prompts that were left out; the others were answered.
-        notes: what a user may want to know.
+        faults: prompts that were skipped; the others have masks.
+        notes: warnings.
         before: done in an earlier run.
     """
 
@@ -34,15 +34,15 @@ class Outcome:
 
 
 @dataclass
-class Answered:
-    """What was found in a photo.
+class PhotoMasks:
+    """The masks of a photo.
 
     Attributes:
         masks: at native resolution.
-        values: of each of them in the rows, beside what all rows have.
-        places: of the masks among the prompts; None: there were no prompts, or each has its mask.
+        values: per mask, further columns of its row.
+        places: index of every mask's prompt; None: no prompts, or a mask for every prompt.
         faults: why some prompts have no mask.
-        seconds: that it took.
+        seconds: processing time.
     """
 
     masks: list[MaskResult]
@@ -54,14 +54,14 @@ class Answered:
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoJob(ABC):
-    """What is done with every photo.
+    """A job that is run on every photo.
 
     Attributes:
-        outputs: which files are written, and where.
-        long_side: of the whole photo in pixels of the model; None: its own; `auto`: see `auto_side`.
-        settings: all that decides the result, for the records.
-        overwrite: photos that are done are done again. replace: so are those without prompts whose results are of prompts.
-        max_pixels: photos of more are refused.
+        outputs: kinds of files, and their folder.
+        long_side: of the whole photo in model pixels; None: native resolution; `auto`: see `auto_side`.
+        settings: everything that decides the result, for the records.
+        overwrite: do finished photos again. replace: do photos without prompts again whose results are of prompts.
+        max_pixels: photos with more fail.
         notes: on the job as a whole.
     """
 
@@ -82,8 +82,8 @@ class PhotoJob(ABC):
         return key_of({**self.settings, **self.outputs.settings, "prompts": [row.to_dict() for row in task.prompts]})
 
     def finished(self, task: PhotoTask) -> Outcome | None:
-        """What an earlier run with the same prompts and settings made of the photo; of a photo without prompts also what one
-        with prompts did, unless `replace`."""
+        """The result of an earlier run with the same prompts and settings; for a photo without prompts also of a run with
+        prompts, unless `replace`."""
         line = None if self.overwrite else self.folder.finished(task.place, self.key(task))
         notes: tuple[str, ...] = ()
         if line is None and not self.replace and not task.prompts:
@@ -98,62 +98,62 @@ class PhotoJob(ABC):
 
     @abstractmethod
     def read(self, task: PhotoTask) -> Photograph:
-        """The photo, at its own size or smaller."""
+        """The photo, at native resolution or smaller."""
 
     def check(self, task: PhotoTask, width: int, height: int, inputs: Collection[str] = ()) -> None:
-        """What can be known before the work rather than after it.
+        """Raise before the work what can be known before it.
 
         Raises:
-            FileExistsError: a result would take the place of what is not this photo's.
-            ValueError: the photo is too large for a kind of file.
+            FileExistsError: a result would overwrite a file that is not this photo's.
+            ValueError: the photo is too large for a file format.
         """
         self.folder.check_free(task.place, self.outputs.names(task.stem, self.masks_wanted(task)), inputs)
         check_size(self.outputs.kinds, height, width)
 
     def masks_wanted(self, task: PhotoTask) -> int:
-        """How many masks files are numbered for, as far as it is known before."""
+        """How many masks the file names are numbered for, as far as it is known in advance."""
         return max(1, len(task.prompts))
 
     @abstractmethod
-    def find(self, task: PhotoTask, read: Photograph) -> Answered:
+    def find(self, task: PhotoTask, read: Photograph) -> PhotoMasks:
         """Masks of the photo, cleaned.
 
         Raises:
-            ValueError: no prompt can be answered.
+            ValueError: there is no valid prompt.
         """
 
     @abstractmethod
-    def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
-        """The rows of the photo's masks for the records; `about`: what all of them say of the photo."""
+    def rows(self, task: PhotoTask, predicted: PhotoMasks, about: dict[str, Any]) -> list[dict[str, Any]]:
+        """The rows of the photo's masks for the records; `about`: values common to all rows."""
 
     @abstractmethod
     def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Rows of the records with the paths of the photo and of its files, as they are from here."""
+        """Rows of the records with current paths of the photo and of its files."""
 
-    def write(self, task: PhotoTask, read: Photograph, answered: Answered, inputs: Collection[str] = ()) -> Outcome:
-        """Files and record of a photo whose masks were found."""
+    def write(self, task: PhotoTask, read: Photograph, predicted: PhotoMasks, inputs: Collection[str] = ()) -> Outcome:
+        """Write files and record of a photo."""
         width, height = read.size
-        answered_prompts = [task.prompts[place] for place in answered.places or ()]
+        answered_prompts = [task.prompts[place] for place in predicted.places or ()]
         results = PhotoResults(
             task.photo,
             (height, width),
             read.pixels,
-            answered.masks,
+            predicted.masks,
             self.outputs.tolerance,
             boxes=[row.box for row in answered_prompts if row.box],
             points=[point for row in answered_prompts for point in row.points],
-            places=answered.places,
-            prompts=None if answered.places is None else self.masks_wanted(task),
+            places=predicted.places,
+            prompts=None if predicted.places is None else self.masks_wanted(task),
             name=task.place.name,
         )
-        about = {"width": width, "height": height, "seconds": round(answered.seconds, 4)}
-        rows = self.rows(task, answered, about)
+        about = {"width": width, "height": height, "seconds": round(predicted.seconds, 4)}
+        rows = self.rows(task, predicted, about)
         ids = {} if task.image_id is None else {"image_id": task.image_id, "own_id": task.own_id}
-        more = {"prompts": [row.to_dict() for row in answered_prompts], "left_out": list(answered.faults), **ids}
+        more = {"prompts": [row.to_dict() for row in answered_prompts], "left_out": list(predicted.faults), **ids}
         self.outputs.write(task.place, self.key(task), results, rows, inputs, **more)
-        return Outcome(task.photo, self.with_paths(task, rows), faults=answered.faults)
+        return Outcome(task.photo, self.with_paths(task, rows), faults=predicted.faults)
 
     def automatic_side(self, height: int, width: int) -> int:
-        """The long side that `auto` is for a photo of this size."""
+        """The long side that `auto` chooses for a photo of this size."""
         geometry = self.predictor.attachment.geometry
         return min(auto_side(height, width, geometry.image_size, geometry.multiple), self.predictor.max_side)

@@ -1,4 +1,4 @@
-"""Photographs as they are named on a command line: files, folders, patterns, and names from standard input."""
+"""Photographs named on a command line: files, folders, patterns, and names from standard input."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ STDIN = "-"
 
 
 class Listed(NamedTuple):
-    """Photos, each once, with the path of each relative to the folder that named it, and the words that could not be used, each
-    with the reason."""
+    """Photos without duplicates, with their paths relative to the folder that named them; and the arguments that could not be
+    used, with reasons."""
 
     photos: dict[Path, str]
     faults: list[tuple[str, str]]
@@ -29,33 +29,33 @@ def list_photos(
 ) -> Listed:
     """The photos that `words` name.
 
-    A file is taken as it is; of a folder all images below it, by name, but for hidden ones; `**` in a pattern stands for any
-    folders; `-` for names on standard input, one per line or, as `find -print0` writes them, each with a zero byte after it.
+    A file is taken as it is, a folder with all images below it, by name, except hidden ones; `**` in a pattern stands for any
+    folders; `-` for names on standard input, one per line or separated by zero bytes (`find -print0`).
 
     Args:
-        leave_out: whether a file found in a folder or by a pattern is none of the photos, such as a result.
+        leave_out: whether to skip a file in a folder or of a pattern, such as a result.
         stdin: reads the names for `-`.
     """
-    photos: dict[str, tuple[Path, str]] = {}  # by absolute path: a link is not the photo that it points to
+    photos: dict[str, tuple[Path, str]] = {}  # by absolute path, links not resolved
     faults: list[tuple[str, str]] = []
     for word in words:
-        found: Iterable[Path]
+        paths: Iterable[Path]
         try:
             if not word:
-                raise InputError("an empty name")  # of a variable that is not set: not the working directory
+                raise InputError("an empty name")  # an unset variable does not mean the working directory
             if word == STDIN:
-                found = [Path(name) for name in names_in((stdin or read_stdin)())]
+                paths = [Path(name) for name in names_in((stdin or read_stdin)())]
                 trouble = "standard input held no names"
             elif Path(word).is_dir():
-                found = (path for path in below(Path(word), faults) if not leave_out(path))
+                paths = (path for path in below(Path(word), faults) if not leave_out(path))
                 trouble = "no image in the folder"
             elif not Path(word).exists() and glob.has_magic(word):
-                found = (path for path in matches_of(word) if not leave_out(path))
+                paths = (path for path in matches_of(word) if not leave_out(path))
                 trouble = "no file matches the pattern"
             else:
-                found, trouble = ([Path(word)], "") if os.path.lexists(word) else ([], f"no such file{nearest_file(word)}")
+                paths, trouble = ([Path(word)], "") if os.path.lexists(word) else ([], f"no such file{nearest_file(word)}")
             known, path = len(faults), None
-            for path in found:
+            for path in paths:
                 photos.setdefault(os.path.abspath(path), (path, name_below(path, word)))
             if path is None and len(faults) == known:
                 faults.append((word, trouble))
@@ -65,22 +65,22 @@ def list_photos(
 
 
 def name_below(path: Path, word: str) -> str:
-    """The path relative to the folder or to the fixed part of the pattern that named the photo; else its file name."""
+    """The path relative to the folder or to the fixed part of the pattern; else its file name."""
     fixed = [part for part in Path(word).parts if not glob.has_magic(part)] if word != STDIN else []
     folder = Path(*fixed) if glob.has_magic(word) and not Path(word).exists() else Path(word)
     return path.relative_to(folder).as_posix() if path != folder and path.is_relative_to(folder) else path.name
 
 
 def nearest_file(word: str) -> str:
-    """A hint at the file beside it whose name is most like one that was mistyped."""
+    """A hint at the file with the most similar name, for a mistyped one."""
     folder = Path(word).parent
     close = difflib.get_close_matches(Path(word).name, os.listdir(folder) if folder.is_dir() else [], 1)
     return f"; did you mean {folder / close[0]}?" if close else ""
 
 
 def below(folder: Path, faults: list[tuple[str, str]]) -> Iterator[Path]:
-    """Images in a folder and in those below it, by name; a link to a folder is not followed. Folders that cannot be read are
-    added to `faults`."""
+    """Images in a folder and below it, by name; links to folders are not followed. Folders that cannot be read are added to
+    `faults`."""
     try:
         entries = sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
@@ -97,7 +97,7 @@ def below(folder: Path, faults: list[tuple[str, str]]) -> Iterator[Path]:
 
 
 def matches_of(pattern: str) -> Iterator[Path]:
-    """Files that a pattern matches, by name, but for what systems leave in folders."""
+    """Files that match a pattern, by name, except files that systems add."""
     given = next(index for index, part in enumerate(Path(pattern).parts) if glob.has_magic(part))
     for match in sorted(glob.glob(pattern, recursive=True)):
         path = Path(match)
@@ -106,7 +106,7 @@ def matches_of(pattern: str) -> Iterator[Path]:
 
 
 def names_in(text: str) -> list[str]:
-    """Names, one per line or each followed by a zero byte."""
+    """Names separated by line breaks or zero bytes."""
     parts = text.split("\0") if "\0" in text else (line.removesuffix("\r") for line in text.split("\n"))
     return [part for part in parts if part.strip()]
 

@@ -1,4 +1,4 @@
-"""From settings to a job: loads the model and sets its mode and focus."""
+"""From settings to a job: load the model, set its mode and focus."""
 
 from __future__ import annotations
 
@@ -83,18 +83,18 @@ def predictor_of(settings: PhotoSettings) -> Predictor:
     )
     slope = settings.changes.get("slope")
     if slope is not None and predictor.mode.slopes == "learned":
-        raise InputError(f"--slope {slope}: the adapter has learned slopes, which take its place; --strength weakens them")
-    # A change is of its own field of the mode in force: that of the file, of the adapter or of the model.
+        raise InputError(f"--slope {slope}: the adapter has learned slopes, which replace it; --strength weakens them")
+    # A change replaces its own field of the mode: that of the file, the adapter or the model.
     predictor.mode = replace(predictor.mode, **settings.changes)
     return predictor
 
 
 def common_arguments(settings: PhotoSettings, predictor: Predictor, outputs: Outputs) -> dict[str, Any]:
-    """Arguments that all jobs have; `settings` among them are those that all results depend on."""
+    """Arguments common to all jobs; `settings` among them are those that all results depend on."""
     weights, notes = model_fingerprint(predictor.model), []
     found_for = None if settings.mode_file is None else read_mode_file(settings.mode_file).fingerprint
     if found_for not in (None, weights):
-        notes.append(f"{settings.mode_file} was found for other weights, {found_for[:12]}; these are {weights[:12]}")
+        notes.append(f"{settings.mode_file} was calibrated on other weights, {found_for[:12]}; these are {weights[:12]}")
     return {
         "predictor": predictor,
         "outputs": outputs,

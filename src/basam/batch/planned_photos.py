@@ -1,4 +1,4 @@
-"""What a run would do with each photo: views and tokens, without reading more of a photo than its size."""
+"""What a run would do with every photo: views and tokens, from the photo's size alone."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from basam.batch import PhotoTask, PromptRow
 from basam.batch.job import Outcome
-from basam.batch.segmenting import SegmentJob, arguments, kinds, row_of_view, sound
+from basam.batch.segmenting import SegmentJob, arguments, row_of_view, same_kind_groups, valid_prompts
 from basam.errors import BasamError, InputError, collected_warnings, reason_of
 from basam.files import picture_size
 from basam.predict import PlannedView, planned_views
 
 
 def planned_outcomes(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bool = False) -> Iterator[Outcome]:
-    """What `run` would do with each photo. Nothing is written, and no photo is decoded or encoded."""
+    """What `run` would do with every photo. Nothing is written, decoded or encoded."""
     for task in tasks:
         try:
             with collected_warnings() as notes:
@@ -28,18 +28,18 @@ def planned_outcomes(job: SegmentJob, tasks: Iterable[PhotoTask], *, raising: bo
 
 
 def of_photo(job: SegmentJob, task: PhotoTask) -> Outcome:
-    """Raises what the run would of the same photo and prompts."""
+    """Raises what the run would raise for the same photo and prompts."""
     done = job.finished(task)
     if done is not None:
         return done
     width, height = picture_size(task.photo, max_pixels=job.max_pixels)
     job.check(task, width, height)
     prompts = task.prompts or (PromptRow(),)
-    places, faults = sound(prompts, height, width)
+    places, faults = valid_prompts(prompts, height, width)
     if not places:
         raise InputError(faults[0])
     planned: dict[int, PlannedView] = {}
-    for same_kind in kinds(prompts, places):
+    for same_kind in same_kind_groups(prompts, places):
         some = [prompts[place] for place in same_kind]
         focus = job.focus_of(some[0], height, width)
         prompt, side = arguments(some, height, width), job.side(focus, height, width)
@@ -54,7 +54,7 @@ def of_photo(job: SegmentJob, task: PhotoTask) -> Outcome:
             "width": width,
             "height": height,
             **row_of_view(job.predictor.attachment, planned[place].view),
-            # The region of a click depends on a first prediction: only its number of tokens is known.
+            # The region of a click depends on a first prediction; only its number of tokens is known.
             **({} if planned[place].certain else {"region": "by a first pass"}),
             "encodings": planned[place].encodings,
         }

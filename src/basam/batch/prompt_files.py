@@ -1,5 +1,5 @@
-"""Files of prompts taken apart, one prompt a row: JSON lines, CSV, boxes of COCO, sessions of `basam web`. What a row says is
-not checked.
+"""Parse files of prompts, one prompt per row: JSON lines, CSV, COCO boxes, sessions of `basam web`. Values are not checked
+here.
 
     {"photo": "a.jpg", "id": 7, "box": [x0, y0, x1, y1], "points": [[x, y, label], ...], "label": "cat", "score": 0.9}
 
@@ -25,7 +25,7 @@ from basam.errors import InputError, MissingFileError, warn
 
 BOX, POINT = ("x0", "y0", "x1", "y1"), ("x", "y")
 KNOWN = ("photo", "id", "box", "points", "label", "score")
-# Where a row stands, and what it says; an error where it cannot be taken apart.
+# Place of a row in its file, and its content; an error if it cannot be parsed.
 Row = tuple[str, Any]
 
 
@@ -33,11 +33,11 @@ def rows_of(path: Path, images_json: Path | None, categories: list[dict[str, Any
     """Place and content of every row.
 
     Args:
-        categories: gets those of a COCO file.
+        categories: the categories of a COCO file are appended.
 
     Raises:
         FileNotFoundError: a file is not there.
-        ValueError: it is of none of the kinds, or `images_json` is missing or not wanted.
+        ValueError: an unknown kind, or `images_json` is missing or does not belong to it.
     """
     if path.is_dir():
         if images_json is not None:
@@ -53,10 +53,12 @@ def rows_of(path: Path, images_json: Path | None, categories: list[dict[str, Any
         yield from boxes_of_coco(whole["annotations"], source)
     elif isinstance(whole, list) and any(isinstance(entry, dict) and "image_id" in entry for entry in whole):
         if images_json is None:
-            raise InputError(f"{path}: COCO detections name images by number; --images-json FILE has their names")
+            raise InputError(
+                f"{path}: COCO detections name images by number; give the file with their names as --images-json FILE"
+            )
         yield from boxes_of_coco(whole, CocoImages.of(json_of(images_json, text_of(images_json)), images_json, categories))
     elif images_json is not None:
-        raise InputError(f"{path}: holds no boxes as COCO writes them, the only kind that takes --images-json")
+        raise InputError(f"{path}: not COCO boxes, the only kind that takes --images-json")
     elif isinstance(whole, dict) and whole.get("format") == SESSION_FORMAT:
         yield from rows_of_state(whole, path.parent)
     elif isinstance(whole, list):
@@ -73,7 +75,7 @@ def text_of(path: Path, *, tables: bool = False) -> str:
     """A file as text; with `tables` also one in Windows-1252, as Excel saves CSV."""
     try:
         data = path.read_bytes()
-        # Windows' PowerShell writes UTF-16 where its output is sent into a file.
+        # PowerShell writes UTF-16 to redirected files.
         wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return data.decode("utf-16" if wide else "utf-8-sig")
     except FileNotFoundError:
@@ -99,7 +101,7 @@ def json_of(path: Path, text: str) -> Any:
 
 
 def is_lines(text: str) -> bool:
-    """Whether the first line is a JSON object by itself, and more follow; or it is none, and others may be."""
+    """Whether the first line is a JSON object by itself and more lines follow, or it is not JSON but later lines may be."""
     lines = [line for line in text.split("\n") if line.strip()]
     try:
         return isinstance(json.loads(lines[0]), dict) and len(lines) > 1
@@ -113,33 +115,33 @@ def json_lines(text: str) -> Iterator[Row]:
             try:
                 yield f"line {number}", json.loads(line)
             except (ValueError, RecursionError) as error:
-                yield f"line {number}", InputError(f"no JSON: {error}")
+                yield f"line {number}", InputError(f"not JSON: {error}")
 
 
 def csv_lines(path: Path, text: str) -> Iterator[Row]:
     head, _, rest = text.partition("\n")
-    given = re.fullmatch(r"\"?sep=([,;\t])\"?", head.strip("\r "), re.IGNORECASE)  # a line of Excel's own
+    given = re.fullmatch(r"\"?sep=([,;\t])\"?", head.strip("\r "), re.IGNORECASE)  # a line that Excel adds
     if given:
         head, text = rest.split("\n", 1)[0], rest
-    separator = given[1] if given else max(",;\t", key=head.count)  # programs for tables write what their country has
+    separator = given[1] if given else max(",;\t", key=head.count)  # spreadsheets use the locale's separator
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     first = 1 if given else 0
     try:
         reader.fieldnames = [str(name).strip().lower() for name in reader.fieldnames or ()]
         if "photo" not in reader.fieldnames:
             raise InputError(
-                f"{path}: no JSON lines, no boxes of COCO, and no CSV whose first line names a column 'photo' and any of "
+                f"{path}: neither JSON lines, nor COCO boxes, nor a CSV whose first line names a column 'photo' and any of "
                 f"{', '.join(('id', *BOX, *POINT, 'inside', 'label', 'score'))}; it names {', '.join(reader.fieldnames)[:80]!r}"
             )
-        for each in reader:
-            if any(value and str(value).strip() for value in each.values()):  # a row of separators alone is none
-                yield f"line {reader.line_num + first}", of_csv(each, "." if separator == "," else ",")
+        for row in reader:
+            if any(value and str(value).strip() for value in row.values()):  # skip rows of separators only
+                yield f"line {reader.line_num + first}", of_csv(row, "." if separator == "," else ",")
     except csv.Error as error:
         raise InputError(f"{path}: cannot be read as CSV: line {reader.line_num + first}: {error}") from error
 
 
 def of_csv(row: dict[Any, Any], point: str) -> Any:
-    """A row of a CSV as one of JSON lines; `point`: what may stand for the decimal point."""
+    """A row of a CSV in the form of a JSON line; `point`: an alternative decimal point."""
 
     def number(text: str) -> float:
         return float(text.replace(point, "."))
@@ -147,13 +149,13 @@ def of_csv(row: dict[Any, Any], point: str) -> Any:
     if None in row:
         return InputError(f"more values than columns: {row[None]}")
     given = {name: value.strip() for name, value in row.items() if value is not None and value.strip()}
-    found: dict[str, Any] = {name: value for name, value in given.items() if name not in (*BOX, *POINT, "inside")}
-    # pandas writes whole numbers as 7.0 where the column has a gap.
-    if whole := re.fullmatch(rf"(-?[0-9]+)(?:[.{point}]0+)?", found.get("id", "")):
-        found["id"] = int(whole[1])
+    values: dict[str, Any] = {name: value for name, value in given.items() if name not in (*BOX, *POINT, "inside")}
+    # pandas writes whole numbers as 7.0 if the column has gaps.
+    if whole := re.fullmatch(rf"(-?[0-9]+)(?:[.{point}]0+)?", values.get("id", "")):
+        values["id"] = int(whole[1])
     try:
-        if "score" in found:
-            found["score"] = number(found["score"])
+        if "score" in values:
+            values["score"] = number(values["score"])
         for columns, name in ((BOX, "box"), (POINT, "points")):
             missing = [column for column in columns if column not in given]
             if len(missing) == len(columns):
@@ -161,15 +163,15 @@ def of_csv(row: dict[Any, Any], point: str) -> Any:
             if missing:
                 return InputError(f"no value for {', '.join(missing)}")
             numbers = [number(given[column]) for column in columns]
-            found[name] = numbers if name == "box" else [[*numbers, number(given.get("inside", "1"))]]
+            values[name] = numbers if name == "box" else [[*numbers, number(given.get("inside", "1"))]]
     except ValueError as error:
         return InputError(f"{str(error).partition(': ')[2]}: a number is needed")
-    return found
+    return values
 
 
 @dataclass(frozen=True)
 class CocoImages:
-    """Images and categories of a COCO file by the texts of their ids."""
+    """Images and categories of a COCO file by their ids as text."""
 
     source: Path
     images: dict[str, dict[str, Any]]
@@ -177,22 +179,22 @@ class CocoImages:
 
     @classmethod
     def of(cls, values: Any, source: Path, categories: list[dict[str, Any]]) -> CocoImages:
-        """Of the content of a file; its categories are appended to `categories`, too.
+        """From the content of a file; its categories are also appended to `categories`.
 
         Raises:
-            ValueError: it has no such lists.
+            ValueError: the lists are missing.
         """
         try:
-            own = {str(each["id"]): {**each, "name": str(each["name"])} for each in values.get("categories", ())}
+            own = {str(one["id"]): {**one, "name": str(one["name"])} for one in values.get("categories", ())}
             images = {str(image["id"]): {"name": image["file_name"], "id": image["id"]} for image in values["images"]}
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{source}: no list 'images' with 'id' and 'file_name'") from error
-        categories += [each for each in own.values() if isinstance(each["id"], (int, str))]
+        categories += [one for one in own.values() if isinstance(one["id"], (int, str))]
         return cls(source, images, own)
 
 
 def boxes_of_coco(entries: list[Any], source: CocoImages) -> Iterator[Row]:
-    """Of `[{"image_id": 1, "category_id": 3, "bbox": [x, y, width, height], "score": 0.9}, ...]`."""
+    """Rows from `[{"image_id": 1, "category_id": 3, "bbox": [x, y, width, height], "score": 0.9}, ...]`."""
     for index, entry in enumerate(entries):
         where = f"entry {index}"
         if not isinstance(entry, dict):
@@ -208,6 +210,6 @@ def boxes_of_coco(entries: list[Any], source: CocoImages) -> Iterator[Row]:
             yield where, InputError(f"bbox {bbox!r}: x, y, width and height in pixels are needed")
             continue
         image, known = source.images[number], source.categories.get(str(category))
-        found = {"photo": image["name"], "image_id": image["id"], "id": entry.get("id"), "box": [x, y, x + width, y + height]}
-        found |= {"score": entry.get("score"), "category_id": category if known is None else known["id"]}
-        yield where, {**found, "label": known["name"] if known else None if category is None else str(category)}
+        row = {"photo": image["name"], "image_id": image["id"], "id": entry.get("id"), "box": [x, y, x + width, y + height]}
+        row |= {"score": entry.get("score"), "category_id": category if known is None else known["id"]}
+        yield where, {**row, "label": known["name"] if known else None if category is None else str(category)}

@@ -1,4 +1,4 @@
-"""Prompts of many photos from a file, by photo, each row checked. How the kinds of files are taken apart: `prompt_files`."""
+"""Prompts of many photos from a file, validated and grouped by photo. Parsing is in `prompt_files`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PromptRow:
 
     Attributes:
         box: x0, y0, x1, y1 in pixels; points: x, y, label (1 inside the object, 0 outside). Neither: the whole photo.
-        id: a text or a number, label: what the object is, score: how sure of that whoever made the prompt is; None: not said.
+        id: a text or a number; label: class of the object; score: confidence of the prompt's source; None: not given.
         category_id: of the label in the user's COCO file.
         where: file and row, for messages; empty: from the command line.
     """
@@ -34,22 +34,22 @@ class PromptRow:
     where: str = field(default="", compare=False)
 
     def named(self) -> dict[str, Any]:
-        """Id, label and score as far as they are known."""
+        """Id, label and score, without those that are not given."""
         values = {"id": self.id, "label": self.label, "score": self.score, "category_id": self.category_id}
         return {name: value for name, value in values.items() if value is not None}
 
     def to_dict(self) -> dict[str, Any]:
-        """What is known of the prompt, for JSON."""
+        """The prompt as JSON, without values that are not given."""
         places = {"box": self.box, "points": self.points}
         return self.named() | {name: list(value) for name, value in places.items() if value}
 
 
 @dataclass(frozen=True)
 class PromptFile:
-    """Prompts by photo, in the order of the file, and what cannot be used, each with its place and the reason.
+    """Prompts by photo, in the order of the file, and rows that cannot be used, with place and reason.
 
     Attributes:
-        names: what the file calls each photo; None of an absolute path. image_ids, categories: of a COCO file.
+        names: of the photos in the file; None for absolute paths. image_ids, categories: of a COCO file.
     """
 
     prompts: dict[Path, list[PromptRow]]
@@ -63,15 +63,15 @@ def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | No
     """The prompts of a file; its content decides the kind: JSON lines, CSV, COCO detections or annotations, a session of
     `basam web` (the file of a photo, or the folder).
 
-    A row that cannot be used, or whose photo is not there, is named, and the others count.
+    Rows that cannot be used, or whose photo does not exist, become faults; the others are returned.
 
     Args:
-        root: a folder that names of photos may be relative to, before that of the file (`images_json`, where that is given).
-        images_json: for COCO detections: the file whose list `images` names the photos.
+        root: a folder that photos' names may be relative to, tried before that of the file (or of `images_json`).
+        images_json: for COCO detections: the file whose list `images` has the names of the photos.
 
     Raises:
         FileNotFoundError: a file is not there.
-        ValueError: it is of none of the kinds, no row can be used, or `images_json` is missing or not wanted.
+        ValueError: an unknown kind, no row can be used, or `images_json` is missing or does not belong to it.
     """
     own = (images_json or path).parent
     photos = Photos([own] if root is None else [root, own])
@@ -95,25 +95,25 @@ def read_prompts(path: Path, *, root: Path | None = None, images_json: Path | No
 
 
 class Photos:
-    """Photos by the names that a file of prompts has for them, relative to the first of `roots` that has them."""
+    """Finds photos by their names in a file of prompts, relative to the first of `roots` that has them."""
 
     def __init__(self, roots: list[Path]) -> None:
         self.roots = roots
         self.of_name: dict[str, Path | None] = {}
-        self.of_file: dict[str, Path] = {}  # one path of each file, however it is spelled
+        self.of_file: dict[str, Path] = {}  # one path per file, however it is spelled
 
     def named(self, name: str) -> Path:
-        """The photo of a name; systems write letters with accents, and separators of folders, in two ways.
+        """The photo of a name, whatever the Unicode form of accented letters and the separators of folders.
 
         Raises:
             ValueError: there is none.
         """
         if name not in self.of_name:
             forms = (name, name.replace("\\", "/"))
-            spellings = (*forms, *(unicodedata.normalize(form, each) for form in ("NFC", "NFD") for each in forms))
-            places = (root / each for root in self.roots for each in spellings)
-            found = next((place for place in places if is_file(place)), None)
-            self.of_name[name] = None if found is None else self.of_file.setdefault(os.path.abspath(found), found)
+            spellings = (*forms, *(unicodedata.normalize(unicode, form) for unicode in ("NFC", "NFD") for form in forms))
+            places = (root / spelling for root in self.roots for spelling in spellings)
+            path = next((place for place in places if is_file(place)), None)
+            self.of_name[name] = None if path is None else self.of_file.setdefault(os.path.abspath(path), path)
         photo = self.of_name[name]
         if photo is None:
             raise InputError(f"photo {self.roots[0] / name}: no such file")
@@ -131,7 +131,7 @@ def named_row(entry: Any, where: str) -> tuple[str, PromptRow]:
     """Name of the photo and prompt of a row.
 
     Raises:
-        ValueError: what is wrong with it.
+        ValueError: names what is wrong.
     """
     if isinstance(entry, InputError):
         raise entry
@@ -142,7 +142,7 @@ def named_row(entry: Any, where: str) -> tuple[str, PromptRow]:
         raise InputError(f"photo {photo!r}: the name of a file is needed")
     unknown = sorted(map(str, set(entry) - {*KNOWN, "image_id", "category_id"}))
     if box is None and not points and unknown:
-        # Or the photo would be segmented as a whole, because a column has another name.
+        # Otherwise a misspelled column would mean a prompt on the whole photo.
         raise InputError(f"neither box nor points, but unknown {', '.join(map(repr, unknown))}; known are {', '.join(KNOWN)}")
     marks = tuple(checked_points([] if points is None else points))
     names = checked_id(entry.get("id")), checked_label(entry.get("label")), checked_score(entry.get("score"))

@@ -11,7 +11,7 @@ from basam.checks import NotNegative, check_fields, whole_number
 from basam.errors import InputError
 from basam.help import Help
 
-# Pixels: fewer do not say which objects of two windows are one.
+# Fewer pixels do not tell which objects of two windows are one.
 LEAST_OVERLAP = 16
 # Panel of the help.
 RASTERS = "Rasters and windows"
@@ -22,11 +22,11 @@ class RasterSettings:
     """How georeferenced rasters are read, and photographs in windows.
 
     Attributes:
-        wanted: True: all files are such; False: none is read so; None: a TIFF that says where on the earth it lies.
+        wanted: True: all files are rasters; False: none is; None: a TIFF with coordinates is.
         window: side in pixels; None: as many as the model encodes at native resolution.
         overlap: of windows in pixels, or below 1 as a share of the side; None: a quarter of the side.
-            With `window` or `overlap`, photographs are read in windows, too.
-        bands: one or three, numbered from 1; None: all, where there are as many.
+            With `window` or `overlap`, photographs are processed in windows, too.
+        bands: one or three, numbered from 1; None: all, if there are one or three.
         kinds: of files; None: `DEFAULT_RASTER_KINDS`.
     """
 
@@ -35,16 +35,16 @@ class RasterSettings:
         Help(
             "Read files as georeferenced rasters, window by window (overlay, labels, geojson, gpkg, csv), or as photographs.",
             RASTERS,
-            unset="TIFF that says where on the earth it lies",
+            unset="a TIFF with coordinates",
             option="--geo",
         ),
     ] = None
     window: Annotated[
         Annotated[int, partial(whole_number, least=32)] | None,
         Help(
-            "Read rasters, and photographs, too, in windows with this side in pixels; objects are united across the seams.",
+            "Process rasters, and photographs too, in windows with this side in pixels; objects are united across the seams.",
             RASTERS,
-            unset="rasters: what --long-side holds; photographs: no windows",
+            unset="rasters: as large as --long-side allows; photographs: no windows",
         ),
     ] = None
     overlap: Annotated[
@@ -61,18 +61,18 @@ class RasterSettings:
         check_fields(self)
 
     def holds(self, path: Path) -> bool:
-        """Whether a file is read as a raster."""
+        """Whether a file is processed as a raster."""
         from basam.files import is_georeferenced
 
         return is_georeferenced(path) if self.wanted is None else self.wanted
 
     @property
     def has_windows(self) -> bool:
-        """Whether photographs are read in windows."""
+        """Whether photographs are processed in windows."""
         return self.window is not None or self.overlap is not None
 
     def overlap_of(self, side: int) -> int:
-        """Pixels that windows of this side overlap by.
+        """Overlap in pixels of windows with this side.
 
         Raises:
             ValueError: neither a share nor a whole number.
@@ -86,5 +86,5 @@ class RasterSettings:
         return int(self.overlap)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it that decides the masks."""
+        """All settings that decide the masks."""
         return {"window": self.window, "overlap": self.overlap, "bands": self.bands}

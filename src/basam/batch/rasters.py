@@ -1,4 +1,4 @@
-"""Georeferenced rasters, and photographs in windows: everything in them is found window by window."""
+"""Segmenting georeferenced rasters, and photographs in windows: all masks, window by window."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from basam.batch import PhotoTask, key_of
 from basam.batch.finding import EverythingJob, in_record
-from basam.batch.job import Answered, Outcome
+from basam.batch.job import Outcome, PhotoMasks
 from basam.batch.raster_settings import RasterSettings
 from basam.checks import whole_number
 from basam.errors import MissingExtraError, warn
@@ -35,34 +35,34 @@ from basam.predict import MaskCandidate
 
 
 @dataclass
-class AnsweredRaster(Answered):
-    """What was found in a raster: `objects` instead of `found`."""
+class RasterMasks(PhotoMasks):
+    """The masks of a raster: `objects` instead of `masks`."""
 
     objects: RasterObjects | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RasterJob(EverythingJob):
-    """Masks of everything in photographs and in rasters.
+    """All masks of photographs and rasters.
 
     Attributes:
-        rasters: how the latter are read.
+        rasters: how rasters are processed.
     """
 
     rasters: RasterSettings
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Of the files of a raster."""
+        """Kinds of files of a raster."""
         return DEFAULT_RASTER_KINDS if self.rasters.kinds is None else self.rasters.kinds
 
     def read(self, task: PhotoTask) -> Any:
-        """The photo, or the `GeoRaster`, of which no pixel is held."""
+        """The photo, or the `GeoRaster`, whose pixels are read later."""
         if not self.rasters.holds(task.photo):
             if self.rasters.bands is not None:
                 warn(
-                    f"bands={self.rasters.bands} are for georeferenced rasters: this file does not say where on the earth it "
-                    "lies, so it is read as a photograph"
+                    f"bands={self.rasters.bands} are for georeferenced rasters: this file has no coordinates, "
+                    "so it is read as a photograph"
                 )
             elif self.rasters.wanted is None and lacks_crs(task.photo):
                 warn(
@@ -84,7 +84,7 @@ class RasterJob(EverythingJob):
         return key_of({"pieces": self.key_of_pieces(), **self.about_files(), "write": self.kinds})
 
     def key_of_pieces(self) -> str:
-        """A short name of all that decides what windows show."""
+        """A hash of all settings that decide the masks of windows."""
         return key_of({**self.settings, "raster": self.rasters.to_dict()})
 
     def about_files(self) -> dict[str, Any]:
@@ -95,15 +95,15 @@ class RasterJob(EverythingJob):
             return super().check(task, width, height, inputs)
         return self.folder.check_free(task.place, raster_files(self.kinds, task.stem), inputs)
 
-    def find(self, task: PhotoTask, read: Any) -> Answered:
+    def find(self, task: PhotoTask, read: Any) -> PhotoMasks:
         if not isinstance(read, GeoRaster):
             return self.find_in_windows(task, read) if self.rasters.has_windows else super().find(task, read)
         store = self.store(task, read.size)
         look_at_windows(read, self.masks_in_window, store, partial(self.progress, "windows of the raster"))
-        return AnsweredRaster([], objects=RasterObjects(store, self.outputs.cleaning))
+        return RasterMasks([], objects=RasterObjects(store, self.outputs.cleaning))
 
-    def find_in_windows(self, task: PhotoTask, read: Photograph) -> Answered:
-        """Everything in a photograph, window by window, the best first. Soft edges are not known."""
+    def find_in_windows(self, task: PhotoTask, read: Photograph) -> PhotoMasks:
+        """All masks of a photograph, window by window, best first, without soft edges."""
         store = self.store(task, read.size)
         windows = PhotoWindows(task.photo, read.pixels)
         highest = [[-math.inf, -math.inf]]
@@ -114,13 +114,13 @@ class RasterJob(EverythingJob):
             return masks
 
         look_at_windows(windows, find, store, partial(self.progress, "windows of the photo"))
-        found = sorted(RasterObjects(store, self.outputs.cleaning), key=lambda one: -one.predicted_iou)
+        masks = sorted(RasterObjects(store, self.outputs.cleaning), key=lambda one: -one.predicted_iou)
         store.remove()
-        masks = [replace(one, id=number) for number, one in enumerate(found, start=1)]
-        return Answered(masks, [in_record([max(each) for each in zip(*highest, strict=True)])])
+        numbered = [replace(one, id=number) for number, one in enumerate(masks, start=1)]
+        return PhotoMasks(numbered, [in_record([max(scores) for scores in zip(*highest, strict=True)])])
 
     def store(self, task: PhotoTask, size: tuple[int, int]) -> PieceStore:
-        """What windows showed, in a hidden file beside the results; it stays where a run is stopped: the next resumes."""
+        """The masks of finished windows, in a hidden file beside the results; after an interruption the next run resumes."""
         width, height = size
         side = self.window_side
         overlap = self.rasters.overlap_of(side)
@@ -132,7 +132,7 @@ class RasterJob(EverythingJob):
 
     @property
     def window_side(self) -> int:
-        """Pixels of a window's side: the wanted, or as many as the model sees at their own size under `long_side`."""
+        """Side of a window in pixels: as set, or as many as the model encodes at native resolution under `long_side`."""
         if self.rasters.window is not None:
             return whole_number(self.rasters.window, "window", 1)
         if isinstance(self.long_side, int):
@@ -144,16 +144,16 @@ class RasterJob(EverythingJob):
         self.generator.long_side = self.side(*pixels.shape[:2])
         return self.generator.find(pixels)
 
-    def write(self, task: PhotoTask, read: Any, answered: Answered, inputs: Collection[str] = ()) -> Outcome:
+    def write(self, task: PhotoTask, read: Any, predicted: PhotoMasks, inputs: Collection[str] = ()) -> Outcome:
         if not isinstance(read, GeoRaster):
-            return super().write(task, read, answered, inputs)
-        assert isinstance(answered, AnsweredRaster)
-        assert answered.objects is not None
-        objects = answered.objects
+            return super().write(task, read, predicted, inputs)
+        assert isinstance(predicted, RasterMasks)
+        assert predicted.objects is not None
+        objects = predicted.objects
         width, height = read.size
         writers = raster_writers(self.kinds, task.stem, read, objects, self.outputs.tolerance)
         row = {
-            **{"width": width, "height": height, "seconds": round(answered.seconds, 4)},
+            **{"width": width, "height": height, "seconds": round(predicted.seconds, 4)},
             **{"windows": len(objects.store.windows), "masks": len(objects), "best_iou": objects.best_iou},
         }
         self.folder.write(task.place, self.key(task), writers, [row], inputs, prompts=[], left_out=[])

@@ -1,4 +1,4 @@
-"""Many photographs on a Ray cluster: Ray Data hands them out in blocks to actors, each of which holds the model."""
+"""Segmenting many photographs on a Ray cluster: Ray Data distributes them in blocks to actors that hold the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from basam.batch.settings import PhotoSettings, SegmentSettings
 from basam.errors import InputError, WorkerError, reason_of
 from basam.files import require
 
-# Photos that an actor takes at once: few enough that all actors end together, enough that handing out costs nothing.
+# Photos per block: few enough that all actors end at about the same time, enough to make distribution cheap.
 PHOTOS_AT_ONCE = 8
 
 
@@ -33,21 +33,21 @@ def ray_segment(
     cpus_each: float = 1,
     inputs: Collection[str] = (),
 ) -> Any:
-    """Segment the photos of a Ray dataset, as `basam segment` does, or find everything in them (`EverythingSettings`).
+    """Segment the photos of a Ray dataset as `basam segment` does, or as `basam everything` with `EverythingSettings`.
 
-    Results and records go to one folder, so `out` and the photos lie where every machine finds them under the same path. What
-    was done before is not done again. Ray must be running (`ray.init`). With the kind `coco`, `basam merge` makes the COCO file
-    of all photos when the work is done.
+    Results and records go to one folder, so `out` and the photos must have the same path on every machine. Finished photos are
+    skipped. Ray must be running (`ray.init`). With the kind `coco`, `basam merge` makes the COCO file of all photos
+    when the work is done.
 
     Args:
         dataset: a `ray.data.Dataset` with a column `photo` (paths) and perhaps `prompts` (JSON: a list of objects with `box`,
             `points`, `id`, `label`, `score`) and `image_id` (in COCO); or photo tasks.
-        workers: actors; `(least, most)` leaves their number to Ray, as None does from 1 upwards.
-        gpus_each, cpus_each: what each actor takes of its machine.
-        inputs: resolved paths that results never take the place of.
+        workers: number of actors; `(least, most)` lets Ray choose, and so does None, from 1 upwards.
+        gpus_each, cpus_each: resources per actor.
+        inputs: resolved paths that results never overwrite.
 
     Returns:
-        a `ray.data.Dataset` with a row for each photo: `photo`, `rows` (JSON, as in `records.jsonl`), `error` (empty: none),
+        a `ray.data.Dataset` with a row per photo: `photo`, `rows` (JSON, as in `records.jsonl`), `error` (empty: none),
         `faults` and `notes` (JSON), `before`, `stopped` (why no photo can be done). Lazy: iterating over it does the work.
 
     Raises:
@@ -80,13 +80,14 @@ class RaySegmenter:
 
     def __init__(self, out: str, settings: PhotoSettings, inputs: Collection[str]) -> None:
         self.inputs, self.stopped = inputs, ""
-        # What is wrong with all photos `__call__` returns as a line: Ray would load the model again and show its own traces.
+        # Errors of all photos are returned by `__call__` as text; if raised here, Ray would load the model again and print
+        # traces.
         with self.stopping():
             self.job = open_job(settings, settings.outputs(ResultFolder(Path(out), shared=True)))
 
     @contextmanager
     def stopping(self) -> Iterator[None]:
-        """What goes wrong in the block for a reason outside the program ends the work."""
+        """Errors in the block whose cause is outside the program end the work."""
         try:
             yield
         except EXPECTED as error:
@@ -106,12 +107,12 @@ class RaySegmenter:
         outcomes += [Outcome(Path(str(photo)), error=self.stopped) for photo in batch["photo"][len(outcomes) :]]
         return {
             "stopped": [self.stopped] * count,
-            "photo": [str(each.photo) for each in outcomes],
-            "rows": [json.dumps(each.rows) for each in outcomes],
-            "error": [each.error or "" for each in outcomes],
-            "faults": [json.dumps(each.faults) for each in outcomes],
-            "notes": [json.dumps(each.notes) for each in outcomes],
-            "before": [each.before for each in outcomes],
+            "photo": [str(outcome.photo) for outcome in outcomes],
+            "rows": [json.dumps(outcome.rows) for outcome in outcomes],
+            "error": [outcome.error or "" for outcome in outcomes],
+            "faults": [json.dumps(outcome.faults) for outcome in outcomes],
+            "notes": [json.dumps(outcome.notes) for outcome in outcomes],
+            "before": [outcome.before for outcome in outcomes],
         }
 
     def task(self, photo: str, prompts: str, image_id: str, place: str) -> PhotoTask:
@@ -123,7 +124,7 @@ class RaySegmenter:
 
 
 def row_of(task: PhotoTask) -> dict[str, Any]:
-    """A task as a row of a dataset; its path is valid wherever an actor runs."""
+    """A task as a row of a dataset; its path is valid on every machine."""
     place = task.place
     return {
         "photo": str(task.photo.absolute()),
@@ -134,7 +135,7 @@ def row_of(task: PhotoTask) -> dict[str, Any]:
 
 
 def prompt_of(values: dict[str, Any]) -> PromptRow:
-    """A prompt as `row_of` wrote it, or as a user did."""
+    """A prompt from a dataset, written by `row_of` or by a user."""
     box, points = values.get("box"), values.get("points") or ()
     return PromptRow(
         **{
@@ -146,10 +147,10 @@ def prompt_of(values: dict[str, Any]) -> PromptRow:
 
 
 def outcomes_of(results: Any) -> Iterator[Outcome]:
-    """What became of each photo, as it comes from the actors, in no order.
+    """Outcomes as they come from the actors, in no order.
 
     Raises:
-        ValueError: what no photo can be done for, such as a model that cannot be loaded.
+        ValueError: no photo can be done, for example because the model cannot be loaded.
         RuntimeError: an actor was lost.
     """
     errors = require("ray.exceptions", "ray")

@@ -1,4 +1,4 @@
-"""Whether a file is a result of an earlier run, into whatever folder: it is none of the user's photographs."""
+"""Whether a file is a result of an earlier run, in whatever folder, and thus not one of the user's photographs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from basam.files import begins_with, read_json_lines
 
 
 class RecordedResults:
-    """The files that records of runs name; the records of each folder are read once."""
+    """The files named in the records of runs; the records of a folder are read once."""
 
     def __init__(self) -> None:
         self.of_folder: dict[Path, frozenset[str]] = {}
 
     def holds(self, path: Path) -> bool:
         """Whether the records in a folder above `path` name it."""
-        whole = path.parent.resolve() / path.name  # a link is not what it points to
+        whole = path.parent.resolve() / path.name  # links are not resolved
         return any(whole.relative_to(folder).as_posix() in self.files_of(folder) for folder in whole.parents)
 
     def files_of(self, folder: Path) -> frozenset[str]:
@@ -27,7 +27,7 @@ class RecordedResults:
 
 
 def names_in(records: Path) -> Iterator[str]:
-    """The files that a run recorded, if it is one."""
+    """The files that a run recorded; none if the file is not a record."""
     if records.is_file() and begins_with(records, BEGINNING):
         for _, _, line in read_json_lines(records):
             if isinstance(line, dict):

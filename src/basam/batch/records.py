@@ -1,4 +1,4 @@
-"""`records.jsonl` in a folder of results: what was written for which photo, prompts and settings, one JSON object a line.
+"""`records.jsonl` in a folder of results: photo, settings and files of every result, one JSON object per line.
 
     {"photo": "../photos/a.jpg", "name": "a.jpg", "stem": "a", "stamp": [183442, 1764201600000000000, "5c..."], "key": "9f...",
      "files": ["a_mask.png"], "rows": [...], "masks": [...]}
@@ -6,8 +6,7 @@
 
 `photo` is the path of the photo relative to the folder of results, as it was given: links keep their own names, and a folder
 that is moved together with its photos stays valid. Before files are written a line names them (`"writing": true`), so that
-those of a run that was killed are known as its own. Several processes may append to one file: each line is written whole,
-under a lock.
+files of a killed run are recognised. Several processes may append to one file: a line is written whole, under a lock.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ BEGINNING = b'{"photo":'  # of its lines
 
 
 def key_of(settings: dict[str, Any]) -> str:
-    """A short name of prompts and settings: the same for equal ones, whatever their order."""
+    """A short hash of prompts and settings, independent of their order."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -42,13 +41,13 @@ def content_of(photo: Path) -> str:
 
 
 def stamp_of(photo: Path) -> list[int | str]:
-    """Size, time of change and content of a photo."""
+    """Size, modification time and content hash of a photo."""
     stat = photo.stat()
     return [stat.st_size, stat.st_mtime_ns, content_of(photo)]
 
 
 def is_unchanged(photo: Path, stamp: list[Any]) -> bool:
-    """Whether a file is still the photo of a stamp. It is read only if its time of change differs, as that of a copy does."""
+    """Whether a file is still the photo of a stamp. It is read only if its modification time differs, as in a copy."""
     try:
         stat = photo.stat()
         return stat.st_size == stamp[0] and (stat.st_mtime_ns == stamp[1] or content_of(photo) == stamp[2])
@@ -57,28 +56,28 @@ def is_unchanged(photo: Path, stamp: list[Any]) -> bool:
 
 
 class Written(NamedTuple):
-    """The last finished line of a photo: where it begins, and what is needed of it before it is read again. Lines of a million
-    photos would fill memory."""
+    """The last finished line of a photo: its offset, and the values that are needed without reading it again. The lines of a
+    million photos would fill the memory."""
 
     key: str
     offset: int
     image_id: int | str | None = None
-    own_id: bool = False  # `image_id` is that of the user's COCO file
-    drawn: bool = False  # it has the masks
+    own_id: bool = False  # `image_id` is from the user's COCO file
+    drawn: bool = False  # the line has masks
 
 
 class Records:
-    """The records in the folder `root`, which need not be there.
+    """The records in the folder `root`, which may be absent.
 
     Args:
-        shared: other processes append to them at the same time: a file system without locks is then an error.
+        shared: other processes append at the same time; a file system without locks then raises.
 
     Attributes:
-        last: finished line of each photo. owners: photo of each file; files: of each photo. stems, names: photo of each.
+        last: finished line per photo. owners: photo per file; files: per photo. stems, names: photo per stem and name.
         categories: of COCO, by id.
 
     Raises:
-        FileExistsError: the file holds something else.
+        FileExistsError: the file is not a record of basam.
     """
 
     def __init__(self, root: Path, *, shared: bool = False) -> None:
@@ -92,13 +91,13 @@ class Records:
         self.stem_of: dict[str, str] = {}
         self.name_of: dict[str, str] = {}
         self.categories: dict[int | str, dict[str, Any]] = {}
-        self.known = 0  # where the last line begins that was read
+        self.known = 0  # offset of the last line read
         if not begins_with(self.file, BEGINNING):
             raise OccupiedError(f"{self.file} is not a record of basam: choose another folder")
         self.update()
 
     def update(self) -> None:
-        """Read the lines that were appended since the last time, by whatever process."""
+        """Read lines that any process appended since the last time."""
         for number, offset, line in read_json_lines(self.file, self.known):
             if not isinstance(line, dict) or not isinstance(line.get("photo"), str):
                 raise OccupiedError(f"{self.file}, line {number}, is not a record of basam: choose another folder")
@@ -118,28 +117,28 @@ class Records:
             self.known = offset
 
     def claim(self, photo: str, name: str, stem: str) -> None:
-        """Name and stem are this photo's from now on."""
+        """Reserve name and stem for this photo."""
         self.stems[stem], self.names[name] = photo, photo
         self.stem_of[photo], self.name_of[photo] = stem, name
 
     def add_categories(self, categories: Iterable[Mapping[str, Any]]) -> None:
-        """Record those of a user's COCO file, as far as their ids are free."""
-        if new := [dict(each) for each in categories if each["id"] not in self.categories]:
+        """Record the categories of a user's COCO file whose ids are free."""
+        if new := [dict(category) for category in categories if category["id"] not in self.categories]:
             self.append({"photo": "", "categories": new})
             self.update()
 
     def category_named(self, name: str) -> int | str:
-        """The id of a category, which is recorded where it is new. Of two processes that record one id, the first one wins."""
+        """The id of a category; a new one is recorded. If two processes record one id, the first wins."""
         while True:
             for identity, category in self.categories.items():
                 if category["name"] == name:
                     return identity
-            free_id = max((each for each in self.categories if isinstance(each, int)), default=0) + 1
+            free_id = max((known for known in self.categories if isinstance(known, int)), default=0) + 1
             self.append({"photo": "", "categories": [{"id": free_id, "name": name}]})
             self.update()
 
     def append(self, line: dict[str, Any]) -> int:
-        """Add a line; returns where it begins."""
+        """Append a line; returns its offset."""
         return append_json(self.file, line, shared=self.shared)
 
     def line_of(self, photo: str) -> dict[str, Any]:
@@ -150,7 +149,7 @@ class Records:
         return read_json_at(self.file, offsets)
 
     def path_of(self, photo: str) -> Path:
-        """Where a recorded photo is now, if it was moved together with the folder."""
+        """The present path of a recorded photo, which may have moved together with the folder."""
         return Path(os.path.normpath(self.root / photo))
 
     def check_writable(self) -> None:

@@ -1,6 +1,6 @@
-"""A folder of results that loses nothing: what is in it already stays, and a run that was stopped resumes.
+"""A folder of results: existing files stay, and an interrupted run resumes.
 
-A file that no record names was made by somebody else, and is never overwritten.
+Files that are not in the records belong to the user and are never overwritten.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from basam.batch.records import Records, Written, is_unchanged, stamp_of
 from basam.errors import OccupiedError
 from basam.files import IMAGE_SUFFIXES
 
-# Bytes of a name that leave 17 of the 255 of a file system for the longest ending, `_polygons.geojson`.
+# Bytes of a file name that leave 17 of 255 for the longest suffix, `_polygons.geojson`.
 LONGEST_STEM = 238
 
 
 @dataclass(frozen=True)
 class PhotoPlace:
-    """A photo and what a folder of results calls it.
+    """A photo and its names in a folder of results.
 
     Attributes:
-        photo: its path as it was given.
-        identity: of the records, see `records`; `name`: what outputs call it, a path relative to the folder that was given.
+        photo: its path as given.
+        identity: in the records, see `records`; `name`: in outputs, a path relative to the given folder.
         stem: of its files, relative to the folder of results.
     """
 
@@ -39,24 +39,24 @@ class PhotoPlace:
 
 @dataclass
 class ResultFolder:
-    """The folder at `root`, made where it is absent.
+    """The folder at `root`, created if absent.
 
     Args:
         root: of the results.
-        base: photos below it keep their folders in the names of their results. None: the working directory.
+        base: photos below it keep their subfolders in the names of their results. None: the working directory.
         shared: other processes write to it at the same time.
-        changes: False: nothing is made or written.
+        changes: False: nothing is created or written.
 
     Raises:
-        OSError: it cannot be made or written; the message names it and the system's reason.
-        FileExistsError: its records are those of another program.
+        OSError: it cannot be created or written; the message names it and the system's reason.
+        FileExistsError: its records are another program's.
     """
 
     root: Path
     base: Path | None = None
     shared: bool = False
     changes: bool = True
-    given: dict[str, str] = field(default_factory=dict)  # path of the photo that has each identity in this run
+    given: dict[str, str] = field(default_factory=dict)  # path of the photo per identity, in this run
     listings: dict[Path, Counter[str]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -66,11 +66,11 @@ class ResultFolder:
             self.records.check_writable()
 
     def place_of(self, photo: Path, name: str | None = None) -> PhotoPlace:
-        """Names of a photo, which are then this photo's. Processes that share a folder pass the photos of all of them in the
-        same order. Names do not depend on where links point to.
+        """Reserve names for a photo. Processes that share a folder must pass the photos of all of them in the same order. Names
+        do not depend on what links point to.
 
         Args:
-            name: its path relative to the folder that was given, or what a file of prompts calls it; None: its file name.
+            name: its path relative to the given folder, or its name in a file of prompts; None: its file name.
         """
         path = Path(os.path.abspath(photo))
         names = list(longer_names(path, name or path.name))
@@ -82,8 +82,8 @@ class ResultFolder:
         return PhotoPlace(photo, identity, name, stem)
 
     def identity_of(self, path: Path, names: list[str]) -> str:
-        """The path relative to this folder; where photos were moved away from it, that of the record of the same name and
-        content, if its own photo is gone."""
+        """The path relative to this folder; if photos were moved away from it, that of the record of the same name and content
+        whose own photo no longer exists."""
         try:
             own = Path(os.path.relpath(path, self.whole_root)).as_posix()
         except ValueError:  # another drive
@@ -98,16 +98,17 @@ class ResultFolder:
         return own
 
     def stems(self, path: Path, names: list[str]) -> list[str]:
-        """Below the folder of results, `base` or the working directory: the photo's folder there; else that of its name. With
-        the photo's ending where its folder has several photos of the stem."""
+        """Candidates for the stem: below the folder of results, `base` or the working directory with the photo's folder there,
+        else
+        with that of its name; with the photo's suffix if several photos of its folder have the stem."""
         name = shortened(path.name if self.listing(path.parent)[path.stem] > 1 else path.stem)
         bases = (self.whole_root, *(() if self.base is None else (Path(os.path.abspath(self.base)),)), Path.cwd())
         folder = next((path.parent.relative_to(base) for base in bases if path.is_relative_to(base)), None)
-        folders = [folder_in(each) for each in names] if folder is None else [folder]
-        return [(each / name).as_posix() for each in folders] + [(folders[-1] / shortened(path.name)).as_posix()]
+        folders = [folder_in(candidate) for candidate in names] if folder is None else [folder]
+        return [(parent / name).as_posix() for parent in folders] + [(folders[-1] / shortened(path.name)).as_posix()]
 
     def listing(self, folder: Path) -> Counter[str]:
-        """How many photos of a folder have each stem; read once, since a folder may hold a million."""
+        """The number of photos per stem in a folder; read once, because a folder may hold a million."""
         if folder not in self.listings:
             counts: Counter[str] = Counter()
             if folder.is_dir():
@@ -118,13 +119,13 @@ class ResultFolder:
         return self.listings[folder]
 
     def image_ids(self, places: Sequence[PhotoPlace], own: Mapping[Path, int | str]) -> list[int | str]:
-        """Ids of the images of a run in COCO. Every process of a run passes all of its photos, in the same order.
+        """COCO ids of the images of a run. Every process of a run must pass all of its photos, in the same order.
 
-        A photo has the user's id, or the one that it was given before. Any other gets its place in the list or, where another
-        photo has that id, one that is a multiple of a round number above: so processes that begin at different times agree.
+        A photo keeps the user's id, or the id of an earlier run. Others get their index in the list or, if that is taken, one a
+        multiple of a round number above: so processes that begin at different times agree.
 
         Args:
-            own: those of the user's COCO file.
+            own: ids of the user's COCO file.
         """
         last = self.records.last
         known = {photo: written.image_id for photo, written in last.items() if written.image_id is not None}
@@ -139,7 +140,7 @@ class ResultFolder:
         return [known[place.identity] for place in places]
 
     def recorded(self, place: PhotoPlace) -> dict[str, Any] | None:
-        """The last finished line of a photo that has not changed since and whose files are all there."""
+        """The last finished line of a photo that is unchanged and whose files all exist."""
         if place.identity not in self.records.last:
             return None
         line = self.records.line_of(place.identity)
@@ -160,16 +161,16 @@ class ResultFolder:
         inputs: Collection[str] = (),
         **more: Any,
     ) -> None:
-        """Write the files of one photo and its line; files of its earlier runs that are not among them go.
+        """Write the files of one photo and its line; delete files of its earlier runs that are not among them.
 
         Args:
-            writers: what writes each file, by its path below the folder.
+            writers: a function per file, by its path below the folder.
             rows: of the photo in the records; plain JSON.
             inputs: paths that are never written to.
             more: further fields of the line; plain JSON.
 
         Raises:
-            FileExistsError: a file is there that no run wrote, or it is an input; nothing was written.
+            FileExistsError: a file exists that no run wrote, or it is an input; nothing was written.
         """
         photo, records = place.identity, self.records
         self.check_free(place, writers, inputs)
@@ -206,13 +207,13 @@ class ResultFolder:
                 raise OccupiedError(f"{target} was not written by basam, and is left as it is: choose another --out")
 
     def failed(self, place: PhotoPlace, error: str) -> None:
-        """Record why a photo was left out."""
+        """Record why a photo failed."""
         self.records.append({"photo": place.identity, "error": error})
 
 
 def free(owners: dict[str, str], wanted: list[str], photo: str) -> str:
-    """The first name that no other photo has; the last one in any case."""
-    return next((each for each in wanted if owners.get(each, photo) == photo), wanted[-1])
+    """The first name that no other photo has; if all are taken, the last one."""
+    return next((name for name in wanted if owners.get(name, photo) == photo), wanted[-1])
 
 
 def longer_names(path: Path, name: str) -> Iterator[str]:
@@ -228,7 +229,7 @@ def folder_in(name: str) -> Path:
 
 
 def shortened(name: str) -> str:
-    """A name that leaves room for an ending; one that is too long gets a hash in place of its end."""
+    """A name short enough for a suffix; a longer one ends in a hash."""
     data = os.fsencode(name)
     if len(data) <= LONGEST_STEM:
         return name

@@ -1,4 +1,4 @@
-"""Photographs with prompts: a mask for each prompt."""
+"""Segmenting photographs with prompts: one mask per prompt."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from basam.batch import PhotoTask, PromptRow
-from basam.batch.job import Answered, PhotoJob
+from basam.batch.job import PhotoJob, PhotoMasks
 from basam.errors import InputError, warn
 from basam.families import Attachment
 from basam.files import Photograph, read_photograph
 from basam.masks import MaskResult, cleaned
 from basam.predict import Focus, Prediction, View, check_prompts
 
-# Bytes of low-resolution logits that are held at once; more prompts are decoded in several passes.
+# Bytes of low-resolution logits in memory; more prompts are decoded in several batches.
 LOGIT_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentJob(PhotoJob):
-    """Masks of prompts.
+    """One mask per prompt.
 
     Attributes:
-        square: the whole photo is padded to a square.
-        focus: None: for prompts with a box, where the photo is larger than trained.
-        pyramid: the photo is encoded once, at several sizes.
-        multimask: the best of three masks by predicted IoU.
+        square: pad the whole photo to a square.
+        focus: None: for prompts with a box, if the photo is larger than the training resolution.
+        pyramid: encode the photo once, at several sizes.
+        multimask: the mask with the highest predicted IoU of three.
     """
 
     square: bool = False
@@ -37,49 +37,49 @@ class SegmentJob(PhotoJob):
     multimask: bool = False
 
     def read(self, task: PhotoTask) -> Photograph:
-        """The photo; one that is encoded as a whole may be read smaller than it is. Cut-outs have the photo's own pixels."""
+        """The photo; it may be read smaller if it is encoded as a whole. Cut-outs use the photo's own pixels."""
         whole = self.pyramid or self.outputs.soft or any(self.may_focus(row) for row in task.prompts)
         most = self.long_side if isinstance(self.long_side, int) else self.predictor.max_side
         return read_photograph(task.photo, max_pixels=self.max_pixels, long_side=None if whole else most)
 
     def may_focus(self, row: PromptRow) -> bool:
-        """Whether a prompt is answered on its region; by default for boxes only: docs/results/focus.md."""
+        """Whether a prompt is predicted on its region; by default only boxes: docs/results/focus.md."""
         return row.box is not None if self.focus is None else self.focus and bool(row.box or row.points)
 
-    def find(self, task: PhotoTask, read: Photograph) -> Answered:
-        """A mask for each prompt; one of which cleaning leaves nothing is empty."""
+    def find(self, task: PhotoTask, read: Photograph) -> PhotoMasks:
+        """One mask per prompt; empty if cleaning removes all of it."""
         width, height = read.size
         prompts = task.prompts or (PromptRow(),)
         places, faults = list(range(len(prompts))), tuple[str, ...]()
         try:
-            found = self.decode_all(read, prompts, places)
+            decoded = self.decode_all(read, prompts, places)
         except InputError as error:
-            places, faults = sound(prompts, height, width)
+            places, faults = valid_prompts(prompts, height, width)
             if not faults:
                 raise
             if not places:
                 raise InputError(faults[0]) from error
-            found = self.decode_all(read, prompts, places)
-        masks, values = zip(*(found[place] for place in places), strict=True)
-        return Answered(list(masks), list(values), places if task.prompts else None, faults)
+            decoded = self.decode_all(read, prompts, places)
+        masks, values = zip(*(decoded[place] for place in places), strict=True)
+        return PhotoMasks(list(masks), list(values), places if task.prompts else None, faults)
 
     def decode_all(
         self, read: Photograph, prompts: Sequence[PromptRow], places: Sequence[int]
     ) -> dict[int, tuple[MaskResult, dict[str, Any]]]:
-        """The mask of every prompt and its values for the records, by its place."""
+        """Mask and values for the records per prompt, by its index."""
         width, height = read.size
         answers: dict[int, tuple[MaskResult, dict[str, Any]]] = {}
-        for alike in kinds(prompts, places):
-            focus = self.focus_of(prompts[alike[0]], height, width)
+        for group in same_kind_groups(prompts, places):
+            focus = self.focus_of(prompts[group[0]], height, width)
             side = self.side(focus, height, width)
             self.predictor.set_image(read, long_side=side, square=self.square, pyramid=self.pyramid)
             count = self.prompts_at_once(focus)
-            for start in range(0, len(alike), count):
-                answers |= self.decode(prompts, alike[start : start + count], focus, height, width)
+            for start in range(0, len(group), count):
+                answers |= self.decode(prompts, group[start : start + count], focus, height, width)
         return answers
 
     def prompts_at_once(self, focus: Focus | None) -> int:
-        """How many prompts have low-resolution logits of `LOGIT_BYTES` on the image at hand, or on regions of it."""
+        """The number of prompts whose low-resolution logits take `LOGIT_BYTES` on the current image, or on its regions."""
         geometry, frame = self.predictor.attachment.geometry, self.predictor.image_frame
         side = geometry.image_size if focus is None or focus.side is None else focus.side
         up, across = frame.padded if focus is None else (side, side)
@@ -88,7 +88,7 @@ class SegmentJob(PhotoJob):
     def decode(
         self, prompts: Sequence[PromptRow], places: Sequence[int], focus: Focus | None, height: int, width: int
     ) -> dict[int, tuple[MaskResult, dict[str, Any]]]:
-        """Those of prompts of one kind on the image at hand; one mask at a time is enlarged to the photo's size."""
+        """`decode_all` for prompts of one kind on the current image; masks are upscaled to native resolution one at a time."""
         given = arguments([prompts[place] for place in places], height, width)
         answers = self.predictor.predictions(**given, multimask_output=self.multimask, focus=focus or False)
         return {
@@ -103,7 +103,7 @@ class SegmentJob(PhotoJob):
         }
 
     def mask_of(self, answer: Prediction, row: PromptRow, place: int, height: int, width: int) -> MaskResult:
-        """The mask of the highest predicted IoU."""
+        """The mask with the highest predicted IoU."""
         best = int(answer.scores.argmax())
         one = MaskResult(
             answer.runs(best, height, width),
@@ -119,8 +119,8 @@ class SegmentJob(PhotoJob):
         answer.parts.clear()
         return cleaned([one], self.outputs.cleaning, keep_empty=True)[0]
 
-    def rows(self, task: PhotoTask, answered: Answered, about: dict[str, Any]) -> list[dict[str, Any]]:
-        places = answered.places or [0]
+    def rows(self, task: PhotoTask, predicted: PhotoMasks, about: dict[str, Any]) -> list[dict[str, Any]]:
+        places = predicted.places or [0]
         return [
             {
                 **about,
@@ -130,7 +130,7 @@ class SegmentJob(PhotoJob):
                 "predicted_iou": one.predicted_iou,
                 "area": one.runs.area / (about["width"] * about["height"]),
             }
-            for place, one, values in zip(places, answered.masks, answered.values, strict=True)
+            for place, one, values in zip(places, predicted.masks, predicted.values, strict=True)
         ]
 
     def with_paths(self, task: PhotoTask, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -143,12 +143,12 @@ class SegmentJob(PhotoJob):
         return out
 
     def focus_of(self, row: PromptRow, height: int, width: int) -> Focus | None:
-        """How regions of prompts of one kind are chosen; None: they are answered on the whole photo."""
+        """The settings of regions for prompts of one kind; None: predict on the whole photo."""
         large = max(height, width) > self.predictor.attachment.geometry.image_size
         return self.focus_settings if self.may_focus(row) and (large or self.focus) else None
 
     def side(self, focus: Focus | None, height: int, width: int) -> int | None:
-        """Long side of the whole photo; what `auto` makes smaller is named."""
+        """Long side of the whole photo; a warning tells if `auto` makes it smaller."""
         if focus is not None:
             return self.predictor.attachment.geometry.image_size
         if self.long_side != "auto" or self.pyramid:
@@ -156,14 +156,14 @@ class SegmentJob(PhotoJob):
         side = self.automatic_side(height, width)
         if side < max(height, width):
             warn(
-                f"the whole of {width} x {height} px is encoded at a long side of {side} px; --long-side native keeps its own, "
-                "--focus shows the region of a box or a point at the photo's own pixels"
+                f"the whole of {width} x {height} px is encoded at a long side of {side} px; --long-side native avoids this, "
+                "--focus encodes the region of a box or a point at native resolution"
             )
         return side
 
 
-def kinds(prompts: Sequence[PromptRow], places: Sequence[int]) -> Iterator[list[int]]:
-    """Places of the prompts that one pass of the decoder takes: all with a box or none, all with points or none."""
+def same_kind_groups(prompts: Sequence[PromptRow], places: Sequence[int]) -> Iterator[list[int]]:
+    """Indices of prompts for one decoder batch: all with a box or none, all with points or none."""
     of_kind: dict[tuple[bool, bool], list[int]] = {}
     for place in places:
         of_kind.setdefault((prompts[place].box is not None, bool(prompts[place].points)), []).append(place)
@@ -171,7 +171,7 @@ def kinds(prompts: Sequence[PromptRow], places: Sequence[int]) -> Iterator[list[
 
 
 def arguments(rows: Sequence[PromptRow], height: int, width: int) -> dict[str, Any]:
-    """K prompts of one kind as `Predictor.predict` takes them."""
+    """K prompts of one kind as arguments of `Predictor.predict`."""
     prompt: dict[str, Any] = {}
     if rows[0].points:
         prompt["point_coords"] = [[point[:2] for point in row.points] for row in rows]
@@ -181,21 +181,21 @@ def arguments(rows: Sequence[PromptRow], height: int, width: int) -> dict[str, A
     return prompt
 
 
-def sound(prompts: Sequence[PromptRow], height: int, width: int) -> tuple[list[int], tuple[str, ...]]:
-    """Places of the prompts that are valid for an image of height x width px, and what is wrong with the others."""
-    kept, faults = [], []
+def valid_prompts(prompts: Sequence[PromptRow], height: int, width: int) -> tuple[list[int], tuple[str, ...]]:
+    """Indices of the prompts that are valid for an image of height x width px, and what is wrong with the others."""
+    valid, faults = [], []
     for place, row in enumerate(prompts):
         values = arguments([row], height, width)
         try:
             check_prompts(height, width, None, values.get("point_coords"), values.get("point_labels"), values.get("box"), None)
-            kept.append(place)
+            valid.append(place)
         except InputError as error:
             faults.append(f"{row.where}: {error}" if row.where else str(error))
-    return kept, tuple(faults)
+    return valid, tuple(faults)
 
 
 def row_of_view(attachment: Attachment, view: View) -> dict[str, Any]:
-    """What a mask is answered on, and the correction in force there."""
+    """The view that a mask was predicted on, and the correction that was active there."""
     mode, trained = attachment.mode, attachment.geometry.trained_tokens
     tokens, region = view.tokens(attachment.geometry), view.region
     return {

@@ -1,4 +1,4 @@
-"""What `basam web` keeps of each photo, read as prompts.
+"""Read the session files of `basam web` as prompts.
 
 `basam.web.session` writes these files, `docs/web.md` describes them.
 """
@@ -15,20 +15,20 @@ from basam.errors import InputError
 from basam.files import read_json
 
 SESSION_FORMAT = "basam session 2"
-# What the page calls an object until somebody names it.
+# Default names of objects on the page.
 UNNAMED_OBJECT = re.compile(r"Object \d+")
 
 
 def object_label(name: str) -> str | None:
-    """What an object is, by its name on the page; None where nobody named it."""
+    """The class of an object, from its name on the page; None for a default name."""
     return None if UNNAMED_OBJECT.fullmatch(name) else name
 
 
 def session_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """Place and content of every prompt in a session folder, photo by photo, as `prompt_files` has them.
+    """Place and content of every prompt in a session folder, photo by photo, as in `prompt_files`.
 
     Raises:
-        ValueError: it is no such folder.
+        ValueError: not a session folder.
     """
     files = sorted(path.glob("*.json"))
     if not files:
@@ -44,15 +44,15 @@ def rows_of_state(values: dict[str, Any], folder: Path) -> Iterator[tuple[str, A
     """The rows of one photo from the content of its file in a session's `folder`, which the photo is named relative to.
 
     Raises:
-        ValueError: it is of another format.
+        ValueError: an unknown format.
     """
     if values.get("format") != SESSION_FORMAT:
         raise InputError(f"format {values.get('format')!r}: {SESSION_FORMAT!r} is needed")
     objects, photo = values.get("objects"), values.get("photo")
-    for index, each in enumerate(objects if isinstance(objects, list) else []):
-        if not isinstance(each, dict):
-            yield f"object {index}", InputError(f"{str(each)[:40]!r}: an object with prompts is needed")
+    for index, entry in enumerate(objects if isinstance(objects, list) else []):
+        if not isinstance(entry, dict):
+            yield f"object {index}", InputError(f"{str(entry)[:40]!r}: an object with prompts is needed")
             continue
         named = None if photo is None else os.path.abspath(folder / str(photo))
-        row = {"photo": named, "id": each.get("key"), "label": object_label(str(each.get("name")))}
-        yield f"object {index}", {**row, "points": each.get("points"), "box": each.get("box")}
+        row = {"photo": named, "id": entry.get("key"), "label": object_label(str(entry.get("name")))}
+        yield f"object {index}", {**row, "points": entry.get("points"), "box": entry.get("box")}

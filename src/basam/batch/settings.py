@@ -1,6 +1,6 @@
-"""All that decides what is done with photographs, as plain values that travel to another process.
+"""Settings of jobs, as plain values that can be sent to another process.
 
-No torch here: the command line reads its defaults. `open_job` makes a job of them.
+No torch here: the command line reads its defaults. `open_job` makes a job from them.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class PhotoSettings:
     """The model, its correction, and what is written.
 
     Attributes:
-        model, adapter, device: as of `basam.load`; dtype: of the image encoder, `float32`, `bfloat16` or `float16`.
-        uncorrected: plain SAM. mode_file: a `mode.json`, instead of the model's own mode. changes: fields of `BiasMode` that
-            differ from the mode in force.
-        long_side: of the whole photo in pixels; None: its own; `auto`: up to four times the trained tokens.
+        model, adapter, device: see `basam.load`; dtype: of the image encoder, `float32`, `bfloat16` or `float16`.
+        uncorrected: plain SAM. mode_file: a `mode.json`, instead of the model's own mode. changes: fields of `BiasMode` to
+        replace in that mode.
+        long_side: of the whole photo in pixels; None: native resolution; `auto`: up to four times the training token count.
         max_side, max_pixels: see `Predictor` and `read_photograph`.
         kinds, cleaning, tolerance: see `Outputs`.
-        overwrite: photos that are done are done again. replace: results of prompts may be replaced by those of a run without.
+        overwrite: do finished photos again. replace: results of a run without prompts may replace those of prompts.
 
     Raises:
-        TypeError, ValueError: a value that makes no sense, by its name.
+        TypeError, ValueError: a value that is not valid; the message names it.
     """
 
     model: NameOrPath = "nano"
@@ -62,17 +62,17 @@ class PhotoSettings:
     replace: bool = False
 
     def __post_init__(self) -> None:
-        from basam.batch.writers import check_kinds  # needs numpy, which `--help` does not wait for
+        from basam.batch.writers import check_kinds  # here, so that `--help` does not import numpy
 
         check_fields(self)
         check_kinds(self.kinds)
         BiasMode.from_dict(self.changes)
 
     def outputs(self, folder: ResultFolder) -> Outputs:
-        """What is written to a folder.
+        """The outputs of a run in a folder.
 
         Raises:
-            FileExistsError: the folder has a file of another program in the place of one that is written.
+            FileExistsError: a file of another program is in the place of an output.
         """
         from basam.batch.writers import Outputs
 
@@ -81,14 +81,14 @@ class PhotoSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentSettings(PhotoSettings):
-    """How prompts are answered.
+    """Settings of segmenting with prompts.
 
     Attributes:
-        resize: squeezed and padded to a square as SAM was trained, uncorrected.
-        focus: encode the region of each prompt. None: for prompts with a box, where the photo is larger than trained.
-        focus_context, focus_side: of `Focus`; None: as the model says.
+        resize: resize and pad to a square as in training, uncorrected.
+        focus: encode a region per prompt. None: for prompts with a box, if the photo is larger than the training resolution.
+        focus_context, focus_side: see `Focus`; None: the model's.
         pyramid: encode the photo once, at several sizes, for all prompts; see `Predictor.set_image`.
-        multimask: the best of three masks by predicted IoU.
+        multimask: the mask with the highest predicted IoU of three.
 
     Raises:
         ValueError: `pyramid` together with `focus` or `resize`.
@@ -98,9 +98,9 @@ class SegmentSettings(PhotoSettings):
     focus: Annotated[
         bool | None,
         Help(
-            "Encode the region that each prompt is about, instead of the whole photo.",
+            "Encode the region around every prompt, instead of the whole photo.",
             VIEW,
-            unset="for a box on a photo larger than trained",
+            unset="for a box on a photo larger than the training resolution",
         ),
     ] = None
     focus_context: Annotated[
@@ -109,7 +109,7 @@ class SegmentSettings(PhotoSettings):
     ] = None
     focus_side: Annotated[Count | None, Help("Side of the region in model pixels.", VIEW, unset="the trained long side")] = None
     pyramid: Annotated[bool, Help("Encode the photo once, at several sizes, for any number of prompts.", VIEW)] = False
-    multimask: Annotated[bool, Help("The best of three masks by predicted IoU.", "Prompts")] = False
+    multimask: Annotated[bool, Help("The mask with the highest predicted IoU of three.", "Prompts")] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -119,14 +119,14 @@ class SegmentSettings(PhotoSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class EverythingSettings(PhotoSettings):
-    """How everything is found.
+    """Settings of segmenting without prompts.
 
     Attributes:
-        automatic: what decides which masks are found.
-        points_per_batch: points that the decoder takes together, at most.
-        rasters: how georeferenced rasters are read.
+        automatic: filters of masks; see `AutomaticMasks`.
+        points_per_batch: most points per decoder batch.
+        rasters: how georeferenced rasters are processed.
     """
 
     automatic: AutomaticSettings = field(default_factory=AutomaticSettings)
-    points_per_batch: Annotated[Count, Help("Points that the decoder takes together, at most.", "Points")] = POINTS_PER_BATCH
+    points_per_batch: Annotated[Count, Help("Most points per decoder batch.", "Points")] = POINTS_PER_BATCH
     rasters: RasterSettings = field(default_factory=RasterSettings)

@@ -1,4 +1,4 @@
-"""The part of a list of photos that one process of several does."""
+"""The part of a list of photos that one of several processes does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Shard:
     """Part `index` (from 0) of `count`: every `count`-th item, so that all parts take about as long.
 
     Raises:
-        ValueError: there is no such part.
+        ValueError: no such part.
     """
 
     index: Whole = 0
@@ -31,7 +31,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """`1/8`.
+        """A shard from text such as `1/8`.
 
         Raises:
             ValueError: another form.
@@ -43,10 +43,10 @@ class Shard:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] = os.environ) -> Shard:
-        """As launchers such as torchrun say it: `RANK` (from 0) and `WORLD_SIZE`; the whole where they say nothing.
+        """The shard set by launchers such as torchrun: `RANK` (from 0) and `WORLD_SIZE`; without them, everything.
 
         Raises:
-            ValueError: they say something else.
+            ValueError: not valid numbers.
         """
         count, rank = environment.get("WORLD_SIZE") or "1", environment.get("RANK") or "0"
         try:
@@ -60,5 +60,5 @@ class Shard:
         return f"{self.index}/{self.count}"
 
     def part(self, items: Sequence[Item]) -> list[Item]:
-        """The items of this part, in their order."""
+        """The items of this part, in order."""
         return list(items[self.index :: self.count])

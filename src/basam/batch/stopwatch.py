@@ -1,4 +1,4 @@
-"""How long each stage of the work takes, by several threads at once."""
+"""Measures the time of every stage, across threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Seconds of each stage since the beginning, in `seconds`."""
+    """Seconds per stage since the beginning, in `seconds`."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""The photos of a run, each with its prompts and with what outputs call it. No torch here: names are checked before a model is
+"""The photos of a run with their prompts and output names. No torch here: names are checked before a model is
 loaded."""
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class PhotoTask:
     """A photo and its prompts.
 
     Attributes:
-        place: the photo, and what the folder of results calls it.
+        place: the photo and its names in the folder of results.
         prompts: none: the whole photo is the box.
-        image_id: in the COCO file of the run; own_id: it is that of the user's COCO file.
+        image_id: in the COCO file of the run; own_id: it is from the user's COCO file.
     """
 
     place: PhotoPlace
@@ -43,12 +43,12 @@ def tasks_of(
     image_ids: Mapping[Path, int | str] | None = None,
     categories: Sequence[Mapping[str, Any]] = (),
 ) -> list[PhotoTask]:
-    """A task for each photo of a run, with a name for its results that no other has. Processes that share a run pass all
-    its photos, in the same order, before they take their part.
+    """One task per photo of a run, with unique names for results. Processes that share a run must pass all its photos, in the
+    same order, before they take their part.
 
     Args:
-        photos: perhaps with the name that outputs have for each.
-        prompts: of each photo, or those that all photos have.
+        photos: perhaps with their names in outputs.
+        prompts: per photo, or for all photos.
         image_ids, categories: of a COCO file.
     """
     names = photos if isinstance(photos, Mapping) else {}

@@ -1,7 +1,7 @@
-"""Masks of a photo as files that others read.
+"""Write masks of a photo in common file formats.
 
-`choice` says which files there can be, `pictures`, `polygons` and `tables` write those of one
-photo, `coco_run` the one of a whole run. Names: `__init__.pyi`.
+`choice` lists the kinds of files; `pictures`, `polygons` and `tables` write those of one photo, `coco` and `tables` those
+of a whole run. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

@@ -1,4 +1,4 @@
-"""Which files are written of a photo, by kind: see `KINDS`."""
+"""The files of a photo, by kind: see `KINDS`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from basam.errors import InputError
 from basam.files import require, write_mask
 from basam.masks import MaskResult, PhotoResults
 
-# Of a JPEG's side: Pillow's, a little less than the format's.
+# Sides of a JPEG: Pillow's limit, a little below the format's.
 LONGEST_JPEG = 65_500
-# Pixels of an image whose runs COCO's own library counts, in 32 bits.
+# Most pixels of an image whose runs pycocotools counts, in 32 bits.
 MOST_COCO = 2**32 - 1
-# Objects that 16 bits tell apart beside what is none.
+# Most objects that 16 bits number, beside 0 for the background.
 MOST_IN_16_BITS = 65_535
 
 Writer = Callable[[Path], None]
 
 
 def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Kinds in the order of `KINDS`, each once; the libraries that they need are there.
+    """Kinds in the order of `KINDS`, without duplicates; raises if a library is missing.
 
     Raises:
         ValueError: an unknown kind, or none.
@@ -41,10 +41,10 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_size(kinds: Sequence[str], height: int, width: int) -> None:
-    """Refuse a photo that is larger than a format can hold, before the work.
+    """Raise before the work for a photo that is larger than a format can hold.
 
     Raises:
-        ValueError: naming the kind, the size and what would do.
+        ValueError: names the kind, the size and what is possible.
     """
     if "overlay" in kinds and max(height, width) > LONGEST_JPEG:
         raise InputError(
@@ -62,12 +62,12 @@ def names_of(
     places: Sequence[int] | None = None,
     empty: Collection[int] = (),
 ) -> dict[str, list[str]]:
-    """Names of a photo's files by kind, below the folder of results; with one mask, or none, there is one file of it.
+    """Names of a photo's files by kind, below the folder of results; a single mask has no number in its name.
 
     Args:
-        count: of masks; with `places`, of those that were wanted.
-        places: of the masks that there are among those.
-        empty: places of masks without a pixel: they have no cut-out.
+        count: of masks; with `places`, of prompts.
+        places: indices of the masks' prompts.
+        empty: indices of empty masks: they have no cut-out.
     """
     present = list(range(max(1, count)) if places is None else places)
     numbers = {place: "" if count < 2 else f"_{place}" for place in present}
@@ -82,16 +82,16 @@ def names_of(
         "csv": ["_objects.csv"],
     }
     names = {kind: [f"{stem}{ending}" for ending in endings[kind]] for kind in kinds if kind in endings}
-    # Ultralytics looks for the text of a photo in `labels`, under the photo's name.
+    # Ultralytics expects a photo's text file in `labels`, under the photo's name.
     return names | ({"yolo": [f"labels/{stem}.txt"]} if "yolo" in kinds else {})
 
 
 def files_of(
     kinds: Sequence[str], stem: str | Path, results: PhotoResults, class_of: Callable[[MaskResult], int] = lambda one: 0
 ) -> dict[str, Writer]:
-    """What writes each file of a photo, by its name below the folder of results, as `ResultFolder.write` takes it.
+    """A function per file of a photo, by its name below the folder of results, as `ResultFolder.write` takes them.
 
-    A photo without masks has its files, too: a black mask, tables and lists of nothing; but no cut-out.
+    A photo without masks has files, too: a black mask, empty tables and lists; but no cut-out.
 
     Args:
         class_of: number of a mask's class for YOLO.

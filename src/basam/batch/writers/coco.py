@@ -1,9 +1,9 @@
-"""Masks of one or several runs as one COCO file, made of their records.
+"""Write the masks of one or several runs as one COCO file, from their records.
 
-Ids stay. That of an image is the user's where a COCO file brought it; otherwise its place in the list of photos that a run was
-given, so that it does not matter in which order, by how many processes and in how many goes they were done. That of an
-annotation is its prompt's, where that is a whole number that no other prompt has; otherwise it follows from its image and its
-number there. Categories are the user's, then labels in the order of the prompts.
+Ids are stable. An image has the id of the user's COCO file, if there is one; otherwise its index in the run's list of photos,
+so it does not depend on the order, the number of processes or interruptions. An annotation has its prompt's id if that is a
+whole number that no other prompt has; otherwise it follows from its image and its number there. Categories are the user's, then
+labels in the order of the prompts.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from basam.errors import OccupiedError
 from basam.files import begins_with, write_text
 from basam.masks import UNNAMED
 
-# Added to an id until no prompt brought it.
+# Added to an id until no prompt has it.
 STEP = 10**12
 INFO = {"description": "masks of basam"}
 COCO_BEGINNING = json.dumps({"info": INFO})[:-1]
 
 
 def merge_coco(folders: Sequence[Path], target: Path) -> int:
-    """One COCO file of the masks in several folders of results, such as those of the shards of a run.
+    """One COCO file of the masks in several folders of results, such as the shards of a run.
 
     Returns:
         number of images.
 
     Raises:
         FileNotFoundError: a folder without masks in its records.
-        FileExistsError: `target` is there and is not such a file.
+        FileExistsError: `target` exists and is not such a file.
     """
     run = RecordedRun.of_folders(folders)
     write_coco(target, run)
@@ -41,14 +41,14 @@ def merge_coco(folders: Sequence[Path], target: Path) -> int:
 
 
 def write_coco(target: Path, run: RecordedRun, *, polygons: bool = False) -> None:
-    """The COCO file of a run, with RLE or with polygons."""
+    """Write the COCO file of a run, with RLE or with polygons."""
     if not begins_with(target, COCO_BEGINNING.encode()):
         raise OccupiedError(f"{target} was not written by basam, and is left as it is: choose another --out")
     write_text(target, pieces_of(run, polygons))
 
 
 def pieces_of(run: RecordedRun, polygons: bool) -> Iterator[str]:
-    """The text of the file, piece by piece: what a million photos have does not fit into memory."""
+    """The text of the file, piece by piece, because a million photos do not fit into memory."""
     given: Counter[int] = Counter()
     yield COCO_BEGINNING + ', "images": ['
     before = ""

@@ -1,8 +1,8 @@
-"""Kinds of files that a run can write, and its defaults. Plain values: `--help` shows them."""
+"""Kinds of files that a run can write, and the default ones. Plain values, because `--help` prints them."""
 
 from __future__ import annotations
 
-# Of each photo.
+# One file per photo, or more.
 PHOTO_KINDS = ("mask", "overlay", "cutout", "labelme", "labels", "geojson", "svg", "csv", "yolo")
 # One file for all photos.
 RUN_FILES = {"coco": "coco.json", "coco-polygons": "coco_polygons.json", "table": "table.csv"}

@@ -1,4 +1,4 @@
-"""Which files a run writes of each photo, and those of all photos."""
+"""The files that a run writes per photo and for all photos."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from basam.masks import TOLERANCE, UNNAMED, Cleaning, MaskResult, PhotoResults
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written to a folder of results.
+    """The outputs of a run in a folder of results.
 
     Attributes:
-        kinds: of files; see `KINDS`. cleaning: of masks, before. tolerance: of polygons, in pixels.
+        kinds: of files; see `KINDS`. cleaning: of masks, before writing. tolerance: of polygons, in pixels.
 
     Raises:
         ImportError: masks are to be cleaned, and the extra `outputs` is not installed.
-        FileExistsError: a file of the whole run is there and another program wrote it.
+        FileExistsError: another program's file is in the place of a file of the whole run.
     """
 
     folder: ResultFolder
@@ -36,7 +36,7 @@ class Outputs:
 
     def __post_init__(self) -> None:
         if not self.cleaning.does_nothing:
-            require("cv2", "outputs")  # before the work: it cleans the first mask
+            require("cv2", "outputs")  # raise before the work, not at the first mask
         for kind in set(self.kinds) & set(RUN_FILES):
             if not self.is_ours(kind):
                 file = self.folder.root / RUN_FILES[kind]
@@ -44,7 +44,7 @@ class Outputs:
 
     @property
     def run_kinds(self) -> list[str]:
-        """Kinds with one file for all photos. A file that is there is updated in any case: replaced masks do not stay in it."""
+        """Kinds with one file for all photos. An existing file is always updated, so that replaced masks do not stay in it."""
         files = {kind: self.folder.root / file for kind, file in RUN_FILES.items()}
         return [kind for kind, file in files.items() if kind in self.kinds or (file.exists() and self.is_ours(kind))]
 
@@ -55,7 +55,7 @@ class Outputs:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All of it that decides the result, for the records."""
+        """All settings that decide the result, for the records."""
         return {"write": list(self.kinds), "cleaning": vars(self.cleaning), "tolerance": self.tolerance}
 
     @property
@@ -64,15 +64,15 @@ class Outputs:
         return "cutout" in self.kinds
 
     def register(self, labels: Collection[str], categories: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Give ids to the categories of a run, in the order of the prompts, so that they do not depend on which photo is done
-        first."""
+        """Give ids to the categories of a run, in the order of the prompts, so that they do not depend on the order of
+        photos."""
         if self.folder.changes and (self.run_kinds or "yolo" in self.kinds):
             self.folder.records.add_categories(categories)
             for label in dict.fromkeys(labels):
                 self.folder.records.category_named(label)
 
     def class_of(self, one: MaskResult) -> int:
-        """The number of a mask's category among those of the folder, for YOLO."""
+        """The YOLO class of a mask: the index of its category in the folder."""
         records = self.folder.records
         identity = one.category_id
         if identity is None or identity not in records.categories:
@@ -80,7 +80,7 @@ class Outputs:
         return list(records.categories).index(identity)
 
     def names(self, stem: str, count: int) -> list[str]:
-        """Files of a photo with so many masks, below the folder."""
+        """Files of a photo with `count` masks, below the folder."""
         return [name for some in names_of(self.kinds, stem, count).values() for name in some]
 
     def write(
@@ -92,7 +92,7 @@ class Outputs:
         inputs: Collection[str] = (),
         **more: Any,
     ) -> None:
-        """All files of a photo, and its record; arguments as of `ResultFolder.write`."""
+        """Write all files of a photo, and its record; arguments: see `ResultFolder.write`."""
         writers = files_of(self.kinds, place.stem, results, self.class_of)
         kinds = self.run_kinds
         masks = recorded_masks(results, polygons="coco-polygons" in kinds) if kinds else {}
@@ -101,12 +101,12 @@ class Outputs:
     def paths(
         self, stem: str, count: int, places: Sequence[int] | None = None, empty: Collection[int] = ()
     ) -> dict[str, list[str]]:
-        """Paths of a photo's files by kind; arguments as of `names_of`."""
+        """Paths of a photo's files by kind; arguments: see `names_of`."""
         names = names_of(self.kinds, stem, count, places, empty)
         return {kind: [str(self.folder.root / name) for name in some] for kind, some in names.items() if some}
 
     def finish(self) -> None:
-        """Write what is of the whole run, from the records of all processes that wrote to the folder."""
+        """Write the files of the whole run, from the records of all processes that wrote to the folder."""
         records = self.folder.records
         if not self.run_kinds and "yolo" not in self.kinds:
             return

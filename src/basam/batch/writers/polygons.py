@@ -1,4 +1,5 @@
-"""Masks as polygons: GeoJSON, SVG and labelme. Coordinates are pixels of the photo, y downwards, (0, 0) its outer corner."""
+"""Write masks as polygons: GeoJSON, SVG and labelme. Coordinates are pixels of the photo, y downwards, (0, 0) its outer
+corner."""
 
 from __future__ import annotations
 
@@ -17,26 +18,26 @@ from PIL import Image
 from basam.files import COLOURS, distinct_colours, write_json, write_text
 from basam.masks import UNNAMED, MaskResult, PhotoResults, RunMask, outlines_of
 
-# Of labelme's files; those of 5.x and later read masks as well as polygons.
+# Version in labelme files; 5.x and later read masks as well as polygons.
 LABELME_VERSION = "5.5.0"
 DIGITS = 3
 
 
 def rings_of(polygon: Any) -> list[list[list[float]]]:
-    """The outer ring of a polygon and then its holes; the last point of each is the first again."""
+    """The outer ring of a polygon and then its holes; their last point repeats the first."""
     rings = (polygon.exterior, *polygon.interiors)
     return [np.round(np.asarray(ring.coords, dtype=np.float64), DIGITS).tolist() for ring in rings]
 
 
 def coco_polygons(runs: RunMask, tolerance: float) -> list[list[float]]:
-    """A list x0, y0, x1, y1, ... for each part of a mask, as COCO has them. Holes, which COCO's polygons lack, are joined to
-    the outer ring by a slit of no width."""
+    """A list x0, y0, x1, y1, ... per part of a mask, as in COCO. Holes, which COCO's polygons lack, are joined to the outer
+    ring by a slit of no width."""
     return [joined(rings_of(polygon)).ravel().tolist() for polygon in outlines_of(runs, tolerance)]
 
 
 def joined(rings: Sequence[Sequence[Sequence[float]]]) -> NDArray[np.float64]:
-    """One ring `(N, 2)`, not closed, of several: lines, there and back, join them where they are nearest. By the even-odd rule
-    it covers what they cover."""
+    """One ring `(N, 2)`, not closed, from several: lines, there and back, join them where they are nearest. By the even-odd
+    rule it covers the same area."""
     whole, *rest = (np.asarray(ring, dtype=np.float64)[:-1] for ring in rings)
     for ring in rest:
         nearest = [(float(distance.min()), int(distance.argmin())) for distance in (squared(point, whole) for point in ring)]
@@ -52,8 +53,8 @@ def squared(point: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[
 
 
 def write_yolo(path: Path, results: PhotoResults, class_of: Callable[[MaskResult], int]) -> None:
-    """A line for each mask as Ultralytics reads it: the number of its class, and its outline in shares of the photo's sides;
-    parts and holes are joined to one ring. Empty masks have no line."""
+    """A line per mask in Ultralytics' format: the number of its class, and its outline in shares of the photo's sides; parts
+    and holes are joined to one ring. Empty masks have no line."""
     height, width = results.size
     lines = []
     for one in results.masks:
@@ -65,7 +66,7 @@ def write_yolo(path: Path, results: PhotoResults, class_of: Callable[[MaskResult
 
 
 def write_geojson(path: Path, results: PhotoResults) -> None:
-    """A `FeatureCollection`, a `MultiPolygon` with holes for each mask."""
+    """A `FeatureCollection` with a `MultiPolygon` per mask, with holes."""
     features = [
         {
             "type": "Feature",
@@ -88,11 +89,11 @@ def write_geojson(path: Path, results: PhotoResults) -> None:
 
 
 def write_svg(path: Path, results: PhotoResults) -> None:
-    """A path for each mask, the larger first, so that smaller ones lie on top; holes by the rule `evenodd`."""
+    """A path per mask, larger masks first, so that smaller ones are on top; holes by the rule `evenodd`."""
     height, width = results.size
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">']
     colours = distinct_colours([one.runs.box for one in results.masks])
-    for index in sorted(range(len(results.masks)), key=lambda each: -results.masks[each].runs.area):
+    for index in sorted(range(len(results.masks)), key=lambda index: -results.masks[index].runs.area):
         one = results.masks[index]
         rings = [ring for polygon in outlines_of(one.runs, results.tolerance) for ring in rings_of(polygon)]
         outline = " ".join("M" + " L".join(f"{x:g},{y:g}" for x, y in ring[:-1]) + " Z" for ring in rings)
@@ -106,8 +107,8 @@ def write_svg(path: Path, results: PhotoResults) -> None:
 
 
 def write_labelme(path: Path, results: PhotoResults) -> None:
-    """labelme's JSON beside no picture: it names the photo by its path from here. A mask of several parts is a group of
-    polygons; one with holes, which labelme's polygons cannot have, is a mask."""
+    """labelme's JSON; it names the photo by its relative path. A mask of several parts is a group of polygons; one with holes,
+    which labelme's polygons cannot have, is a mask."""
     height, width = results.size
     write_json(
         path,

@@ -1,4 +1,4 @@
-"""Masks in the records of runs, and the images, categories and ids that files of a whole run have."""
+"""Masks in the records of runs, and the images, categories and ids of files of a whole run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from basam.batch.writers.polygons import coco_polygons
 from basam.errors import MissingFileError
 from basam.masks import UNNAMED, MaskResult, PhotoResults, measured
 
-# Ids that programs with numbers of 64-bit floats tell apart.
+# Largest id that programs with 64-bit floats tell apart.
 MOST_ID = 2**53 - 1
-# Annotation k of image i has the id i times this plus k, unless its prompt brings one.
+# Annotation k of image i has the id i times this plus k, unless its prompt has one.
 MOST_OF_AN_IMAGE = 1_000_000
 
 
@@ -25,7 +25,7 @@ def add_image(records: Records, name: str, results: PhotoResults, image_id: int)
 
 
 def recorded_masks(results: PhotoResults, *, polygons: bool = False) -> dict[str, Any]:
-    """What the records have of a photo's masks: all that files of the whole run are made of."""
+    """A photo's masks as recorded: everything that files of the whole run need."""
     return {"size": list(results.size), "masks": [recorded_mask(one, results, polygons) for one in results.masks]}
 
 
@@ -46,7 +46,7 @@ def recorded_mask(one: MaskResult, results: PhotoResults, polygons: bool) -> dic
 
 
 class RecordedImage(NamedTuple):
-    """A photo with masks: its id, and where its line is."""
+    """A photo with masks: its id, and the place of its line."""
 
     image_id: int | str
     records: Records
@@ -59,26 +59,26 @@ class RecordedImage(NamedTuple):
 class RecordedRun:
     """The photos with masks in one or several folders of results, in the order of their ids.
 
-    A photo that is in several folders has the masks of the last one. Ids of a user's COCO file stay; of two images that have
-    one id, the later one gets another.
+    A photo that is in several folders has the masks of the last one. Ids of a user's COCO file stay; if two images have the
+    same id, the later one gets another.
 
     Attributes:
         categories: of COCO, by id.
 
     Raises:
-        FileNotFoundError: a folder has no masks in its records.
+        FileNotFoundError: a folder without masks in its records.
     """
 
     def __init__(self, folders: Sequence[Records]) -> None:
-        found: dict[Path, RecordedImage] = {}
+        images: dict[Path, RecordedImage] = {}
         own: dict[Path, bool] = {}
         for records in folders:
             for photo, written in records.last.items():
                 if written.drawn:
                     path = records.path_of(photo)
-                    found[path] = RecordedImage(0 if written.image_id is None else written.image_id, records, photo)
+                    images[path] = RecordedImage(0 if written.image_id is None else written.image_id, records, photo)
                     own[path] = written.own_id
-        self.images = sorted(with_own_ids(found, own), key=lambda each: id_order(each.image_id))
+        self.images = sorted(with_own_ids(images, own), key=lambda image: id_order(image.image_id))
         self.categories: dict[int | str, dict[str, Any]] = {}
         self.renamed = {records.file: self.take_categories(records) for records in folders}
 
@@ -91,7 +91,7 @@ class RecordedRun:
         return cls(runs)
 
     def take_categories(self, records: Records) -> dict[int | str, int | str]:
-        """Adds the categories of a folder; returns the ids that changed, since another category has them."""
+        """Add the categories of a folder; returns the ids that changed because another category has them."""
         changed = {}
         for identity, category in records.categories.items():
             mine = self.categories.get(identity)
@@ -102,7 +102,7 @@ class RecordedRun:
         return changed
 
     def category_named(self, name: str) -> int | str:
-        """The id of a category, which is added where it is missing."""
+        """The id of a category, which is added if missing."""
         for identity, category in self.categories.items():
             if category["name"] == name:
                 return identity
@@ -124,18 +124,18 @@ class RecordedRun:
                 yield image, line, number, mask
 
 
-def with_own_ids(found: dict[Path, RecordedImage], own: dict[Path, bool]) -> Iterator[RecordedImage]:
-    """Images with ids that no other has; those of a user's file come first."""
+def with_own_ids(images: dict[Path, RecordedImage], own: dict[Path, bool]) -> Iterator[RecordedImage]:
+    """Images with unique ids; those of a user's file are assigned first."""
     taken: set[int | str] = set()
     doubled = []
-    for path in sorted(found, key=lambda each: not own[each]):
-        image = found[path]
+    for path in sorted(images, key=lambda path: not own[path]):
+        image = images[path]
         if image.image_id in taken:
             doubled.append(image)
         else:
             taken.add(image.image_id)
             yield image
-    first = 1 + max((each for each in taken if isinstance(each, int)), default=0)
+    first = 1 + max((used for used in taken if isinstance(used, int)), default=0)
     yield from (image._replace(image_id=number) for number, image in enumerate(doubled, start=first))
 
 
@@ -144,19 +144,19 @@ def id_order(identity: int | str) -> tuple[bool, int, str]:
 
 
 def added_category(categories: dict[int | str, dict[str, Any]], name: str) -> int:
-    """A new category with the next free id."""
-    identity = max((each for each in categories if isinstance(each, int)), default=0) + 1
+    """Add a category with the next free id."""
+    identity = max((known for known in categories if isinstance(known, int)), default=0) + 1
     categories[identity] = {"id": identity, "name": name}
     return identity
 
 
 def annotation_id(image_id: int | str, number: int) -> int:
-    """An id that depends on nothing but the image and the mask's number there."""
+    """An id that depends only on the image and the mask's number there."""
     if isinstance(image_id, int) and 0 <= image_id < MOST_ID // MOST_OF_AN_IMAGE:
         return image_id * MOST_OF_AN_IMAGE + number
     return int(hashlib.sha256(f"{image_id}/{number}".encode()).hexdigest()[:13], 16)
 
 
 def brings_id(mask: dict[str, Any]) -> bool:
-    """Whether the prompt has an id of its own that COCO can have."""
+    """Whether the prompt has an id that COCO allows."""
     return mask["own_id"] and isinstance(mask["id"], int) and 0 <= mask["id"] <= MOST_ID

@@ -1,38 +1,38 @@
-"""How much of the photographs between reading and writing may be in memory at once."""
+"""A memory budget for photographs between reading and writing."""
 
 from __future__ import annotations
 
 import sys
 import threading
 
-# Bytes of photographs that are held before another one is read; one is read in any case.
+# Bytes of photographs in memory above which no further one is read; one is read in any case.
 MOST_HELD = 1 << 29
 
 
-class Room:
-    """Lets a photo be read when those before it leave enough memory: they are done in the order that they were read in, so
-    room comes in any case."""
+class MemoryBudget:
+    """Delays reading a photo until earlier ones leave enough memory. They are processed in the order in which they were read,
+    so memory is always released."""
 
     def __init__(self, most: int = MOST_HELD) -> None:
         self.most, self.held = most, 0
         self.changed = threading.Condition()
 
     def wait(self) -> None:
-        """Until less than `most` bytes are held."""
+        """Wait until less than `most` bytes are held."""
         with self.changed:
             self.changed.wait_for(lambda: self.held < self.most)
 
-    def open(self) -> None:
-        """Let everybody in: nothing is done any more that would make room."""
+    def lift(self) -> None:
+        """Admit all waiting requests; no further memory will be released."""
         with self.changed:
             self.most = sys.maxsize
             self.changed.notify_all()
 
-    def take(self, size: int) -> None:
+    def acquire(self, size: int) -> None:
         with self.changed:
             self.held += size
 
-    def leave(self, size: int) -> None:
+    def release(self, size: int) -> None:
         with self.changed:
             self.held -= size
             self.changed.notify_all()
