@@ -206,14 +206,8 @@ class AutomaticMasks:
         """All settings that decide which points are decoded, and on what."""
         return (
             (self.points_per_side, self.spacing, self.grids, self.crop_n_layers, self.crop_overlap_ratio),
-            (
-                self.crop_n_points_downscale_factor,
-                self.pyramid,
-                self.long_side,
-                self.square,
-                self.predictor.mode,
-                self.predictor.max_side,
-            ),
+            (self.crop_n_points_downscale_factor, self.pyramid, self.long_side, self.square),
+            (self.predictor.mode, self.predictor.max_side),
         )
 
     def crops_of(self, pixels: NDArray[np.uint8]) -> list[tuple[Crop, View | None, NDArray[np.float64]]]:
