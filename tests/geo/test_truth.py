@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from basam.geo import PieceStore, RasterObjects, Windows, look_at_windows, open_raster, raster_writers
+from basam.geo import PieceStore, RasterObjects, Windows, open_raster, raster_writers, segment_windows
 from tests.geo.truth import answers, boxes_of, drawn, in_one_piece, written
 
 
@@ -17,7 +17,7 @@ def found_in(folder, labels, side, overlap, **how):
     raster = open_raster(written(folder / "raster.tif", labels))
     windows = Windows(*labels.shape, side, overlap)
     store = PieceStore(folder / "windows.jsonl", windows, {})
-    look_at_windows(raster, partial(answers, **how), store)
+    segment_windows(raster, partial(answers, **how), store)
     ((name, write),) = raster_writers(("labels",), "raster", raster, RasterObjects(store)).items()
     write(folder / name)
     with rasterio.open(folder / name) as file:

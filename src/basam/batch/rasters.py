@@ -26,10 +26,10 @@ from basam.geo import (
     RasterObjects,
     Windows,
     check_raster_kinds,
-    look_at_windows,
     open_raster,
     raster_files,
     raster_writers,
+    segment_windows,
 )
 from basam.predict import MaskCandidate
 
@@ -99,7 +99,7 @@ class RasterJob(EverythingJob):
         if not isinstance(read, GeoRaster):
             return self.find_in_windows(task, read) if self.rasters.has_windows else super().find(task, read)
         store = self.store(task, read.size)
-        look_at_windows(read, self.masks_in_window, store, partial(self.progress, "windows of the raster"))
+        segment_windows(read, self.masks_in_window, store, partial(self.progress, "windows of the raster"))
         return RasterMasks([], objects=RasterObjects(store, self.outputs.cleaning))
 
     def find_in_windows(self, task: PhotoTask, read: Photograph) -> PhotoMasks:
@@ -113,7 +113,7 @@ class RasterJob(EverythingJob):
             highest.append(self.generator.highest)
             return masks
 
-        look_at_windows(windows, find, store, partial(self.progress, "windows of the photo"))
+        segment_windows(windows, find, store, partial(self.progress, "windows of the photo"))
         masks = sorted(RasterObjects(store, self.outputs.cleaning), key=lambda one: -one.predicted_iou)
         store.remove()
         numbered = [replace(one, id=number) for number, one in enumerate(masks, start=1)]

@@ -1,7 +1,7 @@
 from basam.geo.finding import PhotoWindows as PhotoWindows
 from basam.geo.finding import RasterObjects as RasterObjects
 from basam.geo.finding import WindowError as WindowError
-from basam.geo.finding import look_at_windows as look_at_windows
+from basam.geo.finding import segment_windows as segment_windows
 from basam.geo.pieces import PieceStore as PieceStore
 from basam.geo.raster import GeoRaster as GeoRaster
 from basam.geo.raster import open_raster as open_raster

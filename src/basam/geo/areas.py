@@ -1,6 +1,6 @@
 """Areas of masks in square metres.
 
-Of a projected CRS they are those of the map, in its unit of length. Of longitude and latitude, and of Mercator, whose scale
+In a projected CRS areas are those of the map, in its unit of length. In longitude and latitude, and in Mercator, whose scale
 grows with latitude, they are those of the ellipsoid.
 """
 
@@ -22,7 +22,7 @@ MERCATOR = re.compile(r'"(Mercator|Popular_Visualisation_Pseudo_Mercator)[^"]*"'
 
 
 def square_metres(raster: GeoRaster, mask: RunMask) -> float | None:
-    """Area of a mask of the raster; None where the CRS has no unit that is known."""
+    """Area of a mask of the raster; None if the unit of the CRS is unknown."""
     a, b, c, d, e, f = raster.transform
     pixel = abs(a * e - b * d)
     wkt = raster.crs.to_wkt()
@@ -31,7 +31,7 @@ def square_metres(raster: GeoRaster, mask: RunMask) -> float | None:
     if not on_globe:
         try:
             return mask.area * pixel * float(raster.crs.linear_units_factor[1]) ** 2
-        except Exception:  # rasterio raises its own kinds for units that it does not know
+        except Exception:  # rasterio raises exceptions of its own for unknown units
             return None
     starts, ends = runs_in_columns(mask)
     column, row = np.divmod(starts, mask.height)

@@ -1,4 +1,4 @@
-"""Bands of a raster: which are red, green and blue, how their samples become 8 bits, and which pixels hold data."""
+"""Bands of a raster: which are red, green and blue, how samples are scaled to 8 bits, and which pixels hold data."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from basam.files import ImageError, PhotoNote
 from basam.geo.colours import Colours
 
-# Pixels, about, that limits of colours are worked out from; they are spread over the whole raster.
+# Approximate number of pixels, spread over the whole raster, that colour limits are computed from.
 SAMPLED = 1_000_000
-# Least share of an alpha band that is fully transparent or fully opaque. Near infrared takes all values.
+# Least share of fully transparent or fully opaque pixels in an alpha band. Near infrared takes all values.
 BINARY = 0.95
 
 
@@ -27,8 +27,8 @@ class Bands(NamedTuple):
 
 
 def chosen_bands(path: Path, dataset: Any, bands: Sequence[int] | None) -> tuple[int, ...]:
-    """Numbers of the one or three bands that are read: the given ones, else red, green and blue, else all but alpha."""
-    named = [each.name for each in dataset.colorinterp]
+    """Numbers of the one or three bands to read: the given ones, else red, green and blue, else all but alpha."""
+    named = [interpretation.name for interpretation in dataset.colorinterp]
     colours = [number for number, name in enumerate(named, start=1) if name != "alpha"]
     if bands is not None:
         if len(bands) not in (1, 3) or not all(1 <= band <= dataset.count for band in bands):
@@ -44,12 +44,12 @@ def chosen_bands(path: Path, dataset: Any, bands: Sequence[int] | None) -> tuple
 
 
 def with_transparency(dataset: Any, numbers: tuple[int, ...]) -> tuple[Bands, tuple[PhotoNote, ...]]:
-    """The bands, with whether an alpha band is one, and notes.
+    """The bands, with `ignores_alpha` set, and notes.
 
-    GDAL and rasterio mark the fourth of four byte bands as alpha unless the writer says what it is, so that near infrared is
-    often marked so. An alpha band is 0 or opaque nearly everywhere, or hides pixels without a picture.
+    GDAL and rasterio mark the fourth of four byte bands as alpha unless the writer states otherwise, so near infrared is often
+    marked so. A real alpha band is 0 or opaque nearly everywhere, or hides pixels without a picture.
     """
-    alpha = next((number for number, each in enumerate(dataset.colorinterp, start=1) if each.name == "alpha"), None)
+    alpha = next((number for number, kind in enumerate(dataset.colorinterp, start=1) if kind.name == "alpha"), None)
     flags = {flag.name for flag in dataset.mask_flag_enums[numbers[0] - 1]}
     if alpha is None or "alpha" not in flags:
         return Bands(numbers), ()
@@ -75,7 +75,7 @@ def with_transparency(dataset: Any, numbers: tuple[int, ...]) -> tuple[Bands, tu
 
 
 def colours_of(path: Path, dataset: Any, bands: Bands) -> Colours:
-    """How the bands become 8 bits."""
+    """The conversion of the bands to 8 bits."""
     first = bands.numbers[0]
     is_negative = dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
     if all(dataset.dtypes[band - 1] == "uint8" for band in bands.numbers):
@@ -97,12 +97,12 @@ def colours_of(path: Path, dataset: Any, bands: Bands) -> Colours:
 def read(
     dataset: Any, bands: Bands, *, window: Any = None, out: tuple[int, int] | None = None
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Samples `(bands, h, w)`, and which pixels hold data `(h, w)`: nodata in no band at least, and NaN in none."""
+    """Samples `(bands, h, w)`, and the pixels with data `(h, w)`: not nodata in at least one band, and not NaN in any."""
     numbers = list(bands.numbers)
     shape = None if out is None else (len(numbers), *out)
     samples = dataset.read(numbers, window=window, out_shape=shape)
     if bands.ignores_alpha:
-        holding = [each != nodata_of(dataset, band) for band, each in zip(numbers, samples, strict=True)]
+        holding = [sample != nodata_of(dataset, band) for band, sample in zip(numbers, samples, strict=True)]
         valid = np.logical_or.reduce(holding)
     else:
         valid = (dataset.read_masks(numbers, window=window, out_shape=shape) > 0).any(axis=0)
@@ -112,7 +112,7 @@ def read(
 
 
 def nodata_of(dataset: Any, band: int) -> float:
-    """The value of a band that stands for no data; NaN: none does."""
+    """The nodata value of a band; NaN: none."""
     value = dataset.nodatavals[band - 1]
     return math.nan if value is None else value
 
@@ -125,7 +125,7 @@ def sampled_size(dataset: Any) -> tuple[int, int]:
 
 
 def reduced_size(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """Height and width of a raster of this width and height with a long side of at most so many pixels."""
+    """Height and width of a raster of this width and height, reduced to a long side of at most `long_side` pixels."""
     width, height = size
     share = min(1.0, long_side / max(width, height))
     return max(1, round(height * share)), max(1, round(width * share))

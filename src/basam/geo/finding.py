@@ -1,4 +1,4 @@
-"""Everything in a raster: window by window, then the objects that the windows' pieces make."""
+"""Segment a raster window by window, then unite the pieces of windows into objects."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from basam.geo.windows import RasterWindow
 from basam.masks import Cleaning, MaskResult, RunMask, clean_mask, placed
 from basam.predict import MaskCandidate
 
-# Objects whose box has more pixels are not cleaned: nothing of their size is made in memory.
+# Objects with a larger box (in pixels) are not cleaned, which would need an array of that size.
 MOST_CLEANED = 1 << 26
-# Objects whose runs are held in memory.
+# Number of objects whose runs are cached.
 HELD = 64
 
 Find = Callable[[NDArray[np.uint8]], Sequence[MaskCandidate]]
 
 
 class WindowError(BasamError, RuntimeError):
-    """A window of a raster that could not be done; the message names it and says why."""
+    """A window of a raster failed; the message names it and the reason."""
 
 
 class RasterObjects(Sequence[MaskResult]):
-    """The objects of a raster, numbered from 1; each is made of its pieces when it is needed, and the last ones are held.
+    """The objects of a raster, numbered from 1; an object is made from its pieces on access, and the last ones are cached.
 
     Args:
         store: of the pieces.
-        cleaning: of the objects; those of which nothing is left are left out.
+        cleaning: of the objects; objects that become empty are dropped.
 
     Attributes:
-        boxes: `(N, 4)` x0, y0, x1, y1 in pixels of the raster, x1 and y1 one past the last.
+        boxes: `(N, 4)` x0, y0, x1, y1 in pixels of the raster, x1 and y1 exclusive.
         areas: `(N,)` in pixels.
-        best_iou: the highest predicted IoU; None: there are no objects.
+        best_iou: the highest predicted IoU; None: no objects.
     """
 
     def __init__(self, store: PieceStore, cleaning: Cleaning | None = None) -> None:
@@ -65,7 +65,7 @@ class RasterObjects(Sequence[MaskResult]):
         return len(self.members)
 
     def __getitem__(self, index: int) -> MaskResult:  # type: ignore[override]
-        """The object of number `index` plus 1, its mask as runs of the whole raster."""
+        """Object number `index` plus 1, its mask as runs of the whole raster."""
         if not 0 <= index < len(self.members):
             raise IndexError(index)
         if index not in self.held:
@@ -86,14 +86,14 @@ class RasterObjects(Sequence[MaskResult]):
         x0, y0, x1, y1 = runs.box
         if self.cleaning.does_nothing or (x1 - x0) * (y1 - y0) > MOST_CLEANED:
             return runs
-        # What lies open at the box's border lies open beyond it, so that the box is enough.
+        # What is open at the box's border is open beyond it, so the box is enough.
         return placed(RunMask.of(clean_mask(runs.part(), self.cleaning)), y0, x0, runs.height, runs.width)
 
     def within(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.intp]:
-        """Indices of the objects whose boxes reach into a rectangle, the larger first."""
+        """Indices of the objects whose boxes overlap a rectangle, larger objects first."""
         low, high = self.boxes[:, :2], self.boxes[:, 2:]
-        found = np.flatnonzero(((low < (x1, y1)) & (high > (x0, y0))).all(axis=1))
-        return found[np.argsort(-self.areas[found], kind="stable")]
+        overlapping = np.flatnonzero(((low < (x1, y1)) & (high > (x0, y0))).all(axis=1))
+        return overlapping[np.argsort(-self.areas[overlapping], kind="stable")]
 
 
 class WindowReader(Protocol):
@@ -113,7 +113,7 @@ class Windowed(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class PhotoWindows:
-    """A photograph in memory, `pixels` `(H, W, 3)`, as a picture that is read window by window."""
+    """A photograph in memory, `pixels` `(H, W, 3)`, with the interface of a raster."""
 
     path: Path
     pixels: NDArray[np.uint8]
@@ -122,19 +122,19 @@ class PhotoWindows:
         return nullcontext(self)
 
     def window(self, x0: int, y0: int, x1: int, y1: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """The rectangle, and that all of its pixels hold data."""
+        """The rectangle, with data in all of its pixels."""
         part = self.pixels[y0:y1, x0:x1]
         return np.ascontiguousarray(part), np.ones(part.shape[:2], dtype=bool)
 
 
-def look_at_windows(
+def segment_windows(
     raster: Windowed, find: Find, store: PieceStore, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Have every window of a raster that is not in `store` yet looked at by `find`, which gets RGB `(h, w, 3)` and returns
-    masks in pixels of it. Pixels without data belong to no mask.
+    """Segment every window of a raster that is not in `store` yet with `find`, which gets RGB `(h, w, 3)` and returns masks in
+    its pixels. Pixels without data are removed from the masks.
 
     Raises:
-        WindowError: `find` or the reading of a window failed; the windows before it stay in `store`.
+        WindowError: `find` or reading a window failed; earlier windows stay in `store`.
     """
     windows, done = store.windows, store.done
     if progress is not None:
@@ -160,7 +160,7 @@ def masks_in(reader: WindowReader, window: RasterWindow, find: Find) -> list[Mas
     pixels, valid = reader.window(*window.box)
     if not valid.any():
         return []
-    found = list(find(pixels))
+    masks = list(find(pixels))
     if valid.all():
-        return found
-    return [replace(each, runs=RunMask.of(each.runs.mask() & valid)) for each in found]
+        return masks
+    return [replace(mask, runs=RunMask.of(mask.runs.mask() & valid)) for mask in masks]

@@ -1,7 +1,7 @@
-"""What each window of a raster showed, kept in a file: memory holds where it is, and the runs of a few windows at most.
+"""The masks of a raster's windows, stored in a file; memory holds offsets, and the runs of a few windows.
 
-The file is of JSON lines, the first of which says of what it is; a piece is a line, and a window that is done one that says
-where its pieces are. So a run that was stopped goes on where it was, as long as raster and settings are the same.
+The file is JSON lines: the first line states what it is about, every piece is a line, and a line per finished window has the
+offsets of its pieces. An interrupted run resumes as long as raster and settings are the same.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from basam.geo.windows import RasterWindow, Windows
 from basam.masks import RunMask, placed, read_runs
 
 BEGINNING = b'{"by": "windows of basam"'
-# Windows whose pieces are held in memory, beside a row of them.
+# Windows whose pieces are cached, beside one row of windows.
 HELD = 4
 
 
 class Sides(NamedTuple):
-    """Whether a piece may be cut by its window's left, top, right and bottom edge."""
+    """Whether a piece may be cut off by its window's left, top, right and bottom edge."""
 
     left: bool
     top: bool
@@ -38,8 +38,8 @@ class Piece:
 
     Attributes:
         runs: at its place in the raster.
-        cut: by the window; near: so many pixels from its edges a piece counts as cut.
-        predicted_iou, stability: as of `MaskCandidate`.
+        cut: by the window; near: distance in pixels from the window's edges within which a piece counts as cut.
+        predicted_iou, stability: see `MaskCandidate`.
         point: x, y in pixels of the raster, of the prompt.
     """
 
@@ -56,7 +56,7 @@ class Piece:
 
 
 class Place(NamedTuple):
-    """Which piece of which window."""
+    """A piece, by its window and its number there."""
 
     window: int
     piece: int
@@ -66,11 +66,11 @@ class PieceStore:
     """The pieces of a raster's windows.
 
     Args:
-        path: of the file, made where it is absent.
-        about: what decides the pieces, plain JSON: a file about something else is begun again.
+        path: of the file, which is created if absent.
+        about: what the pieces depend on, plain JSON: a file about something else is started again.
 
     Raises:
-        FileExistsError: a file is there that is none of these.
+        FileExistsError: the path is a file that basam did not write.
     """
 
     def __init__(self, path: str | Path, windows: Windows, about: dict[str, Any]) -> None:
@@ -91,19 +91,19 @@ class PieceStore:
 
     @property
     def done(self) -> frozenset[int]:
-        """Numbers of the windows that are in it."""
+        """Numbers of the windows that are done."""
         return frozenset(self.offsets)
 
-    def add(self, window: RasterWindow, found: Sequence[Any]) -> None:
-        """Keep what a window showed: `MaskCandidate`s in its own pixels."""
+    def add(self, window: RasterWindow, masks: Sequence[Any]) -> None:
+        """Store the masks of a window: `MaskCandidate`s in its own pixels."""
         offsets = []
-        for each in found:
-            if each.runs.area:
+        for mask in masks:
+            if mask.runs.area:
                 line = {
-                    "segmentation": each.runs.coco(),
-                    "predicted_iou": float(each.predicted_iou),
-                    "stability": float(each.stability),
-                    "point": [float(each.point[0]) + window.x0, float(each.point[1]) + window.y0],
+                    "segmentation": mask.runs.coco(),
+                    "predicted_iou": float(mask.predicted_iou),
+                    "stability": float(mask.stability),
+                    "point": [float(mask.point[0]) + window.x0, float(mask.point[1]) + window.y0],
                 }
                 offsets.append(append_json(self.path, line))
         append_json(self.path, {"window": window.number, "pieces": offsets})
@@ -120,7 +120,7 @@ class PieceStore:
         return self.held[number]
 
     def at(self, place: Place) -> Piece:
-        """One piece; not held."""
+        """One piece, without caching it."""
         offset = self.offsets[place.window][place.piece]
         return self.piece(self.windows[place.window], next(iter(read_json_at(self.path, [offset]))))
 
@@ -133,5 +133,5 @@ class PieceStore:
         )
 
     def remove(self) -> None:
-        """The file is no longer needed."""
+        """Delete the file."""
         self.path.unlink(missing_ok=True)

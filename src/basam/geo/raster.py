@@ -1,4 +1,4 @@
-"""A georeferenced raster: what it is, and its pixels window by window."""
+"""A georeferenced raster: its metadata, and its pixels window by window."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from basam.files import ImageError, PhotoNote, require
 from basam.geo.bands import Bands, chosen_bands, colours_of, read, reduced_size, with_transparency
 from basam.geo.colours import Colours
 
-# Of GDAL's blocks in memory, in MB; without it, GDAL takes a twentieth of the machine's memory.
+# GDAL's block cache in MB; its default is a twentieth of the machine's memory.
 CACHE = 128
 AS_PHOTO = "--no-geo reads it as a photograph"
 
 
 @dataclass(frozen=True)
 class GeoRaster:
-    """A raster with a place on the earth.
+    """A raster with coordinates.
 
     Attributes:
         path: of its file.
@@ -34,7 +34,7 @@ class GeoRaster:
         transform: from pixels (x, y), (0, 0) being the outer corner of the first one, to coordinates: a, b, c, d, e, f of
             X = a x + b y + c and Y = d x + e y + f. It may be rotated.
         bands: numbers from 1 of the one or three bands that are read.
-        colours: how they become 8-bit RGB.
+        colours: their conversion to 8-bit RGB.
     """
 
     path: Path
@@ -44,19 +44,19 @@ class GeoRaster:
     bands: tuple[int, ...]
     colours: Colours = field(default_factory=Colours)
     ignores_alpha: bool = False  # no band hides pixels
-    notes: tuple[PhotoNote, ...] = ()  # as a photograph has them
+    notes: tuple[PhotoNote, ...] = ()  # as for photographs
 
     @property
     def nbytes(self) -> int:
-        """Of its pixels in memory: none, until a window is read."""
+        """Bytes of its pixels in memory: 0, because windows are read later."""
         return 0
 
     @contextmanager
     def reading(self) -> Iterator[RasterReader]:
-        """Its pixels; one thread at a time.
+        """Open it for reading; one thread at a time.
 
         Raises:
-            ImageError: they cannot be read; the message names the file.
+            ImageError: the pixels cannot be read; the message names the file.
         """
         with opened(self.path) as dataset:
             yield RasterReader(dataset, self)
@@ -79,7 +79,7 @@ class RasterReader:
         return self.raster.colours.rgb(samples, valid), valid
 
     def reduced(self, long_side: int) -> NDArray[np.uint8]:
-        """The whole raster `(h, w, 3)` with a long side of at most so many pixels, from its overviews where it has them."""
+        """The whole raster `(h, w, 3)` with a long side of at most `long_side` pixels, from overviews if there are any."""
         samples, valid = read(self.dataset, self.bands, out=reduced_size(self.raster.size, long_side))
         return self.raster.colours.rgb(samples, valid)
 
@@ -88,16 +88,16 @@ def open_raster(path: str | Path, bands: Sequence[int] | None = None) -> GeoRast
     """A raster that GDAL reads, with a coordinate reference system and a geotransform.
 
     Args:
-        bands: one or three, numbered from 1; None: red, green and blue where it names them, else its one or three bands that
-            are not alpha.
+        bands: one or three, numbered from 1; None: red, green and blue if they are marked, else all bands but alpha, if these
+            are one or three.
 
     Raises:
-        ImageError: it cannot be read, has no place on the earth, complex samples, or bands of which some must be chosen.
+        ImageError: it cannot be read, has no coordinates or complex samples, or its bands have to be chosen.
         FileNotFoundError: no such file.
         ImportError: rasterio is missing.
     """
     path = path_of(path)
-    if not path.exists():  # GDAL takes other names than those of files, such as addresses
+    if not path.exists():  # GDAL also opens names that are not files, such as URLs
         raise MissingFileError(f"{path}: no such file")
     with opened(path) as dataset:
         check_place(path, dataset)
@@ -117,10 +117,10 @@ open_scene = open_raster  # its name until version 0.2
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """rasterio's dataset; what goes wrong is an ImageError that names the file."""
+    """rasterio's dataset; errors become an ImageError that names the file."""
     rasterio = require("rasterio", "geo")
     with rasterio.Env(GDAL_CACHEMAX=CACHE), warnings.catch_warnings():
-        # A raster without a place raises an error of ours; nodata before alpha is what the documentation says.
+        # A raster without coordinates raises an error of ours; preferring nodata to alpha is documented behaviour.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         warnings.simplefilter("ignore", rasterio.errors.NodataShadowWarning)
         try:
@@ -131,10 +131,10 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 def check_place(path: Path, dataset: Any) -> None:
-    """Refuse a raster of which nobody knows where it lies."""
+    """Raise for a raster without coordinates."""
     if dataset.gcps[0]:
         raise ImageError(f"{path} has ground control points and no geotransform: warp it first (gdalwarp); {AS_PHOTO}")
     if dataset.crs is None:
-        raise ImageError(f"{path} has no coordinate reference system (CRS): give it one (gdal_edit.py -a_srs); {AS_PHOTO}")
+        raise ImageError(f"{path} has no coordinate reference system (CRS): assign one (gdal_edit.py -a_srs); {AS_PHOTO}")
     if dataset.transform.is_identity or dataset.transform.is_degenerate:
-        raise ImageError(f"{path} has a CRS and no geotransform, so that its pixels have no place; {AS_PHOTO}")
+        raise ImageError(f"{path} has a CRS and no geotransform, so its pixels have no coordinates; {AS_PHOTO}")

@@ -1,4 +1,4 @@
-"""Objects of a raster from the pieces that its windows showed."""
+"""Unite the pieces of windows into objects."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from basam.geo.pieces import Piece, PieceStore, Place
 from basam.geo.seams import links_between
 from basam.masks import RunMask, united
 
-# Pieces of one window are of one object only where links as sure as this say so: chains of weaker ones do not make them so.
+# Two pieces of one window are united only by links with at least this IoU, not by chains of weaker ones.
 SURE = 0.9
 
 
 @dataclass
 class Groups:
-    """Which pieces are of one object: sets that are merged (union-find)."""
+    """Sets of pieces of one object, which can be merged (union-find)."""
 
     parents: dict[Place, Place] = field(default_factory=dict)
-    windows: dict[Place, set[int]] = field(default_factory=dict)  # of each set, by its root
+    windows: dict[Place, set[int]] = field(default_factory=dict)  # per set, by its root
 
     def root(self, place: Place) -> Place:
         while (parent := self.parents.setdefault(place, place)) != place:
@@ -28,7 +28,7 @@ class Groups:
         return self.windows.setdefault(root, {root.window})
 
     def merge(self, one: Place, other: Place, *, twice: bool) -> None:
-        """Make one set of two; without `twice` only where no window has pieces in both."""
+        """Merge two sets; without `twice` only if no window has pieces in both."""
         one, other = sorted((self.root(one), self.root(other)))
         if one == other or (not twice and self.windows_of(one) & self.windows_of(other)):
             return
@@ -38,10 +38,10 @@ class Groups:
 
 
 def objects_of(store: PieceStore) -> list[list[Place]]:
-    """The pieces of each object, in the order of windows and of the masks in them.
+    """The pieces per object, in the order of windows and of the masks in them.
 
-    Left out is what is cut and not borne out: by no other window, though every edge that cuts lies within one, or not by a
-    window that shows all of it whole.
+    Pieces that are cut off and unconfirmed are dropped: those that no other window shows although every cutting edge is inside
+    one, or that a window which sees all of the object does not show whole.
     """
     groups, places = Groups(), []
     links: list[tuple[float, Place, Place, bool]] = []
@@ -56,18 +56,18 @@ def objects_of(store: PieceStore) -> list[list[Place]]:
                 cut.add(place)
                 boxes[place] = piece.runs.box
         for other in store.windows.before(window):
-            for first, second, alike, goes_on in links_between(window, pieces, other, store.of_window(other.number)):
-                links.append((alike, Place(window.number, first), Place(other.number, second), goes_on))
-    for alike, one, another, goes_on in sorted(links, key=lambda link: (link[3], -link[0])):
-        groups.merge(one, another, twice=goes_on or alike >= SURE)
+            for first, second, iou, continues in links_between(window, pieces, other, store.of_window(other.number)):
+                links.append((iou, Place(window.number, first), Place(other.number, second), continues))
+    for iou, one, another, continues in sorted(links, key=lambda link: (link[3], -link[0])):
+        groups.merge(one, another, twice=continues or iou >= SURE)
     members: dict[Place, list[Place]] = {}
     for place in places:
         members.setdefault(groups.root(place), []).append(place)
-    return [group for group in members.values() if is_borne_out(group, cut, boxes, store)]
+    return [group for group in members.values() if is_confirmed(group, cut, boxes, store)]
 
 
-def is_borne_out(group: list[Place], cut: set[Place], boxes: dict[Place, tuple[int, int, int, int]], store: PieceStore) -> bool:
-    """Whether a piece is whole, or several windows show the object and all that would show it whole are among them."""
+def is_confirmed(group: list[Place], cut: set[Place], boxes: dict[Place, tuple[int, int, int, int]], store: PieceStore) -> bool:
+    """Whether a piece is whole, or several windows show the object and all that see it whole are among them."""
     if not cut.issuperset(group):
         return True
     lows, highs = zip(*((boxes[place][:2], boxes[place][2:]) for place in group), strict=True)
@@ -78,10 +78,10 @@ def is_borne_out(group: list[Place], cut: set[Place], boxes: dict[Place, tuple[i
 
 
 def united_piece(pieces: list[Piece]) -> tuple[RunMask, Piece]:
-    """The mask of an object, and the piece that speaks for it.
+    """The mask of an object, and the piece whose scores it gets.
 
-    A piece that is whole is the object, the one with the highest predicted IoU of several; of others it is all of them, and the
-    largest speaks.
+    If pieces are whole, the object is the one with the highest predicted IoU; otherwise it is the union, with the scores of the
+    largest piece.
     """
     whole = [piece for piece in pieces if piece.is_whole]
     if whole:

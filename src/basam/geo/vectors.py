@@ -1,4 +1,4 @@
-"""Objects of a raster as polygons in its coordinate reference system: GeoJSON and GeoPackage."""
+"""Write objects of a raster as polygons in its coordinate reference system: GeoJSON and GeoPackage."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from basam.masks import TOLERANCE, MaskResult, outlines_of
 
 # Digits of coordinates beyond those of a pixel's size.
 DIGITS = 3
-# Objects that a GeoPackage gets at once.
+# Objects per batch written to a GeoPackage.
 AT_ONCE = 1000
 # Columns of a GeoPackage.
 FIELDS = {"id": np.int64, "predicted_iou": float, "stability": float, "pixels": np.int64, "area_m2": float}
 
 
 def write_raster_polygons(path: str | Path, raster: GeoRaster, objects: RasterObjects, tolerance: float = TOLERANCE) -> None:
-    """GeoJSON: a `FeatureCollection` with a `MultiPolygon` for each object, in coordinates of the raster's CRS, which `crs`
-    names as GeoJSON had it before RFC 7946. Outer rings run counterclockwise, holes clockwise.
+    """GeoJSON: a `FeatureCollection` with a `MultiPolygon` per object, in coordinates of the raster's CRS, which `crs` names as
+    in GeoJSON before RFC 7946. Outer rings run counterclockwise, holes clockwise.
 
     Args:
-        tolerance: pixels by which polygons may leave the masks' edges.
+        tolerance: pixels by which polygons may deviate from the masks' edges.
     """
     write_text(path, pieces_of_geojson(raster, objects, tolerance))
 
@@ -49,15 +49,15 @@ def pieces_of_geojson(raster: GeoRaster, objects: RasterObjects, tolerance: floa
 
 
 def name_of_crs(crs: Any) -> str:
-    """What GeoJSON and GDAL call a CRS; one that no authority has a number for is spelled out as WKT."""
+    """The name of a CRS in GeoJSON and GDAL; WKT if no authority has a number for it."""
     authority = crs.to_authority()
     if authority == ("EPSG", "4326"):
-        return "urn:ogc:def:crs:OGC:1.3:CRS84"  # the one whose longitude comes first
+        return "urn:ogc:def:crs:OGC:1.3:CRS84"  # longitude first
     return crs.to_wkt() if authority is None else f"urn:ogc:def:crs:{authority[0]}::{authority[1]}"
 
 
 def rings_of(polygon: Any, transform: Sequence[float]) -> list[list[list[float]]]:
-    """Rings of a polygon in pixels, in coordinates; as precise as a thousandth of a pixel."""
+    """Rings of a polygon, from pixels to coordinates; rounded to a thousandth of a pixel."""
     a, b, c, d, e, f = transform
     digits = max(0, DIGITS - math.floor(math.log10(math.hypot(a, d))))
     rings = []
@@ -71,7 +71,7 @@ def rings_of(polygon: Any, transform: Sequence[float]) -> list[list[list[float]]
 
 
 def properties_of(raster: GeoRaster, one: MaskResult) -> dict[str, Any]:
-    """Columns of an object: `area_m2` in square metres, None where the unit of the CRS is unknown."""
+    """Columns of an object: `area_m2` in square metres, None if the unit of the CRS is unknown."""
     area = square_metres(raster, one.runs)
     scores = {"predicted_iou": one.predicted_iou, "stability": one.stability}
     return {"id": one.id, **scores, "pixels": one.runs.area, "area_m2": None if area is None else round(area, 3)}
@@ -81,12 +81,12 @@ def write_raster_package(path: str | Path, raster: GeoRaster, objects: RasterObj
     """GeoPackage: a layer `objects` with the polygons and columns of the GeoJSON file, in the raster's CRS.
 
     Args:
-        tolerance: pixels by which polygons may leave the masks' edges.
+        tolerance: pixels by which polygons may deviate from the masks' edges.
     """
     shapely, pyogrio = require("shapely", "geo"), require("pyogrio", "geo")
     form = {"layer": "objects", "driver": "GPKG", "geometry_type": "MultiPolygon", "crs": raster.crs.to_wkt()}
     with replacing(path_of(path)) as temporary:
-        temporary.unlink()  # GDAL opens what is there, and an empty file is no GeoPackage
+        temporary.unlink()  # GDAL would open the empty file, which is not a GeoPackage
         for start in range(0, max(1, len(objects)), AT_ONCE):
             some = [objects[index] for index in range(start, min(start + AT_ONCE, len(objects)))]
             shapes = [shape_of(raster, one, tolerance) for one in some]

@@ -1,4 +1,4 @@
-"""Windows that cover a raster, each overlapping its neighbours."""
+"""Overlapping windows that cover a raster."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from functools import cached_property
 from basam.checks import Count, check_fields, whole_number
 from basam.errors import InputError
 
-# An object nearer than this to an edge of a window may be cut by it, in pixels, as in Meta's crops; less where windows overlap
-# by less than four times this.
+# An object nearer than this many pixels to an edge of a window may be cut off by it, as with Meta's crops; less if windows
+# overlap by less than four times this.
 NEAR = 20
 LEAST_OVERLAP = 16
-# Of the window's side: more would only have every part of a raster seen more than four times.
+# Share of the window's side: with more, parts of a raster would be in more than four windows.
 MOST_OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
 class RasterWindow:
-    """A rectangle of a raster: edges in pixels, x1 and y1 one past the last; `number` counts row by row from 0."""
+    """A rectangle of a raster: edges in pixels, x1 and y1 exclusive; `number` counts row by row from 0."""
 
     number: int
     x0: int
@@ -41,8 +41,8 @@ class Windows:
     """All windows of a raster of height x width px.
 
     Args:
-        side: of a window, in pixels of the raster; one that is larger than the raster has its size.
-        overlap: of neighbours, at least, in pixels. The last of a row or column overlaps more, so that all have one size.
+        side: of a window, in pixels of the raster; clipped to the raster's size.
+        overlap: least overlap of neighbours in pixels. The last of a row or column overlaps more, so that all have one size.
 
     Raises:
         ValueError: a raster without pixels, an overlap of fewer than 16 pixels or more than half the side.
@@ -62,17 +62,17 @@ class Windows:
 
     @cached_property
     def columns(self) -> tuple[int, ...]:
-        """Where windows begin, from the left."""
+        """Left edges of the windows."""
         return starts_of(self.width, self.side, self.overlap)
 
     @cached_property
     def rows(self) -> tuple[int, ...]:
-        """Where windows begin, from the top."""
+        """Top edges of the windows."""
         return starts_of(self.height, self.side, self.overlap)
 
     @property
     def near(self) -> int:
-        """Pixels from an edge within which an object may be cut by it."""
+        """Pixels from an edge within which an object may be cut off by it."""
         return min(NEAR, self.overlap // 4)
 
     def __len__(self) -> int:
@@ -89,20 +89,20 @@ class Windows:
         return RasterWindow(number, x0, y0, min(x0 + self.side, self.width), min(y0 + self.side, self.height))
 
     def before(self, window: RasterWindow) -> list[RasterWindow]:
-        """Those of lower numbers that overlap a window."""
+        """Windows with lower numbers that overlap `window`."""
         row, column = divmod(window.number, len(self.columns))
-        # Up to half of a side is shared, of the last window in a row or column perhaps more: three back are enough.
+        # Windows share up to half a side, the last of a row or column perhaps more: three back are enough.
         around = (
-            each * len(self.columns) + other
-            for each in range(max(0, row - 3), row + 1)
-            for other in range(max(0, column - 3), min(len(self.columns), column + 4))
+            row_before * len(self.columns) + column_near
+            for row_before in range(max(0, row - 3), row + 1)
+            for column_near in range(max(0, column - 3), min(len(self.columns), column + 4))
         )
-        found = (self[number] for number in around if number < window.number)
-        return [other for other in found if other.overlaps(window)]
+        earlier = (self[number] for number in around if number < window.number)
+        return [other for other in earlier if other.overlaps(window)]
 
     def cut_sides(self, box: tuple[int, int, int, int], window: RasterWindow) -> tuple[bool, bool, bool, bool]:
-        """Whether what has this box in a window may be cut by its left, top, right and bottom edge; the raster's own edges cut
-        nothing."""
+        """Whether an object with this box in a window may be cut off by its left, top, right and bottom edge; the raster's own
+        edges do not cut."""
         x0, y0, x1, y1 = box
         near = self.near
         return (
@@ -117,12 +117,12 @@ class Windows:
         x0, y0, x1, y1 = box
         columns = [index for index, start in enumerate(self.columns) if start <= x0 and x1 <= start + self.side]
         rows = [index for index, start in enumerate(self.rows) if start <= y0 and y1 <= start + self.side]
-        found = [self[row * len(self.columns) + column] for row in rows for column in columns]
-        return [window for window in found if not any(self.cut_sides(box, window))]
+        candidates = [self[row * len(self.columns) + column] for row in rows for column in columns]
+        return [window for window in candidates if not any(self.cut_sides(box, window))]
 
 
 def starts_of(length: int, side: int, overlap: int) -> tuple[int, ...]:
-    """Where windows begin along an axis; the last one ends where the axis does."""
+    """Starts of windows along an axis; the last window ends where the axis does."""
     if length <= side:
         return (0,)
     count = math.ceil((length - overlap) / (side - overlap))

@@ -1,5 +1,4 @@
-"""Files of a raster's objects in its coordinate reference system; each appears whole or not at all, and nothing of the raster's
-size is held in memory."""
+"""Write the objects of a raster in its coordinate reference system, atomically, and without arrays of the raster's size."""
 
 from __future__ import annotations
 
@@ -28,9 +27,9 @@ ENDINGS = {
     **{"overlay": "_overlay.jpg", "labels": "_labels.tif", "geojson": "_polygons.geojson", "gpkg": "_polygons.gpkg"},
     "csv": "_objects.csv",
 }
-# Pixels of a tile of a label map's side, and of what is painted at once.
+# Side in pixels of a tile of a label map, and of the area that is painted at a time.
 TILE, PAINTED = 256, 1024
-# Pixels of an overlay's long side.
+# Long side of an overlay in pixels.
 SHOWN = 2048
 MOST_IN_16_BITS = 65_535
 
@@ -39,10 +38,10 @@ Writer = Callable[[Any], None]
 
 
 def check_raster_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Kinds of files in the order of `RASTER_KINDS`, each once.
+    """Kinds of files in the order of `RASTER_KINDS`, without duplicates.
 
     Raises:
-        ValueError: one that rasters do not have.
+        ValueError: a kind that does not exist for rasters.
         ImportError: shapely is needed and missing.
     """
     for kind in kinds:
@@ -62,10 +61,10 @@ def raster_files(kinds: Sequence[str], stem: str | Path) -> list[str]:
 def raster_writers(
     kinds: Sequence[str], stem: str | Path, raster: GeoRaster, objects: RasterObjects, tolerance: float = TOLERANCE
 ) -> dict[str, Writer]:
-    """What writes each file of a raster, by its name, as `ResultFolder.write` takes it.
+    """A function per file of a raster, by its name, as `ResultFolder.write` takes them.
 
     Raises:
-        ValueError: a kind that there is not for rasters.
+        ValueError: a kind that does not exist for rasters.
     """
     check_raster_kinds(kinds)
     writers: dict[str, Writer] = {
@@ -79,7 +78,7 @@ def raster_writers(
 
 
 def tiles_of(raster: GeoRaster, objects: RasterObjects) -> Iterator[tuple[Rectangle, NDArray[np.uint32]]]:
-    """A map of the objects' numbers, 0 where there is none and the smaller object on top, rectangle by rectangle."""
+    """A map of the objects' numbers, 0 for the background and smaller objects on top, rectangle by rectangle."""
     width, height = raster.size
     for y0 in range(0, height, PAINTED):
         for x0 in range(0, width, PAINTED):
@@ -94,11 +93,11 @@ def tiles_of(raster: GeoRaster, objects: RasterObjects) -> Iterator[tuple[Rectan
 
 
 def write_raster_labels(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:
-    """A GeoTIFF of the objects' numbers in the raster's CRS and place: 16 bits, above 65,535 objects 32; 0, which is none of
-    them, is its nodata value. It has overviews, and up to 65,535 objects a colour table.
+    """A GeoTIFF of the objects' numbers in the raster's CRS: 16 bits, above 65,535 objects 32; its nodata value is 0, the
+    background. It has overviews, and up to 65,535 objects a colour table.
 
     Raises:
-        OSError: it cannot be written, or what was read back is something else.
+        OSError: it cannot be written, or reading it back gives something else.
     """
     rasterio = require("rasterio", "geo")
     path = path_of(path)
@@ -120,30 +119,30 @@ def write_raster_labels(path: str | Path, raster: GeoRaster, objects: RasterObje
             if levels:
                 with rasterio.open(temporary, "r+") as file:
                     file.build_overviews(levels, rasterio.enums.Resampling.nearest)
-            # GDAL keeps blocks until the file is closed, and what goes wrong then it does not tell.
+            # GDAL writes blocks when the file is closed, and does not report errors then.
             with rasterio.open(temporary) as file:
                 whole = all(zlib.crc32(file.read(1, window=window).tobytes()) == expected for window, expected in sums)
         except rasterio.errors.RasterioError as error:
             raise unwritten(path, str(error.__cause__ or error)) from error
         if not whole:
-            raise unwritten(path, "what was read back is not what was written")
+            raise unwritten(path, "reading it back gives something else")
 
 
 def colour_table(objects: RasterObjects) -> dict[int, tuple[int, int, int, int]]:
-    """Red, green, blue and alpha of the objects' numbers; 0, which is no object, is transparent."""
+    """Red, green, blue and alpha of the objects' numbers; 0, the background, is transparent."""
     colours = distinct_colours(objects.boxes.tolist())
     return {0: (0, 0, 0, 0)} | {number: (*COLOURS[colour], 255) for number, colour in enumerate(colours, start=1)}
 
 
 def unwritten(path: Path, reason: str) -> FileError:
-    """What to raise for a raster that GDAL could not write: it does not say why."""
+    """The error for a raster that GDAL could not write, without giving a reason."""
     if shutil.disk_usage(path.parent).free < PAINTED * PAINTED * 4:
         return FullDiskError(f"no room to write {path}: {reason}")
     return FileError(f"cannot write {path}: {reason}")
 
 
 def write_raster_table(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:
-    """CSV as of photographs, boxes and points in pixels of the raster; `area_m2` is in square metres."""
+    """CSV as for photographs, boxes and points in pixels of the raster; `area_m2` is in square metres."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         rows = csv.writer(file)
         rows.writerow((*COLUMNS, "area_m2"))
@@ -155,14 +154,14 @@ def write_raster_overlay(path: str | Path, raster: GeoRaster, objects: RasterObj
     with raster.reading() as reader:
         pixels = reader.reduced(SHOWN)
     height, width = pixels.shape[:2]
-    # Where in the raster the middle of each pixel lies.
+    # Positions in the raster of the pixels' centres.
     columns, rows = (
         ((np.arange(count) + 0.5) * (whole / count)).astype(np.int64)
         for count, whole in zip((width, height), raster.size, strict=True)
     )
     labels = np.zeros((height, width), dtype=np.uint32)
     for (x0, y0, x1, y1), tile in tiles_of(raster, objects):
-        across, down = ((each >= low) & (each < high) for each, low, high in ((columns, x0, x1), (rows, y0, y1)))
+        across, down = ((centres >= low) & (centres < high) for centres, low, high in ((columns, x0, x1), (rows, y0, y1)))
         labels[np.ix_(down, across)] = tile[np.ix_(rows[down] - y0, columns[across] - x0)]
     write_image(path, tinted(pixels, labels, colour_table(objects)))
 
