@@ -215,7 +215,7 @@ def test_a_photo_that_is_named_in_several_ways_is_one(folder):
         ('{"photo": "a.jpg", "id": [1]}', r"id \[1\]: a whole number or a text is needed"),
         ('{"photo": "a.jpg", "score": "high"}', "score 'high': a number is needed"),
         ('{"photo": "a.jpg", "label": {}}', "label {}: a text is needed"),
-        ('{"photo": "a.jpg"', "no JSON"),
+        ('{"photo": "a.jpg"', "JSON"),
         ("[1, 2]", "'.1, 2.': an object with 'photo' is needed"),
     ],
 )

@@ -10,7 +10,7 @@ pytest.importorskip("ray", reason='Ray is absent: pip install -e ".[ray]"')
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere.invalid:6379", "[::1]:99999"])
 def test_nothing_answers(address):
-    with pytest.raises(BasamError, match=r"127.*--ray local starts a cluster here"), ray_running(address):
+    with pytest.raises(BasamError, match="--ray local starts a cluster here"), ray_running(address):
         pass
 
 

@@ -147,7 +147,7 @@ def test_a_person_may_choose_the_level(predictor):
     for wrong in (-1, 6, 1.5, True):
         with pytest.raises(ValueError, match="level="):
             predictor.predict(**CLICK, level=wrong)
-    with pytest.raises(ValueError, match="without focus"):
+    with pytest.raises(ValueError, match="focus"):
         predictor.predict(**CLICK, level=1, focus=True)
     predictor.set_image(photo(300, 400))
     with pytest.raises(ValueError, match="pyramid=True"):

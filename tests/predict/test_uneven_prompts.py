@@ -78,11 +78,11 @@ def test_padding_of_transformers_is_no_point(predictor):
 
 def test_a_box_that_sticks_out_is_cut_to_the_image(predictor):
     inside = predictor.predict(box=[10, 0, 100, 50], return_logits=True)[0]
-    with pytest.warns(UserWarning, match=r"box \(10, -3, 104.5, 50\): cut to the image of 100 x 70 px") as caught:
+    with pytest.warns(UserWarning, match=r"box \(10, -3, 104.5, 50\).* 100 x 70 px") as caught:
         found = predictor.predict(box=[10, -3, 104.5, 50], return_logits=True)[0]
     assert caught[0].filename == __file__
     assert np.array_equal(found, inside)
-    with pytest.warns(UserWarning, match=r"box \(-1, 0, 9, 9\), .* and 2 more: cut") as caught:
+    with pytest.warns(UserWarning, match=r"box \(-1, 0, 9, 9\), .* and 2 more") as caught:
         predictor.predict(box=[[-1, 0, 9, 9], [1, 1, 9, 9], *[[0, 0, 101, 9]] * 4])
     assert len(caught) == 1
     with warnings.catch_warnings():
