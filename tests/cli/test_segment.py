@@ -154,7 +154,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other(photos, model, tmp_path)
         (["--long-side", "big"], "'auto', 'native' or a number"),
         (["--long-side", "0"], "'auto', 'native' or a number"),
         (["--slope", "-1"], "slope=-1"),
-        (["--plain", "--slope", "1"], "plain SAM takes no"),
+        (["--plain", "--slope", "1"], "plain SAM has no"),
         (["--mode", "absent.json"], "absent.json"),
         (["--dtype", "int8"], "'int8'"),
         (["--point", "1,1", "--box", "0,0,9,9", "--box", "0,0,9,9"], "one box or none"),
@@ -328,7 +328,7 @@ def test_many_photos_get_a_summary(model, tmp_path):
         Image.new("RGB", (20, 20)).save(tmp_path / f"{index:02}.png")
     result = run(*sorted(tmp_path.glob("*.png")), "--model", model, "--out", tmp_path / "o")
     assert len(result.stdout.splitlines()) == 1
-    assert result.stdout.startswith("21 masks of 21 photos, 4 tokens each on average")
+    assert result.stdout.startswith("21 masks of 21 photos, 4 tokens per mask")
     assert run(*sorted(tmp_path.glob("*.png")), "--model", model, "--out", tmp_path / "p", "--quiet").stdout == ""
 
 

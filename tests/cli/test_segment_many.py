@@ -109,10 +109,10 @@ def test_what_goes_together_is_checked_first(folder):
     (folder / "p.jsonl").write_text('{"photo": "a.png"}')
     for words, message in (
         ((), "photographs are needed"),
-        (("--prompts-from", "p.jsonl", "--box", "1,1,9,9"), "no --point and no --box"),
-        (("photos/a.png", "--images-json", "p.jsonl"), "goes with --prompts-from"),
+        (("--prompts-from", "p.jsonl", "--box", "1,1,9,9"), "--point and --box"),
+        (("photos/a.png", "--images-json", "p.jsonl"), "needs --prompts-from"),
         (("photos/a.png", "--prompts-from", "p.jsonl"), "PHOTOS is the folder"),
-        (("photos", "--ray", "local", "--shard", "1/2"), "takes no --shard"),
+        (("photos", "--ray", "local", "--shard", "1/2"), "leave --shard"),
         (("photos", "--shard", "3/2"), "I from 0 to N - 1 is needed"),
         (("photos", "-q", "-v"), "contradict each other"),
     ):
@@ -259,7 +259,7 @@ def test_photos_without_a_row_are_counted_and_done_where_wanted(folder, model):
     (folder / "p.csv").write_text("photo,x0,y0,x1,y1\na.png,5,6,40,44\n")
     rest = ("photos", "--prompts-from", "p.csv", "--model", model, "--out", "o", "--json")
     result = run(*rest)
-    assert "photos in photos without a row in p.csv: 2, not segmented; --unlisted does them as a whole" in result.stderr
+    assert "photos in photos without a row in p.csv: 2, not segmented" in result.stderr
     assert len(rows_of(result)) == 1
     result = run(*rest, "--unlisted")
     assert "without a row" not in result.stderr

@@ -1,6 +1,6 @@
 """The command line: parse, call, print. A command is added in `commands.py`, where its module is named.
 
-So that `--help` is quick, modules of commands are imported once they are given, and the library inside their functions.
+To keep `--help` quick, a command's module is imported when the command is given, and the library inside its function.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ def root(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of every error.")] = False,
 ) -> None:
-    """Segment Anything at the image's own resolution.
+    """Segment Anything at the image's native resolution.
 
-    Exit status: 0 all done; 1 something was left out, the rest was done; 2 nothing could be done; 130 stopped by Ctrl-C.
+    Exit status: 0 all done; 1 something failed, the rest was done; 2 nothing could be done; 130 stopped by Ctrl-C.
     """
     DEBUGGING.on = debug
 
 
 def as_note(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-    """Warnings of libraries look like notes; those meant for programmers are not shown."""
+    """Print warnings of libraries as notes, without those meant for programmers."""
     if issubclass(category, UserWarning):
         note(f"note: {message}")
 
 
 def main() -> None:
-    """Entry point of the `basam` command; `--debug` may stand anywhere in its line."""
+    """Entry point of the `basam` command; `--debug` may be anywhere on its command line."""
     warnings.showwarning = as_note
     stop_on_sigterm()
     words = sys.argv[1:]

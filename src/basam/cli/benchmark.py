@@ -20,15 +20,15 @@ from basam.lab.benchmarking import BenchmarkSettings
 def benchmark(
     max_pixels: MaxPixels = MAX_PIXELS,
     workers: MetricWorkers = None,
-    out: Annotated[Path, typer.Option(help="Folder of the runs; those in it resume.")] = Path("runs/benchmark"),
+    out: Annotated[Path, typer.Option(help="Folder of the runs; existing runs resume.")] = Path("runs/benchmark"),
     **given: Any,
 ) -> None:
-    """Compare a base with adapters, each with and without the correction, on the test splits of several data sets.
+    """Compare a base with adapters, with and without the correction, on the test splits of several data sets.
 
     Example: basam benchmark --data dis5k:DIS5K --data coco:COCO --adapter mine=runs/tune/adapter
 
     An adapter with @KIND is a specialist: measured on data of these kinds only, with its correction.
-    OUT gets benchmark.md, benchmark.tex, benchmark.json, one plot per prompt, and below runs/ what basam evaluate writes.
+    OUT gets benchmark.md, benchmark.tex, benchmark.json, one plot per prompt, and the files of basam evaluate in runs/.
     """
     with one_line_errors(resumes=True):
         settings: BenchmarkSettings = settings_of(BenchmarkSettings, given)

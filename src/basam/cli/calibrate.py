@@ -35,9 +35,9 @@ def calibrate(
     mask_values: MaskValues = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed for the photographs drawn.")] = 0,
     device: Device = "auto",
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the mode goes.")] = Path("mode.json"),
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Mode file to write.")] = Path("mode.json"),
     test_split: Annotated[
-        bool, typer.Option("--yes-this-is-the-test-split", help="Choose on a test split all the same.")
+        bool, typer.Option("--yes-this-is-the-test-split", help="Allow calibrating on a test split.")
     ] = False,
 ) -> None:
     """Choose slope, strength and positions for a model on your kind of photographs.
@@ -51,7 +51,7 @@ def calibrate(
             f"{kind}. Without masks, leave --mode out: the model's own mode is used"
         )
     if larger and not focus:
-        raise typer.BadParameter("--larger goes with --focus")
+        raise typer.BadParameter("--larger needs --focus")
     long_sides = parse_list("--sizes", sizes, int, "512,1024")
 
     with one_line_errors():

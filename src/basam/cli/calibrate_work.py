@@ -22,10 +22,10 @@ from basam.predict import Predictor
 
 @dataclass(frozen=True)
 class CalibrationJob:
-    """What choosing a mode and choosing crops need.
+    """What choosing a mode and choosing crops have in common.
 
     Raises:
-        OSError: `out` could not be written; better said before the work than after it.
+        OSError: `out` cannot be written; raised before the work.
     """
 
     model: str
@@ -43,7 +43,7 @@ class CalibrationJob:
             raise FileError(f"--out {self.out}: the folder {folder} is missing or cannot be written")
 
     def mode(self, sources: Sequence[Source], test_split: bool, mask_values: str | None = None) -> bool:
-        """Calibrate on data sets, print and write; False where a file of them was broken."""
+        """Calibrate on data sets, print and write; False if a file of them is broken."""
         check_extra("evaluate")
         datasets = [source.open(source.split or "train", mask_values) for source in sources]
         labelled.check_datasets(datasets, test_split)
@@ -60,7 +60,7 @@ class CalibrationJob:
             )
         how = f"mean IoU with {' and '.join(map(str, labelled.PROMPTS))}"
         how += f", mask values {mask_values}" if mask_values is not None else ""
-        found = report.provenance(
+        provenance = report.provenance(
             result.candidates,
             result.chosen,
             how=how,
@@ -69,7 +69,7 @@ class CalibrationJob:
             **self.given(),
             photos=result.photos,
         )
-        write_mode(self.out, result.chosen.mode, found, fingerprint=model_fingerprint(predictor.model))
+        write_mode(self.out, result.chosen.mode, provenance, fingerprint=model_fingerprint(predictor.model))
         console.problems(result.issues)
         console.show(report.table(result.candidates, result.chosen, self.sizes, "mean IoU"))
         return not result.issues.broken
@@ -81,9 +81,9 @@ class CalibrationJob:
         mask_values: str | None = None,
         larger: bool = False,
     ) -> bool:
-        """Choose how regions are found on data sets that count alike, print and write; False where a file was broken.
+        """Choose settings of regions on data sets with equal weights, print and write; False if a file is broken.
 
-        The mode of the file is kept where it has one; else it is the model's own.
+        The file's mode stays if it has one; otherwise it is the model's own.
         """
         check_extra("evaluate")
         datasets = [source.open(source.split or "train", mask_values) for source in sources]
@@ -100,7 +100,7 @@ class CalibrationJob:
                 test_split_allowed=test_split,
                 progress=bars.show,
             )
-        found: dict[str, Any] = {
+        provenance: dict[str, Any] = {
             "how": "mean IoU with gt-box and gt-point",
             "data": list(result.photos),
             **self.given(),
@@ -112,16 +112,16 @@ class CalibrationJob:
         write_mode(
             self.out,
             predictor.mode,
-            {**before, "focus": found},
+            {**before, "focus": provenance},
             fingerprint=model_fingerprint(predictor.model),
             others={"focus": result.chosen.to_dict()},
         )
         console.problems(result.issues)
         table = console.new_table(("candidate", *result.photos, "mean IoU", "minus whole", "error", ""), texts=("candidate",))
-        for each, row in zip(result.candidates, result.found(), strict=True):
+        for candidate, row in zip(result.candidates, result.found(), strict=True):
             numbers = [f"{value:.4f}" for value in (*row["by_data"].values(), row["mean"])]
             numbers += [f"{row['minus_whole']:+.4f}", f"{row['standard_error']:.4f}"]
-            table.add_row(row["focus"], *numbers, "chosen" if result.is_chosen(each) else "")
+            table.add_row(row["focus"], *numbers, "chosen" if result.is_chosen(candidate) else "")
         console.show(table)
         return not result.issues.broken
 

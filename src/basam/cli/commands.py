@@ -1,4 +1,4 @@
-"""The commands by name, each with the line that `basam --help` shows; the module of a command is imported once it is given."""
+"""The commands by name, with their lines in `basam --help`; the module of a command is imported when it is given."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-# In the order of the help; each is a function `basam.cli.NAME.NAME`, and its line is the first of its docstring.
+# In the order of the help; a command is the function `basam.cli.NAME.NAME`, and its line the first of its docstring.
 LINES = {
-    "segment": "Segment photographs at their own resolution.",
-    "everything": "Find everything in photographs: the model is prompted with a grid of points, "
-    "and the best mask of each object stays.",
-    "merge": "One COCO file of the masks in several folders, such as those of the shards of a run.",
+    "segment": "Segment photographs at native resolution.",
+    "everything": "Segment everything in photographs: the model is prompted with a grid of points, "
+    "and duplicates and poor masks are dropped.",
+    "merge": "Write one COCO file of the masks in several folders, such as the shards of a run.",
     "evaluate": "Evaluate a model on a data set at any sizes, with and without the correction.",
     "info": "Print the family, trained grid and global layers of a model, and what attaching changes, or an adapter's slopes.",
     "download": "Download models into the cache, where `basam.load` finds them.",
-    "scenes": "Generated scenes with exact masks at any size, laid out as DIS5K, DUTS, ISIC 2017, COD10K or COCO.",
+    "scenes": "Generate scenes with exact masks at any size, in the layout of DIS5K, DUTS, ISIC 2017, COD10K or COCO.",
     "calibrate": "Choose slope, strength and positions for a model on your kind of photographs.",
-    "tune": "Tune a model on your photographs and masks; the result is the folder OUT/adapter.",
-    "benchmark": "Compare a base with adapters, each with and without the correction, on the test splits of several data sets.",
+    "tune": "Tune a model on your photographs and masks; writes the adapter OUT/adapter.",
+    "benchmark": "Compare a base with adapters, with and without the correction, on the test splits of several data sets.",
     "web": "Segment photographs in the browser, by clicks and boxes.",
 }
 
 
 class LazyCommand(TyperCommand):
-    """A command of which name and line are known; once words for it are parsed, the one in its module takes over."""
+    """A command known by name and line; when its arguments are parsed, the command in its module takes over."""
 
     def load(self) -> Any:
         """The command itself, with its options: a `TyperCommand`."""
@@ -39,7 +39,7 @@ class LazyCommand(TyperCommand):
         return get_command(alone)
 
     def make_context(self, *args: Any, **settings: Any) -> Any:
-        """The context of the command itself, from which its help, its completions and its run go on."""
+        """The context of the command itself, for its help, its completions and its run."""
         return self.load().make_context(*args, **settings)
 
 

@@ -1,6 +1,6 @@
-"""The one place of the command line that prints: results to standard output, notes, errors and progress to standard error.
+"""Everything the command line prints: results to standard output, notes, errors and progress to standard error.
 
-Texts are printed as they are: file names and messages may hold brackets, which rich would read as markup.
+Texts are printed without markup: file names and messages may contain brackets.
 """
 
 from __future__ import annotations
@@ -26,46 +26,46 @@ if TYPE_CHECKING:
 
     from basam.lab.data import Issues
 
-DEBUG = "BASAM_DEBUG"  # in the environment: as --debug
-# Exit statuses; the last two as shells have them for Ctrl-C and SIGTERM.
+DEBUG = "BASAM_DEBUG"  # environment variable of --debug
+# Exit statuses; the last two as set by shells for Ctrl-C and SIGTERM.
 NOTHING_DONE, SOME_FAILED, STOPPED, TERMINATED = 2, 1, 130, 143
 MOST_NAMED = 20  # files that are named one by one
-SECONDS_BETWEEN_LINES = 30  # of progress where there is no terminal
+SECONDS_BETWEEN_LINES = 30  # of progress without a terminal
 LONGEST_WORD = 24  # of a table, in columns of the terminal
 
 
 def console(stderr: bool = False) -> Console:
-    """rich's console, made at each call so that it follows redirected streams."""
+    """rich's console, created per call so that it follows redirected streams."""
     from rich.console import Console
 
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def shown(text: object) -> str:
-    """A text as it can be printed: names of files may hold what is no text, or what terminals take for a command."""
+    """A printable text: file names may contain invalid bytes or terminal escapes."""
     whole = str(text).encode("utf-8", "backslashreplace").decode()
-    return "".join(repr(each)[1:-1] if each < " " and each not in "\n\t" else each for each in whole)
+    return "".join(repr(char)[1:-1] if char < " " and char not in "\n\t" else char for char in whole)
 
 
 def say(*lines: object) -> None:
-    """Results, one per line, whole however narrow the terminal is."""
+    """Print results, one per line, without breaking lines."""
     for line in lines:
         console().print(shown(line))
 
 
 def note(*lines: object) -> None:
-    """What a user may want to know, beside the results."""
+    """Print notes for the user, beside the results."""
     for line in lines:
         console(stderr=True).print(shown(line), style="yellow")
 
 
 def report(line: object) -> None:
-    """How far the work is, beside the results."""
+    """Print progress, beside the results."""
     console(stderr=True).print(shown(line))
 
 
 def report_device(name: str) -> None:
-    """The device that `name` means, before the work; said by the main one of several processes."""
+    """Print the device that `name` means, before the work; in the main one of several processes only."""
     from basam.model import device_name, find_device
 
     if os.environ.get("RANK", "0") == "0":
@@ -78,7 +78,7 @@ def failure(*lines: object) -> None:
 
 
 def problems(issues: Issues) -> None:
-    """What was wrong with data: each kind of problem with its count, and what was broken by its name."""
+    """Print problems of data: kinds of problems with their counts, and broken files by name."""
     note(*issues.lines())
     failure(*(f"left out: {issue}" for issue in issues.broken[:MOST_NAMED]))
     if len(issues.broken) > MOST_NAMED:
@@ -86,7 +86,7 @@ def problems(issues: Issues) -> None:
 
 
 def new_table(columns: Iterable[str], *, title: str | None = None, texts: Sequence[str] = (), header: bool = True) -> Table:
-    """A table without lines; columns named in `texts` are aligned left and folded, all others right."""
+    """A table without rules; columns named in `texts` are aligned left and folded, others right."""
     from rich.table import Table
 
     table = Table(title=title, box=None, header_style="bold", pad_edge=False, show_header=header)
@@ -96,8 +96,8 @@ def new_table(columns: Iterable[str], *, title: str | None = None, texts: Sequen
 
 
 def show(table: Table) -> None:
-    """Where the terminal is too narrow, headings and texts take several lines, and gaps are smaller; no figure is broken, no
-    word but a long name. Where that does not suffice, lines are longer than the terminal.
+    """Print a table. On a narrow terminal headings and texts take several lines and gaps are smaller; numbers and words are not
+    broken, except long names. If that is not enough, lines are longer than the terminal.
     """
     from rich.cells import cell_len
     from rich.console import Console
@@ -112,10 +112,10 @@ def show(table: Table) -> None:
 
 
 class Bars:
-    """Progress bars on standard error, one for each label, gone when the block ends; without a terminal a line now and then.
+    """Progress bars on standard error, one per label, removed when the block ends; without a terminal a line now and then.
 
     Args:
-        unit: of the speed that is shown, such as `images`; `bytes` for sizes of files; none: no speed.
+        unit: of the speed, such as `images`; `bytes` for sizes of files; empty: no speed.
         shown: False hides them.
     """
 
@@ -124,7 +124,7 @@ class Bars:
 
         self.lines = shown and not console(stderr=True).is_terminal
         self.began = self.reported = time.monotonic()
-        # Encoding one image may take a minute: the speed is that of the last hour.
+        # Encoding one image may take a minute, so the speed is averaged over an hour.
         self.progress = Progress(
             *columns(unit),
             console=console(stderr=True),
@@ -142,7 +142,7 @@ class Bars:
             self.progress.stop()
 
     def show(self, label: str, done: int, whole: int | None) -> None:
-        """Put the bar of `label` at `done` of `whole`; the first one begins to show them."""
+        """Set the bar of `label` to `done` of `whole`; the first call shows the bars."""
         if self.lines:
             self.report(label, done, whole)
             return
@@ -153,7 +153,7 @@ class Bars:
         self.progress.update(self.tasks[label], completed=done, total=whole)
 
     def report(self, label: str, done: int, whole: int | None) -> None:
-        """A line now and then where there is no terminal, such as in the log of a batch job."""
+        """Print a line now and then if there is no terminal, for example in the log of a batch job."""
         now = time.monotonic()
         if now - self.reported < SECONDS_BETWEEN_LINES:
             return
@@ -191,7 +191,7 @@ def columns(unit: str) -> list[ProgressColumn]:
 
 
 class JsonList:
-    """One JSON list on standard output, a row a line, each there as soon as it is known; `shown` False prints nothing."""
+    """A JSON list on standard output, one row per line, printed as soon as it is known; `shown` False prints nothing."""
 
     def __init__(self, shown: bool) -> None:
         self.shown = shown
@@ -205,7 +205,7 @@ class JsonList:
 
 @contextmanager
 def json_list(shown: bool) -> Iterator[JsonList]:
-    """The list is closed however the block ends, also by Ctrl-C."""
+    """Close the list however the block ends, also by Ctrl-C."""
     rows = JsonList(shown)
     try:
         yield rows
@@ -216,7 +216,7 @@ def json_list(shown: bool) -> Iterator[JsonList]:
 
 @dataclass
 class Debugging:
-    """Whether errors come with their traceback, as --debug says for the whole command."""
+    """Whether errors come with their traceback, as set by --debug."""
 
     on: bool = False
 
@@ -225,7 +225,7 @@ DEBUGGING = Debugging()
 
 
 def reason(error: BaseException) -> str | None:
-    """What to print of an error with a reason outside the program; None for a bug, and for all errors with `--debug`."""
+    """The message of an error whose cause is outside the program; None for a bug, and for all errors with `--debug`."""
     return None if DEBUGGING.on else reason_of(error)
 
 
@@ -234,7 +234,7 @@ class TerminatedError(KeyboardInterrupt):
 
 
 def stop_on_sigterm() -> None:
-    """SIGTERM, as batch systems and `timeout` send it, ends this process in order; those that it forks end at once."""
+    """Let SIGTERM, as sent by batch systems and `timeout`, end this process cleanly, and its forks at once."""
     main = os.getpid()
 
     def end(number: int, frame: object) -> None:
@@ -247,10 +247,10 @@ def stop_on_sigterm() -> None:
 
 @contextmanager
 def one_line_errors(*, resumes: bool = False) -> Iterator[None]:
-    """What went wrong for a reason outside the program becomes one line and exit status 2; a bug shows its traceback.
+    """Turn an error whose cause is outside the program into one line and exit status 2; a bug shows its traceback.
 
     Args:
-        resumes: the command continues where it was stopped when it is given again; said when it is.
+        resumes: whether running the command again resumes; printed when it is stopped.
     """
     try:
         yield
@@ -266,5 +266,5 @@ def one_line_errors(*, resumes: bool = False) -> Iterator[None]:
 
 
 def command_words() -> list[str]:
-    """The words of the command line, for records of how something was made."""
+    """The command line, for records."""
     return ["basam", *sys.argv[1:]]

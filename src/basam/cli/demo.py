@@ -13,7 +13,7 @@ from basam.errors import MissingExtraError
 from basam.files import overlay, require, write_image, write_mask
 from basam.predict import Predictor
 
-# Prompts on scikit-image's photographs, found by eye: the head of the astronaut and of the cat.
+# Boxes chosen by hand on scikit-image's photographs: the head of the astronaut and of the cat.
 PHOTOS = {"astronaut": (150, 15, 300, 190), "chelsea": (100, 10, 390, 260)}
 
 

@@ -1,4 +1,4 @@
-"""`basam download`: a model into the cache, with a progress bar; what was interrupted resumes."""
+"""`basam download`: download a model into the cache, with a progress bar; an interrupted download resumes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def download(
 ) -> None:
     """Download models into the cache, where `basam.load` finds them.
 
-    A name that cannot be had is named, the others are downloaded, and the exit status is 1 (2 where none could be had).
+    A name that is not available is reported, the others are downloaded, and the exit status is 1 (2 if none is available).
     """
     from basam.model import PUBLISHED, published, resolve
 
@@ -35,7 +35,7 @@ def download(
                 with Bars("bytes") as bars:
                     path = published(name, partial(bars.show, name))
             else:
-                path = resolve(name)  # huggingface_hub draws its own bars
+                path = resolve(name)  # huggingface_hub shows bars of its own
         except (BasamError, OSError) as error:
             if DEBUGGING.on:
                 raise

@@ -19,7 +19,7 @@ from basam.predict import Focus
 if TYPE_CHECKING:
     from basam.lab.data import Issues
 
-# Columns of the table on the terminal, which is narrow; the rest is in summary.csv.
+# Columns of the table on the terminal, which is narrow; all are in summary.csv.
 SHOWN = ("ap", "s_measure", "weighted_f", "f_max", "mae", "iou", "boundary_iou", "hce")
 
 
@@ -50,16 +50,16 @@ def evaluate(
     ] = None,
     max_pixels: MaxPixels = MAX_PIXELS,
     workers: MetricWorkers = None,
-    out: Annotated[Path, typer.Option(help="Run folder; a run in it resumes, or is extended.")] = Path("runs/evaluate"),
+    out: Annotated[Path, typer.Option(help="Run folder; an existing run resumes, or is extended.")] = Path("runs/evaluate"),
     **given: Any,
 ) -> None:
     """Evaluate a model on a data set at any sizes, with and without the correction.
 
     Example: basam evaluate dis5k DIS5K --split DIS-TE1 --sizes 1024,native
 
-    OUT gets run.json, per_image.jsonl, summary.csv, summary.json, summary.tex, plots and report.html. Started again, a
-    stopped run resumes; with a higher --limit or more sizes, methods or prompts it measures what is missing. Files that
-    cannot be read are named, the others evaluated, and the exit status is 1.
+    OUT gets run.json, per_image.jsonl, summary.csv, summary.json, summary.tex, plots and report.html. Running the command again
+    resumes; with a higher --limit or more sizes, methods or prompts it measures what is missing. Files that cannot be read
+    are reported, the others evaluated, and the exit status is 1.
     """
     if modes is not None:
         methods = with_modes(split_names("--methods", given["methods"]), split_names("--modes", modes))
@@ -84,7 +84,7 @@ def evaluate(
 
 
 def show(summary: dict[str, Any], issues: Issues, folder: Path) -> None:
-    """The table of a run, the problems of its data and where the report is."""
+    """Print the table of a run, the problems of its data and the path of the report."""
     from basam.lab.metrics import COLUMNS
 
     rows = summary["rows"]
@@ -98,13 +98,13 @@ def show(summary: dict[str, Any], issues: Issues, folder: Path) -> None:
     show_differences(summary["paired"])
     console.note(*summary["notes"])
     if summary["stand-in"]:
-        console.note("stand-in data: these are no figures of the data set whose layout it has")
+        console.note("stand-in data: these figures are not those of the data set with this layout")
     console.problems(issues)
     console.say(folder / "report.html")
 
 
 def show_differences(entries: list[dict[str, Any]], *heads: str) -> None:
-    """Paired differences between methods, in the main figure; `heads` are further keys of the entries to show first."""
+    """Print paired differences between methods, in the main figure; `heads` are further keys of the entries to show first."""
     from basam.lab.evaluation import pairing
     from basam.lab.metrics import COLUMNS
 

@@ -1,4 +1,4 @@
-"""`basam everything`: photographs -> masks of everything in them."""
+"""`basam everything`: photographs -> all masks in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def everything(
         int | None,
         typer.Option(
             min=1,
-            help="Points along each side.",
+            help="Points along every side.",
             rich_help_panel="Points",
             show_default=str(AutomaticSettings.points_per_side),
         ),
@@ -32,27 +32,28 @@ def everything(
     reach: ReachName = None,
     **given: Any,
 ) -> None:
-    """Find everything in photographs: the model is prompted with a grid of points, and the best mask of each object stays.
+    """Segment everything in photographs: the model is prompted with a grid of points, and duplicates and poor masks are
+    dropped.
 
     Example: basam everything photos --write overlay,csv --min-area 100 --out objects
 
-    Thresholds are those of Meta's generator, made for a large SAM; a small model such as nano seldom reaches them. For every
-    photo OUT gets the files that --write names, and records.jsonl lists what was written: the same command again resumes, a
-    file that basam did not write is never overwritten. A photo without objects is done, too, and its files are empty. A photo
-    that cannot be read is named, the others are done, and the exit status is 1 (2 where none could be done).
+    Thresholds are those of Meta's generator, made for a large SAM; a small model such as nano rarely reaches them. For every
+    photo OUT gets the files that --write names, and records.jsonl lists what was written. Running the command again resumes.
+    Files that basam did not write are never overwritten. A photo without any mask counts as done; its files are empty. A photo
+    that cannot be read is reported, the others are done, and the exit status is 1 (2 if none could be done).
 
-    A TIFF that says where on the earth it lies is read window by window, however large it is, with the points in each window;
-    labels and polygons are written in its coordinate reference system (the extra geo). With --window or --overlap, so are
-    photographs: small objects of a large photo are found at its native resolution, and each is one across windows.
+    A TIFF with coordinates is segmented window by window, however large it is, with the grid of points in every window;
+    labels and polygons are in its coordinate reference system (the extra geo). With --window or --overlap photographs are too:
+    small objects of a large photo are segmented at native resolution, and united across windows.
     """
     if points_per_side is not None and given["spacing"] is not None:
-        raise typer.BadParameter("takes the place of --points-per-side; give one of them", param_hint="--spacing")
+        raise typer.BadParameter("replaces --points-per-side; give one of them", param_hint="--spacing")
     if given["wanted"] is False and given["bands"] is not None:
-        raise typer.BadParameter("photographs take no --bands", param_hint="--no-geo")
+        raise typer.BadParameter("--bands is for rasters", param_hint="--no-geo")
     options = PhotoOptions.of(given)
     options.check(plain=plain)
     if given["mask_nms_thresh"] is None and given["crop_n_layers"]:
-        # Boxes of an object and of its part in a crop differ more than the masks do.
+        # The boxes of an object and of its part in a crop differ more than their masks.
         given["mask_nms_thresh"] = given["box_nms_thresh"]
     with one_line_errors(resumes=True):
         from basam.cli.many import segment_all
@@ -72,14 +73,14 @@ def everything(
             automatic=replace(automatic, points_per_side=points),
             rasters=replace(settings.rasters, kinds=kinds),
         )
-        bar = bar_of(automatic.pred_iou_thresh, automatic.stability_score_thresh, options.min_area)
-        status = segment_all(options, settings, EverythingSummary(bar))
+        thresholds = thresholds_in_words(automatic.pred_iou_thresh, automatic.stability_score_thresh, options.min_area)
+        status = segment_all(options, settings, EverythingSummary(thresholds))
     if status:
         raise typer.Exit(status)
 
 
-def bar_of(iou: float, stability: float, min_area: int) -> str:
-    """What a mask has to reach, in words."""
+def thresholds_in_words(iou: float, stability: float, min_area: int) -> str:
+    """The thresholds that a mask must pass."""
     if not min_area:
         return f"--iou {iou:g} and --stability {stability:g}"
     return f"--iou {iou:g}, --stability {stability:g} and --min-area {min_area}"

@@ -1,7 +1,7 @@
-"""Options of a command from the fields of its settings: name, type, default and help are those of the field.
+"""Options of a command from the fields of its settings: name, type, default and help.
 
-A field with a `Help` is an option. A `Literal` is a choice, a list is words between commas or a repeated option, and settings
-inside settings bring their own fields.
+A field with a `Help` is an option. A `Literal` is a choice, a list is comma-separated or a repeated option, and settings inside
+settings add their own fields.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from basam.cli.options import (
 from basam.help import MODEL, Help
 from basam.method import BiasMode
 
-# How values are read that are written in a form of their own, by `Help.metavar`.
+# Parsers of values with a form of their own, by `Help.metavar`.
 FORMS: dict[str, Callable[[Any], Any]] = {"N|none": parse_max_pixels, "BYTES": parse_bytes, "N|R,G,B": parse_bands}
 PLAIN = (bool, int, float, str, Path)
 
 
 class Option(NamedTuple):
-    """A field of settings as an option; `kind` is its type without limits and None, `inner` the settings of a field."""
+    """A field of settings as an option; `kind` is its type without limits and None, `inner` the options of nested settings."""
 
     name: str
     kind: Any
@@ -49,7 +49,7 @@ class Option(NamedTuple):
 
 
 def bare(hint: Any) -> Any:
-    """A type without what is annotated and without None."""
+    """A type without annotations and without None."""
     while get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
     kinds = [kind for kind in get_args(hint) if kind is not NoneType] if get_origin(hint) in (Union, UnionType) else []
@@ -65,15 +65,15 @@ def default_of(field: Field[Any]) -> Any:
 def options_of(settings: Any) -> list[Option]:
     """The options of a class of settings, in the order of its fields."""
     hints = get_type_hints(settings, include_extras=True)
-    found = []
+    options = []
     for field in fields(settings):
         hint, kind = hints[field.name], bare(hints[field.name])
         marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
         help_ = next((mark for mark in marks if isinstance(mark, Help)), None)
         inner: list[Option] = options_of(kind) if help_ is None and is_dataclass(kind) else []
         if help_ is not None or inner:
-            found.append(Option(field.name, kind, default_of(field), help_, inner))
-    return found
+            options.append(Option(field.name, kind, default_of(field), help_, inner))
+    return options
 
 
 def flat(options: list[Option]) -> Iterator[Option]:
@@ -82,12 +82,12 @@ def flat(options: list[Option]) -> Iterator[Option]:
 
 
 def parameter(option: Option) -> inspect.Parameter:
-    """The parameter that typer makes the option of."""
+    """The parameter that typer makes the option from."""
     assert option.help is not None
     kind, default, words = option.kind, option.default, option.help
     form = FORMS.get(words.metavar)
     if get_origin(kind) is tuple and form is not None:
-        kind = str  # of its parser's making
+        kind = str  # its parser returns another type
     elif get_origin(kind) is tuple:
         kind = list[str] if words.repeat else str
         default = ... if default is ... else None if not default else join(default)
@@ -127,10 +127,10 @@ def with_options(settings: Any) -> Callable[[Callable[..., None]], Callable[...,
 
 
 def settings_of(settings: Any, given: Mapping[str, Any], **more: Any) -> Any:
-    """Settings from the values of options; `more` are fields that are no options.
+    """Settings from the values of options; `more` are fields without an option.
 
     Raises:
-        typer.BadParameter, BasamError: a value that is not valid, by its name.
+        typer.BadParameter, BasamError: a value that is not valid, with the option's name.
     """
     values = {}
     hints = get_type_hints(settings, include_extras=True)
@@ -139,13 +139,13 @@ def settings_of(settings: Any, given: Mapping[str, Any], **more: Any) -> Any:
             values[option.name] = settings_of(option.kind, given)
         else:
             values[option.name] = value_of(option, given[option.name])
-            if option.help is not None and option.help.option:  # an error has the name that the user knows
+            if option.help is not None and option.help.option:  # errors name the option, not the field
                 validated(values[option.name], hints[option.name], option.flag)
     return settings(**values, **more)
 
 
 def value_of(option: Option, value: Any) -> Any:
-    """What the settings take, of what was given."""
+    """The value in the form that the settings take."""
     if option.help == MODEL:
         from basam.model import check_model_name
 

@@ -1,4 +1,4 @@
-"""`basam info`: what a model is and what attaching changes."""
+"""`basam info`: what a model is, and what attaching changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def info(
 ) -> None:
     """Print the family, trained grid and global layers of a model, and what attaching changes, or an adapter's slopes.
 
-    What could not be loaded is refused here too: the exit status is 2.
+    A model that `basam.load` rejects is rejected here too, with exit status 2.
     """
     with one_line_errors():
         from basam.model import check_model_name
@@ -41,20 +41,20 @@ def info(
             return
         if plot is not None:
             raise InputError(f"--plot {plot}: {model} is not an adapter, so it has no learned slopes")
-        found = model_info(model, download=download)
-    values = found.to_dict()
+        summary = model_info(model, download=download)
+    values = summary.to_dict()
     if as_json:
         console.say(json.dumps(values, indent=2))
         return
     table = console.new_table(("", " "), texts=("", " "), header=False)
     values = {name: in_words(value) for name, value in values.items() if name != "attached"}
-    for name, value in (values | attaching(found)).items():
+    for name, value in (values | attaching(summary)).items():
         table.add_row(name, value)
     console.show(table)
 
 
 def adapter_info(folder: Path, as_json: bool, plot: Path | None) -> None:
-    """Print what an adapter is: its base, its mode and the slope of every head of every global layer."""
+    """Print an adapter's base, its mode, and the slope of every head of every global layer."""
     from basam.model import read_adapter
 
     adapter = read_adapter(folder)
@@ -86,12 +86,12 @@ def in_words(value: Any) -> str:
     return ", ".join(f"{key}={part}" for key, part in value.items()) if isinstance(value, dict) else str(value)
 
 
-def attaching(found: ModelInfo) -> dict[str, str]:
-    """What `attach` does to a model, in words and figures."""
-    geometry = found.summary.geometry
+def attaching(model: ModelInfo) -> dict[str, str]:
+    """What `attach` changes, in words and figures."""
+    geometry = model.summary.geometry
 
     def at_sizes(name: str, form: str = ".3f") -> str:
-        return ", ".join(f"{each[name]:{form}} at {each['long side']} px" for each in found.corrections())
+        return ", ".join(f"{size[name]:{form}} at {size['long side']} px" for size in model.corrections())
 
     if not geometry.global_layers:
         layers, keys = "no layer", "no layer sees the whole grid: reach has no effect"

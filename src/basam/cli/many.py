@@ -1,4 +1,4 @@
-"""The work behind `segment` and `everything`: which photos and prompts, here or on Ray, and what is printed of them."""
+"""The work behind `segment` and `everything`: gather photos and prompts, run here or on Ray, print the results."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from basam.errors import InputError, collected_warnings
 if TYPE_CHECKING:
     from basam.batch import Outcome
 
-# Different notes that are counted one by one.
+# Different notes that are counted individually.
 MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """The photos of this process, which of all are among the results, what could not be used of what was given, and notes."""
+class Work:
+    """The photos of this process, results among the given photos, faults of the arguments, and notes."""
 
     tasks: list[PhotoTask]
     inputs: frozenset[str]
@@ -57,8 +57,8 @@ def segment_all(
     """Segment the photos of a command and print the results; returns the exit status.
 
     Args:
-        options: `photos` are words that name them; with `prompts_from` at most one, the folder that its names are relative to.
-        prompts: of every photo. prompts_from, images_json: see `read_prompts`; unlisted: also photos that it has no row for.
+        options: `photos` name the photos; with `prompts_from` at most one, the folder of the names in that file.
+        prompts: for every photo. prompts_from, images_json: see `read_prompts`; unlisted: also photos without a row in it.
         dry_run: only print what would be done.
     """
     shard = Shard.of_environment() if options.shard is None else Shard.parse(options.shard)
@@ -66,21 +66,21 @@ def segment_all(
     outputs = settings.outputs(folder)
     with collected_warnings() as warnings:
         if prompts_from is None:
-            found = listed_photos(options.photos or [], prompts, outputs, shard)
+            work = listed_photos(options.photos or [], prompts, outputs, shard)
         else:
-            found = photos_of_file(prompts_from, options.photos or [], images_json, unlisted, outputs, shard)
+            work = photos_of_file(prompts_from, options.photos or [], images_json, unlisted, outputs, shard)
     if not options.quiet:
-        console.note(*(f"note: {each}" for each in (*warnings, *found.notes)))
+        console.note(*(f"note: {text}" for text in (*warnings, *work.notes)))
     if shard.count > 1 and not options.quiet:
-        console.note(f"note: shard {shard}, number of photos: {len(found.tasks)}")
-    for fault in found.faults:
+        console.note(f"note: shard {shard}, number of photos: {len(work.tasks)}")
+    for fault in work.faults:
         summary.left_out(fault)
     console.failure(*summary.new_failures())
     notes = Notes(options)
     before = 0
-    several = len(found.tasks) > 1 and not options.quiet
+    several = len(work.tasks) > 1 and not options.quiet
     with console.json_list(options.as_json) as listed, console.Bars(shown=not options.quiet) as bars:
-        results = outcomes(options, settings, outputs, found, shard, bars, dry_run)
+        results = outcomes(options, settings, outputs, work, shard, bars, dry_run)
         for done, outcome in enumerate(results, start=1):
             notes.show(outcome.photo, outcome.notes)
             summary.add(outcome)
@@ -90,8 +90,8 @@ def segment_all(
                 console.report(summary.line_of(outcome))
             for row in outcome.rows or [{"photo": str(outcome.photo), "error": outcome.error}]:
                 listed.add(row)
-            if several and done > before:  # the time left is that of photos which are done now
-                bars.show("photos", done - before, len(found.tasks) - before)
+            if several and done > before:  # photos of earlier runs do not count for the time left
+                bars.show("photos", done - before, len(work.tasks) - before)
     if not options.quiet:
         if not options.as_json:
             summary.show()
@@ -105,7 +105,7 @@ def segment_all(
 
 
 class Notes:
-    """Notes on photos: each text once, with the first photo that it is of, and at the end with the number of others."""
+    """Notes on photos: a text is printed once, with the first photo that has it, and at the end with the number of others."""
 
     def __init__(self, options: PhotoOptions) -> None:
         self.options, self.more = options, 0
@@ -131,7 +131,7 @@ class Notes:
             console.note(f"note: {self.more} other notes on photos; --verbose prints all")
 
 
-def listed_photos(words: Sequence[str], prompts: Sequence[PromptRow], outputs: Outputs, shard: Shard) -> Gathered:
+def listed_photos(words: Sequence[str], prompts: Sequence[PromptRow], outputs: Outputs, shard: Shard) -> Work:
     listed = list_photos(words, leave_out=RecordedResults().holds)
     faults = [f"{word}: {reason}" for word, reason in listed.faults]
     return gathered(tasks_of(outputs, listed.photos, prompts), faults, [], outputs, shard)
@@ -144,10 +144,10 @@ def photos_of_file(
     unlisted: bool,
     outputs: Outputs,
     shard: Shard,
-) -> Gathered:
+) -> Work:
     root = Path(words[0]) if words else None
     if root is not None and not root.is_dir():
-        raise InputError(f"{root}: with --prompts-from, PHOTOS is the folder that the names in it are relative to")
+        raise InputError(f"{root}: with --prompts-from, PHOTOS is the folder of the names in it")
     file = read_prompts(path, root=root, images_json=images_json)
     photos = {photo: name or photo.name for photo, name in file.names.items()}
     notes = []
@@ -158,40 +158,42 @@ def photos_of_file(
         if unlisted:
             photos |= rest
         elif rest:
-            notes = [f"photos in {root} without a row in {path}: {len(rest)}, not segmented; --unlisted does them as a whole"]
+            notes = [
+                f"photos in {root} without a row in {path}: {len(rest)}, not segmented; --unlisted segments them as a whole"
+            ]
     tasks = tasks_of(outputs, photos, file.prompts, file.image_ids, file.categories)
     return gathered(tasks, file.faults, notes, outputs, shard)
 
 
-def gathered(tasks: list[PhotoTask], faults: list[str], notes: list[str], outputs: Outputs, shard: Shard) -> Gathered:
-    """The part of this shard; names of results were given to all photos before."""
+def gathered(tasks: list[PhotoTask], faults: list[str], notes: list[str], outputs: Outputs, shard: Shard) -> Work:
+    """The photos of this shard; names of results were given to all photos before."""
     root = outputs.folder.whole_root
-    # Results are written below the folder alone, so photos elsewhere are safe.
+    # Results are written below the folder only, so photos elsewhere are safe.
     paths = {Path(path) for task in tasks for path in (os.path.abspath(task.photo), os.path.realpath(task.photo))}
     among = frozenset(str(path) for path in paths if path.is_relative_to(root))
-    # What is wrong with the list is the same for all shards: the first one reports it.
+    # Faults of the list are the same for all shards; the first one reports them.
     first = shard.index == 0
-    return Gathered(shard.part(tasks), among, faults if first else [], notes if first else [])
+    return Work(shard.part(tasks), among, faults if first else [], notes if first else [])
 
 
 def outcomes(
     options: PhotoOptions,
     settings: PhotoSettings,
     outputs: Outputs,
-    found: Gathered,
+    work: Work,
     shard: Shard,
     bars: console.Bars,
     dry_run: bool,
 ) -> Iterator[Outcome]:
-    """What became of each photo, or would; what is of the whole run is written however it ends, also by Ctrl-C."""
-    if not found.tasks:
+    """Outcomes of the photos, or planned ones; files of the whole run are written however it ends, also by Ctrl-C."""
+    if not work.tasks:
         return  # without loading a model
     from basam.batch import EverythingJob, SegmentJob, open_job, outcomes_of, planned_outcomes, ray_running, ray_segment, run
 
     if options.ray is not None and not dry_run:
         with ray_running(options.ray) as gpus:
-            how: dict[str, Any] = {"workers": options.ray_workers, "gpus_each": gpus, "inputs": found.inputs}
-            results = ray_segment(found.tasks, outputs.folder.root, settings, **how)
+            how: dict[str, Any] = {"workers": options.ray_workers, "gpus_each": gpus, "inputs": work.inputs}
+            results = ray_segment(work.tasks, outputs.folder.root, settings, **how)
             yield from finishing(outputs, outcomes_of(results))
         return
     device = own_device(settings.device, shard)
@@ -202,11 +204,11 @@ def outcomes(
         console.note(f"note: {note}")
     if dry_run:
         assert isinstance(job, SegmentJob)
-        yield from planned_outcomes(job, found.tasks, raising=console.DEBUGGING.on)
+        yield from planned_outcomes(job, work.tasks, raising=console.DEBUGGING.on)
     else:
         if isinstance(job, EverythingJob):
             job = replace(job, progress=bars.show)
-        yield from finishing(outputs, run(job, found.tasks, inputs=found.inputs, raising=console.DEBUGGING.on))
+        yield from finishing(outputs, run(job, work.tasks, inputs=work.inputs, raising=console.DEBUGGING.on))
 
 
 def finishing(outputs: Outputs, results: Iterator[Outcome]) -> Iterator[Outcome]:
@@ -217,7 +219,7 @@ def finishing(outputs: Outputs, results: Iterator[Outcome]) -> Iterator[Outcome]
 
 
 def own_device(device: str, shard: Shard) -> str:
-    """Of several processes that a launcher started on a machine, each takes the GPU of its number."""
+    """The GPU for this one of several processes that a launcher started on a machine."""
     number = os.environ.get("LOCAL_RANK", "")
     if shard.count == 1 or not number.isdigit() or device not in ("auto", "cuda"):
         return device

@@ -1,4 +1,4 @@
-"""Options that the commands for many photographs share, `segment` and `everything`, and how a command gets them."""
+"""Options shared by `segment` and `everything`, the commands for many photographs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from basam.masks import Cleaning
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoOptions:
-    """What both commands take beside their own options."""
+    """Options of both commands, beside their own."""
 
     photos: Annotated[
         list[str] | None,
@@ -42,7 +42,7 @@ class PhotoOptions:
         typer.Option(
             metavar="auto|native|N",
             rich_help_panel="Photographs",
-            help="Of the whole photo, and of crops, in model pixels; auto: up to 4 times the trained tokens.",
+            help="Long side of the whole photo, and of crops, in model pixels; auto: up to 4 times the training token count.",
         ),
     ] = str(PhotoSettings.long_side)
     max_side: MaxSide = PhotoSettings.max_side
@@ -55,30 +55,30 @@ class PhotoOptions:
         typer.Option(
             metavar="KIND,KIND",
             rich_help_panel="Results",
-            help=f"Of {', '.join(KINDS[:-1])} and {KINDS[-1]}.",
+            help=f"Kinds of files: {', '.join(KINDS[:-1])} and {KINDS[-1]}.",
             show_default=join(PhotoSettings.kinds),
         ),
     ] = None
     tolerance: Annotated[
         float,
-        typer.Option(min=0, rich_help_panel="Results", help="Pixels by which polygons may leave a mask's edge; 0: not at all."),
+        typer.Option(
+            min=0, rich_help_panel="Results", help="Pixels by which polygons may deviate from a mask's edge; 0: none."
+        ),
     ] = PhotoSettings.tolerance
     min_area: Annotated[
         int,
-        typer.Option(
-            min=0, rich_help_panel="Results", help="Parts of masks of fewer pixels are left out.", show_default="none"
-        ),
+        typer.Option(min=0, rich_help_panel="Results", help="Drop regions of masks with fewer pixels.", show_default="none"),
     ] = Cleaning.min_area
     fill_holes: Annotated[
-        int, typer.Option(min=0, rich_help_panel="Results", help="Holes of fewer pixels are filled.", show_default="none")
+        int, typer.Option(min=0, rich_help_panel="Results", help="Fill holes with fewer pixels.", show_default="none")
     ] = Cleaning.fill_holes
     largest: Annotated[
-        bool, typer.Option("--largest", rich_help_panel="Results", help="Of each mask the largest part alone.")
+        bool, typer.Option("--largest", rich_help_panel="Results", help="Keep only the largest region of a mask.")
     ] = Cleaning.largest
-    out: Annotated[Path, typer.Option(rich_help_panel="Results", help="Folder for the files; made where absent.")] = Path("out")
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel="Results", help="Do photos again that are done already.")
-    ] = PhotoSettings.overwrite
+    out: Annotated[Path, typer.Option(rich_help_panel="Results", help="Folder for the files; created if absent.")] = Path("out")
+    overwrite: Annotated[bool, typer.Option("--overwrite", rich_help_panel="Results", help="Do finished photos again.")] = (
+        PhotoSettings.overwrite
+    )
     replace: Annotated[
         bool,
         typer.Option(
@@ -99,7 +99,7 @@ class PhotoOptions:
         typer.Option(
             metavar="local|ADDRESS",
             rich_help_panel="Several machines",
-            help="On a Ray cluster, or one started here.",
+            help="Run on a Ray cluster, or on one started here.",
             show_default=False,
         ),
     ] = None
@@ -108,8 +108,8 @@ class PhotoOptions:
         typer.Option(
             min=1,
             rich_help_panel="Several machines",
-            help="Models that work at once.",
-            show_default="as many as the cluster has room for",
+            help="Number of models that run in parallel.",
+            show_default="as many as fit on the cluster",
         ),
     ] = None
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list instead of the table.")] = False
@@ -127,21 +127,21 @@ class PhotoOptions:
         return None if self.write is None else split_names("--write", self.write)
 
     def check(self, *, plain: bool, photos_needed: bool = True) -> None:
-        """Refuse options that do not go together."""
+        """Raise for options that exclude one another."""
         if photos_needed and not self.photos:
             raise typer.BadParameter("photographs are needed: files, folders, patterns, or -", param_hint="PHOTOS")
         if plain and self.mode is not None:
-            raise typer.BadParameter("plain SAM takes no --mode", param_hint="--plain")
+            raise typer.BadParameter("plain SAM has no mode", param_hint="--plain")
         if self.ray is not None and self.shard is not None:
-            raise typer.BadParameter("Ray hands the photos out itself: it takes no --shard", param_hint="--ray")
+            raise typer.BadParameter("Ray distributes the photos itself; leave --shard out", param_hint="--ray")
         if self.ray is None and self.ray_workers is not None:
-            raise typer.BadParameter("goes with --ray", param_hint="--ray-workers")
+            raise typer.BadParameter("needs --ray", param_hint="--ray-workers")
         if self.quiet and self.verbose:
             raise typer.BadParameter("--quiet and --verbose contradict each other", param_hint="--verbose")
 
     @property
     def side(self) -> int | Literal["auto"] | None:
-        """`long_side` as `PhotoSettings` has it."""
+        """`long_side` for `PhotoSettings`."""
         if self.long_side in ("auto", "native"):
             return None if self.long_side == "native" else "auto"
         side = pixels_of_text(self.long_side)
@@ -152,16 +152,16 @@ class PhotoOptions:
         return side
 
     def settings(self, *, other_kinds: Sequence[str] = ()) -> dict[str, Any]:
-        """Arguments that the settings of both commands take.
+        """Arguments of the settings of both commands.
 
         Args:
-            other_kinds: of files that photographs do not have; the usual ones are written where no others are wanted.
+            other_kinds: kinds of files that photographs do not have; default kinds are written if only such kinds are given.
 
         Raises:
             ValueError: an unknown kind of file, or a number below 0.
             ImportError: a kind of file needs a library that is missing.
         """
-        from basam.batch.writers import check_kinds  # needs numpy, which `--help` does not wait for
+        from basam.batch.writers import check_kinds  # here, so that `--help` does not import numpy
         from basam.model import check_model_name
 
         check_model_name(self.model)
@@ -185,13 +185,13 @@ class PhotoOptions:
 
 def takes_photos(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `PhotoOptions` after its own; it gets their values as keywords."""
-    own = [each for each in inspect.signature(command, eval_str=True).parameters.values() if each.kind is not each.VAR_KEYWORD]
+    own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.kind is not one.VAR_KEYWORD]
     kinds = get_type_hints(PhotoOptions, include_extras=True)
     shared = [
-        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=kinds[each.name])
-        for each in fields(PhotoOptions)
+        inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=kinds[option.name])
+        for option in fields(PhotoOptions)
     ]
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + shared
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + shared
     vars(command)["__signature__"] = inspect.Signature(parameters)
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
     return command

@@ -12,12 +12,12 @@ from basam.cli.console import one_line_errors
 
 
 def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of results that --write coco was given for.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders of results written with --write coco.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The COCO file.")] = Path("coco.json"),
 ) -> None:
-    """One COCO file of the masks in several folders, such as those of the shards of a run.
+    """Write one COCO file of the masks in several folders, such as the shards of a run.
 
-    The shards of a run together give what one run gives. A photo that lies in several folders has the masks of the last one.
+    The shards of a run give the same file as one run. A photo that is in several folders has the masks of the last one.
     """
     with one_line_errors():
         from basam.batch.writers import merge_coco

@@ -1,4 +1,4 @@
-"""Options that several commands have, and texts that they take apart alike."""
+"""Options shared by several commands, and parsers of their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
 
 def short_number(form: str, value: Any) -> str | bool:
-    """A default as a person reads it, by how it is written; True for what needs no rewriting."""
+    """A default in a readable form, by the form of the option; True if it needs no rewriting."""
     if form == "N|none":
         return f"{value / 1e6:.0f}M"
     if form == "BYTES":
@@ -57,7 +57,7 @@ ModelName = Annotated[
 AdapterName = Annotated[
     str | None, typer.Option(rich_help_panel="Model", help="A folder of basam tune, or its hub name.", show_default=False)
 ]
-MaxSide = Annotated[int, typer.Option(min=1, rich_help_panel="Photographs", help="Longest side that 'native' keeps.")]
+MaxSide = Annotated[int, typer.Option(min=1, rich_help_panel="Photographs", help="Longest side under 'native'.")]
 MaxPixels = Annotated[
     int | None,
     typer.Option(
@@ -65,7 +65,7 @@ MaxPixels = Annotated[
         parser=parse_max_pixels,
         show_default=f"{MAX_PIXELS / 1e6:.0f}M",
         rich_help_panel="Photographs",
-        help="Photographs of more pixels are rejected, against decompression bombs.",
+        help="Photographs with more pixels are rejected, against decompression bombs.",
     ),
 ]
 EncoderDtype = Annotated[
@@ -73,7 +73,7 @@ EncoderDtype = Annotated[
 ]
 Device = Annotated[str, typer.Option(rich_help_panel="Model", help="auto, cpu, cuda, cuda:1 or mps.")]
 MetricWorkers = Annotated[
-    int | None, typer.Option(min=0, help="Processes for metrics; 0: none beside the model.", show_default="by cores")
+    int | None, typer.Option(min=0, help="Processes for metrics; 0: in the main process.", show_default="by cores")
 ]
 MaskValues = Annotated[
     str | None,
@@ -99,7 +99,7 @@ ModeFile = Annotated[
 
 
 def join(values: Iterable[object]) -> str:
-    """Values of a setting as one writes them on the command line: `a,b`."""
+    """Values of a setting in command-line form: `a,b`."""
     return ",".join(map(str, values))
 
 
@@ -112,7 +112,7 @@ def split_names(option: str, text: str) -> tuple[str, ...]:
 
 
 def pixels_of_text(text: str) -> int | None:
-    """A whole number above 0 as it is written in ASCII; None: the text is none."""
+    """A whole number above 0 in ASCII digits; None: something else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) else None
 
 
@@ -137,7 +137,7 @@ def parse_sizes(text: str) -> tuple[int | str, ...]:
 
 
 def parse_list(option: str, text: str, kind: type, example: str) -> list[Any]:
-    """`512,1024` as numbers above 0, each once; an error names the option and the text."""
+    """`512,1024` as numbers above 0, without duplicates; an error names the option and the text."""
     try:
         values = [kind(part) for part in text.split(",")]
     except ValueError:

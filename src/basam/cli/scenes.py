@@ -23,12 +23,12 @@ def scenes(
     split: Annotated[
         str, typer.Option(help="train, val or test, or the data set's own name for a split, such as DIS-TE1.")
     ] = "train",
-    workers: Annotated[int, typer.Option(help="Processes that render at the same time; 0: one for each core.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that render in parallel; 0: one per core.")] = 0,
     sheet: Annotated[
         Path | None, typer.Option(help="Write a contact sheet (PNG) of one or all domains instead of a data set.")
     ] = None,
 ) -> None:
-    """Generated scenes with exact masks at any size, laid out as DIS5K, DUTS, ISIC 2017, COD10K or COCO."""
+    """Generate scenes with exact masks at any size, in the layout of DIS5K, DUTS, ISIC 2017, COD10K or COCO."""
     if (out is None) == (sheet is None):
         raise typer.BadParameter("give --out DIR for a data set or --sheet FILE for a contact sheet")
     with one_line_errors(resumes=True), naming_memory(size):
@@ -58,6 +58,8 @@ def _data_set(out: Path, domain: str | None, count: int, size: int, seed: int, s
     folders = folders_of(domain, split)
     with Bars() as bars:
         label = f"{domain} {folders.split}"
-        written, kept = write_scenes(out, domain, count, size, seed, split, workers, lambda done: bars.show(label, done, count))
-    already = f", kept {kept} already there" if kept else ""
+        written, existing = write_scenes(
+            out, domain, count, size, seed, split, workers, lambda done: bars.show(label, done, count)
+        )
+    already = f", {existing} existed already" if existing else ""
     console.say(f"wrote {written} scenes of {size} px to {out / folders.images}{already}")

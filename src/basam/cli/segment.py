@@ -35,14 +35,14 @@ def segment(
         typer.Option(
             metavar="FILE",
             rich_help_panel="Prompts",
-            help="Prompts of many photos: JSON lines, CSV, boxes of COCO, a session of basam web; PHOTOS: folder of the names.",
+            help="Prompts of many photos: JSON lines, CSV, COCO boxes, a session of basam web; PHOTOS: folder of the names.",
             show_default=False,
         ),
     ] = None,
     images_json: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", rich_help_panel="Prompts", help="Names of the images of COCO detections.", show_default=False
+            metavar="FILE", rich_help_panel="Prompts", help="File with the image names of COCO detections.", show_default=False
         ),
     ] = None,
     unlisted: Annotated[
@@ -50,14 +50,14 @@ def segment(
         typer.Option(
             "--unlisted",
             rich_help_panel="Prompts",
-            help="With --prompts-from FILE, also the photos in PHOTOS without a row, as a whole.",
+            help="With --prompts-from FILE, also segment photos in PHOTOS without a row, as a whole.",
         ),
     ] = False,
     method: Annotated[
         Literal["resize", "plain", "basam"],
         typer.Option(
             rich_help_panel="Model",
-            help="resize: squeezed and padded as SAM was trained; plain: uncorrected; basam: corrected.",
+            help="resize: squeezed and padded as in training; plain: uncorrected; basam: corrected.",
         ),
     ] = "basam",
     plain: Annotated[bool, typer.Option("--plain", rich_help_panel="Model", help="Short for --method plain.")] = False,
@@ -81,18 +81,18 @@ def segment(
     ] = None,
     reach: ReachName = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the view and the tokens of each prompt; encode and write nothing.")
+        bool, typer.Option("--dry-run", help="Print view and tokens per prompt; encode and write nothing.")
     ] = False,
     **given: Any,
 ) -> None:
-    """Segment photographs at their own resolution.
+    """Segment photographs at native resolution.
 
     Example: basam segment photo.jpg --box 40,60,300,420 --out masks
 
-    Without a prompt the whole photo is the box. For every photo OUT gets NAME_mask.png (several prompts: NAME_mask_0.png, ...)
-    and NAME_overlay.jpg, and records.jsonl lists what was written for which photo: the same command again resumes, a file
-    that basam did not write is never overwritten. A photo that cannot be read is named, the others are done, and the exit
-    status is 1 (2 where none could be done).
+    Without a prompt the box is the whole photo. For every photo OUT gets NAME_mask.png (several prompts: NAME_mask_0.png, ...)
+    and NAME_overlay.jpg, and records.jsonl lists what was written. Running the command again resumes. Files that basam did not
+    write are never overwritten. A photo that cannot be read is reported, the others are done, and the exit status is 1 (2 if
+    none could be done).
     """
     options = PhotoOptions.of(given)
     prompts = parse_prompts(point, box)
@@ -102,14 +102,14 @@ def segment(
     correction = {"scaling": scaling, "strength": strength, "slope": slope, "aspect": aspect}
     changes = mode_changes(uncorrected, reach=reach, **correction)
     if method == "resize" and (given["focus"] or options.side != "auto"):
-        raise typer.BadParameter("resize has the trained size: it takes no --focus and no --long-side", param_hint="--method")
+        raise typer.BadParameter("resize uses the training resolution, without --focus and --long-side", param_hint="--method")
     options.check(plain=uncorrected, photos_needed=prompts_from is None)
     if prompts_from is not None and (prompts or len(options.photos or ()) > 1):
-        raise typer.BadParameter("goes with no --point and no --box, and with one folder at most", param_hint="--prompts-from")
+        raise typer.BadParameter("excludes --point and --box, and takes one folder at most", param_hint="--prompts-from")
     if unlisted and not (prompts_from and options.photos):
-        raise typer.BadParameter("goes with --prompts-from and the folder PHOTOS", param_hint="--unlisted")
+        raise typer.BadParameter("needs --prompts-from and the folder PHOTOS", param_hint="--unlisted")
     if images_json is not None and prompts_from is None:
-        raise typer.BadParameter("goes with --prompts-from", param_hint="--images-json")
+        raise typer.BadParameter("needs --prompts-from", param_hint="--images-json")
     with one_line_errors(resumes=True):
         from basam.cli.many import segment_all
         from basam.cli.summaries import PlanSummary, PromptSummary

@@ -1,4 +1,4 @@
-"""Texts that `basam segment` takes apart, points and boxes, and the fields of a mode that were given."""
+"""Parsers of points and boxes for `basam segment`, and the fields of a mode that were given."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parse_numbers(option: str, text: str, counts: tuple[int, ...]) -> list[float
 
 
 def parse_prompts(point: list[str] | None, box: list[str] | None) -> list[PromptRow]:
-    """The prompts that all photos have: the points go with one box or none, several boxes are a prompt each."""
+    """Prompts for all photos: points belong to one box or none, several boxes are one prompt each."""
     points = [parse_numbers("--point", text, (2, 3)) for text in point or []]
     boxes = [parse_numbers("--box", text, (4,)) for text in box or []]
     if points and len(boxes) > 1:
@@ -35,12 +35,12 @@ def parse_prompts(point: list[str] | None, box: list[str] | None) -> list[Prompt
     marks = tuple((values[0], values[1], values[2] if len(values) == 3 else 1) for values in points)
     if not boxes:
         return [PromptRow(points=marks)]
-    return [PromptRow((each[0], each[1], each[2], each[3]), marks) for each in boxes]
+    return [PromptRow((corners[0], corners[1], corners[2], corners[3]), marks) for corners in boxes]
 
 
 def mode_changes(plain: bool, **switches: Any) -> dict[str, Any]:
-    """The fields of a mode that were given, as `dataclasses.replace` takes them."""
+    """The given fields of a mode, for `dataclasses.replace`."""
     changes = {name: value for name, value in switches.items() if value is not None}
     if plain and changes:
-        raise typer.BadParameter("plain SAM takes no --reach, --strength, --scaling, --slope or --aspect", param_hint="--plain")
+        raise typer.BadParameter("plain SAM has no --reach, --strength, --scaling, --slope or --aspect", param_hint="--plain")
     return changes

@@ -1,4 +1,4 @@
-"""What `segment` and `everything` print: a table that fits 80 columns and paths that can be copied, or one JSON list."""
+"""The output of `segment` and `everything`: a table that fits 80 columns and paths to copy, or one JSON list."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from basam.cli import console
 
-# Photos that get a line each in the table; of more there is a summary, and everything in the records.
+# Most photos with a line each in the table; more get a summary, and details are in the records.
 LINES = 20
-# Columns of the table that --verbose adds.
+# Columns that --verbose adds.
 DETAILS = ("tokens", "ratio", "lambda", "slope")
-# And masks: one photo may have hundreds.
+# Most rows of masks: one photo may have hundreds.
 ROWS = 60
 
 
 class Summary(ABC):
-    """What became of all photos: rows of the first masks for a table, sums of all; nothing grows with the number of photos.
+    """Results of all photos: rows of the first masks for a table, sums of all; memory does not grow with the number of photos.
 
     Attributes:
-        empty_kind: what is counted in `empty`, in words.
+        empty_kind: what `empty` counts, in words.
     """
 
     empty_kind = ""
@@ -31,12 +31,12 @@ class Summary(ABC):
         self.photos = self.before = self.failed = self.done = self.masks = self.listed = self.empty = 0
         self.seconds = 0.0
         self.failures: list[str] = []
-        self.without: list[str] = []  # the first empty results
+        self.without: list[str] = []  # names of the first empty results
 
     def add(self, outcome: Any) -> None:
         """Count a photo."""
         self.photos += 1
-        self.before += outcome.before and not outcome.notes  # a note tells of results that were made in another way
+        self.before += outcome.before and not outcome.notes  # with a note, its results come from another kind of run
         if outcome.error is not None:
             self.left_out(named(outcome.photo, outcome.error))
             return
@@ -55,23 +55,23 @@ class Summary(ABC):
         return float(outcome.rows[0]["seconds"]) if outcome.rows else 0.0
 
     def left_out(self, line: str) -> None:
-        """A photo or a prompt that could not be done, by its name and the reason."""
+        """Add a photo or a prompt that failed, with the reason."""
         self.failed += 1
         if self.failed <= console.MOST_NAMED:
             self.failures.append(f"failed: {line}")
 
     def new_failures(self) -> list[str]:
-        """Those that were not printed yet."""
+        """Failures that were not printed yet."""
         new, self.failures = self.failures, []
         return new
 
     def add_empty(self, line: str) -> None:
-        """A mask or a photo of which nothing was found."""
+        """Add an empty mask, or a photo without masks."""
         self.empty += 1
         self.without += [line] if self.empty <= console.MOST_NAMED else []
 
     def show(self) -> None:
-        """The table of a few photos, or one line about many."""
+        """Print the table of a few photos, or one line about many."""
         if not self.done:
             return
         if self.done > LINES or self.listed > ROWS:
@@ -87,7 +87,7 @@ class Summary(ABC):
         """Rows of the first photos."""
 
     def line_of(self, outcome: Any) -> str:
-        """What was done with one photo."""
+        """One line about a photo."""
         if outcome.error is not None:
             return f"{outcome.photo}: left out"
         if not outcome.rows:
@@ -99,21 +99,21 @@ class Summary(ABC):
         return f"{outcome.photo}: {first['width']} x {first['height']} px, {count}{self.seen(outcome)}{when}"
 
     def seen(self, outcome: Any) -> str:
-        """What the masks of a photo were found on, for a line."""
+        """What the masks of a photo were predicted on, for a line."""
         return ""
 
     def notes(self) -> list[str]:
-        """What a user may want to know of the whole work."""
+        """Notes on the whole work."""
         more = self.empty - len(self.without)
         lines = [f"note: {line}" for line in self.without] + ([f"note: {more} more {self.empty_kind}"] if more else [])
         if not self.before:
             return lines
-        done = f"{self.before} of {self.photos} photos were done already in the same way"
+        done = f"{self.before} of {self.photos} photos were done already with these settings"
         return [*lines, f"note: {done}; --overwrite repeats them"]
 
 
 class PromptSummary(Summary):
-    """Of photos with prompts: a row for each mask.
+    """Photos with prompts: one row per mask.
 
     Args:
         verbose: with the columns in `DETAILS`.
@@ -136,7 +136,7 @@ class PromptSummary(Summary):
 
     def in_a_line(self) -> str:
         mean, empty = self.tokens / self.masks, f" ({self.empty} empty)" if self.empty else ""
-        return f"{self.masks} masks{empty} of {self.done} photos, {mean:.0f} tokens each on average, {self.seconds:.1f} s"
+        return f"{self.masks} masks{empty} of {self.done} photos, {mean:.0f} tokens per mask on average, {self.seconds:.1f} s"
 
     def show_table(self) -> None:
         scored = any(row.get("object_score") is not None for row in self.rows)
@@ -162,7 +162,7 @@ class PromptSummary(Summary):
 
 
 class PlanSummary(PromptSummary):
-    """What a run would do; photos that are done already are marked."""
+    """What a run would do; finished photos are marked."""
 
     def __init__(self) -> None:
         super().__init__(verbose=True)
@@ -174,7 +174,7 @@ class PlanSummary(PromptSummary):
 
     def in_a_line(self) -> str:
         mean = self.tokens / self.masks
-        return f"{self.masks} masks of {self.done} photos, {mean:.0f} tokens each on average"
+        return f"{self.masks} masks of {self.done} photos, {mean:.0f} tokens per mask on average"
 
     def cells(self, row: dict[str, Any]) -> tuple[str, ...]:
         return *cells_of_view(row), str(row.get("encodings", "done"))
@@ -188,23 +188,23 @@ class PlanSummary(PromptSummary):
 
 
 class EverythingSummary(Summary):
-    """Of photos in which everything was looked for: a row for each photo.
+    """Photos segmented without prompts: one row per photo.
 
     Args:
-        bar: what masks had to reach, in words.
+        thresholds: of masks, in words.
     """
 
     empty_kind = "photos without a mask"
 
-    def __init__(self, bar: str) -> None:
+    def __init__(self, thresholds: str) -> None:
         super().__init__()
-        self.bar = bar
+        self.thresholds = thresholds
 
     def add(self, outcome: Any) -> None:
         super().add(outcome)
         for row in outcome.rows:
             if not row["masks"]:
-                self.add_empty(f"{row['photo']}: no mask reaches {self.bar}{best_of(row)}; its files are empty")
+                self.add_empty(f"{row['photo']}: no mask reaches {self.thresholds}{best_of(row)}; its files are empty")
 
     def masks_of(self, outcome: Any) -> int:
         return sum(row["masks"] for row in outcome.rows)
@@ -219,14 +219,14 @@ class EverythingSummary(Summary):
 
 
 def best_of(row: dict[str, Any]) -> str:
-    """What the best masks of a photo reached, where none stayed."""
+    """The highest scores of a photo without masks."""
     names = {"highest_iou": "predicted IoU", "highest_stability": "stability"}
     known = [f"{words} {row[name]:.2f}" for name, words in names.items() if row.get(name) is not None]
     return f" (the highest: {', '.join(known)})" if known else ""
 
 
 def cells_of_view(row: dict[str, Any]) -> tuple[str, ...]:
-    """Size, region, tokens, their ratio to the trained ones, lambda."""
+    """Size, region, tokens, their ratio to the training token count, lambda."""
     size, ratio = f"{row['width']}x{row['height']}", f"{row['tokens_ratio']:.2f}"
     return size, in_words(row["region"]), str(row["tokens"]), ratio, f"{row['lambda']:.3f}"
 

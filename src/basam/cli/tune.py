@@ -18,20 +18,20 @@ from basam.lab.tuning import TuneSettings
 @with_options(TuneSettings)
 def tune(
     device: Device = "auto",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare photographs beside the model.")] = 0,
-    tracker: Annotated[str, typer.Option(help="Any that accelerate knows, or none.")] = "tensorboard",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare photographs.")] = 0,
+    tracker: Annotated[str, typer.Option(help="A tracker of accelerate, or none.")] = "tensorboard",
     merge: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also write base and adapter as one checkpoint.", show_default=False)
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the run; a run in it resumes.")] = Path("runs/tune"),
+    out: Annotated[Path, typer.Option(help="Run folder; an existing run resumes.")] = Path("runs/tune"),
     **given: Any,
 ) -> None:
-    """Tune a model on your photographs and masks; the result is the folder OUT/adapter.
+    """Tune a model on your photographs and masks; writes the adapter OUT/adapter.
 
     Example: basam tune --data folder:photos --steps 2000 --out runs/tune
 
-    The base stays as it is: load both with basam.load(MODEL, adapter="OUT/adapter"). Stopped at any moment and started
-    again, the run resumes on the same curve. Several processes or machines: torchrun --nproc-per-node N -m basam tune ...
+    The base is not changed: load both with basam.load(MODEL, adapter="OUT/adapter"). Running the command again after an
+    interruption resumes with identical results. Several processes or machines: torchrun --nproc-per-node N -m basam tune ...
     """
     is_main = os.environ.get("RANK", "0") == "0"
     with one_line_errors(resumes=True):

@@ -22,7 +22,7 @@ def web(
 
     Example: basam web photos/
 
-    Nothing leaves this machine. The session folder keeps what was done; the same command opens it again.
+    Nothing leaves this machine. The session folder stores all work; the same command opens it again.
     """
     with one_line_errors(resumes=True):
         settings = settings_of(WebSettings, given, photos=tuple(photos or ()))

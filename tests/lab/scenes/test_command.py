@@ -28,7 +28,7 @@ def test_a_data_set_and_the_rest_of_it(tmp_path: Path) -> None:
     code, output = run(*options, "--count", 3)
     assert code == 0
     assert "wrote 2 scenes of 32 px" in output
-    assert "kept 1 already there" in output
+    assert "1 existed already" in output
     assert len(list((tmp_path / "ISIC-2017_Test_v2_Data").iterdir())) == 3
 
 
