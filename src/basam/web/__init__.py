@@ -1,7 +1,7 @@
-"""The local page: photographs, prompts and masks in a browser, served from this machine and nowhere else.
+"""The local page: photographs, prompts and masks in a browser, served from this machine only.
 
-`library` knows the photos, `session` keeps what was done with them, `segmenter` runs the model, `server` speaks HTTP, `safety`
-decides who may. The page itself is in `page/`: plain ES modules, no build step. Names: `__init__.pyi`.
+`library` lists the photos, `session` stores all work, `segmenter` runs the model, `server` is the HTTP layer, `safety` controls
+access. The page itself is in `page/`: plain ES modules, no build step. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

@@ -1,4 +1,4 @@
-"""Downloads that are being written: one at a time, beside the worker, so that clicks and tiles go on."""
+"""Exports that are being written: one at a time, beside the worker, so that clicks and tiles are not delayed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from basam.web.segmenter import Segmenter
 from basam.web.session import SegmentedObject, Session, StaleError
 from basam.web.worker import VIEW, StoppedError, Worker
 
-# How often a job that waits for the model looks whether it was cancelled.
+# How often a job that waits for the model checks whether it was cancelled.
 CANCEL_SECONDS = 0.2
 
 
 @dataclass(eq=False)
 class ExportJob:
-    """A download of one window; `photos_done` of `photos` are written."""
+    """An export of one window; `photos_done` of `photos` are written."""
 
     window: str
     photos: int
@@ -42,16 +42,16 @@ class ExportJob:
         self.future.cancel()
 
     def checkpoint(self) -> None:
-        """Raise StoppedError where the job was cancelled."""
+        """Raise StoppedError if the job was cancelled."""
         if self.stop.is_set():
             raise StoppedError("cancelled")
 
 
 class Exports:
-    """Writes downloads, one after the other.
+    """Writes exports, one after the other.
 
     Args:
-        max_pixels: of photographs that are read.
+        max_pixels: photographs with more raise.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Exports:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="basam-export")
 
     def start(self, kind: str, keys: Sequence[str], folder: Path, window: str, only: str = "") -> ExportJob:
-        """Write the photos of `keys` that hold objects, or the object `only` of one, into an empty folder.
+        """Write the photos of `keys` that have objects, or the object `only` of one, into an empty folder.
 
         Raises:
-            StaleError: the window's last download is still being written.
+            StaleError: the window's last export is still being written.
         """
         with self.lock:
             running = self.jobs.get(window)
@@ -85,7 +85,7 @@ class Exports:
                 del self.jobs[job.window]
 
     def cancel(self, window: str) -> int:
-        """Cancel the download of a window; how many these were."""
+        """Cancel the export of a window; returns how many were cancelled."""
         with self.lock:
             job = self.jobs.get(window)
         if job is not None:
@@ -93,7 +93,7 @@ class Exports:
         return int(job is not None)
 
     def reported(self, window: str) -> dict[str, int] | None:
-        """How many photos of a window's download are written; None where there is none."""
+        """The number of photos of a window's export that are written; None: no export is running."""
         with self.lock:
             job = self.jobs.get(window)
         return None if job is None else {"done": job.photos_done, "photos": job.photos}
@@ -114,12 +114,12 @@ class Exports:
             raise StoppedError("cancelled") from None
 
     def photos(self, job: ExportJob, keys: Sequence[str], only: str, left_out: list[str]) -> Iterator[ExportedPhoto]:
-        """Photos that hold objects. One of several that is missing, or no longer the same, is named in `left_out`."""
+        """Photos that have objects. If one of several is missing, or has changed, `left_out` names it."""
         for key in keys:
             job.checkpoint()
             photo = self.library[key]
-            objects = [each for each in self.session.state(photo).objects if each.mask]
-            wanted = [each for each in objects if only in ("", each.key)]
+            objects = [one for one in self.session.state(photo).objects if one.mask]
+            wanted = [one for one in objects if only in ("", one.key)]
             if only and not wanted:
                 raise InputError(f"object {only!r}: {photo.name} has none of this key that has a mask")
             if wanted:
@@ -134,7 +134,7 @@ class Exports:
                     photo,
                     lambda: self.pixels(photo),  # noqa: B023
                     wanted,
-                    lambda each: self.soft_edge(job, photo, each),  # noqa: B023
+                    lambda one: self.soft_edge(job, photo, one),  # noqa: B023
                     objects.index(wanted[0]) + 1 if only and len(objects) > 1 else 0,
                 )
             job.photos_done += 1
@@ -142,10 +142,10 @@ class Exports:
     def pixels(self, photo: LibraryPhoto) -> NDArray[np.uint8]:
         return read_image(photo.path, max_pixels=self.max_pixels)
 
-    def soft_edge(self, job: ExportJob, photo: LibraryPhoto, each: SegmentedObject) -> SoftMask | None:
-        prompts = prompts_of(each.reported(), photo)
-        work = lambda: self.segmenter.soft_edge(photo, prompts, each.runs(photo))  # noqa: E731
-        label = f"Cutting out {each.name}"
+    def soft_edge(self, job: ExportJob, photo: LibraryPhoto, one: SegmentedObject) -> SoftMask | None:
+        prompts = prompts_of(one.reported(), photo)
+        work = lambda: self.segmenter.soft_edge(photo, prompts, one.runs(photo))  # noqa: E731
+        label = f"Cutting out {one.name}"
         future: Future[SoftMask | None] = self.worker.submit(work, urgency=VIEW, kind="edge", label=label, owner=job.window)
         while True:
             try:

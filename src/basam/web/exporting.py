@@ -1,4 +1,4 @@
-"""What can be taken away from the page: the files that `--write` names, and the prompts, of one photo or of several."""
+"""Exports of the page: the files that `--write` names, and prompts, of one photo or of several."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from basam.masks import TOLERANCE, MaskResult, PhotoResults, SoftMask
 from basam.web.library import LibraryPhoto
 from basam.web.session import SegmentedObject
 
-# What the page calls each kind, in the order that it offers them in.
+# Labels of the kinds on the page, in the order of its menu.
 WRITERS = {
     "cutout": "Cut-out",
     "mask": "Mask",
@@ -32,7 +32,7 @@ WRITERS = {
     "csv": "Table (CSV)",
     "prompts": "Prompts",
 }
-# Kinds with a file for each object; kinds that show pixels of the photo.
+# Kinds with one file per object; kinds that contain pixels of the photo.
 OF_OBJECTS, OF_PIXELS = {"mask", "cutout"}, {"overlay", "cutout"}
 MEDIA = {
     ".png": "image/png",
@@ -49,13 +49,13 @@ MEDIA = {
 
 @dataclass(frozen=True, eq=False)
 class ExportedPhoto:
-    """A photo that is taken away.
+    """A photo to export.
 
     Attributes:
         pixels: reads it, `(H, W, 3)`.
-        objects: those that have a mask.
-        soft_edge: gives that of an object; None: it is not known.
-        number: of the object, where only this one of several is taken; 0: all are.
+        objects: those with a mask.
+        soft_edge: returns an object's soft edge; None: unknown.
+        number: of the object, if only one of several is exported; 0: all are.
     """
 
     photo: LibraryPhoto
@@ -65,31 +65,31 @@ class ExportedPhoto:
     number: int = 0
 
     def results(self, kind: str, place: Path) -> PhotoResults:
-        """What the writers of `--write` take; `place` stands for the photo's path."""
-        found = [
+        """Results for the writers of `--write`; `place` stands for the photo's path."""
+        masks = [
             MaskResult(
-                each.runs(self.photo),
-                each.score or 0.0,
-                each.key,
-                object_label(each.name),
-                point=(each.points[0][0], each.points[0][1]) if len(each.points) == 1 else None,
-                soft=self.soft_edge(each) if kind == "cutout" else None,
+                one.runs(self.photo),
+                one.score or 0.0,
+                one.key,
+                object_label(one.name),
+                point=(one.points[0][0], one.points[0][1]) if len(one.points) == 1 else None,
+                soft=self.soft_edge(one) if kind == "cutout" else None,
             )
-            for each in self.objects
+            for one in self.objects
         ]
         pixels = self.pixels() if kind in OF_PIXELS else np.zeros((0, 0, 3), dtype=np.uint8)
-        return PhotoResults(place, (self.photo.height, self.photo.width), pixels, found, TOLERANCE)
+        return PhotoResults(place, (self.photo.height, self.photo.width), pixels, masks, TOLERANCE)
 
     def prompts(self, name: str) -> Iterator[dict[str, object]]:
         """Rows that `basam segment --prompts-from` reads; `name` stands for the photo."""
-        for each in self.objects:
-            row = {"photo": name, "id": each.key, "label": object_label(each.name), "points": each.points, "box": each.box}
+        for one in self.objects:
+            row = {"photo": name, "id": one.key, "label": object_label(one.name), "points": one.points, "box": one.box}
             yield {key: value for key, value in row.items() if value}
 
 
 @dataclass(frozen=True)
 class Export:
-    """A file to download: its name, its media type, its path, and photos that are not in it, a line each."""
+    """A file to download: name, media type, path, and photos that are missing in it, one line per photo."""
 
     name: str
     media: str
@@ -98,14 +98,14 @@ class Export:
 
 
 def export_photos(kind: str, photos: Iterable[ExportedPhoto], folder: Path, left_out: list[str]) -> Export:
-    """One file as it is, several in a ZIP; exports refer to photos by file name, without a directory.
+    """Write one file, or several in a ZIP; exports refer to photos by file name, without a directory.
 
     Args:
         folder: an empty one that the files are written to.
-        left_out: photos that `photos` passes over, a line each; it grows while they are read.
+        left_out: photos that are missing in it, one line per photo; it grows while `photos` is read.
 
     Raises:
-        ValueError: an unknown kind, no object to take, or a photo that is too large for the format.
+        ValueError: an unknown kind, no object to export, or a photo that is too large for the format.
         ImportError: a library is missing; the message names the extra.
     """
     if kind not in WRITERS:
@@ -142,7 +142,7 @@ def export_photos(kind: str, photos: Iterable[ExportedPhoto], folder: Path, left
 
 
 def free_name(taken: set[str], photo: LibraryPhoto, name: str) -> str:
-    """`name`, or one that says which of the photos of this name it is."""
+    """`name`, made unique among photos with the same name."""
     for wanted in (name, f"{photo.path.parent.name}_{photo.name}", f"{photo.key}_{photo.name}"):
         if wanted not in taken:
             break
@@ -151,7 +151,7 @@ def free_name(taken: set[str], photo: LibraryPhoto, name: str) -> str:
 
 
 def name_of(stem: str, kind: str, taken: ExportedPhoto, index: int) -> str:
-    """The file of one object: with its number where the photo has several, and with what it is where that was said."""
+    """The file of one object: with its number if the photo has several, and with its label if it has one."""
     label = re.sub(r"[^\w-]+", "_", object_label(taken.objects[index].name) or "").strip("_")
     number = str(index + 1) if len(taken.objects) > 1 else str(taken.number or "")
     return "_".join(filter(None, (stem, number, label, kind))) + ".png"

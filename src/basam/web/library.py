@@ -1,4 +1,4 @@
-"""Which photographs there are. The page names a photo by a key, never by a path, so that no request can reach another file."""
+"""The photographs of a server. The page names a photo by a key, never by a path, so a request cannot reach other files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from PIL import Image
 from basam.errors import InputError, MissingFileError
 from basam.files import ImageError, open_picture, picture_size
 
-# Kinds that are read but that Pillow does not list: they come with the extra `formats`.
+# Suffixes that Pillow does not list; they come with the extra `formats`.
 MORE_SUFFIXES = {".heic", ".heif", ".avif"}
-# Bytes at either end of a file by which it is known again.
+# Bytes at both ends of a file that identify it.
 HASHED_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
 class LibraryPhoto:
-    """A photograph on the disk; width and height in pixels, upright; `content` says which it was, see `content_of`."""
+    """A photograph on disk; width and height in pixels, upright; `content` identifies the file, see `content_of`."""
 
     key: str
     path: Path
@@ -34,35 +34,35 @@ class LibraryPhoto:
 
     @property
     def name(self) -> str:
-        """The file's name; bytes of it that are no UTF-8 are shown as U+FFFD, since no JSON can hold them."""
+        """The file's name; bytes that are not UTF-8 are shown as U+FFFD, because JSON cannot hold them."""
         return readable(self.path.name)
 
     def check_content(self) -> None:
-        """That the file is still the photograph that was listed.
+        """Raise if the file is no longer the photograph that was listed.
 
         Raises:
-            ValueError: another has taken its place.
+            ValueError: another photograph has replaced it.
         """
         if content_of(self.path) != self.content:
             raise InputError(
                 f"{self.path} is another photo than when basam web was started: start it again to work on this one, "
-                "or put the former one back"
+                "or restore the former one"
             )
 
 
 class Library:
-    """The photographs that were given, and those sent by the page.
+    """The given photographs, and uploaded ones.
 
     Args:
-        places: photographs, and folders of which the photographs directly inside are taken.
-        uploads: the folder for what the page sends; what lies in it already is taken as well.
-        max_pixels: photographs of more are left out.
+        places: photographs, and folders, of which the photographs directly inside are listed.
+        uploads: the folder for uploads; photographs in it are listed as well.
+        max_pixels: photographs with more are left out.
 
     Attributes:
-        left_out: why photographs of the folders were left out, a line each.
+        left_out: why photographs of the folders were left out, one line each.
 
     Raises:
-        FileNotFoundError: a place that is not there. ImageError: a file that was named and cannot be read.
+        FileNotFoundError: a place does not exist. ImageError: a given file cannot be read.
     """
 
     def __init__(self, places: Sequence[Path], uploads: Path, max_pixels: int | None) -> None:
@@ -96,19 +96,19 @@ class Library:
                 self.left_out.append(str(error))
 
     def add(self, path: Path) -> LibraryPhoto:
-        found = path.resolve()
-        width, height = picture_size(found, max_pixels=self.max_pixels)
+        resolved = path.resolve()
+        width, height = picture_size(resolved, max_pixels=self.max_pixels)
         with self.lock:
-            photo = LibraryPhoto(self.free_key(path, found), found, width, height, content_of(found))
+            photo = LibraryPhoto(self.free_key(path, resolved), resolved, width, height, content_of(resolved))
             self.photos[photo.key] = photo
         return photo
 
-    def free_key(self, path: Path, found: Path) -> str:
-        """A key from the file's name, so that a folder that is moved keeps what was done in it; files of one name in several
-        folders are told apart by the folder."""
-        names = (path.name, f"{path.absolute().parent.name}/{path.name}", str(found))
+    def free_key(self, path: Path, resolved: Path) -> str:
+        """A key from the file's name, so that work in a folder survives moving it; files of the same name are told apart by
+        their folders."""
+        names = (path.name, f"{path.absolute().parent.name}/{path.name}", str(resolved))
         keys = [hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16] for name in names]
-        return next(key for key in keys if key not in self.photos or self.photos[key].path == found)
+        return next(key for key in keys if key not in self.photos or self.photos[key].path == resolved)
 
     def __getitem__(self, key: str) -> LibraryPhoto:
         if key not in self.photos:
@@ -119,18 +119,18 @@ class Library:
         return list(self.photos.values())
 
     def after(self, key: str) -> LibraryPhoto | None:
-        """The photo that follows, if there is one."""
+        """The next photo, if there is one."""
         keys = list(self.photos)
         place = keys.index(key) + 1 if key in keys else len(keys)
         return self.photos[keys[place]] if place < len(keys) else None
 
     @contextlib.contextmanager
     def reserve(self, name: str) -> Iterator[Path]:
-        """A path among the uploads for a file that is called `name` elsewhere, of which only letters and digits stay. No other
-        upload gets the same path while this block runs.
+        """Reserve a path among the uploads for a file called `name` on the client, of which only letters and digits are used.
+        No other upload gets the same path while this block runs.
 
         Raises:
-            ValueError: its suffix is that of no photograph.
+            ValueError: the suffix is not that of a photograph.
         """
         last = Path(name.replace("\\", "/")).name
         suffix = Path(last).suffix.lower()
@@ -149,31 +149,31 @@ class Library:
             self.reserved.discard(place)
 
     def relative(self, text: str) -> str:
-        """`text` with paths below the given folders shortened to what follows the folder."""
+        """`text` with paths below the given folders shortened to the part below the folder."""
         for root in self.roots:
             text = text.replace(f"{root}{os.sep}", "")
         return readable(text)
 
     def check(self, path: Path) -> None:
-        """That a file is what its name says, judged by its content; ImageError where it is not."""
+        """Raise ImageError unless a file's content is an image."""
         picture_size(path, max_pixels=self.max_pixels)
         open_picture(path, max_pixels=self.max_pixels)
 
 
 def readable(text: str) -> str:
-    """`text` with U+FFFD in place of each lone surrogate, which stands for a byte that is no UTF-8."""
+    """`text` with U+FFFD for lone surrogates, which stand for bytes that are not UTF-8."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def content_of(path: Path) -> str:
-    """What a file is known again by, quick for folders of large photographs: its size, its beginning and its end."""
+    """A hash that identifies a file, quick for folders of large photographs: of its size, its beginning and its end."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
-        found = hashlib.sha256(str(size).encode())
+        digest = hashlib.sha256(str(size).encode())
         for place in (0, max(0, size - HASHED_BYTES)):
             file.seek(place)
-            found.update(file.read(HASHED_BYTES))
-    return found.hexdigest()[:16]
+            digest.update(file.read(HASHED_BYTES))
+    return digest.hexdigest()[:16]
 
 
 def suffixes() -> set[str]:

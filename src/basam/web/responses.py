@@ -1,4 +1,4 @@
-"""Answers as JSON, the status of each error, and waiting for a job while its client is there."""
+"""JSON responses, the HTTP status per error, and waiting for a job while its client is connected."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from basam.errors import BasamError, InputError, MissingFileError, is_out_of_mem
 from basam.web.session import StaleError
 from basam.web.worker import BusyError, StoppedError
 
-# Bytes of a request that is no upload.
+# Most bytes of a request that is not an upload.
 MAX_JSON_BYTES = 1 << 20
-# A tile never changes: its key names the file, and a changed file gets another address from the page's version.
+# Tiles never change: their key names the file, and the page's version changes the address of a changed file.
 CACHED = {"cache-control": "private, max-age=3600"}
 FRESH = {"cache-control": "no-store"}
-# How often a waiting request looks whether its client is still there.
+# How often a waiting request checks whether its client is still connected.
 DISCONNECT_SECONDS = 0.25
 log = logging.getLogger(__name__)
 
 
 class TooLargeError(InputError):
-    """A request of more bytes than are taken."""
+    """A request with too many bytes."""
 
 
 class AsciiJSONResponse(JSONResponse):
-    """JSON in ASCII: names of files that are no UTF-8 are escaped, not an error."""
+    """JSON in ASCII: file names that are not UTF-8 are escaped instead of raising."""
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
@@ -70,7 +70,7 @@ def error_handlers(relative: Callable[[str], str]) -> dict[Any, Any]:
     async def failed(request: Request, error: Exception) -> Response:
         if not isinstance(error, (BasamError, OSError, MemoryError)) and not is_out_of_memory(error):
             log.exception("a request failed", exc_info=error)
-            return reply({"error": "an error of the server: its log says more"}, 500)
+            return reply({"error": "an error of the server: see its log"}, 500)
         return reply({"error": relative(message_of(error))}, status_of(error))
 
     async def stopped(request: Request, error: Exception) -> Response:
@@ -80,7 +80,7 @@ def error_handlers(relative: Callable[[str], str]) -> dict[Any, Any]:
 
 
 async def body_of(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
-    """The JSON object that a request sends, of at most so many bytes."""
+    """The JSON object of a request, of at most `most` bytes."""
     content = bytearray()
     async for piece in request.stream():
         content += piece
@@ -89,14 +89,14 @@ async def body_of(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, Any
     try:
         values = await run_in_threadpool(json.loads, bytes(content) or b"{}")
     except (ValueError, RecursionError) as error:
-        raise InputError(f"the request is no JSON: {error}") from error
+        raise InputError(f"the request is not JSON: {error}") from error
     if not isinstance(values, dict):
-        raise InputError("the request is no JSON object")
+        raise InputError("the request is not a JSON object")
     return values
 
 
 async def result_of(request: Request, future: Future[Any], cancel: Callable[[Future[Any]], Any]) -> Any:
-    """The result of a job; `cancel` is called where the client goes away before it is there.
+    """The result of a job; `cancel` is called if the client disconnects first.
 
     Raises:
         StoppedError: the job was cancelled.
@@ -112,12 +112,12 @@ async def result_of(request: Request, future: Future[Any], cancel: Callable[[Fut
 
 
 def window_of(request: Request) -> str:
-    """Which window of a browser a request is from; it can cancel its own jobs."""
+    """The browser window that sent a request; it can cancel its own jobs."""
     return request.headers.get("x-basam-window", "")[:64]
 
 
 def number(request: Request, name: str) -> int:
     text = request.path_params[name]
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise MissingFileError(f"{name} {text!r} is no number")
+        raise MissingFileError(f"{name} {text!r} is not a number")
     return int(text)

@@ -1,4 +1,4 @@
-"""Who may ask: every request shows the cookie that the token in the address bought, and comes from this page.
+"""Access control: every request needs the cookie set by the token in the address, and must come from this page.
 
 `Host` is checked against DNS rebinding, `Origin` against other sites' requests, the cookie against other users of the machine.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 COOKIE = "basam_web"
-# Of the one style that OpenSeadragon adds to the page itself.
+# The hash of the one style that OpenSeadragon adds to the page itself.
 OPENSEADRAGON_STYLE = "sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE="
 POLICY = (
     f"default-src 'none'; script-src 'self'; style-src 'self' '{OPENSEADRAGON_STYLE}'; img-src 'self' blob: data:; "
@@ -30,25 +30,25 @@ PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 
 class Guard:
-    """ASGI middleware: refuses what is not of this page, and sets headers that hold the browser to it.
+    """ASGI middleware that rejects requests from elsewhere and sets security headers.
 
     Args:
-        app: what answers requests that are let through.
+        app: the application behind it.
         token: the secret; in the address once, as a cookie afterwards.
         host, port: where the server listens; port 0: any.
-        url: the address by which it is reached from outside, through a tunnel or a proxy; its path may be a prefix.
+        url: the external address, through a tunnel or a proxy; its path may be a prefix.
     """
 
     def __init__(self, app: Any, *, token: str, host: str, port: int, url: str | None = None) -> None:
         self.app, self.token, self.host, self.port = app, token, host, port
         outer = urlsplit(url or "")
         self.outer, self.scheme, self.prefix = outer.netloc.lower(), outer.scheme, outer.path.rstrip("/")
-        # Several servers of one machine share their cookies: each has its own name.
+        # Servers of one machine share cookies, so the cookie's name depends on the server.
         self.cookie = f"{COOKIE}_{port}"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
-            # No web socket is spoken; the start and end of the server are no requests.
+            # Web sockets are not supported; lifespan events are not requests.
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
@@ -69,7 +69,7 @@ class Guard:
         await self.app(scope, receive, with_headers)
 
     async def admit(self, scope: Any, headers: dict[str, str], send: Any) -> bool:
-        """Whether a request shows the secret; if not, it is answered here."""
+        """Whether a request has the secret; if not, the response is sent here."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and given:
             if self.is_token(given):
@@ -84,7 +84,7 @@ class Guard:
         return False
 
     def refusal(self, headers: dict[str, str]) -> str | None:
-        """Why a request is not of this page."""
+        """Why a request is rejected; None: it comes from this page."""
         host = headers.get("host", "")
         if not self.is_ours(f"//{host}"):
             return f"the host {host!r} is not this server; behind a tunnel or a proxy, name its address with --url"
@@ -96,12 +96,12 @@ class Guard:
         return None
 
     def origins(self, host: str) -> tuple[str, ...]:
-        """Where the page itself comes from, by the host of a request: from outside, or from this machine."""
+        """The page's own origins for a request's host: external, or of this machine."""
         outer = f"{self.scheme}://{self.outer}"
         return (outer,) if host.lower() == self.outer else (outer, f"http://{host}".lower())
 
     def is_ours(self, address: str) -> bool:
-        """Whether the name and port of `//host:port` are those of this server: no name that others could point at it."""
+        """Whether the name and port of `//host:port` are this server's: no name that others could point at it."""
         if self.outer and address.lower() == f"//{self.outer}":
             return True
         try:
@@ -120,7 +120,7 @@ class Guard:
         return hmac.compare_digest(given.encode(), self.token.encode())
 
     async def welcome(self, send: Any) -> None:
-        """The token becomes a cookie, and leaves the address."""
+        """Turn the token into a cookie, and remove it from the address."""
         secure = "; Secure" if self.scheme == "https" else ""
         cookie = f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict{secure}"
         # A page, not a redirect: a browser that came from elsewhere sends no strict cookie along with the redirect.

@@ -1,4 +1,4 @@
-"""Start the server, and say where it is."""
+"""Start the server, and print its address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def serve(settings: WebSettings, *, say: Callable[[str], None], note: Callable[[
     """Serve the page until Ctrl-C.
 
     Args:
-        say, note: take the address, and warnings.
+        say, note: print the address, and warnings.
         open_page: open it in the browser.
 
     Raises:
@@ -54,7 +54,7 @@ def run(app: Any, listening: socket.socket) -> None:
 
 
 def address_of(settings: ServerSettings, listening: socket.socket) -> str:
-    """Where clients reach a server, without a slash at the end."""
+    """The address of a server for clients, without a slash at the end."""
     name = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
     return (settings.url or f"http://{f'[{name}]' if ':' in name else name}:{port_of(listening)}").rstrip("/")
 
@@ -64,16 +64,16 @@ def port_of(listening: socket.socket) -> int:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, before the model is loaded: a taken port is reported at once, and a browser that is early waits."""
-    # With the protocol named, asyncio sends each answer at once (TCP_NODELAY); without it, 40 ms after the last one.
-    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """A listening socket, opened before the model is loaded: a taken port fails at once, and an early browser waits."""
+    # With the protocol named, asyncio sends every response at once (TCP_NODELAY); without it, 40 ms after the last one.
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((host, port))
-        found.listen()
+        listening.bind((host, port))
+        listening.listen()
     except OSError as error:
-        found.close()
+        listening.close()
         raise FileError(
             f"cannot listen on {host}:{port}: {error.strerror or error}; --port 0 takes any that is free"
         ) from error
-    return found
+    return listening

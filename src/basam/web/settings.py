@@ -1,4 +1,4 @@
-"""Settings of servers: what all have, and those of `basam web`."""
+"""Settings of servers: common ones, and those of `basam web`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Port = Annotated[int, partial(whole_number, least=0, most=MAX_PORT), Help("0: an
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """Of a server of any kind.
+    """Settings of any server.
 
     Attributes:
-        model, adapter, device: as for `basam.load`.
-        host, port, url: where it listens, and the address by which it is reached from outside.
-        cache: bytes of photographs, their tiles and embeddings that are cached in memory.
-        max_pixels: photographs of more are rejected; None: none is.
-        max_upload: bytes of a photograph that may be sent.
+        model, adapter, device: see `basam.load`.
+        host, port, url: the address it listens on, and the external one.
+        cache: bytes of memory for photographs, their tiles and embeddings.
+        max_pixels: photographs with more are rejected; None: no limit.
+        max_upload: most bytes of an uploaded photograph.
 
     Raises:
-        ValueError, TypeError: by the name of the field.
+        ValueError, TypeError: the message names the field.
     """
 
     model: Annotated[NameOrPath, MODEL] = "nano"
@@ -61,11 +61,11 @@ class ServerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings(ServerSettings):
-    """Of `basam web`.
+    """Settings of `basam web`.
 
     Attributes:
         photos: photographs, and folders of them.
-        session: the folder in which prompts, masks and uploads are kept.
+        session: the folder for prompts, masks and uploads.
     """
 
     photos: tuple[Path, ...] = ()

@@ -1,4 +1,4 @@
-"""A photo at its own size, at half, at a quarter, ...: made once, cut into tiles as they are needed."""
+"""A photo at full size, 1/2, 1/4, ..., cut into tiles on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUALITY = 88
 
 
 class TilePyramid:
-    """Levels of a photo `(H, W, 3)`, numbered as OpenSeadragon does: the last is the photo itself, each other half the next.
+    """Levels of a photo `(H, W, 3)`, numbered as in OpenSeadragon: the last is the photo itself, every other is half the next.
 
     Attributes:
         levels: the photo first, then smaller ones down to a single tile.
@@ -28,11 +28,11 @@ class TilePyramid:
 
     @property
     def nbytes(self) -> int:
-        return sum(4 * level.width * level.height for level in self.levels)  # Pillow keeps a colour in four bytes
+        return sum(4 * level.width * level.height for level in self.levels)  # Pillow stores a pixel in four bytes
 
     def at_most(self, side: int) -> Image.Image:
         """The photo at a long side of at most `side` px, from the level that is just large enough."""
-        level = next((each for each in reversed(self.levels) if max(each.size) >= side), self.levels[0])
+        level = next((one for one in reversed(self.levels) if max(one.size) >= side), self.levels[0])
         copy = level.copy()
         copy.thumbnail((side, side), Image.Resampling.BILINEAR)
         return copy
@@ -41,7 +41,7 @@ class TilePyramid:
         """A tile as JPEG; `level` counts from the smallest.
 
         Raises:
-            ValueError: there is no such tile.
+            ValueError: no such tile.
         """
         if not 0 <= level < len(self.levels):
             raise InputError(f"level {level}: there are 0 to {len(self.levels) - 1}")
