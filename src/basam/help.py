@@ -26,6 +26,13 @@ class Help:
     repeat: bool = False
 
 
+@dataclass(frozen=True)
+class Changes:
+    """A field with the given ones of the fields of `of`, by name; each of them is an option without a default."""
+
+    of: type
+
+
 # Fields that several settings have.
 SOURCES = "[NAME=]KIND:ROOT[:SPLIT]"
 MODEL = Help("'nano' (embedded), a checkpoint folder or file, or a hub name.", "Model")
@@ -33,6 +40,11 @@ ADAPTER = Help("A folder of basam tune, or its hub name.", "Model", unset="none"
 DEVICE = Help("auto, cpu, cuda, cuda:1 or mps.", "Model")
 DTYPE = Help("Of the image encoder: float32, bfloat16 or float16.", "Model")
 PIXELS = Help("Photographs of more pixels are rejected, against decompression bombs.", "Data", "N|none")
+REACH = Help(
+    "Tokens that global attention sees: all of the image, or a neighborhood as large as in training.",
+    "Model",
+    unset="the mode's",
+)
 LIMIT = Help("At most this many images, evenly spaced.", "Data", unset="all")
 SEED = Help("Seed for random prompts.", "Prompts")
 LONG_SIDES = Help("Long sides in pixels.", "What is compared", "N,N,native")

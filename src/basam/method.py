@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from basam.checks import NotNegative, Share, check_fields
 from basam.errors import InputError, InputTypeError
+from basam.help import REACH, Help
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -112,13 +113,15 @@ class BiasMode:
         ValueError: naming the field, its value and what is allowed.
     """
 
-    scaling: Scaling = "log"
-    strength: Share = 1.0
-    slope: NotNegative = 0.1
+    scaling: Annotated[Scaling, Help("Whether q.k is scaled by lambda = ln n / ln n0.", "Model", unset="the mode's")] = "log"
+    strength: Annotated[Share, Help("Share of the correction that is applied, 0 to 1.", "Model", unset="the mode's")] = 1.0
+    slope: Annotated[NotNegative, Help("Slope of the bias-mode mask, logits per patch.", "Model", unset="the mode's")] = 0.1
     slopes: Slopes = "uniform"
     schedule: Schedule = "extrapolation"
-    aspect: Aspect | None = None
-    reach: Reach = "image"
+    aspect: Annotated[
+        Aspect | None, Help("Positions normalised per axis or by the long side.", "Model", unset="the mode's")
+    ] = None
+    reach: Annotated[Reach, REACH] = "image"
     decoder: Decoder = "none"
     tinyvit_windows: WindowScaling = "none"
 

@@ -32,7 +32,7 @@ class EverythingJob(PhotoJob):
     progress: Callable[[str, int, int], None] = unreported
 
     def read(self, task: PhotoTask) -> Photograph:
-        return read_photograph(task.photo, max_pixels=self.max_pixels)
+        return read_photograph(task.photo, max_pixels=self.settings.max_pixels)
 
     def masks_wanted(self, task: PhotoTask) -> int:
         return 2  # files are numbered from two masks on
@@ -50,7 +50,7 @@ class EverythingJob(PhotoJob):
     def side(self, height: int, width: int) -> int | None:
         """Long side that a photo of this size is encoded at; None: native resolution."""
         auto = None if self.generator.pyramid else self.automatic_side(height, width)
-        side = auto if self.long_side == "auto" else self.long_side
+        side = auto if self.settings.long_side == "auto" else self.settings.long_side
         return min(side, self.predictor.max_side) if isinstance(side, int) else None
 
     def rows(self, task: PhotoTask, predicted: PhotoMasks, about: dict[str, Any]) -> list[dict[str, Any]]:

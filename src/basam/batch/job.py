@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from basam.batch import PhotoTask, ResultFolder, key_of
+from basam.batch.settings import PhotoSettings
 from basam.batch.writers import Outputs, check_size
-from basam.files import MAX_PIXELS, Photograph
+from basam.files import Photograph
 from basam.masks import MaskResult, PhotoResults
 from basam.predict import Predictor, auto_side
 
@@ -58,20 +59,14 @@ class PhotoJob(ABC):
 
     Attributes:
         outputs: kinds of files, and their folder.
-        long_side: of the whole photo in model pixels; None: native resolution; `auto`: see `auto_side`.
-        settings: everything that decides the result, for the records.
-        overwrite: do finished photos again. replace: do photos without prompts again whose results are of prompts.
-        max_pixels: photos with more fail.
+        about: everything that decides the result, for the records.
         notes: on the job as a whole.
     """
 
     predictor: Predictor
     outputs: Outputs
-    long_side: int | str | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-    overwrite: bool = False
-    replace: bool = False
-    max_pixels: int | None = MAX_PIXELS
+    settings: PhotoSettings
+    about: dict[str, Any]
     notes: tuple[str, ...] = ()
 
     @property
@@ -79,14 +74,14 @@ class PhotoJob(ABC):
         return self.outputs.folder
 
     def key(self, task: PhotoTask) -> str:
-        return key_of({**self.settings, **self.outputs.settings, "prompts": [row.to_dict() for row in task.prompts]})
+        return key_of({**self.about, **self.outputs.settings, "prompts": [row.to_dict() for row in task.prompts]})
 
     def finished(self, task: PhotoTask) -> Outcome | None:
         """The result of an earlier run with the same prompts and settings; for a photo without prompts also of a run with
         prompts, unless `replace`."""
-        line = None if self.overwrite else self.folder.finished(task.place, self.key(task))
+        line = None if self.settings.overwrite else self.folder.finished(task.place, self.key(task))
         notes: tuple[str, ...] = ()
-        if line is None and not self.replace and not task.prompts:
+        if line is None and not self.settings.replace and not task.prompts:
             line = self.folder.recorded(task.place)
             if line is None or not line["prompts"]:
                 return None

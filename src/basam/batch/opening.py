@@ -32,42 +32,31 @@ def open_job(settings: PhotoSettings, outputs: Outputs) -> PhotoJob:
 
 def segment_job(settings: SegmentSettings, outputs: Outputs) -> SegmentJob:
     predictor = predictor_of(replace(settings, uncorrected=settings.uncorrected or settings.resize))
-    focus, side = settings.focus, settings.long_side
     if settings.resize:
-        focus, side = False, predictor.attachment.geometry.image_size
+        settings = replace(settings, focus=False, long_side=predictor.attachment.geometry.image_size)
     elif settings.pyramid:
-        focus = False
+        settings = replace(settings, focus=False)
     region = replace(
         predictor.focus,
         context=predictor.focus.context if settings.focus_context is None else settings.focus_context,
         side=predictor.focus.side if settings.focus_side is None else settings.focus_side,
     )
-    common = common_arguments(settings, predictor, outputs)
-    common["settings"] |= {
-        "long side": side,
+    about = {
+        "long side": settings.long_side,
         "square": settings.resize,
-        "focus": [focus, region.to_dict()],
+        "focus": [settings.focus, region.to_dict()],
         "pyramid": settings.pyramid,
         "multimask": settings.multimask,
     }
-    return SegmentJob(
-        **common,
-        long_side=side,
-        square=settings.resize,
-        focus=focus,
-        focus_settings=region,
-        pyramid=settings.pyramid,
-        multimask=settings.multimask,
-    )
+    return SegmentJob(**arguments_of(settings, predictor, outputs, about), focus_settings=region)
 
 
 def everything_job(settings: EverythingSettings, outputs: Outputs) -> RasterJob:
     predictor = predictor_of(settings)
     automatic = asdict(settings.automatic)
-    common = common_arguments(settings, predictor, outputs)
-    common["settings"] |= {"long side": settings.long_side, "everything": automatic}
     generator = AutomaticMasks(predictor, points_per_batch=settings.points_per_batch, soft=outputs.soft, **automatic)
-    return RasterJob(**common, long_side=settings.long_side, generator=generator, rasters=settings.rasters)
+    about = {"long side": settings.long_side, "everything": automatic}
+    return RasterJob(**arguments_of(settings, predictor, outputs, about), generator=generator)
 
 
 def predictor_of(settings: PhotoSettings) -> Predictor:
@@ -89,23 +78,11 @@ def predictor_of(settings: PhotoSettings) -> Predictor:
     return predictor
 
 
-def common_arguments(settings: PhotoSettings, predictor: Predictor, outputs: Outputs) -> dict[str, Any]:
-    """Arguments common to all jobs; `settings` among them are those that all results depend on."""
+def arguments_of(settings: PhotoSettings, predictor: Predictor, outputs: Outputs, about: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that all jobs have."""
     weights, notes = model_fingerprint(predictor.model), []
     found_for = None if settings.mode_file is None else read_mode_file(settings.mode_file).fingerprint
     if found_for not in (None, weights):
         notes.append(f"{settings.mode_file} was calibrated on other weights, {found_for[:12]}; these are {weights[:12]}")
-    return {
-        "predictor": predictor,
-        "outputs": outputs,
-        "settings": {
-            "model": weights,
-            "mode": asdict(predictor.mode),
-            "max side": settings.max_side,
-            "dtype": settings.dtype,
-        },
-        "overwrite": settings.overwrite,
-        "replace": settings.replace,
-        "max_pixels": settings.max_pixels,
-        "notes": tuple(notes),
-    }
+    about |= {"model": weights, "mode": asdict(predictor.mode), "max side": settings.max_side, "dtype": settings.dtype}
+    return {"predictor": predictor, "outputs": outputs, "settings": settings, "about": about, "notes": tuple(notes)}

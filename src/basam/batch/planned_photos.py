@@ -32,7 +32,7 @@ def of_photo(job: SegmentJob, task: PhotoTask) -> Outcome:
     done = job.finished(task)
     if done is not None:
         return done
-    width, height = picture_size(task.photo, max_pixels=job.max_pixels)
+    width, height = picture_size(task.photo, max_pixels=job.settings.max_pixels)
     job.check(task, width, height)
     prompts = task.prompts or (PromptRow(),)
     places, faults = valid_prompts(prompts, height, width)
@@ -43,9 +43,8 @@ def of_photo(job: SegmentJob, task: PhotoTask) -> Outcome:
         some = [prompts[place] for place in same_kind]
         focus = job.focus_of(some[0], height, width)
         prompt, side = arguments(some, height, width), job.side(focus, height, width)
-        views = planned_views(
-            job.predictor, height, width, prompt, focus, long_side=side, square=job.square, pyramid=job.pyramid
-        )
+        how = {"square": job.settings.resize, "pyramid": job.settings.pyramid}
+        views = planned_views(job.predictor, height, width, prompt, focus, long_side=side, **how)
         planned |= dict(zip(same_kind, views, strict=True))
     rows = [
         {

@@ -27,7 +27,6 @@ class RasterSettings:
         overlap: of windows in pixels, or below 1 as a share of the side; None: a quarter of the side.
             With `window` or `overlap`, photographs are processed in windows, too.
         bands: one or three, numbered from 1; None: all, if there are one or three.
-        kinds: of files; None: `DEFAULT_RASTER_KINDS`.
     """
 
     wanted: Annotated[
@@ -55,7 +54,6 @@ class RasterSettings:
         tuple[int, ...] | None,
         Help("Bands of a raster, from 1.", RASTERS, "N|R,G,B", unset="all, where there are one or three"),
     ] = None
-    kinds: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)

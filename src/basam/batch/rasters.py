@@ -15,6 +15,7 @@ from basam.batch import PhotoTask, key_of
 from basam.batch.finding import EverythingJob, in_record
 from basam.batch.job import Outcome, PhotoMasks
 from basam.batch.raster_settings import RasterSettings
+from basam.batch.settings import EverythingSettings
 from basam.checks import whole_number
 from basam.errors import MissingExtraError, warn
 from basam.files import Photograph, lacks_crs
@@ -43,18 +44,18 @@ class RasterMasks(PhotoMasks):
 
 @dataclass(frozen=True, kw_only=True)
 class RasterJob(EverythingJob):
-    """All masks of photographs and rasters.
+    """All masks of photographs and rasters."""
 
-    Attributes:
-        rasters: how rasters are processed.
-    """
+    settings: EverythingSettings
 
-    rasters: RasterSettings
+    @property
+    def rasters(self) -> RasterSettings:
+        return self.settings.rasters
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of files of a raster."""
-        return DEFAULT_RASTER_KINDS if self.rasters.kinds is None else self.rasters.kinds
+        return self.settings.kinds or DEFAULT_RASTER_KINDS
 
     def read(self, task: PhotoTask) -> Any:
         """The photo, or the `GeoRaster`, whose pixels are read later."""
@@ -85,7 +86,7 @@ class RasterJob(EverythingJob):
 
     def key_of_pieces(self) -> str:
         """A hash of all settings that decide the masks of windows."""
-        return key_of({**self.settings, "raster": self.rasters.to_dict()})
+        return key_of({**self.about, "raster": self.rasters.to_dict()})
 
     def about_files(self) -> dict[str, Any]:
         return {"cleaning": vars(self.outputs.cleaning), "tolerance": self.outputs.tolerance}
@@ -135,8 +136,8 @@ class RasterJob(EverythingJob):
         """Side of a window in pixels: as set, or as many as the model encodes at native resolution under `long_side`."""
         if self.rasters.window is not None:
             return whole_number(self.rasters.window, "window", 1)
-        if isinstance(self.long_side, int):
-            return min(self.long_side, self.predictor.max_side)
+        if isinstance(self.settings.long_side, int):
+            return min(self.settings.long_side, self.predictor.max_side)
         most = self.predictor.max_side
         return self.automatic_side(most, most)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from basam.batch import PhotoTask, PromptRow
 from basam.batch.job import PhotoJob, PhotoMasks
+from basam.batch.settings import SegmentSettings
 from basam.errors import InputError, warn
 from basam.families import Attachment
 from basam.files import Photograph, read_photograph
@@ -24,27 +25,21 @@ class SegmentJob(PhotoJob):
     """One mask per prompt.
 
     Attributes:
-        square: pad the whole photo to a square.
-        focus: None: for prompts with a box, if the photo is larger than the training resolution.
-        pyramid: encode the photo once, at several sizes.
-        multimask: the mask with the highest predicted IoU of three.
+        focus_settings: how regions are chosen.
     """
 
-    square: bool = False
-    focus: bool | None = None
-    focus_settings: Focus = field(default_factory=Focus)
-    pyramid: bool = False
-    multimask: bool = False
+    settings: SegmentSettings
+    focus_settings: Focus
 
     def read(self, task: PhotoTask) -> Photograph:
         """The photo; it may be read smaller if it is encoded as a whole. Cut-outs use the photo's own pixels."""
-        whole = self.pyramid or self.outputs.soft or any(self.may_focus(row) for row in task.prompts)
-        most = self.long_side if isinstance(self.long_side, int) else self.predictor.max_side
-        return read_photograph(task.photo, max_pixels=self.max_pixels, long_side=None if whole else most)
+        whole = self.settings.pyramid or self.outputs.soft or any(self.may_focus(row) for row in task.prompts)
+        most = self.settings.long_side if isinstance(self.settings.long_side, int) else self.predictor.max_side
+        return read_photograph(task.photo, max_pixels=self.settings.max_pixels, long_side=None if whole else most)
 
     def may_focus(self, row: PromptRow) -> bool:
         """Whether a prompt is predicted on its region; by default only boxes: docs/results/focus.md."""
-        return row.box is not None if self.focus is None else self.focus and bool(row.box or row.points)
+        return row.box is not None if self.settings.focus is None else self.settings.focus and bool(row.box or row.points)
 
     def find(self, task: PhotoTask, read: Photograph) -> PhotoMasks:
         """One mask per prompt; empty if cleaning removes all of it."""
@@ -72,7 +67,7 @@ class SegmentJob(PhotoJob):
         for group in same_kind_groups(prompts, places):
             focus = self.focus_of(prompts[group[0]], height, width)
             side = self.side(focus, height, width)
-            self.predictor.set_image(read, long_side=side, square=self.square, pyramid=self.pyramid)
+            self.predictor.set_image(read, long_side=side, square=self.settings.resize, pyramid=self.settings.pyramid)
             count = self.prompts_at_once(focus)
             for start in range(0, len(group), count):
                 answers |= self.decode(prompts, group[start : start + count], focus, height, width)
@@ -83,14 +78,14 @@ class SegmentJob(PhotoJob):
         geometry, frame = self.predictor.attachment.geometry, self.predictor.image_frame
         side = geometry.image_size if focus is None or focus.side is None else focus.side
         up, across = frame.padded if focus is None else (side, side)
-        return max(1, LOGIT_BYTES // (4 * math.prod(geometry.mask_size(up, across)) * (3 if self.multimask else 1)))
+        return max(1, LOGIT_BYTES // (4 * math.prod(geometry.mask_size(up, across)) * (3 if self.settings.multimask else 1)))
 
     def decode(
         self, prompts: Sequence[PromptRow], places: Sequence[int], focus: Focus | None, height: int, width: int
     ) -> dict[int, tuple[MaskResult, dict[str, Any]]]:
         """`decode_all` for prompts of one kind on the current image; masks are upscaled to native resolution one at a time."""
         given = arguments([prompts[place] for place in places], height, width)
-        answers = self.predictor.predictions(**given, multimask_output=self.multimask, focus=focus or False)
+        answers = self.predictor.predictions(**given, multimask_output=self.settings.multimask, focus=focus or False)
         return {
             place: (
                 self.mask_of(answer, prompts[place], place, height, width),
@@ -145,14 +140,14 @@ class SegmentJob(PhotoJob):
     def focus_of(self, row: PromptRow, height: int, width: int) -> Focus | None:
         """The settings of regions for prompts of one kind; None: predict on the whole photo."""
         large = max(height, width) > self.predictor.attachment.geometry.image_size
-        return self.focus_settings if self.may_focus(row) and (large or self.focus) else None
+        return self.focus_settings if self.may_focus(row) and (large or self.settings.focus) else None
 
     def side(self, focus: Focus | None, height: int, width: int) -> int | None:
         """Long side of the whole photo; a warning tells if `auto` makes it smaller."""
         if focus is not None:
             return self.predictor.attachment.geometry.image_size
-        if self.long_side != "auto" or self.pyramid:
-            return self.long_side if isinstance(self.long_side, int) else None
+        if self.settings.long_side != "auto" or self.settings.pyramid:
+            return self.settings.long_side if isinstance(self.settings.long_side, int) else None
         side = self.automatic_side(height, width)
         if side < max(height, width):
             warn(

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from basam.batch.raster_settings import RasterSettings
-from basam.batch.writers import USUAL_KINDS
+from basam.batch.writers import KINDS, USUAL_KINDS
 from basam.checks import Count, Device, Dtype, NameOrPath, NotNegative, check_fields
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
-from basam.help import Help
+from basam.help import ADAPTER, DEVICE, DTYPE, MODEL, Changes, Help
 from basam.masks import TOLERANCE, Cleaning
 from basam.method import BiasMode
 from basam.predict import MAX_SIDE, Focus
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from basam.batch import ResultFolder
     from basam.batch.writers import Outputs
 
-# Panel of the help.
-VIEW = "What is encoded"
+# Panels of the help.
+VIEW, PHOTOS, RESULTS = "What is encoded", "Photographs", "Results"
+# Kinds of files that photographs do not have.
+ONLY_RASTERS = ("gpkg",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,35 +40,53 @@ class PhotoSettings:
         replace in that mode.
         long_side: of the whole photo in pixels; None: native resolution; `auto`: up to four times the training token count.
         max_side, max_pixels: see `Predictor` and `read_photograph`.
-        kinds, cleaning, tolerance: see `Outputs`.
+        kinds, cleaning, tolerance: see `Outputs`; no kind: `USUAL_KINDS`.
         overwrite: do finished photos again. replace: results of a run without prompts may replace those of prompts.
 
     Raises:
         TypeError, ValueError: a value that is not valid; the message names it.
     """
 
-    model: NameOrPath = "nano"
-    adapter: NameOrPath | None = None
-    device: Device = "auto"
-    dtype: Dtype = "float32"
-    uncorrected: bool = False
-    mode_file: Path | None = None
-    changes: dict[str, Any] = field(default_factory=dict)
-    long_side: Count | Literal["auto"] | None = "auto"
-    max_side: Count = MAX_SIDE
-    max_pixels: Count | None = MAX_PIXELS
-    kinds: tuple[str, ...] = USUAL_KINDS
+    model: Annotated[NameOrPath, MODEL] = "nano"
+    adapter: Annotated[NameOrPath | None, ADAPTER] = None
+    device: Annotated[Device, DEVICE] = "auto"
+    dtype: Annotated[Dtype, DTYPE] = "float32"
+    uncorrected: Annotated[bool, Help("Plain SAM, without a correction.", "Model", option="--plain")] = False
+    mode_file: Annotated[Path | None, Help("A mode.json.", "Model", "FILE", "the model's own", "--mode")] = None
+    changes: Annotated[dict[str, Any], Changes(BiasMode)] = field(default_factory=dict)
+    long_side: Annotated[
+        Count | Literal["auto"] | None,
+        Help("Of the photo, and of crops, in model pixels; auto: up to 4 times the trained tokens.", PHOTOS, "auto|native|N"),
+    ] = "auto"
+    max_side: Annotated[Count, Help("Longest side that 'native' keeps.", PHOTOS)] = MAX_SIDE
+    max_pixels: Annotated[
+        Count | None, Help("Photographs of more pixels are rejected, against decompression bombs.", PHOTOS, "N|none")
+    ] = MAX_PIXELS
+    kinds: Annotated[
+        tuple[str, ...],
+        Help(f"Of {', '.join(KINDS[:-1])} and {KINDS[-1]}.", RESULTS, "KIND,KIND", ",".join(USUAL_KINDS), "--write"),
+    ] = ()
     cleaning: Cleaning = field(default_factory=Cleaning)
-    tolerance: NotNegative = TOLERANCE
-    overwrite: bool = False
-    replace: bool = False
+    tolerance: Annotated[NotNegative, Help("Pixels by which polygons may leave a mask's edge; 0: not at all.", RESULTS)] = (
+        TOLERANCE
+    )
+    overwrite: Annotated[bool, Help("Do photos again that are done already.", RESULTS)] = False
+    replace: Annotated[bool, Help("Without prompts, also replace results that were made with prompts.", RESULTS)] = False
 
     def __post_init__(self) -> None:
         from basam.batch.writers import check_kinds  # here, so that `--help` does not import numpy
 
         check_fields(self)
-        check_kinds(self.kinds)
+        check_kinds(self.photo_kinds)
         BiasMode.from_dict(self.changes)
+        given = [*self.changes, *(["mode"] if self.mode_file else [])]
+        if self.uncorrected and given:
+            raise InputError(f"plain SAM has no {' and no '.join(given)}: leave them out, or --plain")
+
+    @property
+    def photo_kinds(self) -> tuple[str, ...]:
+        """Of the files of a photograph."""
+        return self.kinds or USUAL_KINDS
 
     def outputs(self, folder: ResultFolder) -> Outputs:
         """The outputs of a run in a folder.
@@ -74,9 +94,9 @@ class PhotoSettings:
         Raises:
             FileExistsError: a file of another program is in the place of an output.
         """
-        from basam.batch.writers import Outputs
+        from basam.batch.writers import Outputs, check_kinds
 
-        return Outputs(folder, self.kinds, self.cleaning, self.tolerance)
+        return Outputs(folder, check_kinds(self.photo_kinds), self.cleaning, self.tolerance)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,3 +150,8 @@ class EverythingSettings(PhotoSettings):
     automatic: AutomaticSettings = field(default_factory=AutomaticSettings)
     points_per_batch: Annotated[Count, Help("Most points per decoder batch.", "Points")] = POINTS_PER_BATCH
     rasters: RasterSettings = field(default_factory=RasterSettings)
+
+    @property
+    def photo_kinds(self) -> tuple[str, ...]:
+        """Those that only rasters have are left out."""
+        return tuple(kind for kind in self.kinds if kind not in ONLY_RASTERS) or USUAL_KINDS

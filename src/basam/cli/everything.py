@@ -10,15 +10,14 @@ import typer
 from basam.batch import EverythingSettings
 from basam.cli.console import one_line_errors
 from basam.cli.from_settings import settings_of, with_options
-from basam.cli.many_options import PhotoOptions, takes_photos
-from basam.cli.options import ReachName
-from basam.cli.segment_options import mode_changes
+from basam.cli.options import Photos
+from basam.cli.run_options import RunOptions, check_photos
 from basam.predict.automatic import AutomaticSettings
 
 
-@takes_photos
-@with_options(EverythingSettings)
+@with_options(EverythingSettings, RunOptions)
 def everything(
+    photos: Photos = None,
     points_per_side: Annotated[
         int | None,
         typer.Option(
@@ -28,8 +27,6 @@ def everything(
             show_default=str(AutomaticSettings.points_per_side),
         ),
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Uncorrected.", rich_help_panel="Model")] = False,
-    reach: ReachName = None,
     **given: Any,
 ) -> None:
     """Segment everything in photographs: the model is prompted with a grid of points, and duplicates and poor masks are
@@ -50,8 +47,8 @@ def everything(
         raise typer.BadParameter("replaces --points-per-side; give one of them", param_hint="--spacing")
     if given["wanted"] is False and given["bands"] is not None:
         raise typer.BadParameter("--bands is for rasters", param_hint="--no-geo")
-    options = PhotoOptions.of(given)
-    options.check(plain=plain)
+    check_photos(photos)
+    options: RunOptions = settings_of(RunOptions, given)
     if given["mask_nms_thresh"] is None and given["crop_n_layers"]:
         # The boxes of an object and of its part in a crop differ more than their masks.
         given["mask_nms_thresh"] = given["box_nms_thresh"]
@@ -59,22 +56,14 @@ def everything(
         from basam.cli.many import segment_all
         from basam.cli.summaries import EverythingSummary
 
-        settings: EverythingSettings = settings_of(
-            EverythingSettings,
-            given,
-            **options.settings(other_kinds=("gpkg",)),
-            uncorrected=plain,
-            changes=mode_changes(plain, reach=reach),
-        )
-        automatic, kinds = settings.automatic, options.kinds
+        settings: EverythingSettings = settings_of(EverythingSettings, given)
+        automatic = settings.automatic
         points = None if automatic.spacing is not None else points_per_side or automatic.points_per_side
-        settings = replace(
-            settings,
-            automatic=replace(automatic, points_per_side=points),
-            rasters=replace(settings.rasters, kinds=kinds),
+        settings = replace(settings, automatic=replace(automatic, points_per_side=points))
+        thresholds = thresholds_in_words(
+            automatic.pred_iou_thresh, automatic.stability_score_thresh, settings.cleaning.min_area
         )
-        thresholds = thresholds_in_words(automatic.pred_iou_thresh, automatic.stability_score_thresh, options.min_area)
-        status = segment_all(options, settings, EverythingSummary(thresholds))
+        status = segment_all(photos or [], options, settings, EverythingSummary(thresholds))
     if status:
         raise typer.Exit(status)
 

@@ -21,16 +21,22 @@ from basam.cli.options import (
     parse_bands,
     parse_bytes,
     parse_list,
+    parse_long_side,
     parse_max_pixels,
     parse_sizes,
     short_number,
     split_names,
 )
-from basam.help import MODEL, Help
+from basam.help import MODEL, Changes, Help
 from basam.method import BiasMode
 
 # Parsers of values with a form of their own, by `Help.metavar`.
-FORMS: dict[str, Callable[[Any], Any]] = {"N|none": parse_max_pixels, "BYTES": parse_bytes, "N|R,G,B": parse_bands}
+FORMS: dict[str, Callable[[Any], Any]] = {
+    "N|none": parse_max_pixels,
+    "BYTES": parse_bytes,
+    "N|R,G,B": parse_bands,
+    "auto|native|N": parse_long_side,
+}
 PLAIN = (bool, int, float, str, Path)
 
 
@@ -70,7 +76,10 @@ def options_of(settings: Any) -> list[Option]:
         hint, kind = hints[field.name], bare(hints[field.name])
         marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
         help_ = next((mark for mark in marks if isinstance(mark, Help)), None)
+        changes = next((mark for mark in marks if isinstance(mark, Changes)), None)
         inner: list[Option] = options_of(kind) if help_ is None and is_dataclass(kind) else []
+        if changes is not None:
+            inner = [option._replace(default=None) for option in options_of(changes.of)]
         if help_ is not None or inner:
             options.append(Option(field.name, kind, default_of(field), help_, inner))
     return options
@@ -86,7 +95,7 @@ def parameter(option: Option) -> inspect.Parameter:
     assert option.help is not None
     kind, default, words = option.kind, option.default, option.help
     form = FORMS.get(words.metavar)
-    if get_origin(kind) is tuple and form is not None:
+    if form is not None and kind not in PLAIN:
         kind = str  # its parser returns another type
     elif get_origin(kind) is tuple:
         kind = list[str] if words.repeat else str
@@ -98,7 +107,7 @@ def parameter(option: Option) -> inspect.Parameter:
     shown = words.unset or (default is not None and default is not ... and short_number(words.metavar, default))
     flag = f"{option.flag}/--no-{option.flag[2:]}" if kind is bool and default is not False else option.flag
     made = typer.Option(
-        flag,
+        *flag.split(","),
         help=words.text,
         rich_help_panel=words.panel,
         metavar=words.metavar or None,
@@ -112,13 +121,13 @@ def parameter(option: Option) -> inspect.Parameter:
     )
 
 
-def with_options(settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_options(*settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of `settings` before its own; it gets their values as keywords, for `settings_of`."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command, eval_str=True).parameters.values()
         named = [one.replace(kind=one.KEYWORD_ONLY) for one in own if one.kind is not one.VAR_KEYWORD]
-        parameters = [parameter(option) for option in flat(options_of(settings))] + named
+        parameters = [parameter(option) for one in settings for option in flat(options_of(one))] + named
         vars(command)["__signature__"] = inspect.Signature(parameters)
         command.__annotations__ = {one.name: one.annotation for one in parameters}
         return command
@@ -135,7 +144,9 @@ def settings_of(settings: Any, given: Mapping[str, Any], **more: Any) -> Any:
     values = {}
     hints = get_type_hints(settings, include_extras=True)
     for option in options_of(settings):
-        if option.inner:
+        if get_origin(option.kind) is dict:
+            values[option.name] = {one.name: given[one.name] for one in option.inner if given[one.name] is not None}
+        elif option.inner:
             values[option.name] = settings_of(option.kind, given)
         else:
             values[option.name] = value_of(option, given[option.name])

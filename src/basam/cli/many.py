@@ -22,7 +22,7 @@ from basam.batch import (
 )
 from basam.batch.writers import Outputs
 from basam.cli import console
-from basam.cli.many_options import PhotoOptions
+from basam.cli.run_options import RunOptions
 from basam.cli.summaries import Summary
 from basam.errors import InputError, collected_warnings
 
@@ -44,7 +44,8 @@ class Work:
 
 
 def segment_all(
-    options: PhotoOptions,
+    photos: Sequence[str],
+    options: RunOptions,
     settings: PhotoSettings,
     summary: Summary,
     *,
@@ -57,7 +58,7 @@ def segment_all(
     """Segment the photos of a command and print the results; returns the exit status.
 
     Args:
-        options: `photos` name the photos; with `prompts_from` at most one, the folder of the names in that file.
+        photos: files, folders or patterns; with `prompts_from` at most one, the folder of the names in that file.
         prompts: for every photo. prompts_from, images_json: see `read_prompts`; unlisted: also photos without a row in it.
         dry_run: only print what would be done.
     """
@@ -66,9 +67,9 @@ def segment_all(
     outputs = settings.outputs(folder)
     with collected_warnings() as warnings:
         if prompts_from is None:
-            work = listed_photos(options.photos or [], prompts, outputs, shard)
+            work = listed_photos(photos, prompts, outputs, shard)
         else:
-            work = photos_of_file(prompts_from, options.photos or [], images_json, unlisted, outputs, shard)
+            work = photos_of_file(prompts_from, photos, images_json, unlisted, outputs, shard)
     if not options.quiet:
         console.note(*(f"note: {text}" for text in (*warnings, *work.notes)))
     if shard.count > 1 and not options.quiet:
@@ -107,7 +108,7 @@ def segment_all(
 class Notes:
     """Notes on photos: a text is printed once, with the first photo that has it, and at the end with the number of others."""
 
-    def __init__(self, options: PhotoOptions) -> None:
+    def __init__(self, options: RunOptions) -> None:
         self.options, self.more = options, 0
         self.counts: Counter[str] = Counter()
 
@@ -177,7 +178,7 @@ def gathered(tasks: list[PhotoTask], faults: list[str], notes: list[str], output
 
 
 def outcomes(
-    options: PhotoOptions,
+    options: RunOptions,
     settings: PhotoSettings,
     outputs: Outputs,
     work: Work,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from basam.checks import DTYPES
 from basam.files import MAX_PIXELS
 
 UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
@@ -51,13 +49,13 @@ def parse_max_pixels(value: object) -> int | None:
     return pixels
 
 
+Photos = Annotated[
+    list[str] | None,
+    typer.Argument(help="Photographs, folders of them, patterns, or - for names from standard input.", show_default=False),
+]
 ModelName = Annotated[
     str, typer.Option(rich_help_panel="Model", help="'nano' (embedded), a checkpoint folder or file, or a hub name.")
 ]
-AdapterName = Annotated[
-    str | None, typer.Option(rich_help_panel="Model", help="A folder of basam tune, or its hub name.", show_default=False)
-]
-MaxSide = Annotated[int, typer.Option(min=1, rich_help_panel="Photographs", help="Longest side under 'native'.")]
 MaxPixels = Annotated[
     int | None,
     typer.Option(
@@ -67,9 +65,6 @@ MaxPixels = Annotated[
         rich_help_panel="Photographs",
         help="Photographs with more pixels are rejected, against decompression bombs.",
     ),
-]
-EncoderDtype = Annotated[
-    str, typer.Option(rich_help_panel="Model", help=f"Of the image encoder: {', '.join(DTYPES[:-1])} or {DTYPES[-1]}.")
 ]
 Device = Annotated[str, typer.Option(rich_help_panel="Model", help="auto, cpu, cuda, cuda:1 or mps.")]
 MetricWorkers = Annotated[
@@ -84,17 +79,6 @@ MaskValues = Annotated[
         "with iscrowd 1 are objects, as CVAT exports masks).",
         show_default="one object; labels are rejected",
     ),
-]
-ReachName = Annotated[
-    Literal["image", "trained"] | None,
-    typer.Option(
-        rich_help_panel="Model",
-        help="Tokens that global attention sees: all of the image, or a neighborhood as large as in training.",
-        show_default="the mode's",
-    ),
-]
-ModeFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", rich_help_panel="Model", help="A mode.json.", show_default=False)
 ]
 
 
@@ -114,6 +98,16 @@ def split_names(option: str, text: str) -> tuple[str, ...]:
 def pixels_of_text(text: str) -> int | None:
     """A whole number above 0 in ASCII digits; None: something else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) else None
+
+
+def parse_long_side(value: object) -> int | str | None:
+    """`auto`, `native` (None) or a number of pixels."""
+    if value is None or str(value) in ("auto", "native"):
+        return None if str(value) != "auto" else "auto"
+    side = pixels_of_text(str(value))
+    if side is None:
+        raise typer.BadParameter(f"{str(value)!r}: 'auto', 'native' or a number of pixels is needed")
+    return side
 
 
 def parse_bands(value: object) -> tuple[int, ...]:

@@ -10,14 +10,14 @@ import typer
 from basam.batch import SegmentSettings
 from basam.cli.console import one_line_errors
 from basam.cli.from_settings import settings_of, with_options
-from basam.cli.many_options import PhotoOptions, takes_photos
-from basam.cli.options import ReachName
-from basam.cli.segment_options import mode_changes, parse_prompts
+from basam.cli.options import Photos
+from basam.cli.prompt_options import parse_prompts
+from basam.cli.run_options import RunOptions, check_photos
 
 
-@takes_photos
-@with_options(SegmentSettings)
+@with_options(SegmentSettings, RunOptions)
 def segment(
+    photos: Photos = None,
     point: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,26 +60,6 @@ def segment(
             help="resize: squeezed and padded as in training; plain: uncorrected; basam: corrected.",
         ),
     ] = "basam",
-    plain: Annotated[bool, typer.Option("--plain", rich_help_panel="Model", help="Short for --method plain.")] = False,
-    scaling: Annotated[
-        Literal["log", "none"] | None,
-        typer.Option(rich_help_panel="Model", help="Whether q.k is scaled by lambda = ln n / ln n0.", show_default=False),
-    ] = None,
-    strength: Annotated[
-        float | None,
-        typer.Option(rich_help_panel="Model", help="Share of the correction that is applied, 0 to 1.", show_default=False),
-    ] = None,
-    slope: Annotated[
-        float | None,
-        typer.Option(rich_help_panel="Model", help="Slope of the bias-mode mask, logits per patch.", show_default=False),
-    ] = None,
-    aspect: Annotated[
-        Literal["axes", "square"] | None,
-        typer.Option(
-            rich_help_panel="Model", help="Positions normalised per axis or by the long side.", show_default="the model's own"
-        ),
-    ] = None,
-    reach: ReachName = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print view and tokens per prompt; encode and write nothing.")
     ] = False,
@@ -94,19 +74,18 @@ def segment(
     write are never overwritten. A photo that cannot be read is reported, the others are done, and the exit status is 1 (2 if
     none could be done).
     """
-    options = PhotoOptions.of(given)
     prompts = parse_prompts(point, box)
-    if plain and method == "resize":
+    if given["uncorrected"] and method == "resize":
         raise typer.BadParameter("--method resize is plain SAM already; give one of them", param_hint="--plain")
-    uncorrected = plain or method != "basam"
-    correction = {"scaling": scaling, "strength": strength, "slope": slope, "aspect": aspect}
-    changes = mode_changes(uncorrected, reach=reach, **correction)
-    if method == "resize" and (given["focus"] or options.side != "auto"):
+    given["uncorrected"] |= method != "basam"
+    if method == "resize" and (given["focus"] or given["long_side"] != "auto"):
         raise typer.BadParameter("resize uses the training resolution, without --focus and --long-side", param_hint="--method")
-    options.check(plain=uncorrected, photos_needed=prompts_from is None)
-    if prompts_from is not None and (prompts or len(options.photos or ()) > 1):
+    options: RunOptions = settings_of(RunOptions, given)
+    if prompts_from is None:
+        check_photos(photos)
+    if prompts_from is not None and (prompts or len(photos or ()) > 1):
         raise typer.BadParameter("excludes --point and --box, and takes one folder at most", param_hint="--prompts-from")
-    if unlisted and not (prompts_from and options.photos):
+    if unlisted and not (prompts_from and photos):
         raise typer.BadParameter("needs --prompts-from and the folder PHOTOS", param_hint="--unlisted")
     if images_json is not None and prompts_from is None:
         raise typer.BadParameter("needs --prompts-from", param_hint="--images-json")
@@ -114,15 +93,9 @@ def segment(
         from basam.cli.many import segment_all
         from basam.cli.summaries import PlanSummary, PromptSummary
 
-        settings: SegmentSettings = settings_of(
-            SegmentSettings,
-            given,
-            **options.settings(),
-            uncorrected=uncorrected,
-            changes=changes,
-            resize=method == "resize",
-        )
+        settings: SegmentSettings = settings_of(SegmentSettings, given, resize=method == "resize")
         status = segment_all(
+            photos or [],
             options,
             settings,
             PlanSummary() if dry_run else PromptSummary(verbose=options.verbose),

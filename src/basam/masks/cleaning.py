@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from basam.checks import Whole, check_fields
+from basam.help import Help
 
 # Default distance in pixels between outlines and the masks' edges, at most.
 TOLERANCE = 1.0
@@ -23,9 +25,9 @@ class Cleaning:
         ValueError: a number below 0.
     """
 
-    fill_holes: Whole = 0
-    min_area: Whole = 0
-    largest: bool = False
+    fill_holes: Annotated[Whole, Help("Holes of fewer pixels are filled.", "Results", unset="none")] = 0
+    min_area: Annotated[Whole, Help("Parts of masks of fewer pixels are left out.", "Results", unset="none")] = 0
+    largest: Annotated[bool, Help("Of each mask the largest part alone.", "Results")] = False
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from basam.checks import Count, Device, Dtype, NameOrPath, Whole, check_fields, nearest, one_of
 from basam.errors import InputError
-from basam.help import ADAPTER, DEVICE, DTYPE, LIMIT, LONG_SIDES, MASK_VALUES, MODEL, SEED, Help
+from basam.help import ADAPTER, DEVICE, DTYPE, LIMIT, LONG_SIDES, MASK_VALUES, MODEL, REACH, SEED, Help
 from basam.lab.data import KINDS, PromptSpec, Source, check_mask_values
 from basam.lab.evaluation.methods import CUSTOM, METHODS, USUAL_METHODS, is_focused
 from basam.method import BiasMode, Reach
@@ -95,14 +95,7 @@ class EvaluateSettings:
     mode: Annotated[
         BiasMode | None, Help("A mode.json for basam.", "Model", "FILE", unset="the adapter's, else the model's own")
     ] = None
-    reach: Annotated[
-        Reach | None,
-        Help(
-            "Tokens that global attention sees: all of the image, or a neighborhood as large as in training.",
-            "Model",
-            unset="the mode's",
-        ),
-    ] = None
+    reach: Annotated[Reach | None, REACH] = None
     focus: Focus | None = None
     dtype: Annotated[Dtype, DTYPE] = "float32"
     device: Annotated[Device, DEVICE] = "auto"

@@ -1,8 +1,8 @@
-"""Parsers of points and boxes for `basam segment`, and the fields of a mode that were given."""
+"""Parsers of points and boxes for `basam segment`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -36,11 +36,3 @@ def parse_prompts(point: list[str] | None, box: list[str] | None) -> list[Prompt
     if not boxes:
         return [PromptRow(points=marks)]
     return [PromptRow((corners[0], corners[1], corners[2], corners[3]), marks) for corners in boxes]
-
-
-def mode_changes(plain: bool, **switches: Any) -> dict[str, Any]:
-    """The given fields of a mode, for `dataclasses.replace`."""
-    changes = {name: value for name, value in switches.items() if value is not None}
-    if plain and changes:
-        raise typer.BadParameter("plain SAM has no --reach, --strength, --scaling, --slope or --aspect", param_hint="--plain")
-    return changes
