@@ -37,8 +37,8 @@ FLOORS = (
 # The same within the lab.
 LAB_FLOORS = (
     {"worker_processes", "rendering"},
-    {"data", "scenes"},
-    {"metrics"},
+    {"data"},
+    {"metrics", "scenes"},
     {"evaluation"},
     {"calibration", "benchmarking"},
     {"tuning"},

@@ -167,6 +167,11 @@ def is_whole(value: Any, least: float = -math.inf) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value of JSON is a finite number, and neither true nor a text."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def whole_number(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> int:
     """A whole number from `least` to `most`, both included, of Python's or numpy's types.
 

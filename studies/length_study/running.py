@@ -13,7 +13,7 @@ from typing import Any
 
 from basam.families import family_of
 from basam.files import read_json
-from basam.lab.evaluation import Appender, Line, RunFolder, versions
+from basam.lab.evaluation import Line, RunFolder, versions
 from basam.model import load, model_fingerprint
 from studies.length_study import pictures
 from studies.length_study.measuring import do, start_worker
@@ -64,13 +64,13 @@ class Run:
         ends = time.monotonic() + 60 * minutes if minutes is not None else float("inf")
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker, initargs=(self.model, self.data))
-        with pool, self.folder.appender(0, 1) as appender:
+        with pool:
             for stage in stages(self.results, self.amounts, self.data):
-                if not self.run_stage(stage, pool, workers, appender, ends):
+                if not self.run_stage(stage, pool, workers, ends):
                     print("time is over: the same command resumes", flush=True)
                     return
 
-    def run_stage(self, stage: Stage, pool: ProcessPoolExecutor, workers: int, appender: Appender, ends: float) -> bool:
+    def run_stage(self, stage: Stage, pool: ProcessPoolExecutor, workers: int, ends: float) -> bool:
         """Whether all of its tasks were done before `ends`."""
         tasks = list(stage.tasks(self.results))
         start, waiting, done = time.monotonic(), iter(tasks), 0
@@ -84,7 +84,7 @@ class Run:
             for future in finished:
                 lines = future.result()
                 for line in lines:
-                    appender.write(line)
+                    self.folder.append(line)
                 self.results.add(lines)
                 done += 1
             progress(stage.name, done, len(tasks), start)

@@ -7,6 +7,8 @@ from basam.batch.opening import open_job as open_job
 from basam.batch.planned_photos import planned_outcomes as planned_outcomes
 from basam.batch.prompt_rows import PromptFile as PromptFile
 from basam.batch.prompt_rows import PromptRow as PromptRow
+from basam.batch.prompt_rows import box_of as box_of
+from basam.batch.prompt_rows import points_of as points_of
 from basam.batch.prompt_rows import read_prompts as read_prompts
 from basam.batch.raster_settings import RasterSettings as RasterSettings
 from basam.batch.ray_jobs import outcomes_of as outcomes_of

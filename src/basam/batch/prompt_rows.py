@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from basam.batch.prompt_files import KNOWN, rows_of
+from basam.checks import is_number
 from basam.errors import InputError
 
 
@@ -144,14 +143,13 @@ def named_row(entry: Any, where: str) -> tuple[str, PromptRow]:
     if box is None and not points and unknown:
         # Otherwise a misspelled column would mean a prompt on the whole photo.
         raise InputError(f"neither box nor points, but unknown {', '.join(map(repr, unknown))}; known are {', '.join(KNOWN)}")
-    marks = tuple(checked_points([] if points is None else points))
+    marks = points_of([] if points is None else points)
     names = checked_id(entry.get("id")), checked_label(entry.get("label")), checked_score(entry.get("score"))
-    return photo, PromptRow(
-        None if box is None else checked_box(box), marks, *names, checked_id(entry.get("category_id")), where
-    )
+    return photo, PromptRow(None if box is None else box_of(box), marks, *names, checked_id(entry.get("category_id")), where)
 
 
-def checked_box(box: Any) -> tuple[float, ...]:
+def box_of(box: Any) -> tuple[float, ...]:
+    """A box of JSON; ValueError where it is none."""
     if not isinstance(box, list) or len(box) != 4 or not all(map(is_number, box)):
         raise InputError(f"box {box!r}: x0, y0, x1, y1 in pixels are needed")
     if not (box[0] < box[2] and box[1] < box[3]):
@@ -159,15 +157,18 @@ def checked_box(box: Any) -> tuple[float, ...]:
     return tuple(map(float, box))
 
 
-def checked_points(points: Any) -> Iterator[tuple[float, float, float]]:
+def points_of(points: Any) -> tuple[tuple[float, float, int], ...]:
+    """Points of JSON, with their labels; ValueError where they are none."""
     if not isinstance(points, list):
         raise InputError(f"points {points!r}: a list of [x, y, label] is needed")
+    found = []
     for point in points:
         if not isinstance(point, list) or len(point) not in (2, 3) or not all(map(is_number, point)):
             raise InputError(f"point {point!r}: x, y in pixels and perhaps a label are needed")
         if len(point) == 3 and point[2] not in (0, 1):
             raise InputError(f"point {point!r}: the label is 1 (inside the object) or 0 (outside)")
-        yield float(point[0]), float(point[1]), int(point[2]) if len(point) == 3 else 1
+        found.append((float(point[0]), float(point[1]), int(point[2]) if len(point) == 3 else 1))
+    return tuple(found)
 
 
 def checked_id(value: Any) -> int | str | None:
@@ -190,7 +191,3 @@ def checked_score(value: Any) -> float | None:
     if value is not None and not is_number(value):
         raise InputError(f"score {value!r}: a number is needed")
     return None if value is None else float(value)
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

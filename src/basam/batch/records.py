@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from basam.errors import FileError, OccupiedError
-from basam.files import append_json, begins_with, read_json_at, read_json_lines
+from basam.files import append_json, begins_with, digest_of, read_json_at, read_json_lines
 
 RECORDS = "records.jsonl"
 BEGINNING = b'{"photo":'  # of its lines
@@ -33,11 +33,7 @@ def key_of(settings: dict[str, Any]) -> str:
 
 def content_of(photo: Path) -> str:
     """A hash of a file's bytes."""
-    digest = hashlib.blake2b(digest_size=16)
-    with photo.open("rb") as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest()
+    return digest_of(photo, hashlib.blake2b(digest_size=16))
 
 
 def stamp_of(photo: Path) -> list[int | str]:

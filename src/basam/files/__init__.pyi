@@ -18,6 +18,7 @@ from basam.files.overlays import outline as outline
 from basam.files.overlays import overlay as overlay
 from basam.files.photographs import ImageLike as ImageLike
 from basam.files.photographs import Photograph as Photograph
+from basam.files.photographs import encoded as encoded
 from basam.files.photographs import pixels_of as pixels_of
 from basam.files.photographs import read_image as read_image
 from basam.files.photographs import read_photograph as read_photograph
@@ -39,4 +40,6 @@ from basam.files.text import read_json_at as read_json_at
 from basam.files.text import read_json_lines as read_json_lines
 from basam.files.text import write_json as write_json
 from basam.files.text import write_text as write_text
+from basam.files.writing import digest_of as digest_of
 from basam.files.writing import replacing as replacing
+from basam.files.writing import write_bytes as write_bytes

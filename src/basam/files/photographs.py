@@ -21,7 +21,7 @@ from basam.files.notes import PhotoNote
 from basam.files.pictures import named_errors, open_picture
 from basam.files.stored import StoredPicture
 from basam.files.tiff import of_pillow
-from basam.files.writing import replacing
+from basam.files.writing import replacing, write_bytes
 
 
 class TensorLike(Protocol):
@@ -190,7 +190,11 @@ def write_image(path: str | os.PathLike[str], image: NDArray[np.uint8]) -> None:
     options: dict[str, Any] = {"quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {}
     kind = Image.registered_extensions()[path.suffix.lower()]
     # For some formats Pillow lets the system write, and does not notice that a full disk took only a part.
-    encoded = io.BytesIO()
-    Image.fromarray(image).save(encoded, kind, **options)
-    with replacing(path) as temporary:
-        temporary.write_bytes(encoded.getbuffer())
+    write_bytes(path, encoded(Image.fromarray(image), kind, **options))
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """The bytes of an image file; kind and options as Pillow names them."""
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()

@@ -59,15 +59,24 @@ def append_json(path: str | os.PathLike[str], value: Any, *, shared: bool = Fals
     path, data = path_of(path), json_line(value)
     # Outermost: otherwise closing the file would try again to write what failed.
     with naming_full_disk(path), path.open("a+b") as file, locked(file, path, needed=shared):
-        end = file.seek(0, os.SEEK_END)
-        if end:
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")  # after a line that was cut short
-                end += 1
+        end = end_of_lines(file)
+        file.truncate(end)
         file.write(data)
         file.flush()
     return end
+
+
+def end_of_lines(file: BinaryIO) -> int:
+    """Where the last whole line of an open file ends; what is after it was cut short by the end of its process."""
+    place = file.seek(0, os.SEEK_END)
+    while place:
+        begin = max(0, place - 65536)
+        file.seek(begin)
+        found = file.read(place - begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        place = begin
+    return 0
 
 
 @contextmanager
@@ -106,7 +115,7 @@ def read_json_lines(path: str | os.PathLike[str], begin: int = 0) -> Iterator[Js
         for number, text in enumerate(file, start=1):
             here, offset = offset, offset + len(text)
             try:
-                value = json.loads(text)
+                value = json.loads(text if text.endswith(b"\n") else b"")
             except ValueError:
                 continue
             yield JsonLine(number, here, value)

@@ -1,4 +1,4 @@
-"""Atomic writes: a file appears whole or not at all."""
+"""Atomic writes (a file appears whole or not at all), and the hash of a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from basam.checks import path_of
 from basam.errors import FileError, FullDiskError
@@ -46,6 +47,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """A file of these bytes, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def reserved(path: Path) -> tuple[Path, int]:
@@ -103,3 +110,12 @@ def naming_full_disk(path: Path) -> Iterator[None]:
         if error.errno not in FULL:
             raise
         raise FullDiskError(f"no room to write {path}: {error.strerror}") from error
+
+
+def digest_of(path: Path, digest: Any = None) -> str:
+    """The hash of a file's bytes, in hexadecimal: SHA-256, or that of `digest`, an object of `hashlib`."""
+    digest = hashlib.sha256() if digest is None else digest
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return str(digest.hexdigest())

@@ -11,8 +11,8 @@ parameters, names and speed; nothing but torch is needed for it.
 
 from __future__ import annotations
 
-import math
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from basam.checks import path_of
-from basam.errors import BasamError, MissingFileError
+from basam.checks import path_of, real_number
+from basam.errors import BasamError, InputError, MissingFileError
 from basam.families import LearnedSlopes
 from basam.families.shared import is_finite, listed
-from basam.files import replacing
+from basam.files import write_bytes, write_text
 from basam.method import BiasMode
 from basam.model.attaching import attach, set_own_mode
 from basam.model.fingerprint import model_fingerprint
-from basam.model.mode_files import read_mode_file, write_mode
+from basam.model.mode_files import ModeFile, read_mode_file, write_mode
 
 TENSORS, MODE, CARD = "adapter.safetensors", "mode.json", "README.md"
 FORMAT = "basam adapter 1"
@@ -92,16 +92,14 @@ def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, An
         OSError: the folder cannot be written.
     """
     write_mode(folder / MODE, adapter.mode, found, fingerprint=adapter.base_sha256, others=adapter.sections)
-    with replacing(folder / CARD) as temporary:
-        temporary.write_text(card, encoding="utf-8")
+    write_text(folder / CARD, [card])
     header = {
         "format": FORMAT,
         "base": adapter.base,
         "base_sha256": adapter.base_sha256,
         "lora_scale": repr(adapter.lora_scale),
     }
-    with replacing(folder / TENSORS) as temporary:
-        temporary.write_bytes(save(adapter.tensors(), header))
+    write_bytes(folder / TENSORS, save(adapter.tensors(), header))
 
 
 def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
@@ -116,65 +114,68 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
     for file in (TENSORS, MODE):
         if not (folder / file).is_file():
             raise MissingFileError(f"adapter {folder}: {f'{file} is missing' if folder.is_dir() else 'no such folder'}")
+    content, file = read_mode_file(folder / MODE), folder / TENSORS
     try:
-        with safe_open(folder / TENSORS, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with safe_open(file, framework="pt") as opened:
+            header = opened.metadata() or {}
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        adapter = adapter_of_tensors(header, tensors, content)
     except SafetensorError as error:
-        raise AdapterError(f"{folder / TENSORS} cannot be read: {error}") from error
-    if header.get("format") != FORMAT:
-        raise AdapterError(f"{folder / TENSORS} is no adapter of basam (its header says format={header.get('format')!r})")
-    for key in ("base", "base_sha256", "lora_scale"):
-        if key not in header:
-            raise AdapterError(f"{folder / TENSORS}: its header has no {key!r}")
-    try:
-        scale = float(header["lora_scale"])
-    except ValueError:
-        scale = math.nan
-    if not math.isfinite(scale):
-        raise AdapterError(f"{folder / TENSORS}: its header says lora_scale={header['lora_scale']!r}, no number that is finite")
-    if broken := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
-        raise AdapterError(f"{folder / TENSORS} holds NaN or infinity in {listed(broken)}: tune it again")
-    if whole := [name for name, tensor in tensors.items() if not tensor.is_floating_point()]:
-        raise AdapterError(f"{folder / TENSORS} holds whole numbers in {listed(whole)}: floating ones are needed")
-    log = tensors.pop("slopes.log", None)
-    weights = {name.removeprefix("weight."): tensors.pop(name) for name in list(tensors) if name.startswith("weight.")}
-    modules = sorted({name[5:-2] for name in tensors if name.startswith("lora.") and name.endswith((".A", ".B"))})
-    try:
-        lora = {
-            module: LoraPair(tensors.pop(f"lora.{module}.A").float(), tensors.pop(f"lora.{module}.B").float())
-            for module in modules
-        }
-    except KeyError as error:
-        raise AdapterError(f"{folder / TENSORS}: {error.args[0]} is missing") from error
-    if tensors:
-        raise AdapterError(f"{folder / TENSORS}: unknown tensors {', '.join(sorted(tensors)[:5])}")
-    slopes = None
-    if log is not None:
-        if log.ndim != 2 or not log.is_floating_point():
-            raise AdapterError(
-                f"{folder / TENSORS}: slopes.log of shape {tuple(log.shape)} and {log.dtype}: floating numbers "
-                "(global layers, heads) are needed"
-            )
-        if not is_finite(log.double().exp().float()):
-            raise AdapterError(
-                f"{folder / TENSORS}: slopes.log goes up to {float(log.max()):g}, whose exponential is no number"
-            )
-        slopes = LearnedSlopes(torch.ones(log.shape))
-        slopes.load_state_dict({"log": log})
-    for module, pair in lora.items():
-        if pair.a.ndim != 2 or pair.b.ndim != 2 or pair.a.shape[0] != pair.b.shape[1]:
-            shapes = f"{tuple(pair.a.shape)} and {tuple(pair.b.shape)}"
-            raise AdapterError(
-                f"{folder / TENSORS}: lora.{module} has A and B of {shapes}: (rank, in) and (out, rank) are needed"
-            )
-    content, base_sha256 = read_mode_file(folder / MODE), header["base_sha256"]
-    if content.fingerprint not in (None, base_sha256):
+        raise AdapterError(f"{file} cannot be read: {error}") from error
+    except InputError as error:
+        raise AdapterError(f"{file}: {error}") from error
+    own, base = content.fingerprint, adapter.base_sha256
+    if own not in (None, base):
         raise AdapterError(
-            f"{folder / MODE} is for weights {content.fingerprint[:12]}, and the adapter's base has {base_sha256[:12]}: "
-            "put back the file that basam tune wrote"
+            f"{folder / MODE} is for weights {own[:12]}, and the adapter's base has {base[:12]}: put back the file that basam "
+            "tune wrote"
         )
-    return Adapter(header["base"], base_sha256, content.mode, slopes, weights, lora, scale, content.others)
+    return adapter
+
+
+def adapter_of_tensors(header: dict[str, str], tensors: dict[str, Tensor], content: ModeFile) -> Adapter:
+    """The adapter of what its files hold.
+
+    Raises:
+        ValueError: what is missing, unknown or wrong.
+    """
+    if header.get("format") != FORMAT:
+        raise InputError(f"no adapter of basam (its header says format={header.get('format')!r})")
+    if missing := [key for key in ("base", "base_sha256", "lora_scale") if key not in header]:
+        raise InputError(f"its header has no {', '.join(map(repr, missing))}")
+    try:
+        scale = real_number(float(header["lora_scale"]), "lora_scale", -sys.float_info.max, sys.float_info.max)
+    except ValueError as error:
+        raise InputError(f"its header says lora_scale={header['lora_scale']!r}, no number that is finite") from error
+    if broken := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
+        raise InputError(f"holds NaN or infinity in {listed(broken)}: tune it again")
+    if whole := [name for name, tensor in tensors.items() if not tensor.is_floating_point()]:
+        raise InputError(f"holds whole numbers in {listed(whole)}: floating ones are needed")
+    rest = dict(tensors)
+    slopes = slopes_of_log(rest.pop("slopes.log")) if "slopes.log" in rest else None
+    weights = {name.removeprefix("weight."): rest.pop(name) for name in tensors if name.startswith("weight.")}
+    lora = {}
+    for module in sorted({name[5:-2] for name in rest if name.startswith("lora.") and name.endswith((".A", ".B"))}):
+        if lost := [name for name in (f"lora.{module}.A", f"lora.{module}.B") if name not in rest]:
+            raise InputError(f"{lost[0]} is missing")
+        a, b = (rest.pop(f"lora.{module}.{side}").float() for side in "AB")
+        if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
+            shapes = f"{tuple(a.shape)} and {tuple(b.shape)}"
+            raise InputError(f"lora.{module} has A and B of {shapes}: (rank, in) and (out, rank) are needed")
+        lora[module] = LoraPair(a, b)
+    if rest:
+        raise InputError(f"unknown tensors {listed(sorted(rest))}")
+    return Adapter(header["base"], header["base_sha256"], content.mode, slopes, weights, lora, scale, content.others)
+
+
+def slopes_of_log(log: Tensor) -> LearnedSlopes:
+    if log.ndim != 2:
+        raise InputError(f"slopes.log of shape {tuple(log.shape)}: (global layers, heads) is needed")
+    if not is_finite(log.double().exp().float()):
+        raise InputError(f"slopes.log goes up to {float(log.max()):g}, whose exponential is no number")
+    slopes = LearnedSlopes(torch.ones(log.shape))
+    slopes.load_state_dict({"log": log})
+    return slopes
 
 
 def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:

@@ -6,7 +6,6 @@ cache of checkpoints, where `torch.hub` looks for them too.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from basam.errors import BasamError
+from basam.files import digest_of
 
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without an answer
@@ -118,7 +118,7 @@ def fetch(url: str, target: Path, sha256: str | None = None, progress: Progress 
         size = part.stat().st_size if part.is_file() else 0
         raise DownloadError(f"{url}: {error}. {size:,} bytes are in {part}: run it again to resume") from error
     if sha256 is not None:
-        sha256_of_file = digest(part)
+        sha256_of_file = digest_of(part)
         if sha256_of_file != sha256:
             part.unlink()
             raise DownloadError(f"{url}: SHA-256 is {sha256_of_file}, not the published {sha256}; the file was deleted")
@@ -163,12 +163,3 @@ def copy(answer: HTTPResponse, part: Path, have: int, progress: Progress | None)
                 progress(have, whole)
     if whole is not None and have < whole:
         raise ConnectionError(f"the connection broke after {have:,} of {whole:,} bytes")
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    hasher = hashlib.sha256()
-    with path.open("rb") as stream:
-        while piece := stream.read(CHUNK):
-            hasher.update(piece)
-    return hasher.hexdigest()

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from basam.checks import path_of
 from basam.errors import BasamError, MissingFileError, warn
-from basam.files import replacing
+from basam.files import write_json
 from basam.method import BiasMode
 from basam.model.fingerprint import model_fingerprint
 
@@ -127,9 +127,7 @@ def write_mode(
     found = {name: value for name, value in before.found.items() if name in sections} | (found or {})
     if fingerprint is not None:
         content["fingerprint"] = fingerprint
-    text = json.dumps({**content, "found": found}, indent=2, ensure_ascii=False, allow_nan=False)
-    with replacing(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_json(path, {**content, "found": found})
 
 
 def save_mode(model: nn.Module, folder: str | os.PathLike[str], *, own_weights: bool, pushed: bool) -> None:

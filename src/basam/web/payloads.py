@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
+from basam.files import encoded
 from basam.masks import RunMask, tight_box
 from basam.predict import Prediction
 from basam.web.library import LibraryPhoto
@@ -83,6 +83,4 @@ def small_mask(photo: LibraryPhoto, answer: Prediction, index: int) -> dict[str,
 
 
 def picture(part: Image.Image, box: Sequence[float]) -> dict[str, Any]:
-    stream = io.BytesIO()
-    part.save(stream, "PNG", compress_level=1)
-    return {"box": list(box), "png": base64.b64encode(stream.getvalue()).decode()}
+    return {"box": list(box), "png": base64.b64encode(encoded(part, "PNG", compress_level=1)).decode()}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from basam.batch import box_of, points_of
+from basam.checks import is_whole
 from basam.errors import InputError, MissingFileError
 from basam.web.library import LibraryPhoto
+
+MOST_POINTS = 1000
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class PromptSet:
     """Prompts of one object, in pixels of the photo; see `session.SegmentedObject`."""
 
     points: tuple[tuple[float, float, int], ...] = ()
-    box: tuple[float, float, float, float] | None = None
+    box: tuple[float, ...] | None = None
     method: str = "focus"
     candidate: int | None = None
 
@@ -35,36 +38,18 @@ def prompts_of(values: dict[str, Any], photo: LibraryPhoto) -> PromptSet:
     Raises:
         ValueError: naming what is wrong.
     """
-    points = tuple((*(inside(f"point {point}", point[:2], photo)), label_of(point)) for point in listed("points", values, 3))
-    box = values.get("box")
-    corners = None if box is None else inside("box", listed("box", {"box": [box]}, 4)[0], photo)
+    points = points_of(values.get("points") or [])
+    if len(points) > MOST_POINTS:
+        raise InputError(f"{len(points)} points: at most {MOST_POINTS} are taken")
+    box = None if values.get("box") is None else box_of(values["box"])
+    for x, y in [point[:2] for point in points] + ([] if box is None else [box[:2], box[2:]]):
+        if not (0 <= x <= photo.width and 0 <= y <= photo.height):
+            raise InputError(f"{x:g}, {y:g} lies outside the photo of {photo.width} x {photo.height} px")
     candidate = values.get("candidate")
-    if candidate is not None and (not isinstance(candidate, int) or isinstance(candidate, bool)):
+    if candidate is not None and not is_whole(candidate):
         raise InputError(f"candidate {candidate!r}: a whole number is needed")
     method = values.get("method", "focus")
-    return PromptSet(points, corners, method if isinstance(method, str) else repr(method), candidate)  # type: ignore[arg-type]
-
-
-def listed(name: str, values: dict[str, Any], length: int) -> Sequence[Any]:
-    found = values.get(name) or []
-    if not isinstance(found, list) or len(found) > 1000 or not all(isinstance(e, list) and len(e) == length for e in found):
-        raise InputError(f"{name}: lists of {length} numbers are needed, at most 1000")
-    return found
-
-
-def label_of(point: Sequence[Any]) -> int:
-    if point[2] not in (0, 1):
-        raise InputError(f"label {point[2]!r} of a point: 1 (on the object) or 0 (not on it) is needed")
-    return int(point[2])
-
-
-def inside(name: str, numbers: Sequence[Any], photo: LibraryPhoto) -> tuple[float, ...]:
-    """Numbers x, y, x, y, ... that lie in the photo."""
-    for place, number in enumerate(numbers):
-        limit = photo.height if place % 2 else photo.width
-        if not isinstance(number, (int, float)) or isinstance(number, bool) or not 0 <= number <= limit:
-            raise InputError(f"{name}: {number!r} lies outside the photo of {photo.width} x {photo.height} px")
-    return tuple(float(number) for number in numbers)
+    return PromptSet(points, box, method if isinstance(method, str) else repr(method), candidate)
 
 
 def checked_colour(text: str) -> str:

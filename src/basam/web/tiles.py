@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from basam.errors import InputError
+from basam.files import encoded
 
 TILE = 512
 QUALITY = 88
@@ -53,6 +52,4 @@ class TilePyramid:
 
 
 def as_jpeg(image: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=QUALITY)
-    return stream.getvalue()
+    return encoded(image, "JPEG", quality=QUALITY)

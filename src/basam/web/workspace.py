@@ -10,7 +10,7 @@ from typing import Any
 
 import basam
 from basam.errors import InputError
-from basam.files import read_photograph, replacing
+from basam.files import read_photograph, write_bytes
 from basam.web.export_jobs import Exports
 from basam.web.exporting import WRITERS
 from basam.web.library import Library, LibraryPhoto, readable
@@ -91,8 +91,8 @@ class Workspace:
             image = read_photograph(photo.path, max_pixels=self.settings.max_pixels, long_side=THUMBNAIL).image
             image.thumbnail((THUMBNAIL, THUMBNAIL))
             content = as_jpeg(image)
-            with contextlib.suppress(OSError), replacing(place) as temporary:  # a full disk hides no photo
-                temporary.write_bytes(content)
+            with contextlib.suppress(OSError):  # a full disk hides no photo
+                write_bytes(place, content)
             return content
         return place.read_bytes()
 

@@ -7,33 +7,30 @@ from pathlib import Path
 import pytest
 
 from basam.lab.data import Issue
-from basam.lab.evaluation.lines import Results, issue_line, read_lines, to_text
+from basam.lab.evaluation.lines import Results, issue_line
 from basam.lab.evaluation.store import RunFolder
 
 LINE = {"sample": "a", "size": 64, "method": "plain", "prompt": "gt-box", "instances": []}
 
 
-@pytest.mark.parametrize("rest", ['{"sample": "b", "si', '{"sample": "b"}', "\0\0\0"])
-def test_a_half_written_last_line_is_cut_off(tmp_path: Path, rest: str) -> None:
-    path = tmp_path / "lines"
-    path.write_text(to_text(LINE) + rest)
-    assert read_lines(path) == [LINE]
-    assert path.read_text() == to_text(LINE)
-
-
-def test_a_broken_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "lines"
-    path.write_text(to_text(LINE) + "nonsense\n" + to_text(LINE))
-    with pytest.raises(ValueError, match="line 2: no result of an evaluation"):
-        read_lines(path)
+@pytest.mark.parametrize("rest", ['{"sample": "b", "si', '{"sample": "b"}', "\0\0\0", "\n".join(["nonsense", "[1]", ""])])
+def test_what_is_no_line_of_a_run_is_passed_over(tmp_path: Path, rest: str) -> None:
+    folder = RunFolder(tmp_path)
+    folder.append(LINE)
+    with folder.lines_file.open("a") as file:
+        file.write(rest)
+    assert list(folder.read().measured.values()) == [LINE]
+    folder.append(LINE | {"sample": "c"})
+    assert [key[0] for key in folder.read().measured] == ["a", "c"]
+    if not rest.endswith("\n"):
+        assert len(folder.lines_file.read_text().splitlines()) == 2, "what was cut short is gone"
 
 
 def test_parts_of_processes_become_one_file(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     for rank in (0, 1):
-        with folder.appender(rank, 2) as appender:
-            appender.write(LINE | {"sample": str(rank)})
-    folder.lines_file.write_text(to_text(LINE | {"sample": "0"}))  # merged before, and killed before the part was removed
+        folder.append(LINE | {"sample": str(rank)}, rank, 2)
+    folder.append(LINE | {"sample": "0"})  # merged before, and killed before the part was removed
     results = folder.collect()
     assert [key[0] for key in results.measured] == ["0", "1"]
     assert [path.name for path in tmp_path.iterdir()] == ["per_image.jsonl"]

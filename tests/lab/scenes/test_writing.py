@@ -12,7 +12,7 @@ from PIL import Image
 
 from basam.lab.data import open_dataset
 from basam.lab.scenes import render
-from basam.lab.scenes.annotations import CATEGORIES, run_lengths
+from basam.lab.scenes.annotations import CATEGORIES
 from basam.lab.scenes.crowd import MOTIFS
 from basam.lab.scenes.folders import SEEDS_OF_A_SPLIT, SPLITS, folders_of, seeds_of
 from basam.lab.scenes.writing import write_scenes
@@ -108,11 +108,6 @@ def test_pycocotools_reads_the_annotations(tmp_path: Path) -> None:
     annotations = coco.COCO(str(tmp_path / "annotations/instances_train2017.json"))
     masks = [annotations.annToMask(entry).astype(bool) for entry in annotations.loadAnns(annotations.getAnnIds(imgIds=[0]))]
     assert np.array_equal(np.stack(masks), render(0, 64, "crowd").masks)
-
-
-def test_run_lengths_start_with_zeros() -> None:
-    assert run_lengths(np.array([[1, 0], [1, 1]], bool)) == [0, 2, 1, 1]
-    assert run_lengths(np.array([[0, 0], [1, 1]], bool)) == [1, 1, 1, 1]
 
 
 def test_every_thing_in_a_crowd_has_a_category() -> None:

@@ -4,7 +4,6 @@ corner."""
 from __future__ import annotations
 
 import base64
-import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from basam.files import COLOURS, distinct_colours, write_json, write_text
+from basam.files import COLOURS, distinct_colours, encoded, write_json, write_text
 from basam.masks import UNNAMED, MaskResult, PhotoResults, RunMask, outlines_of
 
 # Version in labelme files; 5.x and later read masks as well as polygons.
@@ -130,8 +129,7 @@ def shapes_of(one: MaskResult, index: int, tolerance: float) -> list[dict[str, A
     polygons = outlines_of(one.runs, tolerance)
     if not any(polygon.interiors for polygon in polygons):
         return [{**common, "shape_type": "polygon", "points": rings_of(polygon)[0][:-1], "mask": None} for polygon in polygons]
-    stream = io.BytesIO()
-    Image.fromarray(one.runs.part()).save(stream, "PNG")
+    mask = base64.b64encode(encoded(Image.fromarray(one.runs.part()), "PNG")).decode()
     x0, y0, x1, y1 = one.runs.box
     points = [[float(x0), float(y0)], [float(x1 - 1), float(y1 - 1)]]
-    return [{**common, "shape_type": "mask", "points": points, "mask": base64.b64encode(stream.getvalue()).decode()}]
+    return [{**common, "shape_type": "mask", "points": points, "mask": mask}]

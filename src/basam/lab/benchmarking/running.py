@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from basam.files import MAX_PIXELS, check_extra, write_json
 from basam.lab.benchmarking.settings import ZERO_SHOT, BenchmarkEntry, BenchmarkSettings
 from basam.lab.data import Issues, Source, takes_rule
 from basam.lab.evaluation import NATIVE, EvaluateSettings, evaluate
-from basam.model import TENSORS, device_name, find_device, read_adapter, resolve
+from basam.model import TENSORS, device_name, find_device, read_adapter, read_mode_file, resolve
 
 # Keys of `metrics.METRICS`: what the papers of each kind report first, and IoU, which all have in common.
 METRICS = {
@@ -135,7 +134,7 @@ def describe(candidate: BenchmarkEntry) -> dict[str, Any]:
     assert candidate.adapter is not None
     folder = resolve(candidate.adapter)
     adapter = read_adapter(folder)
-    found = json.loads((folder / "mode.json").read_text(encoding="utf-8")).get("found", {})
+    found = read_mode_file(folder / "mode.json").found
     about = {name: found.get(name) for name in ("tuned", "steps", "kept", "seconds", "sizes", "data")}
     size = (folder / TENSORS).stat().st_size
     return {"candidate": candidate.name, "parameters": adapter.parameters, "bytes": size, **about}

@@ -1,3 +1,4 @@
+from basam.lab.data.base import MARKER as MARKER
 from basam.lab.data.base import Dataset as Dataset
 from basam.lab.data.base import Instance as Instance
 from basam.lab.data.base import Loaded as Loaded
@@ -17,6 +18,7 @@ from basam.lab.data.issues import Issues as Issues
 from basam.lab.data.issues import SampleError as SampleError
 from basam.lab.data.kinds import KINDS as KINDS
 from basam.lab.data.kinds import takes_rule as takes_rule
+from basam.lab.data.layouts import LAYOUTS as LAYOUTS
 from basam.lab.data.mask_rules import MaskRule as MaskRule
 from basam.lab.data.prompt_spec import PROMPT_KINDS as PROMPT_KINDS
 from basam.lab.data.prompt_spec import PromptSpec as PromptSpec

@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from basam.checks import is_whole, path_of
+from basam.checks import is_number, is_whole, path_of
 from basam.lab.data.issues import DatasetError, Issue, Issues
 
 Annotation = dict[str, Any]
@@ -137,7 +137,7 @@ def fault_of(image: dict[str, Any]) -> str | None:
 
 
 def _is_side(value: Any) -> bool:
-    return not isinstance(value, bool) and isinstance(value, (int, float)) and 1 <= value < 1 << 31 and value == int(value)
+    return is_number(value) and 1 <= value < 1 << 31 and value == int(value)
 
 
 def where_of(source: str, annotation: Any, index: int | None = None) -> str:

@@ -23,7 +23,6 @@ from basam.lab.evaluation.reading import read_sample as read_sample
 from basam.lab.evaluation.settings import NATIVE as NATIVE
 from basam.lab.evaluation.settings import EvaluateSettings as EvaluateSettings
 from basam.lab.evaluation.settings import check_sizes as check_sizes
-from basam.lab.evaluation.store import Appender as Appender
 from basam.lab.evaluation.store import RunFolder as RunFolder
 from basam.lab.evaluation.store import RunMismatchError as RunMismatchError
 from basam.lab.evaluation.store import versions as versions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from basam.checks import path_of
+from basam.checks import is_number, path_of
 from basam.errors import InputError
 from basam.lab.data import CocoSample, Dataset, Prompt, load_annotations
 
@@ -75,7 +74,7 @@ def read_detections(path: str | Path, dataset: Dataset) -> Detections:
         if entry["category_id"] not in categories:
             raise InputError(f"{where}: category_id={entry['category_id']!r} is not in {dataset.annotations.name}")
         score = entry["score"]
-        if not _is_number(score) or not 0 <= score <= 1:
+        if not is_number(score) or not 0 <= score <= 1:
             raise InputError(f"{where}: score={score!r} must be a number from 0 to 1")
         box = _box(entry["bbox"], sample, where)
         found[sample.id].append(Detection(box, float(score), int(entry["category_id"]), order))
@@ -86,7 +85,7 @@ def read_detections(path: str | Path, dataset: Dataset) -> Detections:
 
 
 def _box(bbox: Any, sample: CocoSample, where: str) -> np.ndarray:
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(value) for value in bbox):
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
         raise InputError(f"{where}: bbox={bbox!r} must be four finite numbers x, y, width, height")
     x, y, width, height = bbox
     if width <= 0 or height <= 0:
@@ -96,10 +95,6 @@ def _box(bbox: Any, sample: CocoSample, where: str) -> np.ndarray:
     if box[2] <= box[0] or box[3] <= box[1]:
         raise InputError(f"{where}: bbox={bbox!r} lies outside image {sample.id} of {sample.width} x {sample.height}")
     return box
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _named(value: Any) -> str:

@@ -7,14 +7,16 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from basam.batch import Stopwatch
 from basam.checks import instance_of, path_of
 from basam.errors import BasamError
-from basam.files import MAX_PIXELS, check_extra
+from basam.files import MAX_PIXELS, check_extra, digest_of
 from basam.lab.data import Dataset, Issues, Sample, open_dataset
 from basam.lab.evaluation.custom import CustomMasks
 from basam.lab.evaluation.detections import read_detections
@@ -26,10 +28,10 @@ from basam.lab.evaluation.pool import MetricPool
 from basam.lab.evaluation.processes import Processes, processes
 from basam.lab.evaluation.questions import question_makers
 from basam.lab.evaluation.report import write_report
-from basam.lab.evaluation.runner import Masks, Runner, Stages
+from basam.lab.evaluation.runner import Masks, Runner
 from basam.lab.evaluation.sam_masks import SamMasks
 from basam.lab.evaluation.settings import NATIVE, EvaluateSettings
-from basam.lab.evaluation.store import RunFolder, file_fingerprint, names_fingerprint, versions
+from basam.lab.evaluation.store import RunFolder, names_fingerprint, versions
 from basam.lab.evaluation.tables import lines_of, make_row, write_summary
 from basam.model import device_name, find_device, model_fingerprint
 from basam.predict import Focus, Predictor
@@ -42,7 +44,7 @@ class EvaluationOutcome:
     """What a run came to. `summary` and `issues` are those of the whole run in its main process, None in all others."""
 
     folder: Path
-    stages: Stages
+    stages: Stopwatch
     worked: float  # seconds that metrics took, wherever they ran
     summary: dict[str, Any] | None = None
     issues: Issues | None = None
@@ -128,13 +130,13 @@ def evaluate(
     before = folder.read()
     pool = MetricPool(workers)
     try:
-        with folder.appender(group.rank, group.count) as appender:
-            maps = MapFolder(folder.path, dataset.samples) if settings.save_maps else None
-            runner = Runner(masks, settings.metrics, question_makers(settings, detections), pool, appender.write, maps)
-            mine = group.shard(samples)
-            done = iter(range(1, len(mine) + 1))
-            show = progress if progress is not None and group.is_main else no_progress
-            runner.run(mine, before, lambda: show(next(done), len(mine)))
+        maps = MapFolder(folder.path, dataset.samples) if settings.save_maps else None
+        append = partial(folder.append, rank=group.rank, processes=group.count)
+        runner = Runner(masks, settings.metrics, question_makers(settings, detections), pool, append, maps)
+        mine = group.shard(samples)
+        done = iter(range(1, len(mine) + 1))
+        show = progress if progress is not None and group.is_main else no_progress
+        runner.run(mine, before, lambda: show(next(done), len(mine)))
     finally:
         pool.close()
     group.wait()
@@ -184,7 +186,7 @@ def describe(settings: EvaluateSettings, dataset: Dataset, model: dict[str, Any]
         "sha256 of names": names_fingerprint(sample.id for sample in dataset),
     }
     if settings.detections is not None:
-        data["sha256 of detections"] = file_fingerprint(path_of(settings.detections))
+        data["sha256 of detections"] = digest_of(path_of(settings.detections))
     return {"settings": settings.to_dict(), "data": data, "model": model}
 
 

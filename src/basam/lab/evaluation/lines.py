@@ -9,13 +9,12 @@ Of several lines for the same thing the last one counts, so that appending is al
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from basam.errors import InputError
+from basam.files import read_json_lines
 from basam.lab.data import Issue
 
 Line = dict[str, Any]
@@ -40,52 +39,11 @@ class Results:
             else:
                 self.measured[key_of(line)] = line
 
-    def to_lines(self) -> list[Line]:
-        noted = [issue_line(sample, issues) for sample, issues in self.issues.items()]
-        return noted + list(self.measured.values())
+    def read(self, path: Path) -> None:
+        """Add the lines of a file; one that is damaged is passed over, so that it is measured again."""
+        values = (line.value for line in read_json_lines(path))
+        self.add(value for value in values if isinstance(value, dict) and "sample" in value)
 
 
 def issue_line(sample: str, issues: Iterable[Issue]) -> Line:
-    return {
-        "sample": sample,
-        "issues": [{"problem": issue.problem, "where": issue.where, "detail": issue.detail} for issue in issues],
-    }
-
-
-def to_text(line: Line) -> str:
-    return json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n"
-
-
-def read_lines(path: Path) -> list[Line]:
-    """The lines of a file; a last one that a killed process left half-written is cut off the file.
-
-    Raises:
-        ValueError: any other line is no JSON object; the message names it.
-    """
-    if not path.is_file():
-        return []
-    content = path.read_bytes()
-    lines: list[Line] = []
-    whole = 0
-    for number, text in enumerate(content.splitlines(keepends=True), start=1):
-        line = parse(text)
-        if line is None:
-            if whole + len(text) < len(content):
-                raise InputError(
-                    f"{path}, line {number}: no result of an evaluation: {text[:60]!r}; remove the line or the folder"
-                )
-            with path.open("r+b") as file:
-                file.truncate(whole)
-            break
-        lines.append(line)
-        whole += len(text)
-    return lines
-
-
-def parse(text: bytes) -> Line | None:
-    """The line, or None where it is not whole."""
-    try:
-        line = json.loads(text) if text.endswith(b"\n") else None
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) and "sample" in line else None
+    return {"sample": sample, "issues": [asdict(issue) for issue in issues]}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
+from basam.batch import Stopwatch
 from basam.lab.data import Sample, SampleError
 from basam.lab.evaluation.jobs import Measured, MetricJob
 from basam.lab.evaluation.lines import Line, Results, issue_line
@@ -52,6 +50,9 @@ class Runner:
         pool: where metrics are computed.
         write: takes a finished line.
         maps: where predictions are written as files; None: nowhere.
+
+    Attributes:
+        stages: seconds of `read`, `encode`, `decode`, `wait` (for workers that measure) and `write` in the main process.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Runner:
         self.pool = pool
         self.write = write
         self.maps = maps
-        self.stages = Stages()
+        self.stages = Stopwatch()
 
     def missing(self, sample_id: str, variant: Variant, before: Results) -> list[str]:
         """Prompts of which a sample has no line yet, or not all of its maps."""
@@ -86,12 +87,12 @@ class Runner:
             if any(self.missing(sample.id, variant, before) for variant in self.masks.variants):
                 self.run_sample(sample, before)
             advance()
-        with self.stages.time("wait"):
+        with self.stages.timing("wait"):
             self.pool.finish()
 
     def run_sample(self, sample: Sample, before: Results) -> None:
         try:
-            with self.stages.time("read"):
+            with self.stages.timing("read"):
                 loaded, image = read_sample(sample, self.masks.smallest)
             issues = list(loaded.issues)
         except SampleError as error:
@@ -107,7 +108,7 @@ class Runner:
                 self.run_variant(sample.id, variant, image, {prompt: questions[prompt] for prompt in missing})
 
     def run_variant(self, sample_id: str, variant: Variant, image: np.ndarray, questions: dict[str, list[Question]]) -> None:
-        with self.stages.time("encode"):
+        with self.stages.timing("encode"):
             self.masks.encode(image, variant)
         head = {"sample": sample_id, "size": variant.size, "method": variant.method}
         for prompt, some in questions.items():
@@ -125,11 +126,11 @@ class Runner:
                 )
                 waited = self.pool.waited
                 self.pool.submit(job, line.taker(index, score))
-                self.stages.add("wait", self.pool.waited - waited)
+                self.stages.seconds["wait"] += self.pool.waited - waited
 
     def timed(self, answers: Iterator[tuple[int, np.ndarray, float]]) -> Iterator[tuple[int, np.ndarray, float]]:
         while True:
-            with self.stages.time("decode"):
+            with self.stages.timing("decode"):
                 answer = next(answers, None)
             if answer is None:
                 return
@@ -140,7 +141,7 @@ class Runner:
         return any(METRICS[name].needs_image for name in self.metrics)
 
     def put(self, line: Line) -> None:
-        with self.stages.time("write"):
+        with self.stages.timing("write"):
             self.write(line)
 
 
@@ -174,21 +175,3 @@ class PendingLine:
     def put_if_whole(self) -> None:
         if len(self.instances) == len(self.questions):
             self.put({**self.head, "instances": [self.instances[index] for index in range(len(self.questions))]})
-
-
-@dataclass
-class Stages:
-    """Seconds of the main process by stage: `read`, `encode`, `decode`, `wait` (for workers that measure), `write`."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def time(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(stage, time.perf_counter() - start)
-
-    def add(self, stage: str, seconds: float) -> None:
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds

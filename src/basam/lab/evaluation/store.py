@@ -8,13 +8,12 @@ import platform
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 from basam.checks import path_of
 from basam.errors import BasamError, OccupiedError
-from basam.files import read_json, write_json, write_text
-from basam.lab.evaluation.lines import Line, Results, read_lines, to_text
+from basam.files import append_json, read_json, read_json_lines, write_json
+from basam.lab.evaluation.lines import Line, Results
 
 # Settings that do not change a figure: data and model are compared by their fingerprints.
 FREE = ("root", "images", "masks", "model", "adapter", "detections", "device", "save_maps")
@@ -64,44 +63,21 @@ class RunFolder:
 
     def collect(self) -> Results:
         """All results so far; lines of several processes become one file."""
-        results = Results()
-        results.add(read_lines(self.lines_file))
-        parts = sorted(self.path.glob("per_image.*.jsonl"))
-        for part in parts:
-            results.add(read_lines(part))
-        if parts:
-            write_text(self.lines_file, map(to_text, results.to_lines()))
-            for part in parts:  # their lines are safe now; a second reading would change nothing
-                part.unlink()
-        return results
+        for part in sorted(self.path.glob("per_image.*.jsonl")):
+            for line in read_json_lines(part):
+                append_json(self.lines_file, line.value)
+            part.unlink()  # its lines are safe now; a second copy of them would change nothing
+        return self.read()
 
     def read(self) -> Results:
         """Results in the common file, without changing anything."""
         results = Results()
-        results.add(read_lines(self.lines_file))
+        results.read(self.lines_file)
         return results
 
-    def appender(self, rank: int, processes: int) -> Appender:
-        """Where process `rank` of `processes` writes its lines."""
-        return Appender(self.lines_file if processes == 1 else self.path / f"per_image.{rank:04d}.jsonl")
-
-
-class Appender:
-    """Appends lines, each of them on disk (in the system's hands) before the next."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Appender:
-        self.file: TextIO = self.path.open("a", encoding="utf-8")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.file.close()
-
-    def write(self, line: Line) -> None:
-        self.file.write(to_text(line))
-        self.file.flush()
+    def append(self, line: Line, rank: int = 0, processes: int = 1) -> None:
+        """Write a line of process `rank` of `processes`; it is in the system's hands then."""
+        append_json(self.lines_file if processes == 1 else self.path / f"per_image.{rank:04d}.jsonl", line)
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -153,11 +129,6 @@ LIBRARIES = (
 def names_fingerprint(names: Iterable[str]) -> str:
     """SHA-256 over the ids of samples, in their order."""
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
-def file_fingerprint(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def versions() -> dict[str, str]:

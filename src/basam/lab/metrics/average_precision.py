@@ -6,7 +6,6 @@ prompted instance, so the figure says how good masks and their ranking are, not 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from basam.checks import is_number
 from basam.errors import InputError
 from basam.files import require
 from basam.lab.data import SampleError, annotation_mask, fault_of, is_crowd, load_annotations, usable_annotations
@@ -99,8 +99,7 @@ def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str, crow
 def _area(annotation: dict[str, Any], mask: np.ndarray) -> float:
     """The area that the file gives, by which COCO separates small objects from large ones; else that of the mask."""
     area = annotation.get("area")
-    known = isinstance(area, (int, float)) and not isinstance(area, bool) and 0 <= area < math.inf
-    return float(area) if known else int(mask.sum())  # type: ignore[arg-type]
+    return float(area) if is_number(area) and area >= 0 else int(mask.sum())
 
 
 def _figure(value: float) -> float:

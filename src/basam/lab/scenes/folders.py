@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from basam.errors import InputError
+from basam.lab.data import LAYOUTS
 
 SEEDS_OF_A_SPLIT = 1_000_000
 DATA_SETS = {"thin": "DIS5K", "salient": "DUTS", "lesion": "ISIC 2017", "camouflage": "COD10K", "crowd": "COCO"}
@@ -26,6 +27,7 @@ class Folders:
     image_name: str
     masks: str = ""
     mask_name: str = ""
+    role: str = ""
 
     @property
     def annotations(self) -> str:
@@ -48,44 +50,36 @@ class Folders:
         return root / self.fragments / f"{seed}.json"
 
 
-def _dis(name: str, first: int) -> Folders:
-    stem = "0#Scenes#0#Generated#{seed:07d}"
-    return Folders("thin", name, first, f"{name}/im", f"{stem}.jpg", f"{name}/gt", f"{stem}.png")
-
-
-def _duts(name: str, first: int) -> Folders:
-    return Folders(
-        "salient", name, first, f"{name}/{name}-Image", "scene_{seed:08d}.jpg", f"{name}/{name}-Mask", "scene_{seed:08d}.png"
-    )
-
-
-def _isic(name: str, first: int) -> Folders:
-    images, masks = f"ISIC-2017_{name}_Data", f"ISIC-2017_{name}_Part1_GroundTruth"
-    return Folders("lesion", name, first, images, "ISIC_{seed:07d}.jpg", masks, "ISIC_{seed:07d}_segmentation.png")
-
-
-def _cod(name: str, first: int) -> Folders:
-    stem = "COD10K-CAM-0-Scenes-0-Generated-{seed}"
-    return Folders("camouflage", name, first, f"{name}/Image", f"{stem}.jpg", f"{name}/GT_Object", f"{stem}.png")
-
-
-def _coco(name: str, first: int) -> Folders:
-    return Folders("crowd", name, first, name, "{seed:012d}.jpg")
-
-
-TRAIN, VAL, TEST = 0, 3 * SEEDS_OF_A_SPLIT, 6 * SEEDS_OF_A_SPLIT
-SPLITS: dict[str, dict[str, Folders]] = {
-    "thin": {
-        "train": _dis("DIS-TR", TRAIN),
-        "val": _dis("DIS-VD", VAL),
-        "test": _dis("DIS-TE1", TEST),
-        **{f"DIS-TE{part}": _dis(f"DIS-TE{part}", TEST + (part - 1) * SEEDS_OF_A_SPLIT) for part in (2, 3, 4)},
-    },
-    "salient": {"train": _duts("DUTS-TR", TRAIN), "test": _duts("DUTS-TE", TEST)},
-    "lesion": {"train": _isic("Training", TRAIN), "val": _isic("Validation", VAL), "test": _isic("Test_v2", TEST)},
-    "camouflage": {"train": _cod("Train", TRAIN), "test": _cod("Test", TEST)},
-    "crowd": {"train": _coco("train2017", TRAIN), "val": _coco("val2017", VAL)},
+# Of a domain of paired folders: the kind of data set, names of files without an ending, and what names of masks end in.
+KINDS = {
+    "thin": ("dis5k", "0#Scenes#0#Generated#{seed:07d}", ""),
+    "salient": ("duts", "scene_{seed:08d}", ""),
+    "lesion": ("isic2017", "ISIC_{seed:07d}", "_segmentation"),
+    "camouflage": ("cod10k", "COD10K-CAM-0-Scenes-0-Generated-{seed}", ""),
 }
+# Where the seeds of a role begin, in splits; each further split of a role follows.
+FIRST = {"train": 0, "val": 3, "test": 6}
+
+
+def splits_of(domain: str) -> dict[str, Folders]:
+    """Splits by their roles; a second one of a role by its own name."""
+    if domain == "crowd":
+        return {
+            role: Folders("crowd", f"{role}2017", FIRST[role] * SEEDS_OF_A_SPLIT, f"{role}2017", "{seed:012d}.jpg")
+            for role in ("train", "val")
+        }
+    kind, stem, ending = KINDS[domain]
+    found: dict[str, Folders] = {}
+    for part in LAYOUTS[kind].splits:
+        before = [other for other in found.values() if other.role == part.role]
+        first = (FIRST[part.role] + len(before)) * SEEDS_OF_A_SPLIT
+        name = part.name if before else part.role
+        files = part.images, f"{stem}.jpg", part.masks, f"{stem}{ending}.png"
+        found[name] = Folders(domain, part.name, first, *files, role=part.role)
+    return found
+
+
+SPLITS = {domain: splits_of(domain) for domain in DATA_SETS}
 
 
 def folders_of(domain: str, split: str) -> Folders:

@@ -10,10 +10,10 @@ from PIL import Image
 
 from basam.checks import path_of, whole_number
 from basam.errors import InputError
+from basam.files import encoded, write_bytes
 from basam.lab.scenes.canvas import Scene
 from basam.lab.scenes.draws import hsv
 from basam.lab.scenes.rendering import DOMAINS, check, render
-from basam.lab.scenes.saving import encoded, save
 
 GAP = 4
 DETAIL = 3  # scenes are rendered this much larger and reduced, so that wires under a pixel show as grey
@@ -42,7 +42,7 @@ def write_sheet(path: Path, domains: Sequence[str], count: int, size: int, seed:
         check(seed, size, domain)
     path = path_of(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save(path, encoded(contact_sheet(domains, range(seed, seed + count), size), "PNG", optimize=True))
+    write_bytes(path, encoded(contact_sheet(domains, range(seed, seed + count), size), "PNG", optimize=True))
 
 
 def contact_sheet(domains: Sequence[str], seeds: Sequence[int], size: int) -> Image.Image:

@@ -17,15 +17,14 @@ from PIL import Image
 
 from basam.checks import path_of, whole_number
 from basam.errors import InputError, OccupiedError
+from basam.files import encoded, write_bytes
 from basam.lab import end_with_parent
+from basam.lab.data import MARKER
 from basam.lab.scenes.annotations import CATEGORIES, annotations_of
 from basam.lab.scenes.canvas import Scene
 from basam.lab.scenes.folders import DATA_SETS, Folders, folders_of, seeds_of
 from basam.lab.scenes.rendering import check, render
-from basam.lab.scenes.saving import encoded, save
 
-# Says in the data set's folder that it is generated, and what reports call it.
-MARKER = "scenes.json"
 JPEG = {"quality": 95, "subsampling": 0}
 
 
@@ -68,7 +67,7 @@ def write_scenes(
     marker = root / MARKER
     if not marker.is_file():
         root.mkdir(parents=True, exist_ok=True)
-        save(
+        write_bytes(
             marker, json.dumps({"name": f"generated-{DATA_SETS[domain].replace(' ', '')}", "made by": "basam scenes"}).encode()
         )
     for path in (folders.image(root, 0), folders.mask(root, 0)):
@@ -106,10 +105,10 @@ def _written(root: Path, folders: Folders, seeds: list[int], size: int, workers:
 def _write(root: Path, folders: Folders, seed: int, size: int) -> None:
     scene = render(seed, size, folders.domain)
     if folders.masks:
-        save(folders.mask(root, seed), encoded(Image.fromarray(union(scene)), "PNG"))
+        write_bytes(folders.mask(root, seed), encoded(Image.fromarray(union(scene)), "PNG"))
     else:
-        save(folders.mask(root, seed), json.dumps(annotations_of(scene, seed)).encode())
-    save(folders.image(root, seed), encoded(Image.fromarray(scene.image), "JPEG", **JPEG))
+        write_bytes(folders.mask(root, seed), json.dumps(annotations_of(scene, seed)).encode())
+    write_bytes(folders.image(root, seed), encoded(Image.fromarray(scene.image), "JPEG", **JPEG))
 
 
 def union(scene: Scene) -> np.ndarray:
@@ -154,7 +153,7 @@ def _merge(root: Path, folders: Folders, listed: dict[str, Any], size: int) -> N
         "annotations": [annotations[key] for key in sorted(annotations)],
         "categories": [{"id": number, "name": name} for name, number in sorted(CATEGORIES.items(), key=lambda item: item[1])],
     }
-    save(root / folders.annotations, json.dumps(data).encode())
+    write_bytes(root / folders.annotations, json.dumps(data).encode())
     for fragment in (*fragments, *(root / folders.fragments).glob(".*.partial.*")):
         fragment.unlink()
     (root / folders.fragments).rmdir()

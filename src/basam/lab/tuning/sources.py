@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from basam.errors import BasamError
+from basam.files import digest_of
 from basam.lab.data import Dataset, DatasetError, Sample, Source, splits_of
 
 SHARE = 0.1
@@ -134,13 +135,9 @@ def check_apart(train: Iterable[Sample], val: Iterable[Sample]) -> None:
         alike = by_bytes.get(path.stat().st_size, [])
         if not alike:
             continue
-        digest = content(path)
+        digest = digest_of(path)
         for other in alike:
-            if other.resolve() == path.resolve() or content(other) == digest:
+            if other.resolve() == path.resolve() or digest_of(other) == digest:
                 raise OverlapError(
                     f"{other} is trained on, and {path} is validated on: they are the same photograph. Take one of them out"
                 )
-
-
-def content(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
