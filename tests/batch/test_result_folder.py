@@ -97,7 +97,7 @@ def test_a_shared_folder_without_locks_is_refused(tmp_path, monkeypatch):
 def test_results_of_any_run_are_known(tmp_path):
     path = photo(tmp_path, "photos/a.png")
     for name in ("photos/one", "photos/two"):
-        written(ResultFolder(tmp_path / name, base=tmp_path / "photos"), path)
+        written(ResultFolder(tmp_path / name), path)
     photo(tmp_path, "photos/one/b.png")
     photo(tmp_path, "photos/mine/records.jsonl").write_text('{"file": "c.png"}')
     photo(tmp_path, "photos/mine/c.png")

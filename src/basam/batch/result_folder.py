@@ -43,7 +43,6 @@ class ResultFolder:
 
     Args:
         root: of the results.
-        base: photos below it keep their subfolders in the names of their results. None: the working directory.
         shared: other processes write to it at the same time.
         changes: False: nothing is created or written.
 
@@ -53,7 +52,6 @@ class ResultFolder:
     """
 
     root: Path
-    base: Path | None = None
     shared: bool = False
     changes: bool = True
     given: dict[str, str] = field(default_factory=dict)  # path of the photo per identity, in this run
@@ -98,11 +96,10 @@ class ResultFolder:
         return own
 
     def stems(self, path: Path, names: list[str]) -> list[str]:
-        """Candidates for the stem: below the folder of results, `base` or the working directory with the photo's folder there,
-        else
-        with that of its name; with the photo's suffix if several photos of its folder have the stem."""
+        """Candidates for the stem: below the folder of results or the working directory with the photo's folder there, else with
+        that of its name; with the photo's suffix if several photos of its folder have the stem."""
         name = shortened(path.name if self.listing(path.parent)[path.stem] > 1 else path.stem)
-        bases = (self.whole_root, *(() if self.base is None else (Path(os.path.abspath(self.base)),)), Path.cwd())
+        bases = self.whole_root, Path.cwd()
         folder = next((path.parent.relative_to(base) for base in bases if path.is_relative_to(base)), None)
         folders = [folder_in(candidate) for candidate in names] if folder is None else [folder]
         return [(parent / name).as_posix() for parent in folders] + [(folders[-1] / shortened(path.name)).as_posix()]

@@ -9,8 +9,6 @@ import typer
 
 from basam.files import MAX_PIXELS
 
-UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
-
 
 def short_number(form: str, value: Any) -> str | bool:
     """A default in a readable form, by the form of the option; True if it needs no rewriting."""
@@ -21,32 +19,27 @@ def short_number(form: str, value: Any) -> str | bool:
     return f"{value:.2g}" if isinstance(value, float) and len(repr(value)) > 6 else True
 
 
-def parse_bytes(value: object) -> int:
-    """A number of bytes such as `1000000`, `512M` or `4G`."""
+def amount(value: object, thousand: int, example: str) -> int:
+    """A number with an ending of K, M or G, of `thousand` each."""
     text = str(value)
     power = "KMG".find(text[-1:].upper()) + 1 if text else 0
     try:
-        number = int(float(text[:-1] if power else text) * 1024**power)
+        number = int(float(text[:-1] if power else text) * thousand**power)
     except (ValueError, OverflowError):
         number = 0
     if number < 1:
-        raise typer.BadParameter(f"{text!r}: a number of bytes such as 4G, 512M or 1000000 is needed")
+        raise typer.BadParameter(f"{text!r}: a number of {example} is needed")
     return number
+
+
+def parse_bytes(value: object) -> int:
+    """A number of bytes such as `1000000`, `512M` or `4G`."""
+    return amount(value, 1024, "bytes such as 4G, 512M or 1000000")
 
 
 def parse_max_pixels(value: object) -> int | None:
     """A number of pixels such as `200000000` or `200M`, or `none` for any number."""
-    text = str(value)
-    if text.lower() == "none":
-        return None
-    unit = UNITS.get(text[-1:].upper(), 1)
-    try:
-        pixels = int(float(text if unit == 1 else text[:-1]) * unit)
-    except (ValueError, OverflowError):
-        pixels = 0
-    if pixels < 1:
-        raise typer.BadParameter(f"{str(value)!r}: a number of pixels such as 200M, or 'none', is needed")
-    return pixels
+    return None if str(value).lower() == "none" else amount(value, 1000, "pixels such as 200M, or 'none',")
 
 
 Photos = Annotated[

@@ -19,16 +19,16 @@ class RunOptions:
     """Options of `segment` and `everything` beside their settings.
 
     Raises:
-        typer.BadParameter: options that do not go together.
+        typer.BadParameter: options that exclude one another.
     """
 
     out: Annotated[Path, Help("Folder for the files; made where absent.", "Results")] = Path("out")
     shard: Annotated[
         str | None, Help("Part I, from 0, of N parts of the photos.", MACHINES, "I/N", "RANK/WORLD_SIZE of a launcher")
     ] = None
-    ray: Annotated[str | None, Help("On a Ray cluster, or one started here.", MACHINES, "local|ADDRESS", "none")] = None
+    ray: Annotated[str | None, Help("Run on a Ray cluster, or on one started here.", MACHINES, "local|ADDRESS", "none")] = None
     ray_workers: Annotated[
-        Count | None, Help("Models that work at once.", MACHINES, unset="as many as the cluster has room for")
+        Count | None, Help("Number of models that run in parallel.", MACHINES, unset="as many as fit on the cluster")
     ] = None
     as_json: Annotated[bool, Help("Print one JSON list instead of the table.", option="--json")] = False
     quiet: Annotated[bool, Help("Print failures only.", option="--quiet,-q")] = False
@@ -37,9 +37,9 @@ class RunOptions:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.ray is not None and self.shard is not None:
-            raise typer.BadParameter("Ray hands the photos out itself: it takes no --shard", param_hint="--ray")
+            raise typer.BadParameter("Ray distributes the photos itself; leave --shard out", param_hint="--ray")
         if self.ray is None and self.ray_workers is not None:
-            raise typer.BadParameter("goes with --ray", param_hint="--ray-workers")
+            raise typer.BadParameter("needs --ray", param_hint="--ray-workers")
         if self.quiet and self.verbose:
             raise typer.BadParameter("--quiet and --verbose contradict each other", param_hint="--verbose")
 

@@ -2,7 +2,6 @@ from basam.files.limits import MAX_PIXELS as MAX_PIXELS
 from basam.files.limits import check_pixels as check_pixels
 from basam.files.limits import without_pillows_limit as without_pillows_limit
 from basam.files.names import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from basam.files.names import image_files as image_files
 from basam.files.names import is_image as is_image
 from basam.files.names import is_litter as is_litter
 from basam.files.names import spelled as spelled

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from pathlib import Path
-
-from basam.checks import path_of
-from basam.errors import InputError, MissingFileError
 
 SUFFIXES = "jpg jpeg jpe jfif mpo png apng bmp dib tif tiff webp gif avif heic heif jp2 j2k dng pbm pgm ppm pnm tga"
 IMAGE_SUFFIXES = frozenset(f".{suffix}" for suffix in SUFFIXES.split(" "))
@@ -23,20 +19,6 @@ def is_litter(name: str) -> bool:
 def spelled(name: str) -> str:
     """One spelling of a name: systems write accented letters as one character (NFC) or as two (NFD)."""
     return unicodedata.normalize("NFC", name)
-
-
-def image_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """Image files directly in `folder`, by name, without hidden files.
-
-    Raises:
-        FileNotFoundError, ValueError: no such folder, or a file.
-    """
-    folder = path_of(folder, "folder")
-    if not folder.exists():
-        raise MissingFileError(f"{folder}: no such folder")
-    if not folder.is_dir():
-        raise InputError(f"{folder}: a file, not a folder")
-    return sorted(path for path in folder.iterdir() if is_image(path))
 
 
 def is_image(path: Path) -> bool:

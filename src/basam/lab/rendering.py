@@ -14,13 +14,13 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
 
 
-def latex(header: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1, caption: str = "") -> str:
+def latex(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
     r"""A LaTeX table for the package `booktabs`.
 
-    Cells that begin and end with `**` are bold. The first `texts` columns are aligned left, all others right.
+    Cells that begin and end with `**` are bold. The first column is aligned left, all others right.
     """
     body = [" & ".join(map(_cell, cells)) + r" \\" for cells in (header, *rows)]
-    columns = "l" * texts + "r" * (len(header) - texts)
+    columns = "l" + "r" * (len(header) - 1)
     lines = [r"\begin{table}", r"\centering", rf"\caption{{{_cell(caption)}}}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
     lines += [body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     return "\n".join(line for line in lines if caption or "caption" not in line) + "\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from basam.lab.data import DatasetError, MaskRule, SampleError, make_prompt, open_dataset, read_mask
+from basam.lab.data import DatasetError, MaskRule, SampleError, make_prompt, open_dataset
 from basam.lab.data.mask_rules import read_objects
 from basam.lab.data.prompting import PromptSpec, tight_box
 
@@ -73,7 +73,7 @@ LABELS = {
 def test_labels_are_refused_with_their_values_and_the_way_out(name: str, tmp_path: Path) -> None:
     path = saved(tmp_path, LABELS[name], "tif" if name == "below-0" else "png")
     with pytest.raises(SampleError, match="--mask-values nonzero, threshold, label=K or instances") as caught:
-        read_mask(path)
+        read_objects(path)
     assert caught.value.issue.problem == "label-mask"
     assert caught.value.issue.policy == "broken"
 
@@ -86,7 +86,7 @@ def test_a_refusal_lists_values_and_colours(tmp_path: Path) -> None:
         (numbered(), r"values 0, 1, 2, 3, 4, 5, 6, 7, \.\.\. 200 \(201 in all\)"),
     ):
         with pytest.raises(SampleError, match=words):
-            read_mask(saved(tmp_path, image))
+            read_objects(saved(tmp_path, image))
 
 
 def soft() -> dict[str, tuple[Image.Image, str]]:
@@ -114,8 +114,9 @@ def soft() -> dict[str, tuple[Image.Image, str]]:
 @pytest.mark.parametrize("name", soft())
 def test_soft_edges_and_noise_of_codecs_are_cut_at_half_with_a_note(name: str, tmp_path: Path) -> None:
     image, suffix = soft()[name]
-    mask, issues = read_mask(saved(tmp_path, image, suffix))
-    assert [issue.problem for issue in issues] == ["non-binary-mask"]
+    content = read_objects(saved(tmp_path, image, suffix))
+    mask = content.instances[0].mask
+    assert [issue.problem for issue in content.issues] == ["non-binary-mask"]
     expected = np.array(disc().resize(image.size)) > 127
     assert (mask & expected).sum() / (mask | expected).sum() > 0.85
 
@@ -129,8 +130,8 @@ def test_one_label_is_the_object_and_255_is_ignored(values: np.ndarray | Image.I
     assert content.instances[0].id == "0"
     assert not content.issues
     with pytest.raises(SampleError, match=r"mask without a pixel \(no pixel of the value 3: values 0, 7, 15, 255\)"):
-        read_mask(path, MaskRule.parse("label=3"))
-    assert np.array_equal(read_mask(path, MaskRule.parse("label=255"))[0], RIM)
+        read_objects(path, MaskRule.parse("label=3"))
+    assert np.array_equal(read_objects(path, MaskRule.parse("label=255")).instances[0].mask, RIM)
 
 
 def test_every_value_but_0_and_an_ignored_border(tmp_path: Path) -> None:
@@ -141,7 +142,9 @@ def test_every_value_but_0_and_an_ignored_border(tmp_path: Path) -> None:
     trimap = read_objects(saved(tmp_path, LABELS["trimap"]), MaskRule("nonzero"))
     assert np.array_equal(trimap.instances[0].mask, INSIDE | RIM)
     assert trimap.ignored is None
-    assert np.array_equal(read_mask(saved(tmp_path, LABELS["trimap"]), MaskRule("threshold"))[0], INSIDE | RIM)
+    assert np.array_equal(
+        read_objects(saved(tmp_path, LABELS["trimap"]), MaskRule("threshold")).instances[0].mask, INSIDE | RIM
+    )
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.int32])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from basam.lab.data import MaskRule, SampleError, read_mask
+from basam.lab.data import MaskRule, SampleError
+from basam.lab.data.mask_rules import read_objects
 
 TRUTH = np.zeros((24, 32), dtype=bool)
 TRUTH[6:16, 8:25] = True
@@ -17,8 +18,8 @@ WHITE = np.full_like(GREY, 255)
 
 
 def read(path: Path, rule: str | None = None) -> tuple[np.ndarray, list[str]]:
-    mask, issues = read_mask(path, None if rule is None else MaskRule.parse(rule))
-    return mask, [issue.problem for issue in issues]
+    content = read_objects(path, None if rule is None else MaskRule.parse(rule))
+    return np.any([each.mask for each in content.instances], axis=0), [issue.problem for issue in content.issues]
 
 
 def saved(folder: Path, values: np.ndarray | Image.Image, suffix: str = "png", **options: object) -> Path:

@@ -9,7 +9,6 @@ from basam.lab.data.coco_file import fault_of as fault_of
 from basam.lab.data.coco_file import is_crowd as is_crowd
 from basam.lab.data.coco_file import load_annotations as load_annotations
 from basam.lab.data.coco_file import usable_annotations as usable_annotations
-from basam.lab.data.decode import read_mask as read_mask
 from basam.lab.data.factory import open_dataset as open_dataset
 from basam.lab.data.factory import splits_of as splits_of
 from basam.lab.data.issues import DatasetError as DatasetError

@@ -15,9 +15,8 @@ from PIL import Image
 from basam.files import IMAGE_SUFFIXES, MAX_PIXELS, is_litter, spelled
 from basam.lab.data.base import Dataset, Instance, Loaded, Role, reported_name
 from basam.lab.data.coco_file import load_annotations, usable_annotations, where_of
-from basam.lab.data.decode import check_sizes
 from basam.lab.data.issues import DatasetError, Issue, SampleError
-from basam.lab.data.photos import open_photo
+from basam.lab.data.photos import check_sizes, open_photo
 from basam.masks import decode_segmentation
 
 

@@ -12,10 +12,9 @@ from PIL import Image
 
 from basam.files import MAX_PIXELS, is_image, spelled
 from basam.lab.data.base import Loaded
-from basam.lab.data.decode import check_sizes
 from basam.lab.data.issues import Issue, Issues
 from basam.lab.data.mask_rules import MaskRule, read_objects
-from basam.lab.data.photos import open_photo
+from basam.lab.data.photos import check_sizes, open_photo
 
 
 @dataclass(frozen=True)

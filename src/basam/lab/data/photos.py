@@ -29,3 +29,12 @@ def open_photo(path: Path, max_pixels: int | None) -> tuple[Image.Image, tuple[I
     except (ImageError, OSError) as error:
         raise SampleError(Issue("unreadable-image", str(path), str(error).removeprefix(str(path)).lstrip(": "))) from error
     return photo.image, tuple(Issue(PROBLEM_OF[note.kind], str(path), note.text) for note in photo.notes)
+
+
+def check_sizes(image: Image.Image, height: int, width: int, image_path: Path, mask_name: str) -> None:
+    """Raise SampleError unless the upright image is `width` x `height`."""
+    if image.size != (width, height):
+        detail = f"image {image.width} x {image.height}, {mask_name} {width} x {height}"
+        if image.size == (height, width):
+            detail += "; one of the two is turned: EXIF orientation has been applied to the image"
+        raise SampleError(Issue("size-mismatch", str(image_path), detail))

@@ -15,16 +15,16 @@ PX = 1 / 1024
 Loops = list[np.ndarray]
 
 
-def wheel(draws: Draws, x: float, y: float, radius: float, flat: float = 1.0) -> Loops:
+def wheel(draws: Draws, x: float, y: float, radius: float) -> Loops:
     """Tyre, rim, hub and spokes that cross each other, as on a bicycle."""
     tyre = draws.uniform(0.05, 0.11) * radius
     count = draws.pick((16, 20, 24, 28, 32, 36))
     turns = np.arange(count) / count + draws.unit()
     lean = np.where(np.arange(count) % 2, 1.0, -1.0) * draws.uniform(0.0, 0.2)
-    rim = np.stack((x + cosine(turns) * radius * 0.93, y + sine(turns) * radius * 0.93 * flat), axis=1)
-    hub = np.stack((x + cosine(turns + lean) * radius * 0.07, y + sine(turns + lean) * radius * 0.07 * flat), axis=1)
+    rim = np.stack((x + cosine(turns) * radius * 0.93, y + sine(turns) * radius * 0.93), axis=1)
+    hub = np.stack((x + cosine(turns + lean) * radius * 0.07, y + sine(turns + lean) * radius * 0.07), axis=1)
     spokes = bars(hub, rim, draws.uniform(1.0, 2.4) * PX)
-    return [*ring(x, y, radius, tyre, flat), spokes, ellipse(x, y, radius * 0.09, radius * 0.09 * flat)]
+    return [*ring(x, y, radius, tyre), spokes, ellipse(x, y, radius * 0.09)]
 
 
 def bicycle(draws: Draws) -> list[Part]:

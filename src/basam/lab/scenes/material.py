@@ -20,7 +20,6 @@ class Material:
         contrast: standard deviation of the broad noise's tone, about.
         cells: lattice cells of the broadest noise to the unit square, along y and x.
         pattern: one of PATTERNS, drawn where None.
-        accent: colour the pattern adds; drawn where None.
     """
 
     def __init__(
@@ -30,7 +29,6 @@ class Material:
         contrast: float = 0.07,
         cells: float | tuple[float, float] = 4.0,
         pattern: str | None = None,
-        accent: Colour | None = None,
         roughness: float | None = None,
         octaves: int = 10,
     ) -> None:
@@ -39,7 +37,7 @@ class Material:
         self.tone = tuple(contrast * (0.8 + 0.5 * b + draws.bell(0.15)) for b in base)
         strength = draws.uniform(0.5, 1.6) * contrast
         common = draws.pick((-1.0, 1.0)) * (0.7 + draws.unit())
-        self.accent = accent or tuple(strength * (common * (0.4 + b) + draws.bell(0.22)) for b in base)
+        self.accent = tuple(strength * (common * (0.4 + b) + draws.bell(0.22)) for b in base)
         rough = draws.uniform(0.45, 0.8) if roughness is None else roughness
         self.broad = Noise(draws.child(), cells, octaves, rough)
         y, x = self.broad.cells
