@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from basam.files import ImageError, black_is_zero, open_picture, picture_size, read_image, read_photograph
+from basam.files import ImageError, picture_size, read_image, read_photograph
 
 ROWS, COLUMNS = np.mgrid[0:36, 0:50]
 # Smooth, without a symmetry, from black to white.
@@ -365,12 +365,3 @@ def test_a_chain_of_pages_that_bites_its_tail_ends(tmp_path):
     struct.pack_into("<I", data, start + 2 + 12 * count, start)
     (tmp_path / "a.tif").write_bytes(data)
     assert_reads(tmp_path / "a.tif", RGB, 0)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "white"), [(np.uint8, 255), (np.uint16, 1), (np.uint16, 255), (np.uint16, 65535), (np.float32, 1)]
-)
-def test_values_of_what_is_measured_have_0_as_black(tmp_path, dtype, white):
-    mask = (GREY > 100).astype(dtype) * dtype(white)
-    save(tmp_path / "a.tif", (white - mask).astype(dtype), photometric="miniswhite")
-    assert np.array_equal(np.asarray(black_is_zero(open_picture(tmp_path / "a.tif"))), mask)

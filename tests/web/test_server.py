@@ -304,7 +304,7 @@ def test_a_photo_of_too_many_pixels_is_refused(client, workspace, photos):
         {"points": [[5, 601, 1]]},
         {"points": [[5, 5, 2]]},
         {"points": [["5", 5, 1]]},
-        {"points": [[5, 5]]},
+        {"points": [[5]]},
         {"points": "5"},
         {"box": [1, 2, 3]},
         {"box": "x"},

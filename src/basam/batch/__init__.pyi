@@ -1,11 +1,8 @@
 from basam.batch.finding import EverythingJob as EverythingJob
 from basam.batch.job import Outcome as Outcome
-from basam.batch.job import PhotoJob as PhotoJob
-from basam.batch.listing import Listed as Listed
 from basam.batch.listing import list_photos as list_photos
 from basam.batch.opening import open_job as open_job
 from basam.batch.planned_photos import planned_outcomes as planned_outcomes
-from basam.batch.prompt_rows import PromptFile as PromptFile
 from basam.batch.prompt_rows import PromptRow as PromptRow
 from basam.batch.prompt_rows import box_of as box_of
 from basam.batch.prompt_rows import points_of as points_of

@@ -60,7 +60,8 @@ def append_json(path: str | os.PathLike[str], value: Any, *, shared: bool = Fals
     # Outermost: otherwise closing the file would try again to write what failed.
     with naming_full_disk(path), path.open("a+b") as file, locked(file, path, needed=shared):
         end = end_of_lines(file)
-        file.truncate(end)
+        if end < file.seek(0, os.SEEK_END):
+            file.truncate(end)
         file.write(data)
         file.flush()
     return end

@@ -10,7 +10,6 @@ from basam.masks.placing import placed as placed
 from basam.masks.placing import runs_in_columns as runs_in_columns
 from basam.masks.placing import united as united
 from basam.masks.regions import clean_mask as clean_mask
-from basam.masks.regions import soft_after as soft_after
 from basam.masks.regions import without_small_regions as without_small_regions
 from basam.masks.results import COLUMNS as COLUMNS
 from basam.masks.results import UNNAMED as UNNAMED

@@ -140,7 +140,7 @@ def adapter_of_tensors(header: dict[str, str], tensors: dict[str, Tensor], conte
         ValueError: what is missing, unknown or wrong.
     """
     if header.get("format") != FORMAT:
-        raise InputError(f"no adapter of basam (its header says format={header.get('format')!r})")
+        raise InputError(f"it is no adapter of basam (its header says format={header.get('format')!r})")
     if missing := [key for key in ("base", "base_sha256", "lora_scale") if key not in header]:
         raise InputError(f"its header has no {', '.join(map(repr, missing))}")
     try:
@@ -148,9 +148,9 @@ def adapter_of_tensors(header: dict[str, str], tensors: dict[str, Tensor], conte
     except ValueError as error:
         raise InputError(f"its header says lora_scale={header['lora_scale']!r}, no number that is finite") from error
     if broken := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
-        raise InputError(f"holds NaN or infinity in {listed(broken)}: tune it again")
+        raise InputError(f"it holds NaN or infinity in {listed(broken)}: tune it again")
     if whole := [name for name, tensor in tensors.items() if not tensor.is_floating_point()]:
-        raise InputError(f"holds whole numbers in {listed(whole)}: floating ones are needed")
+        raise InputError(f"it holds whole numbers in {listed(whole)}: floating ones are needed")
     rest = dict(tensors)
     slopes = slopes_of_log(rest.pop("slopes.log")) if "slopes.log" in rest else None
     weights = {name.removeprefix("weight."): rest.pop(name) for name in tensors if name.startswith("weight.")}

@@ -7,8 +7,9 @@ import pytest
 from pycocotools import mask as oracle
 
 from basam.lab.data import DatasetError, SampleError, open_dataset, splits_of
-from basam.lab.metrics import coco_ap, coco_result
+from basam.lab.metrics import coco_ap
 from basam.masks import decode_segmentation, encode_mask
+from tests.helpers.coco_results import result_of
 
 TRUTH = np.zeros((8, 12), dtype=bool)
 TRUTH[2:5, 3:9] = True
@@ -67,7 +68,7 @@ def test_crowds_are_objects_where_the_rule_says_so(coco):
     dataset = open_dataset("coco", root, mask_values="crowds")
     assert [[instance.id for instance in sample.load().instances] for sample in dataset] == [["10", "11"], ["12"]]
     assert not dataset.issues.counts()
-    results = [coco_result(1, 7, TRUTH, 0.9, 10), coco_result(2, 7, TRUTH, 0.8, 12)]
+    results = [result_of(1, 7, TRUTH, 0.9, 10), result_of(2, 7, TRUTH, 0.8, 12)]
     # One of three objects is missed: precision is 1 up to a recall of 2/3, which are 67 of COCO's 101 places.
     assert coco_ap(dataset.annotations, results, [1, 2], crowds_are_objects=True)["ap"] == pytest.approx(67 / 101)
     assert coco_ap(dataset.annotations, results, [1, 2])["ap"] == pytest.approx(1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from basam import BiasMode
+from basam.files import read_json, write_json
 from basam.lab.data import Issue
 from basam.lab.evaluation.lines import Results, issue_line
 from basam.lab.evaluation.store import RunFolder
@@ -48,3 +51,19 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("")
     with pytest.raises(FileExistsError, match="holds files but no run"):
         RunFolder(tmp_path).begin({}, {})
+
+
+@pytest.mark.parametrize("positions", ["interpolate", "extend"])
+def test_a_run_of_basam_0_2_resumes_unless_its_mode_is_gone(tmp_path: Path, positions: str) -> None:
+    now = {"settings": {"mode": asdict(BiasMode(slope=0.2)), "seed": 0}, "model": {}, "data": {}}
+    former = {key: value for key, value in asdict(BiasMode(slope=0.2)).items() if key != "reach"}
+    before = now | {"settings": {"mode": former | {"positions": positions}, "seed": 0}}
+    folder = RunFolder(tmp_path)
+    write_json(folder.run_file, before | {"sessions": [{"started": "then"}]})
+    if positions == "interpolate":
+        folder.begin(now, {"started": "now"})
+        assert len(read_json(folder.run_file)["sessions"]) == 2
+        return
+    with pytest.raises(ValueError, match="positions='extend' is no longer there"):
+        folder.begin(now, {})
+    assert read_json(folder.run_file)["settings"] == before["settings"]

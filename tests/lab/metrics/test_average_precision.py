@@ -8,8 +8,9 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from basam.lab.metrics import coco_ap, coco_result
+from basam.lab.metrics import coco_ap
 from basam.masks import encode_mask
+from tests.helpers.coco_results import result_of
 
 KEYS = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")
 
@@ -42,7 +43,7 @@ def annotations(tmp_path):
 
 
 def results(change=lambda mask: mask, score=lambda number: 0.9):
-    return [coco_result(image, category, change(mask), score(number), number) for number, image, category, mask in objects()]
+    return [result_of(image, category, change(mask), score(number), number) for number, image, category, mask in objects()]
 
 
 def oracle(path, found):
@@ -104,7 +105,7 @@ def test_a_mask_on_a_crowd_is_excused(annotations):
     crowd = np.zeros((150, 200), dtype=bool)
     crowd[:40, 150:] = True
     content["annotations"].append(content["annotations"][0] | {"id": 99, "iscrowd": 1, "segmentation": encode_mask(crowd)})
-    stray = coco_result(4, 1, crowd, 0.99, 99)
+    stray = result_of(4, 1, crowd, 0.99, 99)
     without = coco_ap(annotations, [*results(), stray])["ap"]
     annotations.write_text(json.dumps(content))
     assert coco_ap(annotations, [*results(), stray])["ap"] == 1 > without

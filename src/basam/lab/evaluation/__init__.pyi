@@ -25,4 +25,5 @@ from basam.lab.evaluation.settings import EvaluateSettings as EvaluateSettings
 from basam.lab.evaluation.settings import check_sizes as check_sizes
 from basam.lab.evaluation.store import RunFolder as RunFolder
 from basam.lab.evaluation.store import RunMismatchError as RunMismatchError
+from basam.lab.evaluation.store import changes_of as changes_of
 from basam.lab.evaluation.store import versions as versions

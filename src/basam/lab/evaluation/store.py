@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from basam.checks import path_of
-from basam.errors import BasamError, OccupiedError
+from basam.errors import BasamError, InputError, OccupiedError
 from basam.files import append_json, read_json, read_json_lines, write_json
 from basam.lab.evaluation.lines import Line, Results
+from basam.method import BiasMode
 
 # Settings that do not change a figure: data and model are compared by their fingerprints.
 FREE = ("root", "images", "masks", "model", "adapter", "detections", "device", "save_maps")
@@ -49,7 +51,10 @@ class RunFolder:
         sessions = []
         if self.run_file.is_file():
             before = read_json(self.run_file)
-            differing = differences(before, description)
+            try:
+                differing = differences(before, description)
+            except InputError as error:
+                differing = [str(error)]
             if differing:
                 raise RunMismatchError(
                     f"{self.path} holds a run with other settings: {'; '.join(differing)}. "
@@ -84,13 +89,25 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What keeps a run from resuming or being extended, as texts `seed was 0, now 1`."""
     found = []
     for part in ("settings", "model", "data"):
-        old, new = before.get(part, {}), json.loads(json.dumps(now[part]))
-        for name in sorted(old.keys() | new.keys()):
-            was, is_now = old.get(name), new.get(name)
-            if was != is_now and not (part == "settings" and name in FREE) and not extends(name, was, is_now):
+        for name, was, is_now in changes_of(before.get(part, {}), now[part]):
+            if not (part == "settings" and name in FREE) and not extends(name, was, is_now):
                 label = name if part == "settings" else f"{part} {name}"
                 found.append(f"{label} was {short(was)}, now {short(is_now)}{reason(name, was, is_now)}")
     return found
+
+
+def changes_of(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Name, former and present value of all settings that differ. A mode of an earlier version is read as one of this.
+
+    Raises:
+        ValueError: this version does not have the mode.
+    """
+    if isinstance(before.get("mode"), dict):
+        before = before | {"mode": asdict(BiasMode.from_dict(before["mode"]))}
+    before, now = (json.loads(json.dumps(settings)) for settings in (before, now))
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            yield name, before.get(name), now.get(name)
 
 
 def extends(name: str, was: Any, now: Any) -> bool:

@@ -42,7 +42,7 @@ def make_row(dataset: Dataset, variant: Variant, prompt: str, lines: list[Line])
 
 
 def coco_results(lines: Iterable[Line]) -> list[dict[str, Any]]:
-    """Masks of all lines in COCO's results format; `order` as `metrics.coco.coco_result` describes it."""
+    """Masks of all lines in the format of `coco_ap`."""
     return [
         {
             "image_id": int(line["sample"]),

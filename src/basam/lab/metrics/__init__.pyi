@@ -1,5 +1,4 @@
 from basam.lab.metrics.average_precision import coco_ap as coco_ap
-from basam.lab.metrics.average_precision import coco_result as coco_result
 from basam.lab.metrics.case import Case as Case
 from basam.lab.metrics.catalogue import COLUMNS as COLUMNS
 from basam.lab.metrics.catalogue import METRICS as METRICS

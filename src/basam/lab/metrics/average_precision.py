@@ -23,16 +23,6 @@ from basam.masks import encode_mask
 _FIGURES = {"ap": 0, "ap50": 1, "ap75": 2, "ap_small": 3, "ap_medium": 4, "ap_large": 5}
 
 
-def coco_result(image_id: int, category_id: int, mask: np.ndarray, score: float, order: int) -> dict[str, Any]:
-    """One predicted mask (H, W) bool in COCO's results format, plain JSON.
-
-    `order` decides between masks of one image with equal scores, which COCO matches in the order they come in: the
-    annotation's id (`int(instance.id)`) or the detection's place in its file.
-    """
-    rle, score = encode_mask(mask), float(score)
-    return {"image_id": image_id, "category_id": category_id, "segmentation": rle, "score": score, "order": order}
-
-
 def coco_ap(
     annotations: Path,
     results: Iterable[dict[str, Any]],
@@ -44,7 +34,8 @@ def coco_ap(
     Args:
         annotations: `instances_*.json` (`Dataset.annotations`). Its crowds take no part but excuse masks on them, as COCO
             does it.
-        results: what `coco_result` gave, in any order.
+        results: in COCO's format of results, each with its `order`, which decides between masks of one image with equal scores:
+            the annotation's id or the detection's place in its file.
         image_ids: images that were evaluated (`int(sample.id)`); None for all in the file. Objects on others are not missed.
         crowds_are_objects: `Dataset.crowds_are_objects`.
 

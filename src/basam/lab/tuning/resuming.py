@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from basam.errors import BasamError
+from basam.errors import BasamError, InputError
 from basam.files import replacing
+from basam.lab.evaluation import changes_of
 from basam.lab.tuning.plan import Plan
 
 CHECKPOINT = "checkpoint.pt"
@@ -58,11 +59,10 @@ def load_checkpoint(folder: Path, settings: dict[str, Any], plan: Plan) -> dict[
     # Where photographs and model are may change; what they are may not. Older checkpoints know the places only.
     known = PHOTOGRAPHS in before and PHOTOGRAPHS in settings
     free = (*OF_LENGTH, *(PLACES if known else (PHOTOGRAPHS,)))
-    other = [
-        f"{key} was {before.get(key)!r}, now {settings.get(key)!r}"
-        for key in before | settings
-        if before.get(key) != settings.get(key) and key not in free
-    ]
+    try:
+        other = [f"{key} was {was!r}, now {now!r}" for key, was, now in changes_of(before, settings) if key not in free]
+    except InputError as error:
+        other = [str(error)]
     if other:
         raise TrainingError(f"{path} is of a run with other settings ({'; '.join(other)}): train into another folder")
     check_length(path, plan, before, state["step"])
