@@ -96,8 +96,8 @@ class ResultFolder:
         return own
 
     def stems(self, path: Path, names: list[str]) -> list[str]:
-        """Candidates for the stem: below the folder of results or the working directory with the photo's folder there, else with
-        that of its name; with the photo's suffix if several photos of its folder have the stem."""
+        """Candidates for the stem: the photo's folder below that of the results or the working directory, else that of its
+        name; with the photo's suffix if several photos of its folder have the stem."""
         name = shortened(path.name if self.listing(path.parent)[path.stem] > 1 else path.stem)
         bases = self.whole_root, Path.cwd()
         folder = next((path.parent.relative_to(base) for base in bases if path.is_relative_to(base)), None)
