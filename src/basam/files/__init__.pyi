@@ -29,6 +29,7 @@ from basam.files.pictures import is_georeferenced as is_georeferenced
 from basam.files.pictures import lacks_crs as lacks_crs
 from basam.files.pictures import open_picture as open_picture
 from basam.files.pictures import picture_size as picture_size
+from basam.files.stored import StoredPicture as StoredPicture
 from basam.files.text import append_json as append_json
 from basam.files.text import begins_with as begins_with
 from basam.files.text import locked as locked

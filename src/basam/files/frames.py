@@ -78,9 +78,10 @@ def open_jpeg_2000(stream: BinaryIO, picture: Image.Image) -> StoredPicture:
     bits = jpeg_2000_bits(stream)
     if bits > 8 and not is_deep(picture):
         image, notes = deep.read_jpeg_2000(stream, bits)
-        return StoredPicture(image, image.size, Stated(), tuple(notes))
+        return StoredPicture(image, image.size, Stated(), tuple(notes), "JPEG2000", bits)
     image = ImageOps.exif_transpose(picture)
-    return StoredPicture(image, image.size, Stated(16 if is_deep(image) and 8 < bits < 16 else None))
+    stated = Stated(16 if is_deep(image) and 8 < bits < 16 else None)
+    return StoredPicture(image, image.size, stated, format="JPEG2000")
 
 
 def is_scaled_up(picture: Any) -> bool:
@@ -95,14 +96,14 @@ def open_png(stream: BinaryIO, picture: Image.Image, notes: tuple[PhotoNote, ...
     if not head.is_deep_colour:
         image = ImageOps.exif_transpose(picture)
         bits = depth_in_use(np.asarray(image), head.significant) if is_deep(image) else None
-        return StoredPicture(image, image.size, Stated(bits), notes)
+        return StoredPicture(image, image.size, Stated(bits), notes, "PNG", head.bits, len(notes))
     shallow = ImageOps.exif_transpose(picture)  # decodes it, which shows EXIF after the pixels
     try:
         image, deep_notes = deep.read_png(stream, head)
         image = oriented_as(picture, image)
     except MissingExtraError as error:
         image, deep_notes = deep.upper_bits(shallow, error)
-    return StoredPicture(image, image.size, Stated(), notes + tuple(deep_notes))
+    return StoredPicture(image, image.size, Stated(), notes + tuple(deep_notes), "PNG", head.bits, len(notes))
 
 
 def oriented_as(picture: Image.Image, image: Image.Image) -> Image.Image:

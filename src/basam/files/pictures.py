@@ -70,7 +70,9 @@ def open_picture(
         image = ImageOps.exif_transpose(picture)
         turned = (image.width > image.height) != (width > height)
         stated = Stated(bits if is_deep(image) else None)
-        return StoredPicture(image, (height, width) if turned else (width, height), stated, notes)
+        count = 1 if note is None or picture.format == "MPO" else getattr(picture, "n_frames", 1)
+        size = (height, width) if turned else (width, height)
+        return StoredPicture(image, size, stated, notes, format=picture.format or "", others=count - 1)
 
 
 def picture_size(path: str | os.PathLike[str], *, max_pixels: int | None = MAX_PIXELS) -> tuple[int, int]:

@@ -20,9 +20,14 @@ class StoredPicture:
         size: width and height of the picture in the file, upright; `image` is smaller if it was read reduced.
         stated: what the file states about deep samples.
         notes: decisions made while reading.
+        format: of the file, as Pillow names it; bits: of a sample as stored, where that is not 8.
+        others: further pictures of the same size in the file.
     """
 
     image: Image.Image
     size: tuple[int, int]
     stated: Stated = field(default_factory=Stated)
     notes: tuple[PhotoNote, ...] = ()
+    format: str = ""
+    bits: int = 8
+    others: int = 0

@@ -27,7 +27,13 @@ UNKNOWN_TO_PILLOW = (UnidentifiedImageError, KeyError, ValueError)
 
 def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
     """The main page of a TIFF, read by Pillow if it has a mode for it, otherwise by the libraries of the extra."""
-    page, note = tiff_pages.main_page(tiff_pages.read_pages(stream))
+    pages = tiff_pages.read_pages(stream)
+    page, note = tiff_pages.main_page(pages)
+    about: dict[str, Any] = {
+        "format": "TIFF",
+        "bits": page.bits,
+        "others": [other.size for other in pages].count(page.size) - 1,
+    }
     check_pixels(*page.size, max_pixels, bytes_of(stream))
     notes = [] if note is None else [several(note)]
     stated = stated_by(page)
@@ -35,7 +41,7 @@ def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
     if is_read_by_pillow(page):
         try:
             image = ImageOps.exif_transpose(Image.open(source))
-            return StoredPicture(as_stored(image, page), page.upright_size, stated, tuple(notes))
+            return StoredPicture(as_stored(image, page), page.upright_size, stated, tuple(notes), **about)
         except UNKNOWN_TO_PILLOW:
             pass
     source.seek(0)
@@ -50,7 +56,7 @@ def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
             image, scaling = deep.upper_bits(ImageOps.exif_transpose(Image.open(source)), error)
         except UNKNOWN_TO_PILLOW:
             raise error from None
-    return StoredPicture(image, page.upright_size, stated, (*notes, *scaling))
+    return StoredPicture(image, page.upright_size, stated, (*notes, *scaling), **about)
 
 
 def is_read_by_pillow(page: TiffPage) -> bool:

@@ -24,7 +24,7 @@ from basam.checks import check_fields
 from basam.files import MAX_PIXELS
 from basam.lab.data.base import Instance
 from basam.lab.data.issues import DatasetError, Issue, SampleError
-from basam.lab.data.mask_values import FLAT, MaskValues, counts_of, flat_share, read_values
+from basam.lab.data.mask_values import FLAT, FULL_32, MaskValues, counts_of, flat_share, read_values
 
 OPTION = "say what they mean: --mask-values nonzero, threshold, label=K or instances"
 KINDS_OF_RULE = ("nonzero", "threshold", "label", "instances")
@@ -119,7 +119,7 @@ def _bright(values: MaskValues, path: Path, refuse_labels: bool) -> MaskContent:
 
 def _notes_on(value: float, full: int | None, path: Path) -> tuple[Issue, ...]:
     """What is said of a mask of 0 and `value`."""
-    if value in (full, 255, 65535):
+    if value in (full, 255, 65535, FULL_32):
         return ()
     return (Issue("zero-one-mask", str(path)) if value == 1 else Issue("two-value-mask", str(path), f"value {value:g}"),)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from basam.files import MAX_PIXELS
+from basam.files import MAX_PIXELS, ImageError, StoredPicture, open_picture
 from basam.lab.data.issues import Issue, SampleError
-from basam.lab.data.opening import Stored, read_stored
+from basam.lab.data.photos import without_path
 
-# Fewer bits than eight a pixel, which Pillow spreads over 0 to 255; full white of each.
-SPREAD = {"L;2": 3, "L;4": 15}
+# What 32 bits hold at most, as the float32 that such numbers are read as.
+FULL_32 = 2**32
 ALPHA_MODES = ("LA", "PA", "RGBA", "La", "RGBa")
 # Visible colours above so many that lie in no flat areas are a photograph cut out by its alpha channel.
 LABELS_OF_CUT_OUT = 16
@@ -77,14 +77,20 @@ def read_values(path: Path, max_pixels: int | None = MAX_PIXELS) -> MaskValues:
     Raises:
         SampleError: the file cannot be read, or colours and alpha channel say different things.
     """
-    stored = read_stored(path, max_pixels)
+    try:
+        stored = open_picture(path, max_pixels=max_pixels)
+    except (ImageError, OSError) as error:
+        raise SampleError(Issue("unreadable-mask", str(path), without_path(error, path))) from error
     image = stored.image
+    if stored.others:
+        detail = f"it holds {stored.others + 1} pictures of {image.width} x {image.height}: keep one mask a file"
+        raise SampleError(Issue("unreadable-mask", str(path), detail))
     if image.mode in ALPHA_MODES or "transparency" in image.info:
         return _with_alpha(stored, path)
     return _without_alpha(stored, path)
 
 
-def _without_alpha(stored: Stored, path: Path) -> MaskValues:
+def _without_alpha(stored: StoredPicture, path: Path) -> MaskValues:
     image = stored.image
     if image.mode == "1":
         values = np.asarray(image).astype(np.uint8)
@@ -95,32 +101,31 @@ def _without_alpha(stored: Stored, path: Path) -> MaskValues:
         return _deep(stored, path)
     if image.mode == "P":
         return _palette(image, np.asarray(image))
-    if ";16" in stored.raw_mode:
+    if stored.bits > 8:
         return _from_deep_colours(image, path)
     return _colours(image.convert("RGB"), stored.format)
 
 
-def _grey(values: np.ndarray, stored: Stored) -> MaskValues:
-    full = SPREAD.get(stored.raw_mode, 255)
-    values = values // (255 // full) if full < 255 else values
+def _grey(values: np.ndarray, stored: StoredPicture) -> MaskValues:
+    full = min(255, 2**stored.bits - 1)
+    values = values // (255 // full)  # Pillow spreads fewer bits than eight over 0 to 255
     return MaskValues(values, values, full, lossy=stored.format in LOSSY)
 
 
-def _deep(stored: Stored, path: Path) -> MaskValues:
+def _deep(stored: StoredPicture, path: Path) -> MaskValues:
     """16 and 32 bits and floats. Floats that are all whole numbers are taken for such."""
     values = np.asarray(stored.image)
-    if stored.unsigned:
-        values = values.view(np.uint32)
-    unknown = None if stored.nodata is None else values == stored.nodata
+    # 0 is background, whatever the file says of it.
+    unknown = values == stored.stated.nodata if stored.stated.nodata else None
     if values.dtype.kind == "f":
         unknown = ~np.isfinite(values) if unknown is None else unknown | ~np.isfinite(values)
         if unknown.all():
             raise SampleError(Issue("unreadable-mask", str(path), "no pixel holds a finite number"))
         values = np.where(unknown, 0, values)
-        if (values == np.rint(values)).all() and np.abs(values).max() < 1 << 31:
+        if (values == np.rint(values)).all() and np.abs(values).max() <= FULL_32:
             values = values.astype(np.int64)
-    full = {"u2": 65535, "i4": None, "u4": 0xFFFFFFFF}.get(values.dtype.newbyteorder("=").str[1:])
-    if stored.inverted:
+    full = 65535 if values.dtype.kind == "u" else None
+    if stored.stated.white_is_zero:
         values, full = _inverted(values, full, path)
     unknown = unknown if unknown is not None and unknown.any() else None
     if unknown is not None:
@@ -183,7 +188,7 @@ def _from_deep_colours(image: Image.Image, path: Path) -> MaskValues:
     return MaskValues(values, None, 255)
 
 
-def _with_alpha(stored: Stored, path: Path) -> MaskValues:
+def _with_alpha(stored: StoredPicture, path: Path) -> MaskValues:
     image = stored.image
     colours = _without_alpha(replace(stored, image=_opaque(image)), path)
     alpha = np.asarray(image.convert("RGBA").getchannel("A"))

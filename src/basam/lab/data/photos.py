@@ -27,8 +27,13 @@ def open_photo(path: Path, max_pixels: int | None) -> tuple[Image.Image, tuple[I
     try:
         photo = read_photograph(path, max_pixels=max_pixels)
     except (ImageError, OSError) as error:
-        raise SampleError(Issue("unreadable-image", str(path), str(error).removeprefix(str(path)).lstrip(": "))) from error
+        raise SampleError(Issue("unreadable-image", str(path), without_path(error, path))) from error
     return photo.image, tuple(Issue(PROBLEM_OF[note.kind], str(path), note.text) for note in photo.notes)
+
+
+def without_path(error: Exception, path: Path) -> str:
+    """What an error says of a file, beside its name."""
+    return str(error).removeprefix(str(path)).lstrip(": ")
 
 
 def check_sizes(image: Image.Image, height: int, width: int, image_path: Path, mask_name: str) -> None:
