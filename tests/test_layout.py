@@ -19,7 +19,7 @@ PACKAGE = Path(basam.__file__).parent
 ROOT = PACKAGE.parents[1]
 # What may be imported by what comes after it, floor by floor. Two of one floor do not import each other.
 FLOORS = (
-    {"exports", "errors", "help"},
+    {"exports", "errors", "help", "printing"},
     {"checks"},
     {"arrays"},
     {"method", "files"},

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 import basam
+from basam import printing
 from basam.batch import ResultFolder, ray_running
-from basam.cli import console
 
 SOURCE = Path(basam.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
@@ -98,15 +98,14 @@ def test_ray_that_does_not_start_is_one_line(monkeypatch, error, address):
         pass
 
 
-def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch, capsys):
+@pytest.mark.parametrize("before", [0, 50])
+def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch, capsys, before):
     now = [0.0]
-    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
-    with console.Bars() as bars:
-        for done in range(1, 101):
+    monkeypatch.setattr(printing.time, "monotonic", lambda: now[0])
+    with printing.Bars(before=before) as bars:
+        for done in range(before + 1, before + 101):
             now[0] += 1
-            bars.show("photos", done, 100)
+            bars.show("photos", done, before + 100, ", loss 0.5")
     assert capsys.readouterr().err.splitlines() == [
-        "photos: 30 of 100, about 70 s left",
-        "photos: 60 of 100, about 40 s left",
-        "photos: 90 of 100, about 10 s left",
+        f"photos: {before + done} of {before + 100}, about {100 - done} s left, loss 0.5" for done in (30, 60, 90)
     ]

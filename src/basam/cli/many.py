@@ -80,7 +80,7 @@ def segment_all(
     notes = Notes(options)
     before = 0
     several = len(work.tasks) > 1 and not options.quiet
-    with console.json_list(options.as_json) as listed, console.Bars(shown=not options.quiet) as bars:
+    with console.json_list(options.as_json) as listed, console.Bars(visible=not options.quiet) as bars:
         results = outcomes(options, settings, outputs, work, shard, bars, dry_run)
         for done, outcome in enumerate(results, start=1):
             notes.show(outcome.photo, outcome.notes)

@@ -111,9 +111,9 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
         ModeFileError: see `read_mode_file`.
     """
     folder = path_of(folder, "adapter")
-    for file in (TENSORS, MODE):
-        if not (folder / file).is_file():
-            raise MissingFileError(f"adapter {folder}: {f'{file} is missing' if folder.is_dir() else 'no such folder'}")
+    for name in (TENSORS, MODE):
+        if not (folder / name).is_file():
+            raise MissingFileError(f"adapter {folder}: {f'{name} is missing' if folder.is_dir() else 'no such folder'}")
     content, file = read_mode_file(folder / MODE), folder / TENSORS
     try:
         with safe_open(file, framework="pt") as opened:

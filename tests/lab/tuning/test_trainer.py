@@ -15,7 +15,6 @@ from torch import nn
 from basam.lab.data import Issue
 from basam.lab.tuning import resuming as checkpoints
 from basam.lab.tuning.plan import Plan
-from basam.lab.tuning.progress import Progress
 from basam.lab.tuning.resuming import TrainingError
 from basam.lab.tuning.trainer import Trainer
 from tests.helpers import line
@@ -139,14 +138,6 @@ def test_figures_go_to_tensorboard(tmp_path: Path) -> None:
     (events,) = (tmp_path / "logs").glob("events*")
     log = EventAccumulator(str(events)).Reload()
     assert [event.step for event in log.Scalars("train/loss")] == [1, 2]
-
-
-def test_a_step_is_told_in_one_line_however_much_is_known_of_it(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(0, 20, 10) as progress:
-        progress.advance(10, {"loss": 0.5} | {f"iou_of_{number}": 0.25 for number in range(8)} | {"rate": 1e-3})
-    (told,) = capsys.readouterr().err.splitlines()
-    assert told.startswith("step 10/20  loss 0.5000  iou_of_0 0.250")
-    assert told.endswith("min left")
 
 
 def test_trackers_are_closed_when_training_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from basam.lab.benchmarking.running import Benchmark
 from basam.lab.benchmarking.settings import METHODS, ZERO_SHOT
 from basam.lab.evaluation import in_words, interval, new_figure, save_figure, widen
 from basam.lab.metrics import COLUMNS
+from basam.printing import new_table
 
 # Columns that metrics make beside these are left to the runs' own tables.
 SHOWN = ("iou", "boundary_iou", "dice", "weighted_f", "s_measure", "f_max", "mae")
@@ -120,12 +121,9 @@ def adapters(result: Benchmark) -> tuple[list[str], list[list[str]]]:
 
 def table(result: Benchmark, prompt: str, size: int | str) -> Table:
     """The IoU of every data set, for a terminal."""
-    out = Table(
-        title=f"IoU, prompt {prompt}, size {in_pixels(result, prompt, size)}", box=None, header_style="bold", pad_edge=False
-    )
+    title = f"IoU, prompt {prompt}, size {in_pixels(result, prompt, size)}"
+    out = new_table(["", *result.titles.values()], title=title, texts=("",))
     shown = [index for index, (_, metric) in enumerate(columns_of(result)) if metric == "iou"]
-    for number, title in enumerate(["", *result.titles.values()]):
-        out.add_column(title, justify="left" if number == 0 else "right")
     for cells in grid(result, prompt, size):
         out.add_row(cells[0], *(cells[1 + index] for index in shown))
     return out

@@ -8,6 +8,7 @@ from rich.table import Table
 from torch import nn
 
 from basam.lab.tuning.ways import slopes_of
+from basam.printing import new_table
 
 ADAM_STATES = 2  # AdamW keeps two numbers a trained parameter
 LORA, SLOPES = "LoRA", "slopes"
@@ -58,9 +59,8 @@ def total_of(parts: list[ParameterGroup]) -> ParameterGroup:
 def parameter_table(parts: list[ParameterGroup], title: str) -> Table:
     """One row a part and one for all."""
     caption = "MB: weights, gradients and AdamW's two states; activations come on top and grow with the tokens"
-    out = Table(title=title, caption=caption, box=None, header_style="bold", pad_edge=False)
-    for number, name in enumerate(("part", "parameters", "trained", "share", "MB")):
-        out.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+    out = new_table(("part", "parameters", "trained", "share", "MB"), title=title, texts=("part",))
+    out.caption = caption
     for one in [*parts, total_of(parts)]:
         share = f"{one.trained / one.parameters:.2%}" if one.parameters else "-"
         style = "bold" if one.name == "all" else None

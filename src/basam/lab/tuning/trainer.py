@@ -22,8 +22,8 @@ from basam.files import require
 from basam.lab.data import Issue, Issues
 from basam.lab.tuning.accelerating import new_accelerator
 from basam.lab.tuning.plan import Plan
-from basam.lab.tuning.progress import Progress
 from basam.lab.tuning.resuming import CHECKPOINT, TrainingError, load_checkpoint, save_checkpoint
+from basam.printing import Bars
 
 
 class Batches(Protocol):
@@ -184,11 +184,15 @@ class Trainer:
     def train(self, parts: Iterator[Any]) -> None:
         plan = self.plan
         self.wrapped.train()
-        with Progress(self.done, plan.steps, self.log_every, shown=self.is_main) as progress:
+        smooth: dict[str, float] = {}
+        with Bars("steps", visible=self.is_main, before=self.done) as bars:
             while self.done < plan.steps:
                 means = self.step(parts)
                 self.done += 1
-                progress.advance(self.done, means)
+                for name, value in means.items():  # over about 50 steps
+                    smooth[name] = smooth.get(name, value) + 0.02 * (value - smooth.get(name, value))
+                note = "".join(f"  {name} {value:.3f}" for name, value in smooth.items() if name != "rate")
+                bars.show("training", self.done, plan.steps, note)
                 if self.trackers and self.done % self.log_every == 0:
                     self.accelerator.log({f"train/{name}": value for name, value in means.items()}, step=self.done)
                 if self.done % self.save_every == 0 or self.done == plan.steps:
