@@ -32,7 +32,6 @@ def test_a_path_is_text_or_a_path_and_may_begin_at_home(home: Path, spelled) -> 
     assert len(data.open_dataset("folder", root)) == 2
     assert data.splits_of("folder", root) == ["all"]
     assert len(data.open_dataset("folder", data.Source.parse(f"folder:{root}").root)) == 2
-    assert [path.name for path in files.image_files(Path(root) / "images")] == ["photo00.png", "photo01.png"]
     assert data.read_mask(f"{root}/masks/photo00.png")[0].any()
     assert data.load_annotations(spelled(home / "a.json"))["images"] == []
     predictor = basam.Predictor.from_pretrained("nano")
@@ -98,7 +97,6 @@ PHOTO = np.zeros((4, 6, 3), np.uint8)
         (lambda value: data.open_dataset("folder", value), "root", None),
         (lambda value: data.splits_of("folder", value), "root", 3),
         (lambda value: data.load_annotations(value), "path", None),
-        (lambda value: files.image_files(value), "folder", None),
         (lambda value: evaluation.RunFolder(value), "path", 3),
         (lambda value: basam.load("nano", adapter=value), "adapter", 3),
         (lambda value: evaluation.evaluate(value, "out"), "settings", None),

@@ -70,7 +70,7 @@ def test_a_mode_for_other_weights_is_said(photo, tmp_path):
     (tmp_path / "m.json").write_text('{"mode": {"strength": 0.5}, "fingerprint": "aaaa"}')
     result = run("segment", photo, "--mode", tmp_path / "m.json", "--out", tmp_path / "o")
     assert result.exit_code == 0
-    assert "m.json was found for other weights, aaaa; these are " in result.stderr
+    assert "m.json was calibrated on other weights, aaaa; these are " in result.stderr
 
 
 def test_names(photo, tmp_path):
