@@ -21,8 +21,7 @@ from basam import Predictor
 from basam.lab.data import PromptSpec, Sample, make_prompt, open_dataset
 from basam.lab.evaluation import chosen, read_sample
 from basam.lab.metrics import measure
-from basam.masks import tight_box
-from basam.predict import CLICK_SHARES, MOST_ENLARGED, Focus, region_around, sides_cut
+from basam.predict import CLICK_SHARES, MOST_ENLARGED, Focus, edges_reached, region_around, sides_cut
 from studies.focus_study.choosing import COUNT, GENERATED, PORTRAITS
 from studies.focus_study.sets import DATA, RUNS
 
@@ -87,8 +86,7 @@ def answers(predictor: Predictor, sample: Sample) -> Iterator[dict[str, Any]]:
             squares.append(region_around(box, 2.0, TRAINED / MOST_ENLARGED, height, width))
         masks, scores, ious = zip(*map(iou, squares), strict=True)
         inside = [mask[square.inside(height, width)] for mask, square in zip(masks, squares, strict=True)]
-        boxes = [tight_box(mask) if mask.any() else None for mask in inside]
-        cuts = [sides_cut(box, square, height, width) for box, square in zip(boxes, squares, strict=True)]
+        cuts = [sides_cut(edges_reached(mask), square, height, width) for mask, square in zip(inside, squares, strict=True)]
         seen = np.array([mask.mean() for mask in inside])
         yield {
             "features": features(np.array(scores), np.array(cuts), seen, agreement(masks)).tolist(),

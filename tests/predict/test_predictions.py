@@ -37,10 +37,14 @@ def test_masks_boxes_and_soft_edges_are_those_of_predict(predictor, focus):
         best = int(score.argmax())
         if not wanted[best].any():
             assert answer.best_box is None
+            assert answer.best_edges is None
             continue
         ys, xs = np.nonzero(wanted[best])
         box = answer.best_box + np.tile(answer.view.shift, 2)
         np.testing.assert_allclose(box, [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], atol=1)
+        rows, columns = answer.view.window(310, 420)
+        seen = wanted[best][rows, columns]
+        assert answer.best_edges == (seen[0].any(), seen[-1].any(), seen[:, 0].any(), seen[:, -1].any())
         soft = answer.soft(best, 310, 420)
         there = np.zeros((310, 420), dtype=np.uint8)
         there[soft.top : soft.top + soft.shape[0], soft.left : soft.left + soft.shape[1]] = soft.shares()

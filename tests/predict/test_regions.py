@@ -83,13 +83,13 @@ def test_squares_around_a_click_are_each_there_once():
 
 
 def test_sides_that_cut_a_mask_are_counted_inside_the_image_only():
-    whole = np.array([0.0, 0, 40, 40])
-    assert sides_cut(whole, Region(0, 0, 40), 100, 200) == 2
-    assert sides_cut(whole, Region(30, 30, 40), 100, 200) == 4
-    assert sides_cut(whole, Region(160, 60, 40), 100, 200) == 2
-    assert sides_cut(np.array([0.0, 0, 120, 100]), Region(40, 0, 120), 100, 200) == 2
-    assert sides_cut(np.array([0.0, 1, 39, 39]), Region(30, 30, 40), 100, 200) == 1
-    assert sides_cut(np.array([1.0, 0, 40, 40]), Region(30, 30, 40), 100, 200) == 3
+    everywhere = (True,) * 4
+    assert sides_cut(everywhere, Region(0, 0, 40), 100, 200) == 2
+    assert sides_cut(everywhere, Region(30, 30, 40), 100, 200) == 4
+    assert sides_cut(everywhere, Region(160, 60, 40), 100, 200) == 2
+    assert sides_cut(everywhere, Region(40, 0, 120), 100, 200) == 2
+    assert sides_cut((False, False, True, False), Region(30, 30, 40), 100, 200) == 1
+    assert sides_cut((True, True, False, True), Region(30, 30, 40), 100, 200) == 3
     assert sides_cut(None, Region(30, 30, 40), 100, 200) == 0
 
 

@@ -10,6 +10,7 @@ from basam.predict.prompts import check_prompts as check_prompts
 from basam.predict.regions import CLICK_SHARES as CLICK_SHARES
 from basam.predict.regions import MOST_ENLARGED as MOST_ENLARGED
 from basam.predict.regions import Region as Region
+from basam.predict.regions import edges_reached as edges_reached
 from basam.predict.regions import region_around as region_around
 from basam.predict.regions import regions_of_points as regions_of_points
 from basam.predict.regions import sides_cut as sides_cut

@@ -60,28 +60,36 @@ class PromptDecoder:
     def predict(
         self, prompts: CheckedPrompts, views: Mapping[int, View], multimask: bool | None = None
     ) -> dict[int, Prediction]:
-        """Predictions with prompts on their views, by index.
+        """Predictions with prompts on their views, by index."""
+        return dict(zip(views, self.predict_on(prompts, list(views.items()), multimask), strict=True))
 
-        Prompts that share a view are decoded together, also those on parts of one embedding.
+    def predict_on(
+        self, prompts: CheckedPrompts, pairs: Sequence[tuple[int, View]], multimask: bool | None = None
+    ) -> list[Prediction]:
+        """One prediction per pair of a prompt's index and a view.
+
+        Prompts that share a view are decoded together, and so are those on parts of one size, also of several levels.
         """
-        groups: dict[View, dict[tuple[Any, ...], list[int]]] = defaultdict(lambda: defaultdict(list))
-        for index, view in views.items():
-            groups[view.encoded][view.frame.padded, len(points_in(prompts, index, view))].append(index)
         predictions: dict[int, Prediction] = {}
-        encoded = list(groups)
+        encoded = list(dict.fromkeys(view.encoded for _, view in pairs))
         for start in range(0, len(encoded), CACHED):  # encode at most as many ahead as are cached
             some = encoded[start : start + CACHED]
             self.encoder.encode(some)
-            for indices in (indices for view in some for indices in groups[view].values()):
-                own = [views[index] for index in indices]
-                made = self.decode(own, self.tensors(prompts, indices, own), multimask)
-                predictions |= dict(zip(indices, made, strict=True))
-        return predictions
+            groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+            for place, (index, view) in enumerate(pairs):
+                if view.encoded in some:
+                    shared = None if view.level else view
+                    groups[shared, view.frame.padded, len(points_in(prompts, index, view))].append(place)
+            for places in groups.values():
+                indices, views = zip(*(pairs[place] for place in places), strict=True)
+                made = self.decode(views, self.tensors(prompts, indices, views), multimask)
+                predictions |= dict(zip(places, made, strict=True))
+        return [predictions[place] for place in range(len(pairs))]
 
     @torch.no_grad()
     def decode(self, views: Sequence[View], prompts: PromptTensors, multimask: bool | None = None) -> list[Prediction]:
         """Predictions with K prompts on one view per prompt, in pixels of its resized frame: on the same view, or on parts of
-        equal size of one embedding. Masks are upscaled on demand."""
+        equal size. Masks are upscaled on demand."""
         predictions: dict[int, Prediction] = {}
         order = torch.arange(len(prompts))
         for part, some in batches(prompts, prompts_at_once(views[0].tokens(self.geometry))):
@@ -103,16 +111,16 @@ class PromptDecoder:
         the confidence that there is an object `(K,)`, None if the model does not predict it."""
         encoder, multimask = self.encoder, self.multimask if multimask is None else multimask
         family, model = encoder.family, encoder.model
-        features = encoder.features_of(views[0].encoded)
+        parts = {view: self.part(view) if view.level else encoder.features_of(view) for view in dict.fromkeys(views)}
         with encoder.in_force_for(views[0]):
-            parts = {view: self.part(features, view) if view.level else features for view in dict.fromkeys(views)}
             if len(parts) == 1:
                 return family.decode_scored(model, parts[views[0]], prompts, multimask=multimask)
             return family.decode_each(model, joined([parts[view] for view in views]), prompts, multimask=multimask)
 
-    def part(self, features: Any, view: View) -> Any:
-        """The features of a part of an embedding, in the decoder's dtype."""
+    def part(self, view: View) -> Any:
+        """The features of a part of a level's embedding, in the decoder's dtype."""
         (top, left), (height, width) = view.corner, view.grid(self.geometry)
+        features = self.encoder.features_of(view.encoded)
         part = self.encoder.family.crop(features, slice(top, top + height), slice(left, left + width))
         dtype = next(self.encoder.model.get_submodule("mask_decoder").parameters()).dtype
         return tree_map_only(Tensor, lambda tensor: tensor.to(dtype), part)

@@ -17,7 +17,7 @@ from torch import Tensor
 from basam.masks import EDGE, RunMask, SoftMask, edge_width
 from basam.predict.enlarging import Enlarging
 from basam.predict.focus import Focus
-from basam.predict.regions import sides_cut
+from basam.predict.regions import edges_reached, sides_cut
 from basam.predict.views import View
 
 # The logit of pixels outside the region: about SAM's value for clear background.
@@ -58,6 +58,17 @@ class Prediction:
         """The box `(4,)` of the mask of the highest predicted IoU, in pixels of the view; None: it is empty."""
         return self.enlarging.box(self.low[int(self.scores.argmax())], self.threshold)
 
+    @cached_property
+    def best_edges(self) -> tuple[bool, bool, bool, bool] | None:
+        """Whether that mask reaches the top, bottom, left and right edge of the view, by its low-resolution logits; None: it is
+        empty."""
+        low, frame = self.low[int(self.scores.argmax())], self.view.frame
+        rows, columns = (
+            -(-length * resized // padded)  # the rest is padding
+            for length, resized, padded in zip(low.shape, frame.resized, frame.padded, strict=True)
+        )
+        return edges_reached(low[:rows, :columns].cpu().numpy() > self.threshold)
+
     def part_of(self, index: int) -> tuple[NDArray[np.bool_], int, int]:
         """A rectangle that holds one mask, and its top and left edge in the view; the rest of the view is not computed."""
         if index not in self.parts:
@@ -93,7 +104,7 @@ class Prediction:
         best, region = float(self.scores.max()), self.view.region
         if region is None:
             return best
-        return best - focus.margin - focus.cut * sides_cut(self.best_box, region, height, width)
+        return best - focus.margin - focus.cut * sides_cut(self.best_edges, region, height, width)
 
 
 def whole_masks(predictions: Sequence[Prediction], height: int, width: int, logits: bool) -> NDArray[Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basam.errors import InputError
-from basam.predict.decoding import PromptDecoder
+from basam.predict.decoding import PromptDecoder, prompts_at_once
 from basam.predict.focus import Focus
 from basam.predict.mask_prompts import MaskPrompts
 from basam.predict.photo_encoder import PhotoEncoder
@@ -76,27 +76,30 @@ class PyramidDecoder(PromptDecoder):
     def best_of_levels(self, prompts: CheckedPrompts, indices: Sequence[int]) -> dict[int, Prediction]:
         """The best prediction per click, among levels on which its points fit a part."""
         best: dict[int, Prediction] = {}
-        for level in reversed(self.levels):
-            views = {}
-            for index in indices:
-                points = prompts.object_points(index)
-                low, high = points.min(0), points.max(0)
-                extent = float((high - low).max()) * self.scale(level)
-                if level is self.levels[-1] or 1.25 * extent <= self.geometry.image_size:
-                    x, y = (low + high) / 2
-                    views[index] = View.of_level(level, float(x), float(y), self.geometry)
-            for index, prediction in self.predict(prompts, views).items():
+        step = max(1, prompts_at_once(self.geometry.trained_tokens) // len(self.levels))
+        for start in range(0, len(indices), step):
+            pairs = [(index, view) for index in indices[start : start + step] for view in self.views_of_click(prompts, index)]
+            for (index, _), prediction in zip(pairs, self.predict_on(prompts, pairs), strict=True):
                 if index not in best or self.ranking_score(prediction) > self.ranking_score(best[index]):
                     best[index] = prediction
         return best
 
+    def views_of_click(self, prompts: CheckedPrompts, index: int) -> list[View]:
+        """The part around a click on every level on which its points fit a part, the coarsest first."""
+        points = prompts.object_points(index)
+        low, high = points.min(0), points.max(0)
+        x, y = ((low + high) / 2).tolist()
+        extent = 1.25 * float((high - low).max())
+        fitting = [level for level in reversed(self.levels) if extent * self.scale(level) <= self.geometry.image_size]
+        return [View.of_level(level, x, y, self.geometry) for level in fitting or self.levels[-1:]]
+
     def ranking_score(self, prediction: Prediction) -> float:
         """The score by which predictions with a click are ranked across levels: predicted IoU, minus `focus.cut` for every side
         of its part that cuts the mask off, minus `COARSER` for every octave between its level and the photo."""
-        best, box, region = float(prediction.scores.max()), prediction.best_box, prediction.view.region
-        cut = 0 if region is None else sides_cut(box, region, self.height, self.width)
+        best, edges, region = float(prediction.scores.max()), prediction.best_edges, prediction.view.region
+        cut = 0 if region is None else sides_cut(edges, region, self.height, self.width)
         octaves = max(0.0, -math.log2(self.scale(prediction.view.encoded)))
-        return best - self.focus.cut * cut - COARSER * octaves - (box is None)
+        return best - self.focus.cut * cut - COARSER * octaves - (edges is None)
 
     def scale(self, level: View) -> float:
         """Pixels of a level per pixel of the image."""

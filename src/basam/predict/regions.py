@@ -124,20 +124,21 @@ def regions_around_click(x: float, y: float, least: float, height: int, width: i
     return list(dict.fromkeys(region_at(x, y, side, height, width) for side in sides))
 
 
-def sides_cut(box: NDArray[np.float64] | None, region: Region, height: int, width: int) -> int:
+def edges_reached(mask: NDArray[np.bool_]) -> tuple[bool, bool, bool, bool] | None:
+    """Whether a mask `(h, w)` reaches its top, bottom, left and right edge; None: it is empty."""
+    if not mask.any():
+        return None
+    return bool(mask[0].any()), bool(mask[-1].any()), bool(mask[:, 0].any()), bool(mask[:, -1].any())
+
+
+def sides_cut(reached: tuple[bool, bool, bool, bool] | None, region: Region, height: int, width: int) -> int:
     """The number of the region's sides that cut a mask off; the image's own border does not count.
 
     Args:
-        box: of the mask, x0, y0, x1, y1 in pixels of the region inside the image; None: an empty mask.
+        reached: `edges_reached` of the mask of the region inside the image.
     """
-    if box is None:
+    if reached is None:
         return 0
     rows, columns = region.inside(height, width)
-    x0, y0, x1, y1 = box
-    edges = (
-        (y0 <= 0, rows.start > 0),
-        (y1 >= rows.stop - rows.start, rows.stop < height),
-        (x0 <= 0, columns.start > 0),
-        (x1 >= columns.stop - columns.start, columns.stop < width),
-    )
-    return sum(bool(inner and touched) for touched, inner in edges)
+    inner = (rows.start > 0, rows.stop < height, columns.start > 0, columns.stop < width)
+    return sum(edge and touched for edge, touched in zip(inner, reached, strict=True))
