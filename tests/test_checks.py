@@ -32,7 +32,6 @@ def test_a_path_is_text_or_a_path_and_may_begin_at_home(home: Path, spelled) -> 
     assert len(data.open_dataset("folder", root)) == 2
     assert data.splits_of("folder", root) == ["all"]
     assert len(data.open_dataset("folder", data.Source.parse(f"folder:{root}").root)) == 2
-    assert data.read_mask(f"{root}/masks/photo00.png")[0].any()
     assert data.load_annotations(spelled(home / "a.json"))["images"] == []
     predictor = basam.Predictor.from_pretrained("nano")
     predictor.set_image(f"{root}/{photo}")
