@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import basam
 from basam.cli import app
-from basam.cli.commands import LINES, LazyGroup
+from basam.cli.commands import NAMES, LazyGroup
 from tests.helpers.forked import Forked
 
 SOURCE = str(Path(basam.__file__).parents[1])
@@ -43,23 +43,23 @@ def test_help_and_a_command_import_the_modules_that_they_need():
         "import sys\n"
         "from typer.testing import CliRunner\n"
         "from basam.cli import app\n"
-        "from basam.cli.commands import LINES\n"
+        "from basam.cli.commands import NAMES\n"
         "for words in (['--help'], ['--version'], ['merge', '--help'], ['segment', '-h']):\n"
         "    assert CliRunner().invoke(app, words).exit_code == 0\n"
-        "    print(*sorted(name for name in LINES if f'basam.cli.{name}' in sys.modules), sep=',')\n"
+        "    print(*sorted(name for name in NAMES if f'basam.cli.{name}' in sys.modules), sep=',')\n"
         "print('basam.lab.evaluation.settings' in sys.modules)\n"
     )
     result = python("-c", program)
     assert result.stdout.split("\n")[:5] == ["", "", "merge", "merge,segment", "False"], result.stderr
 
 
-def test_lines_of_the_help_are_the_first_of_the_commands():
+def test_all_commands_have_a_line_and_options():
     commands = get_command(app).commands
-    assert list(commands) == list(LINES)
-    for name, line in LINES.items():
-        command = commands[name].load()
-        assert (command.name, command.help.split("\n\n")[0]) == (name, line)
-        assert command.params
+    assert list(commands) == list(NAMES)
+    for name, command in commands.items():
+        loaded = command.load()
+        assert (loaded.name, loaded.help.split("\n\n")[0]) == (name, command.help)
+        assert loaded.params
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--nonsense"], ["sgment"], ["segment"], ["merge", "--help"]])

@@ -62,6 +62,14 @@ class Written(NamedTuple):
     drawn: bool = False  # the line has masks
 
 
+def id_of_category(categories: Mapping[int | str, Mapping[str, Any]], name: str) -> tuple[int | str, bool]:
+    """The id of a category, or the next free one if it is new; and whether it is."""
+    for identity, category in categories.items():
+        if category["name"] == name:
+            return identity, False
+    return max((known for known in categories if isinstance(known, int)), default=0) + 1, True
+
+
 class Records:
     """The records in the folder `root`, which may be absent.
 
@@ -125,13 +133,10 @@ class Records:
 
     def category_named(self, name: str) -> int | str:
         """The id of a category; a new one is recorded. If two processes record one id, the first wins."""
-        while True:
-            for identity, category in self.categories.items():
-                if category["name"] == name:
-                    return identity
-            free_id = max((known for known in self.categories if isinstance(known, int)), default=0) + 1
-            self.append({"photo": "", "categories": [{"id": free_id, "name": name}]})
+        while (found := id_of_category(self.categories, name))[1]:
+            self.append({"photo": "", "categories": [{"id": found[0], "name": name}]})
             self.update()
+        return found[0]
 
     def append(self, line: dict[str, Any]) -> int:
         """Append a line; returns its offset."""

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-# In the order of the help; a command is the function `basam.cli.NAME.NAME`, and its line the first of its docstring.
-LINES = {
-    "segment": "Segment photographs at native resolution.",
-    "everything": "Segment everything in photographs: the model is prompted with a grid of points, "
-    "and duplicates and poor masks are dropped.",
-    "merge": "Write one COCO file of the masks in several folders, such as the shards of a run.",
-    "evaluate": "Evaluate a model on a data set at any sizes, with and without the correction.",
-    "info": "Print the family, trained grid and global layers of a model, and what attaching changes, or an adapter's slopes.",
-    "download": "Download models into the cache, where `basam.load` finds them.",
-    "scenes": "Generate scenes with exact masks at any size, in the layout of DIS5K, DUTS, ISIC 2017, COD10K or COCO.",
-    "calibrate": "Choose slope, strength and positions for a model on your kind of photographs.",
-    "tune": "Tune a model on your photographs and masks; writes the adapter OUT/adapter.",
-    "benchmark": "Compare a base with adapters, with and without the correction, on the test splits of several data sets.",
-    "web": "Segment photographs in the browser, by clicks and boxes.",
-}
+# In the order of the help; a command is the function `basam.cli.NAME.NAME`.
+NAMES = ("segment", "everything", "merge", "evaluate", "info", "download", "scenes", "calibrate", "tune", "benchmark", "web")
+
+
+def line_of(name: str) -> str:
+    """What `basam --help` says of a command: the beginning of its docstring, read without an import."""
+    tree = ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return " ".join((ast.get_docstring(function) or "").partition("\n\n")[0].split())
 
 
 class LazyCommand(TyperCommand):
@@ -48,5 +44,5 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        for name, line in LINES.items():
-            self.add_command(LazyCommand(name, help=line))
+        for name in NAMES:
+            self.add_command(LazyCommand(name, help=line_of(name)))

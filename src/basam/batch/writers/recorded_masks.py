@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from basam.batch.records import Records
+from basam.batch.records import Records, id_of_category
 from basam.batch.writers.polygons import coco_polygons
 from basam.errors import MissingFileError
 from basam.masks import UNNAMED, MaskResult, PhotoResults, measured
@@ -103,10 +103,10 @@ class RecordedRun:
 
     def category_named(self, name: str) -> int | str:
         """The id of a category, which is added if missing."""
-        for identity, category in self.categories.items():
-            if category["name"] == name:
-                return identity
-        return added_category(self.categories, name)
+        identity, is_new = id_of_category(self.categories, name)
+        if is_new:
+            self.categories[identity] = {"id": identity, "name": name}
+        return identity
 
     def category_of(self, image: RecordedImage, mask: dict[str, Any]) -> int | str:
         identity = mask["category_id"]
@@ -141,13 +141,6 @@ def with_own_ids(images: dict[Path, RecordedImage], own: dict[Path, bool]) -> It
 
 def id_order(identity: int | str) -> tuple[bool, int, str]:
     return isinstance(identity, str), 0 if isinstance(identity, str) else identity, str(identity)
-
-
-def added_category(categories: dict[int | str, dict[str, Any]], name: str) -> int:
-    """Add a category with the next free id."""
-    identity = max((known for known in categories if isinstance(known, int)), default=0) + 1
-    categories[identity] = {"id": identity, "name": name}
-    return identity
 
 
 def annotation_id(image_id: int | str, number: int) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from basam.lab.data import Instance, Loaded, Prompt, make_prompt
+from basam.lab.data import Instance, Loaded, Prompt, PromptSpec, make_prompt
 from basam.lab.evaluation.detections import NAME, Detections
 from basam.lab.evaluation.settings import EvaluateSettings
 
@@ -37,39 +38,18 @@ QuestionMaker = Callable[[str, Loaded], list[Question]]
 
 def question_makers(settings: EvaluateSettings, detections: Detections | None) -> dict[str, QuestionMaker]:
     """By the name of each prompt: the questions that it makes of a sample."""
+    makers: dict[str, QuestionMaker] = {str(spec): partial(of_truth, spec, settings.seed) for spec in settings.prompts}
+    return makers if detections is None else {**makers, NAME: partial(of_detector, detections)}
 
-    def from_truth(spec_index: int) -> QuestionMaker:
-        spec = settings.prompts[spec_index]
 
-        def questions_of(sample_id: str, loaded: Loaded) -> list[Question]:
-            return [
-                Question(
-                    instance.id,
-                    make_prompt(
-                        spec,
-                        instance.mask,
-                        seed=settings.seed,
-                        sample_id=sample_id,
-                        instance_id=instance.id,
-                        ignored=loaded.ignored,
-                    ),
-                    instance,
-                    instance.category_id,
-                    ignored=loaded.ignored,
-                )
-                for instance in loaded.instances
-            ]
+def of_truth(spec: PromptSpec, seed: int, sample_id: str, loaded: Loaded) -> list[Question]:
+    prompt = partial(make_prompt, spec, seed=seed, sample_id=sample_id, ignored=loaded.ignored)
+    return [
+        Question(one.id, prompt(one.mask, instance_id=one.id), one, one.category_id, ignored=loaded.ignored)
+        for one in loaded.instances
+    ]
 
-        return questions_of
 
-    found = {str(spec): from_truth(index) for index, spec in enumerate(settings.prompts)}
-    if detections is not None:
-
-        def from_detector(sample_id: str, loaded: Loaded) -> list[Question]:
-            return [
-                Question(str(one.order), one.prompt(), None, one.category_id, one.score)
-                for one in detections.of_sample.get(sample_id, ())
-            ]
-
-        found[NAME] = from_detector
-    return found
+def of_detector(detections: Detections, sample_id: str, loaded: Loaded) -> list[Question]:
+    found = detections.of_sample.get(sample_id, ())
+    return [Question(str(one.order), one.prompt(), None, one.category_id, one.score) for one in found]
