@@ -105,7 +105,7 @@ class CalibrationJob:
             "data": list(result.photos),
             **self.given(),
             "photos": result.photos,
-            "candidates": result.found(),
+            "candidates": result.rows(),
             "date": str(date.today()),
         }
         before = read_mode_file(self.out).found if self.out.is_file() else {}
@@ -118,7 +118,7 @@ class CalibrationJob:
         )
         console.problems(result.issues)
         table = console.new_table(("candidate", *result.photos, "mean IoU", "minus whole", "error", ""), texts=("candidate",))
-        for candidate, row in zip(result.candidates, result.found(), strict=True):
+        for candidate, row in zip(result.candidates, result.rows(), strict=True):
             numbers = [f"{value:.4f}" for value in (*row["by_data"].values(), row["mean"])]
             numbers += [f"{row['minus_whole']:+.4f}", f"{row['standard_error']:.4f}"]
             table.add_row(row["focus"], *numbers, "chosen" if result.is_chosen(candidate) else "")

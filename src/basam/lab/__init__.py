@@ -1,6 +1,6 @@
 """What measures and trains: data sets, generated scenes, metrics, evaluation, calibration, benchmarking, fine-tuning.
 
-It stands on everything else of `basam`, and of the rest only the command line imports it.
+It uses everything else of `basam`; only the command line imports it.
 """
 
 from basam.exports import exports

@@ -11,7 +11,7 @@ from multiprocessing import connection
 def end_with_parent() -> None:
     """End this process as soon as the one that started it has ended, however that ended; nothing in a main process.
 
-    A pool's workers wait for work on a pipe that each of them holds open, so that they never learn that nobody sends any.
+    A pool's workers wait for work on a pipe whose other end all of them hold open, so they never notice that nobody sends any.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -85,7 +85,7 @@ def test_several_data_sets_give_as_many_photographs_each(monkeypatch, predictor,
     assert {title: len(photos) for title, photos in result.photos.items()} == {each.title: 2 for each in datasets}
     assert len(result.chosen.scores) == 4
     assert result.chosen.mode.decoder == "log"
-    with pytest.raises(InputError, match=r"at least one data set is needed, and each once"):
+    with pytest.raises(InputError, match=r"at least one data set"):
         labelled.calibrate(predictor, [datasets[0], datasets[0]], [64])
 
 

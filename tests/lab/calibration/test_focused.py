@@ -62,7 +62,7 @@ def test_every_candidate_is_measured_on_the_same_photographs(tmp_path):
     assert {len(each.scores[0]) for each in result.candidates} == {3}
     assert predictor.focus == result.chosen
     assert sum(result.is_chosen(each) for each in result.candidates) >= 2
-    rows = result.found()
+    rows = result.rows()
     assert rows[0]["minus_whole"] == 0
     assert rows[1]["mean"] == pytest.approx(np.mean(result.candidates[1].scores))
     # Each is what asking with its focus gives, whatever was asked before it.

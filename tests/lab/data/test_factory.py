@@ -33,7 +33,7 @@ def test_root_that_is_absent_or_a_file(write):
 def test_wrong_root_says_what_was_expected_and_found(kind, expected, write):
     write.text("holiday/notes.txt")
     write.text("readme.md")
-    with pytest.raises(DatasetError, match=re.escape(expected) + r".*found holiday/, readme.md"):
+    with pytest.raises(DatasetError, match=re.escape(expected) + r".*holiday/, readme.md"):
         open_dataset(kind, write.root)
 
 

@@ -79,7 +79,7 @@ def test_label_maps_are_refused_one_by_one(make_settings: Any, pairs: Path, tmp_
 
 def test_a_run_without_one_usable_mask_says_so(make_settings: Any, pairs: Path, tmp_path: Path) -> None:
     relabel(pairs)
-    words = r"nothing was measured, each of the 4 photographs was left out: .*--mask-values.*values 0, 3, 9, 255"
+    words = r"nothing was measured.* 4 photographs .*--mask-values.*values 0, 3, 9, 255"
     with pytest.raises(NothingMeasuredError, match=words):
         evaluate(make_settings(sizes=(64,), methods=("plain",), metrics=("iou",)), tmp_path / "run", workers=0)
     assert all("issues" in line for line in lines(tmp_path / "run"))

@@ -17,13 +17,13 @@ from basam.lab.metrics import COLUMNS
 from basam.printing import new_table
 
 # Columns that metrics make beside these are left to the runs' own tables.
-SHOWN = ("iou", "boundary_iou", "dice", "weighted_f", "s_measure", "f_max", "mae")
+METRIC_COLUMNS = ("iou", "boundary_iou", "dice", "weighted_f", "s_measure", "f_max", "mae")
 STYLES = {
     "plain": {"linestyle": "--", "marker": "o", "markerfacecolor": "white"},
     "basam": {"linestyle": "-", "marker": "^"},
     "focus": {"linestyle": "none", "marker": "s"},
 }
-# Of the base, of specialists together, then of one candidate after the other.
+# Headings: the base, the specialists, then the other candidates.
 COLOURS = ("#6c757d", "#d1495b", "#00798c", "#edae49", "#3d348b", "#66a182", "#f2727f", "#2e4057", "#b56576", "#7f4f24")
 
 
@@ -32,17 +32,17 @@ def name_of(candidate: str, method: str) -> str:
 
 
 def columns_of(result: Benchmark) -> list[tuple[str, str]]:
-    """Kinds of data with the figures that are shown of each."""
+    """Kinds of data with the metrics in their columns."""
     return [
         (kind, metric)
         for kind in result.titles
-        for metric in SHOWN
+        for metric in METRIC_COLUMNS
         if any(row["kind"] == kind and row.get(metric) is not None for row in result.rows)
     ]
 
 
 def grid(result: Benchmark, prompt: str, size: int | str) -> list[list[str]]:
-    """Cells of the table of one prompt and size: a name, then a figure for each of `columns_of`."""
+    """Cells of the table of one prompt and size: a name, then a figure per column of `columns_of`."""
     lines = []
     for candidate, method in result.places():
         where = {"candidate": candidate, "method": method, "prompt": prompt, "size": size}
@@ -76,7 +76,7 @@ def page(result: Benchmark) -> str:
 
 
 def latex_page(result: Benchmark) -> str:
-    """A LaTeX table for each prompt and size."""
+    """A LaTeX table per prompt and size."""
     return "\n".join(
         latex(heads(result), grid(result, prompt, size), caption=f"Prompt {prompt}, {in_pixels(result, prompt, size)}")
         for prompt, size in settings_of(result)
@@ -91,7 +91,7 @@ def in_pixels(result: Benchmark, prompt: str, size: int | str) -> str:
 
 def differences(result: Benchmark) -> tuple[list[str], list[list[str]]]:
     """Corrected minus uncorrected, in the figures that are shown of the data, with half of the 95 % interval."""
-    metrics = [metric for metric in SHOWN if any(metric in entry["differences"] for entry in result.paired)]
+    metrics = [metric for metric in METRIC_COLUMNS if any(metric in entry["differences"] for entry in result.paired)]
     figures = [f"{COLUMNS[metric].title} ± 95 %" for metric in metrics]
     rows = []
     for entry in result.paired:
@@ -130,7 +130,7 @@ def table(result: Benchmark, prompt: str, size: int | str) -> Table:
 
 
 def colour_of(index: int) -> str:
-    """A colour for each candidate, none given twice: listed ones, then hues between hues."""
+    """A distinct colour per candidate: listed ones, then hues between hues."""
     listed = COLOURS[2:]
     if index < len(listed):
         return listed[index]
@@ -144,7 +144,7 @@ def plot(result: Benchmark, prompt: str, path: Path) -> Path:
     figure, axes = new_figure(len(kinds), 1, 3.4, 3.2)
     sizes: list[Any] = [size for name, size in settings_of(result) if name == prompt]
     names = list(dict.fromkeys(candidate for candidate, _ in result.places()))
-    # Specialists are compared with each other nowhere: they share a colour.
+    # Specialists are never compared with one another, so they share a colour.
     alone = [one for one in names if len({row["kind"] for row in result.rows if row["candidate"] == one}) == 1 < len(kinds)]
     colours = {ZERO_SHOT: COLOURS[0]} | dict.fromkeys(alone, COLOURS[1])
     others = [name for name in names if name not in colours]
@@ -159,8 +159,8 @@ def plot(result: Benchmark, prompt: str, path: Path) -> Path:
                 bars = [interval(row, "iou") if (row := result.row(size=size, **where)) else np.nan for size in sizes]
                 place = result.places().index((candidate, method)) - (len(result.places()) - 1) / 2
                 places = np.arange(len(sizes)) + min(0.05, 0.5 / len(result.places())) * place
-                look = {"color": colours[candidate], "label": label, "capsize": 2, "elinewidth": 1, **STYLES[method]}
-                axis.errorbar(places, numbers, yerr=bars, **look)
+                style = {"color": colours[candidate], "label": label, "capsize": 2, "elinewidth": 1, **STYLES[method]}
+                axis.errorbar(places, numbers, yerr=bars, **style)
         axis.set_xticks(range(len(sizes)), [in_pixels(result, prompt, size).removesuffix(" px") for size in sizes])
         axis.set_xlabel("long side, pixels")
         axis.set_title(result.titles[kind], fontsize=9, parse_math=False)

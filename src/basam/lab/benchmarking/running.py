@@ -14,7 +14,7 @@ from basam.lab.data import Issues, Source, takes_rule
 from basam.lab.evaluation import NATIVE, EvaluateSettings, evaluate
 from basam.model import TENSORS, device_name, find_device, read_adapter, read_mode_file, resolve
 
-# Keys of `metrics.METRICS`: what the papers of each kind report first, and IoU, which all have in common.
+# Keys of `metrics.METRICS`: what the papers of every kind report first, and IoU for all.
 METRICS = {
     "dis5k": ("iou", "boundary_iou", "mae"),
     "duts": ("iou", "f_measure", "mae"),
@@ -31,7 +31,7 @@ class Benchmark:
     rows: figures with `candidate`, `kind`, `method`, `size` and `prompt`.
     paired: differences of the corrected method to the uncorrected one, with `candidate` and `data`; see
         `pairing.compare_methods`.
-    tuned: what is known of each adapter.
+    tuned: values about every adapter.
     """
 
     titles: dict[str, str]
@@ -134,7 +134,7 @@ def describe(candidate: BenchmarkEntry) -> dict[str, Any]:
     assert candidate.adapter is not None
     folder = resolve(candidate.adapter)
     adapter = read_adapter(folder)
-    found = read_mode_file(folder / "mode.json").found
-    about = {name: found.get(name) for name in ("tuned", "steps", "kept", "seconds", "sizes", "data")}
+    provenance = read_mode_file(folder / "mode.json").found
+    about = {name: provenance.get(name) for name in ("tuned", "steps", "kept", "seconds", "sizes", "data")}
     size = (folder / TENSORS).stat().st_size
     return {"candidate": candidate.name, "parameters": adapter.parameters, "bytes": size, **about}

@@ -96,12 +96,12 @@ class BenchmarkSettings:
         check_sizes(self.sizes)
         names = [entry.name for entry in self.entries]
         if len(set(names)) < len(names):
-            raise InputError(f"adapters {', '.join(names)}: each needs a name of its own")
+            raise InputError(f"adapters {', '.join(names)}: names must be unique")
         sources = [Source.parse(source) for source in self.data]
         check_mask_values(self.mask_values, sources)
         kinds = [source.kind for source in sources]
         if not kinds or len(set(kinds)) < len(kinds):
-            raise InputError(f"data of kinds {', '.join(kinds) or 'none'}: at least one is needed, and each once")
+            raise InputError(f"data of kinds {', '.join(kinds) or 'none'}: give at least one, without duplicates")
         for entry in self.entries:
             for kind in entry.kinds:
                 if kind not in kinds:

@@ -58,7 +58,7 @@ def weight(mode: BiasMode) -> tuple[float, ...]:
 
 
 def describe(mode: BiasMode) -> str:
-    """A mode in a few words, for tables: `plain`, or `factor 0.5, slope 0.1 constant` (what is not said is as usual)."""
+    """A mode in a few words, for tables: `plain`, or `factor 0.5, slope 0.1 constant` (without default values)."""
     words = ["reach trained"] if mode.reach == "trained" else []
     if mode.scaling == "log" and mode.strength:
         words.append(f"factor {mode.strength:g}")

@@ -1,4 +1,4 @@
-"""The table of a calibration, and what `mode.json` says of how its mode was found."""
+"""The table of a calibration, and the provenance that `mode.json` stores."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Choose how regions are found by masks: context, side and the rule for clicks, beside the whole photo at the trained size.
+"""Calibrate regions on masks: context, side and the rule for clicks, compared with the whole photo at the trained size.
 
 Boxes decide about context and side, since their region does not depend on a first mask; points decide about the rule for
 clicks and its margin, then about what a cut mask loses. Of all candidates that are no worse than the best one by more than the
 standard error of the paired difference over photographs, the first is taken: the default comes first, then what costs less.
-Several data sets count alike. A larger side is tried only on request, since it costs more than twice as much.
+Data sets have equal weights. A larger side is tried only on request, because it costs more than twice as much.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ CUTS = (0.0, 0.2, 0.8)
 
 @dataclass(frozen=True)
 class FocusCandidate:
-    """How regions are found (None: the whole photo at the trained size), the kind of prompt, and mean IoU by photograph.
+    """Settings of regions (None: the whole photo at the trained size), the kind of prompt, and mean IoU by photograph.
 
-    `scores` has one row for each data set.
+    `scores` has one row per data set.
     """
 
     focus: Focus | None
@@ -74,7 +74,7 @@ class FocusCandidate:
 
 @dataclass
 class FocusCalibration:
-    """What a search found: every candidate, the focus that was picked, photographs by data set, and what was wrong."""
+    """The result of a search: every candidate, the chosen focus, photographs by data set, and problems."""
 
     candidates: list[FocusCandidate]
     chosen: Focus
@@ -82,7 +82,7 @@ class FocusCalibration:
     issues: Issues = field(default_factory=Issues)
 
     def whole(self, prompt: PromptSpec) -> FocusCandidate:
-        return next(each for each in self.candidates if each.focus is None and each.prompt == prompt)
+        return next(one for one in self.candidates if one.focus is None and one.prompt == prompt)
 
     def is_chosen(self, candidate: FocusCandidate) -> bool:
         """Whether it is what was picked, as far as its kind of prompt decides."""
@@ -91,13 +91,13 @@ class FocusCalibration:
             return focus == self.chosen
         return (focus.context, focus.side) == (self.chosen.context, self.chosen.side)
 
-    def found(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, Any]]:
         """Plain JSON: every candidate with its means and its paired difference to the whole photo."""
         rows = []
-        for each in self.candidates:
-            difference, error = each.minus(self.whole(each.prompt))
-            means = {"mean": each.mean, "by_data": dict(zip(self.photos, each.by_data, strict=True))}
-            rows.append({"focus": str(each), **means, "minus_whole": difference, "standard_error": error})
+        for one in self.candidates:
+            difference, error = one.minus(self.whole(one.prompt))
+            means = {"mean": one.mean, "by_data": dict(zip(self.photos, one.by_data, strict=True))}
+            rows.append({"focus": str(one), **means, "minus_whole": difference, "standard_error": error})
         return rows
 
 
@@ -115,7 +115,7 @@ def calibrate_focus(
 
     Args:
         predictor: on the model; its `focus` is the chosen one in the end.
-        count: photographs of each at most, drawn by `seed`.
+        count: photographs per data set at most, drawn by `seed`.
         larger: also try regions of LARGER times the trained side.
         progress: called with the name of the pass, the photographs done and those in the pass.
 
@@ -129,26 +129,26 @@ def calibrate_focus(
     passes = Passes(predictor, datasets, count, seed, progress)
     boxes = [replace(Focus(), context=context) for context in CONTEXTS]
     boxes += [replace(Focus(), side=round(LARGER * trained))] if larger else []
-    found = passes.measured([None, *boxes], BOX, "regions of boxes")
-    best = picked(found)
+    measured = passes.measured([None, *boxes], BOX, "regions of boxes")
+    best = picked(measured)
     rules = passes.measured([None, *(replace(best, click=rule, margin=margin) for rule, margin in RULES)], POINT, "rules")
-    found, best = [*found, *rules], picked(rules)
+    measured, best = [*measured, *rules], picked(rules)
     if best.click != "coarse":
-        kept = next(each for each in rules if each.focus == best)
+        chosen = next(rule for rule in rules if rule.focus == best)
         cuts = passes.measured([replace(best, cut=cut) for cut in CUTS], POINT, "masks that are cut off")
-        found, best = [*found, *cuts], picked([kept, *cuts])
+        measured, best = [*measured, *cuts], picked([chosen, *cuts])
     predictor.focus = best
-    return FocusCalibration(found, best, passes.photos, passes.issues)
+    return FocusCalibration(measured, best, passes.photos, passes.issues)
 
 
 def picked(candidates: Sequence[FocusCandidate]) -> Focus:
     """The first of `candidates` that is no worse than the best of them by more than one standard error."""
-    regions = [each for each in candidates if each.focus is not None]
-    best = max(regions, key=lambda each: each.mean)
-    for each in regions:
-        deficit, error = best.minus(each)
-        if deficit <= error and each.focus is not None:
-            return each.focus
+    regions = [one for one in candidates if one.focus is not None]
+    best = max(regions, key=lambda one: one.mean)
+    for one in regions:
+        deficit, error = best.minus(one)
+        if deficit <= error and one.focus is not None:
+            return one.focus
     raise InputError("no candidates to choose from")
 
 
@@ -174,7 +174,7 @@ class Passes:
         self.issues = Issues()
 
     def measured(self, focuses: Sequence[Focus | None], prompt: PromptSpec, name: str) -> list[FocusCandidate]:
-        """Mean IoU by photograph of each rule for regions, with one kind of prompt."""
+        """Mean IoU by photograph per rule for regions, with one kind of prompt."""
         whole, done = sum(map(len, self.samples.values())), 0
         issues, scores = Issues(), [list[tuple[float, ...]]() for _ in focuses]
         for title, samples in self.samples.items():
@@ -198,7 +198,7 @@ class Passes:
         return [FocusCandidate(focus, prompt, tuple(rows)) for focus, rows in zip(focuses, scores, strict=True)]
 
     def measure(self, sample: Sample, focuses: Sequence[Focus | None], prompt: PromptSpec, issues: Issues) -> tuple[float, ...]:
-        """Mean IoU of one photograph for each of `focuses`; regions that several of them look at are encoded once.
+        """Mean IoU of one photograph per focus of `focuses`; regions that several of them use are encoded once.
 
         Raises:
             SampleError: it cannot be read.

@@ -1,7 +1,7 @@
 """Choose a mode by masks: mean IoU with prompts from the ground truth, on a split that no result is reported on.
 
-A coordinate search with few candidates: one field is varied at a time, the best so far is kept, and every candidate is
-measured on the same photographs and prompts. Which mode is picked in the end is said in `choice`.
+A coordinate search with few candidates: one field is varied at a time from the best so far, and every candidate is
+measured on the same photographs and prompts. `choice` picks the mode in the end.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ PASSES: tuple[Callable[[BiasMode], list[BiasMode]], ...] = (factors, masks, head
 
 @dataclass
 class Calibration:
-    """What a search found: every candidate, plain SAM first, the one picked, and what was wrong with the photographs.
+    """The result of a search: every candidate, plain SAM first, the chosen one, and problems of the photographs.
 
     Attributes:
         photos: the ones measured on, by the title of their data set.
@@ -96,7 +96,7 @@ def check_datasets(datasets: Sequence[Dataset], test_split_allowed: bool = False
         check_split(dataset, test_split_allowed)
     titles = [dataset.title for dataset in datasets]
     if not titles or len(set(titles)) < len(titles):
-        raise InputError(f"data {', '.join(titles) or 'none'}: at least one data set is needed, and each once")
+        raise InputError(f"data {', '.join(titles) or 'none'}: give at least one data set, without duplicates")
 
 
 def pick_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
@@ -123,9 +123,9 @@ def calibrate(
 
     Args:
         predictor: on the model to calibrate; its mode is changed meanwhile and is the chosen one in the end.
-        sizes: long sides in pixels to calibrate for; they count alike.
-        count: photographs at most, of each data set, drawn by `seed`; all photographs count alike.
-        prompts: made from the ground truth, one mask each; they count alike, as do the objects of a photograph.
+        sizes: long sides in pixels to calibrate for, with equal weights.
+        count: photographs per data set at most, drawn by `seed`; all photographs have equal weights.
+        prompts: made from the ground truth, one mask per prompt; equal weights, as for the objects of a photograph.
         progress: called with the name of the pass, the photographs done and those in the pass.
 
     Raises:
@@ -138,7 +138,7 @@ def calibrate(
     if not sizes:
         raise InputError("sizes is empty: give at least one long side in pixels")
     issues = Issues()
-    samples = [(each.title, sample) for each in datasets for sample in pick_samples(each.samples, count, seed)]
+    samples = [(dataset.title, sample) for dataset in datasets for sample in pick_samples(dataset.samples, count, seed)]
     measured: dict[BiasMode, Candidate] = {}
     best = BiasMode.off()
     for number, vary in enumerate(PASSES):
@@ -162,7 +162,7 @@ def calibrate(
         samples = used
         if len(samples) < 2:
             why = "; ".join(map(str, list(issues)[:3]))
-            titles = ", ".join(each.title for each in datasets)
+            titles = ", ".join(dataset.title for dataset in datasets)
             raise InputError(
                 f"{titles}: {len(samples)} usable photographs, at least 2 are needed to choose anything"
                 + (f"; left out: {why}{', ...' if len(issues) > 3 else ''}" if why else "")
@@ -172,7 +172,7 @@ def calibrate(
     candidates = list(measured.values())
     chosen = choose(candidates)
     predictor.mode = chosen.mode
-    photos: dict[str, list[str]] = {each.title: [] for each in datasets}
+    photos: dict[str, list[str]] = {dataset.title: [] for dataset in datasets}
     for title, sample in samples:
         photos[title].append(sample.id)
     return Calibration(candidates, chosen, photos, issues)
@@ -190,7 +190,7 @@ def measure_photo(
 ) -> dict[BiasMode, tuple[float, ...]]:
     """Mean IoU of one photograph for every mode and size (None: its own); it is read once.
 
-    With `focus` prompts are answered on their regions, and sizes are those of these.
+    With `focus` prompts are predicted on their regions, and sizes are those of the regions.
 
     Raises:
         SampleError: it cannot be read, or is to be taken at its own size and is smaller than a patch.

@@ -53,7 +53,7 @@ class Instance:
     def mask(self) -> np.ndarray:
         """`(H, W)` bool, at least one pixel, at the ground truth's own size (that of the image).
 
-        Taken out of a map of labels at each call: hundreds of masks of a large photograph would fill the memory.
+        Computed from the label map on every access: hundreds of masks of a large photograph would fill the memory.
         """
         return self.pixels if self.label is None else self.pixels == self.label
 
@@ -114,7 +114,7 @@ class Dataset:
         role: what the split is for; `unknown` where a folder does not say.
         root: the folder it was opened from.
         samples: in the order of their names.
-        issues: what opening it has found, without decoding anything; `check` finds the rest.
+        issues: problems detected on opening, without decoding; `check` detects the rest.
         annotations: COCO's JSON file, None elsewhere.
         crowds_are_objects: its annotations with `iscrowd` 1 are instances.
     """
@@ -164,15 +164,15 @@ class Dataset:
 
     def check(self, progress: Callable[[int], None] | None = None) -> Issues:
         """Decode every sample; all issues, those of opening first. `progress` is called with the number of samples done."""
-        found = Issues(self.issues)
+        issues = Issues(self.issues)
         for done, sample in enumerate(self.samples, start=1):
             try:
-                found.extend(sample.load().issues)
+                issues.extend(sample.load().issues)
             except SampleError as error:
-                found.extend(error.issues)
+                issues.extend(error.issues)
             if progress is not None:
                 progress(done)
-        return found
+        return issues
 
 
 MARKER = "scenes.json"

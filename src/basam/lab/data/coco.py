@@ -51,7 +51,7 @@ class CocoSample:
             else:
                 issues += few_point_issues(annotation, self.source)
         if not instances:
-            whole = Issue(issues[0].problem, str(self.image_path), f"in each of its {len(issues)} annotations")
+            whole = Issue(issues[0].problem, str(self.image_path), f"in all of its {len(issues)} annotations")
             raise SampleError(whole, tuple(issues))
         return Loaded(image, tuple(instances), (*odd, *issues))
 
@@ -97,17 +97,17 @@ def coco_splits(root: Path) -> dict[str, CocoSplit]:
     """Splits by name: COCO's own, with an `instances_*.json` in `root/annotations` or `root`; else those of Roboflow's
     export, folders that hold images and `_annotations.coco.json`. `root` may be such a folder itself.
     """
-    found: dict[str, CocoSplit] = {}
+    splits: dict[str, CocoSplit] = {}
     for path in (*sorted((root / "annotations").glob("instances_*.json")), *sorted(root.glob("instances_*.json"))):
         name = path.stem.removeprefix("instances_")
         folders = root / name, root / "images" / name, root / "images"
-        found.setdefault(name, CocoSplit(name, path, _role(name), folders))
-    if not found:
+        splits.setdefault(name, CocoSplit(name, path, _role(name), folders))
+    if not splits:
         for path in (*sorted(root.glob(f"*/{ROBOFLOW}")), *root.glob(ROBOFLOW)):
             name = path.absolute().parent.name
             role: Role = "val" if "val" in name.lower() else _role(name.lower())
-            found[name] = CocoSplit(name, path, role, (path.parent,))
-    return found
+            splits[name] = CocoSplit(name, path, role, (path.parent,))
+    return splits
 
 
 def read_coco(root: Path, split: CocoSplit, name: str | None = None, crowds_are_objects: bool = False) -> Dataset:
@@ -124,21 +124,21 @@ def read_coco(root: Path, split: CocoSplit, name: str | None = None, crowds_are_
     if folder is None:
         raise DatasetError(f"{root}: no images of split {split.name}: expected one of {', '.join(map(str, split.folders))}")
     files = ImageFiles(root, folder)
-    files.found.pop(path.name if path.parent == folder else "", None)
+    files.paths.pop(path.name if path.parent == folder else "", None)
     categories = {int(category["id"]): str(category["name"]) for category in data["categories"]}
     usable, _, issues = usable_annotations(data, path.name, crowds_are_objects)
     images = sorted(data["images"], key=lambda image: image["id"])
     paths = files.resolve([str(image["file_name"]) for image in images])
     samples = []
     for image, image_path in zip(images, paths, strict=True):
-        found = usable.get(image["id"], [])
-        if not found:
+        annotations = usable.get(image["id"], [])
+        if not annotations:
             issues.add(Issue("no-object", str(image_path or folder / str(image["file_name"]))))
         elif image_path is None:
-            issues.add(Issue("no-image", str(folder / image["file_name"]), f"{len(found)} annotations"))
+            issues.add(Issue("no-image", str(folder / image["file_name"]), f"{len(annotations)} annotations"))
         else:
             size = int(image["height"]), int(image["width"])
-            samples.append(CocoSample(str(image["id"]), image_path, *size, tuple(found), categories, path.name))
+            samples.append(CocoSample(str(image["id"]), image_path, *size, tuple(annotations), categories, path.name))
     issues.extend(files.unmentioned(paths, path.name))
     if not samples:
         raise DatasetError(f"{root}: no image of split {split.name} with an instance: {'; '.join(issues.lines())}")
@@ -153,17 +153,17 @@ class ImageFiles:
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.root, self.folder = root, folder
-        self.found: dict[str, Path] = {}
+        self.paths: dict[str, Path] = {}
         for place, folders, names in os.walk(folder):
             folders[:] = sorted(name for name in folders if not is_litter(name))
             below = Path(place)
             prefix = "" if below == folder else below.relative_to(folder).as_posix() + "/"
-            self.found |= {spelled(prefix + name): below / name for name in names if not is_litter(name)}
+            self.paths |= {spelled(prefix + name): below / name for name in names if not is_litter(name)}
 
     def resolve(self, names: Sequence[str]) -> list[Path | None]:
-        """The file of each `file_name`: below the folder of images, else below the root, else by its last part alone.
+        """The file per `file_name`: below the folder of images, else below the root, else by its last part alone.
 
-        The last part alone says which file is meant only where one `file_name` ends in it.
+        The last part alone identifies the file only if exactly one `file_name` ends in it.
         """
         last = Counter(self._last(name) for name in set(names))
         return [self._one(name, last[self._last(name)] == 1) for name in names]
@@ -172,22 +172,22 @@ class ImageFiles:
         plain = spelled(name.replace("\\", "/"))
         if plain.startswith("./"):
             plain = plain[2:]
-        if plain in self.found:
-            return self.found[plain]
+        if plain in self.paths:
+            return self.paths[plain]
         for candidate in (self.root / name, self.root / plain):
             if "/" in plain and candidate.is_file():
                 return candidate
-        return self.found.get(self._last(name)) if alone else None
+        return self.paths.get(self._last(name)) if alone else None
 
     @staticmethod
     def _last(name: str) -> str:
         return spelled(name.replace("\\", "/").rpartition("/")[2])
 
     def unmentioned(self, used: Sequence[Path | None], source: str) -> list[Issue]:
-        """What lies in the folder itself, or beside images that are used, and is not in the annotations."""
+        """Files in the folder itself, or beside images that are used, that are not in the annotations."""
         mentioned = set(used)
         folders = {self.folder} | {path.parent for path in used if path is not None}
-        rest = sorted(path for path in self.found.values() if path not in mentioned and path.parent in folders)
+        rest = sorted(path for path in self.paths.values() if path not in mentioned and path.parent in folders)
         return [
             Issue("no-mask", str(path), f"not in {source}")
             if path.suffix.lower() in IMAGE_SUFFIXES

@@ -98,13 +98,13 @@ def usable_annotations(
             crowds.append(annotation)
         else:
             of_image[annotation["image_id"]].append(annotation)
-    for found in of_image.values():
-        found.sort(key=lambda annotation: annotation["id"])
+    for of_one in of_image.values():
+        of_one.sort(key=lambda annotation: annotation["id"])
     return of_image, crowds, issues
 
 
 def _fault_of_annotation(annotation: Any, categories: set[int]) -> str | None:
-    """What makes an annotation useless, before its mask is looked at."""
+    """Why an annotation cannot be used, without looking at its mask; None: it can."""
     if not isinstance(annotation, dict):
         return f"it is {str(annotation)[:40]!r}"
     if None in map(annotation.get, NEEDED):
@@ -118,7 +118,7 @@ def _fault_of_annotation(annotation: Any, categories: set[int]) -> str | None:
 
 
 def is_crowd(annotation: Annotation) -> bool | None:
-    """Whether an annotation is of a crowd, said by a number or as text; None where it says neither yes nor no."""
+    """Whether an annotation is a crowd, from a number or text; None: neither yes nor no."""
     value = annotation.get("iscrowd")
     if not value:
         return False

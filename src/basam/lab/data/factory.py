@@ -1,15 +1,16 @@
-"""`open_dataset`: from what a user types (kind, folder, split) to a `Dataset`, or to an error that says what was found.
+"""`open_dataset`: from the user's kind, folder and split to a `Dataset`, or to an error that tells what is there.
 
-- `dis5k`: `DIS-TR`, `DIS-VD`, `DIS-TE1` to `DIS-TE4`, each with `im/` and `gt/`; the split `DIS-TE` is all test parts present
+- `dis5k`: `DIS-TR`, `DIS-VD`, `DIS-TE1` to `DIS-TE4`, with `im/` and `gt/` in them; the split `DIS-TE` is all test parts
+present
 - `duts`: `DUTS-TR` and `DUTS-TE` with `*-Image/` and `*-Mask/`
 - `isic2016`, `isic2017`, `isic2018`: the challenge's task 1 folders, splits `train`, `val`, `test`; `isic`: whichever is there
-- `cod10k`: `COD10K-v3` with `Train` and `Test`, each with `Image/` and `GT_Object/`
+- `cod10k`: `COD10K-v3` with `Train` and `Test`, with `Image/` and `GT_Object/` in them
 - `camouflage`: `Imgs/` and `GT/` (split `all`), or sub-folders with both (splits by their names)
 - `coco`: `annotations/instances_*.json` and folders of images; splits `train2017`, `val2017` and so on. Or Roboflow's export:
-  `train`, `valid` and `test`, each with `_annotations.coco.json` beside its images
+  `train`, `valid` and `test`, with `_annotations.coco.json` beside the images
 - `folder`: `images/` and `masks/` (split `all`), or sub-folders with both (splits by their names)
 
-Where their folders lie is said in `layouts`; a data set is added there.
+Folder names are in `layouts`; new data sets are added there.
 
 Upper and lower case are the same in split names; `train`, `val` and `test` name the split of that role where there is one.
 """
@@ -56,19 +57,19 @@ def open_dataset(
         kind: one of `KINDS`.
         root: the folder described above.
         split: its split; None takes the only one, or the one that results are reported on.
-        name: what reports call it. None: what its marker file says, else the name of its layout; see `reported_name`.
-        images, masks: for `folder` only, and only together: the two folders, as paths below `root`.
+        name: in reports. None: that of its marker file, else the name of its layout; see `reported_name`.
+        images, masks: for `folder` only, and only both: the two folders, as paths below `root`.
         mask_values: for `folder`: what values of masks mean, `nonzero`, `threshold`, `label=K` or `instances`; see
             `mask_rules`. None: an object against nothing, and values that look like labels are rejected. For `coco`: `crowds`
             makes objects of annotations with `iscrowd` 1. The published data sets have their own rule, `threshold`.
 
     Raises:
         DatasetError: unknown kind, wrong root, unknown or ambiguous split, missing folder, or no sample in it; the
-            message lists what was expected and what was found.
+            message lists what was expected and what is there.
     """
     root = _checked_root(kind, root)
     if (images is None) != (masks is None) or (images is not None and kind != "folder"):
-        raise DatasetError(f"images={images!r}, masks={masks!r}: both are given together, and only for kind 'folder'")
+        raise DatasetError(f"images={images!r}, masks={masks!r}: give both, and only for kind 'folder'")
     if mask_values is not None and not takes_rule(kind, mask_values):
         needed = "coco" if mask_values == CROWDS else "folder"
         raise DatasetError(
@@ -138,8 +139,8 @@ def _choose(split: str | None, roles: Mapping[str, Role], unions: Sequence[str],
     wanted = "test" if split is None else spelled(split).casefold()
     named = [name for name in roles if spelled(name).casefold() == wanted]
     in_role = [name for name, role in roles.items() if role == wanted]
-    together = [name for name in in_role if name in unions]
-    for candidates in (named, together, in_role):
+    unions_in_role = [name for name in in_role if name in unions]
+    for candidates in (named, unions_in_role, in_role):
         if len(candidates) == 1:
             return candidates[0]
     problem = "which split?" if split is None or in_role else f"no split {split!r};"
@@ -163,15 +164,15 @@ def _read_pairs(
                     f"{root}: split {part.name} needs the folders {part.images} and {part.masks}; {folder} is missing"
                 )
         images, masks = root / part.images, root / part.masks
-        found, found_issues = pair_files(
+        pairs, pair_issues = pair_files(
             images, masks, root=root, endings=layout.endings, skip=layout.skip, own=layout.own, rule=rule
         )
-        samples += found
-        issues.extend(found_issues)
+        samples += pairs
+        issues.extend(pair_issues)
     if not samples:
-        looked = ", ".join(f"{part.images} and {part.masks}" for part in members)
+        folders = ", ".join(f"{part.images} and {part.masks}" for part in members)
         problems = "; ".join(issues.lines()) or "the folders are empty"
-        raise DatasetError(f"{root}: no pair of image and mask in {looked}: {problems}")
+        raise DatasetError(f"{root}: no pair of image and mask in {folders}: {problems}")
     # Papers name a camouflage set by its folder, and one root holds several of them.
     named_by = root / Path(members[0].images).parent if kind == "camouflage" else root
     name = named_by.resolve().name if kind == "camouflage" else layout.name
@@ -183,8 +184,8 @@ def _wrong_root(kind: str, root: Path, splits: Sequence[SplitFolders] = ()) -> D
     """What was expected in `root`, what is there, and whether the right folder is next to it."""
     present = sorted(path for path in root.iterdir() if not is_litter(path.name))
     entries = [path.name + ("/" if path.is_dir() else "") for path in present]
-    found = ", ".join(entries[:8]) + (f", ... ({len(entries)} in all)" if len(entries) > 8 else "") if entries else "nothing"
-    message = f"{root}: no data set of kind {kind!r}: expected {_expected(kind, splits)}; found {found}"
+    names = ", ".join(entries[:8]) + (f", ... ({len(entries)} in all)" if len(entries) > 8 else "") if entries else "nothing"
+    message = f"{root}: no data set of kind {kind!r}: expected {_expected(kind, splits)}; the folder has {names}"
     nearby = [folder for folder in (root.absolute().parent, *present) if folder.is_dir() and _fits(kind, folder)]
     return DatasetError(message + (f". Did you mean {nearby[0]}?" if nearby else ""))
 
@@ -200,7 +201,7 @@ def _expected(kind: str, splits: Sequence[SplitFolders]) -> str:
     if splits:
         return "one of " + ", ".join(f"{part.images} with {part.masks}" for part in splits)
     if kind == "coco":
-        return "annotations/instances_*.json, or _annotations.coco.json beside the images of each split"
+        return "annotations/instances_*.json, or _annotations.coco.json beside the images of every split"
     if kind == "camouflage":
         return "Imgs and GT, or sub-folders with both"
     return f"a folder of images ({', '.join(IMAGE_FOLDERS)}) beside one of masks ({', '.join(MASK_FOLDERS)})"

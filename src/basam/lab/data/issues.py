@@ -31,7 +31,7 @@ class Problem:
 PROBLEMS = {
     "unreadable-image": Problem("image cannot be read", "broken"),
     "unreadable-mask": Problem("mask cannot be read", "broken"),
-    "label-mask": Problem("mask whose values look like labels: --mask-values must say what they mean", "broken"),
+    "label-mask": Problem("mask whose values look like labels: state their meaning with --mask-values", "broken"),
     "bad-annotation": Problem("annotation cannot be understood", "broken"),
     "no-mask": Problem("image without a mask", "left out"),
     "no-image": Problem("mask or annotation without an image", "left out"),
@@ -59,7 +59,7 @@ PROBLEMS = {
 
 @dataclass(frozen=True)
 class Issue:
-    """One finding: `problem` is a key of `PROBLEMS`, `where` a file or annotation, `detail` what was found there."""
+    """One problem: `problem` is a key of `PROBLEMS`, `where` a file or annotation, `detail` the details."""
 
     problem: str
     where: str
@@ -97,9 +97,9 @@ class Issues:
         return len(self._issues)
 
     def counts(self) -> dict[str, int]:
-        """Number of issues of each problem that occurs, in the order of `PROBLEMS`."""
-        found = Counter(issue.problem for issue in self._issues)
-        return {problem: found[problem] for problem in PROBLEMS if problem in found}
+        """Number of issues per problem that occurs, in the order of `PROBLEMS`."""
+        counts = Counter(issue.problem for issue in self._issues)
+        return {problem: counts[problem] for problem in PROBLEMS if problem in counts}
 
     @property
     def broken(self) -> list[Issue]:
@@ -126,7 +126,7 @@ class SampleError(BasamError, ValueError):
 
     Attributes:
         issue: why, in one.
-        issues: all that was found on the way, such as one for every annotation; `issue` alone where nothing else is given.
+        issues: all problems, such as one for every annotation; by default only `issue`.
     """
 
     def __init__(self, issue: Issue, issues: tuple[Issue, ...] = ()) -> None:
@@ -139,4 +139,4 @@ class SampleError(BasamError, ValueError):
 
 
 class DatasetError(BasamError, ValueError):
-    """A data set that cannot be opened: wrong root, unknown split, missing folder. The message names what was found."""
+    """A data set that cannot be opened: wrong root, unknown split, missing folder. The message names what is there."""

@@ -103,7 +103,7 @@ MASK_FOLDERS = ("masks", "mask", "gt", "labels")
 
 
 def folder_layout(root: Path, images: str | None = None, masks: str | None = None) -> Layout:
-    """Anybody's images and masks: two folders in `root`, or in each of its sub-folders (`train`, `val`, ...).
+    """Any images and masks: two folders in `root`, or in its sub-folders (`train`, `val`, ...).
 
     The folders' names are `images` and `masks` where given (paths below `root`), otherwise the first of `IMAGE_FOLDERS`
     and `MASK_FOLDERS` that are there, upper and lower case being the same.
@@ -113,8 +113,8 @@ def folder_layout(root: Path, images: str | None = None, masks: str | None = Non
         splits.append(SplitFolders("all", _role(root.name), images, masks))
     else:
         for folder in (root, *_folders(root)):
-            found = {path.name.lower(): path.name for path in _folders(folder)}
-            pair = [next((found[name] for name in names if name in found), None) for names in (IMAGE_FOLDERS, MASK_FOLDERS)]
+            folders = {path.name.lower(): path.name for path in _folders(folder)}
+            pair = [next((folders[name] for name in names if name in folders), None) for names in (IMAGE_FOLDERS, MASK_FOLDERS)]
             if None not in pair:
                 name, below = ("all", "") if folder == root else (folder.name, f"{folder.name}/")
                 splits.append(SplitFolders(name, _role(folder.name), f"{below}{pair[0]}", f"{below}{pair[1]}"))

@@ -7,7 +7,7 @@
 | `label=K` | one object: the value K |
 | `instances` | an object for every value above 0 |
 
-Without a rule, masks are read as by `threshold`, but values that look like labels are refused: cut at half of the range,
+Without a rule, masks are read as by `threshold`, but values that look like labels are rejected: cut at half of the range,
 they would silently become another mask. In maps of labels 255 is ignored (Everingham et al., "The PASCAL Visual Object
 Classes Challenge", IJCV 2010): such pixels belong to no object, and nothing is measured or learnt on them.
 """
@@ -34,7 +34,7 @@ MOST_INSTANCES = 10_000
 # How near to black and white, as a share of the range, values still count as such: noise of what once was a JPEG file.
 NEAR, NEAR_LOSSY = 0.04, 0.25
 FEW = 4  # values just above black that may be labels; noise has more
-SHOWN = 8
+MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ def read_objects(path: Path, rule: MaskRule | None = None, max_pixels: int | Non
 def _bright(values: MaskValues, path: Path, refuse_labels: bool) -> MaskContent:
     """One object, cut at half of the range."""
     counts = counts_of(values.values)
-    found = [value for value in counts if value != 0]
-    if not found:
+    labels = [value for value in counts if value != 0]
+    if not labels:
         raise SampleError(Issue("empty-mask", str(path)))
     lowest, highest = min(counts), max(counts)
-    if len(found) == 1 and highest > 0 and (0 in counts or highest in (1, values.full)) and not values.coloured:
+    if len(labels) == 1 and highest > 0 and (0 in counts or highest in (1, values.full)) and not values.coloured:
         return _one(values.values != 0, None, _notes_on(highest, values.full, path))
     if refuse_labels and (lowest < 0 or looks_like_labels(values)):
         raise SampleError(Issue("label-mask", str(path), f"{listed(values)}; {OPTION}"))
@@ -118,7 +118,7 @@ def _bright(values: MaskValues, path: Path, refuse_labels: bool) -> MaskContent:
 
 
 def _notes_on(value: float, full: int | None, path: Path) -> tuple[Issue, ...]:
-    """What is said of a mask of 0 and `value`."""
+    """The description of a mask of 0 and `value`."""
     if value in (full, 255, 65535, FULL_32):
         return ()
     return (Issue("zero-one-mask", str(path)) if value == 1 else Issue("two-value-mask", str(path), f"value {value:g}"),)
@@ -151,8 +151,8 @@ def looks_like_labels(values: MaskValues) -> bool:
 
 def _has_low_labels(shown: np.ndarray, counts: dict[float, int], near: float) -> bool:
     """Whether values just above 0 are areas on a background of 0, and no noise of it."""
-    found = [count for value, count in counts.items() if 0 < value <= near]
-    if len(found) > FEW or counts.get(0, 0) <= sum(found):
+    small = [count for value, count in counts.items() if 0 < value <= near]
+    if len(small) > FEW or counts.get(0, 0) <= sum(small):
         return False
     return flat_share(shown, (shown > 0) & (shown <= near)) >= FLAT
 
@@ -170,9 +170,9 @@ def listed(values: MaskValues) -> str:
     """The values of a file, the first of them where there are many."""
     labels = values.separated if values.labels is None or values.from_alpha else values.labels
     colours = values.coloured and labels.dtype == np.int32
-    found = [f"({v % 256}, {v // 256 % 256}, {v // 65536})" if colours else f"{v:g}" for v in counts_of(labels)]
-    more = f", ... {found[-1]} ({len(found)} in all)" if len(found) > SHOWN else ""
-    return f"{'colours' if colours else 'values'} {', '.join(found[:SHOWN])}{more}"
+    texts = [f"({v % 256}, {v // 256 % 256}, {v // 65536})" if colours else f"{v:g}" for v in counts_of(labels)]
+    more = f", ... {texts[-1]} ({len(texts)} in all)" if len(texts) > MOST_NAMED else ""
+    return f"{'colours' if colours else 'values'} {', '.join(texts[:MOST_NAMED])}{more}"
 
 
 def _nonzero(values: MaskValues, path: Path) -> MaskContent:

@@ -1,4 +1,4 @@
-"""The values of a mask file as they were stored: never scaled, colours and alpha kept apart."""
+"""The values of a mask file as stored: never scaled, colours and alpha separate."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def counts_of(values: np.ndarray) -> dict[float, int]:
     if values.dtype.kind in "iu" and int(high) - int(low) < 1 << 20:
         counts = np.bincount((values - low).ravel())
         return {int(value) + int(low): int(counts[value]) for value in np.flatnonzero(counts)}
-    found, counts = np.unique(values, return_counts=True)
-    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+    present, counts = np.unique(values, return_counts=True)
+    return dict(zip(present.tolist(), counts.tolist(), strict=True))
 
 
 def read_values(path: Path, max_pixels: int | None = MAX_PIXELS) -> MaskValues:
@@ -192,7 +192,7 @@ def _with_alpha(stored: StoredPicture, path: Path) -> MaskValues:
     image = stored.image
     colours = _without_alpha(replace(stored, image=_opaque(image)), path)
     alpha = np.asarray(image.convert("RGBA").getchannel("A"))
-    if alpha.min() == alpha.max():  # a channel that is the same everywhere says nothing
+    if alpha.min() == alpha.max():  # a constant channel carries no information
         return colours
     numbers = colours.separated
     visible, coloured = alpha > 0, numbers != 0
@@ -223,13 +223,13 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 def flat_share(values: np.ndarray, where: np.ndarray) -> float:
     """Share of the pixels `where` that lie in a square of 2 x 2 equal values: most of a labelled area, little of an edge."""
-    found = np.flatnonzero(where)
-    found = found[:: 1 + len(found) // HASHED_BYTES]
-    rows, columns = np.divmod(found, values.shape[1])
-    here, flat = values[rows, columns], np.zeros(len(found), dtype=bool)
+    places = np.flatnonzero(where)
+    places = places[:: 1 + len(places) // HASHED_BYTES]
+    rows, columns = np.divmod(places, values.shape[1])
+    here, flat = values[rows, columns], np.zeros(len(places), dtype=bool)
     bottom, right = values.shape[0] - 1, values.shape[1] - 1
     for down, across in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
         beside, below = np.clip(columns + across, 0, right), np.clip(rows + down, 0, bottom)
-        alike = (values[rows, beside] == here) & (values[below, columns] == here) & (values[below, beside] == here)
-        flat |= alike & (beside != columns) & (below != rows)
+        same = (values[rows, beside] == here) & (values[below, columns] == here) & (values[below, beside] == here)
+        flat |= same & (beside != columns) & (below != rows)
     return float(flat.mean()) if len(flat) else 0.0

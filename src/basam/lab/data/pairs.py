@@ -59,7 +59,7 @@ def pair_files(
     A mask belongs to the image of the same stem, or of the stem without one of `endings` (`_segmentation`; upper and
     lower case are the same); `rule` says what its values mean. `skip` maps a pattern, searched in stems, to the problem
     under which such images are counted and left alone, with their masks; images in whose stem the pattern `own` is not
-    found are read and counted as foreign.
+    that exist are read and counted as foreign.
     """
     issues = Issues()
     image_of = _by_stem(images, issues)

@@ -9,7 +9,7 @@ from basam.checks import NotNegative, Whole, check_fields, nearest
 from basam.errors import InputError
 
 PROMPT_KINDS = ("gt-box", "noisy-box", "gt-point", "random-point", "k-points", "none")
-MOST_POINTS = 1000  # of a prompt: each is a token of the decoder
+MOST_POINTS = 1000  # per prompt: every point is a token of the decoder
 _SPEC = re.compile(r"(?P<kind>[a-z-]+)(:(?P<value>[^+]+)(\+(?P<negatives>\d+))?)?")
 
 

@@ -59,7 +59,7 @@ def make_prompt(
     instance_id: str,
     ignored: NDArray[np.bool_] | None = None,
 ) -> Prompt:
-    """The prompt of one instance with ground truth `mask` (H, W) bool; no point is set on `ignored` pixels (alike).
+    """The prompt of one instance with ground truth `mask` (H, W) bool; no point is set on `ignored` pixels (same shape).
 
     The random kinds draw from a generator of their own, seeded by the arguments and the kind, so that neither the order
     of samples nor the number of processes changes a prompt.
@@ -99,7 +99,7 @@ def inscribed_centre(mask: NDArray[np.bool_]) -> np.ndarray:
     """
     cv2 = require("cv2", "evaluate")
     x0, y0, x1, y1 = tight_box(mask).astype(int)
-    inside = np.pad(mask[y0:y1, x0:x1], 1).astype(np.uint8)  # the rim stands for whatever lies beyond
+    inside = np.pad(mask[y0:y1, x0:x1], 1).astype(np.uint8)  # the rim counts as outside
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Roots of equal squares differ in their last bit between builds of OpenCV, and with where the image lies in memory. Squares
     # of distances between pixels are whole numbers, and found again from float32 up to distances of 2000.

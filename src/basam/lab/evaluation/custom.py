@@ -62,15 +62,15 @@ class CustomMasks:
         self.seconds = 0.0
         for index, question in enumerate(questions):
             start = time.perf_counter()
-            found = self.model.predict(image=self.image, **arguments(question.prompt))
+            predicted = self.model.predict(image=self.image, **arguments(question.prompt))
             self.seconds += time.perf_counter() - start
-            probabilities = self.checked(found)
+            probabilities = self.checked(predicted)
             with np.errstate(divide="ignore"):
                 yield index, np.log(probabilities) - np.log1p(-probabilities), float(probabilities.max(initial=0))
 
-    def checked(self, found: Any) -> np.ndarray:
+    def checked(self, predicted: Any) -> np.ndarray:
         """Probabilities `(H, W)` float32."""
-        mask, shape = np.asarray(found), self.image.shape[:2]
+        mask, shape = np.asarray(predicted), self.image.shape[:2]
         if mask.shape != shape or mask.dtype.kind not in "bf":
             raise InputTypeError(
                 f"{self.name}.predict returned {mask.dtype} of shape {mask.shape}: {shape} bool or float is needed"

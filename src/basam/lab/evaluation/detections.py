@@ -58,7 +58,7 @@ def read_detections(path: str | Path, dataset: Dataset) -> Detections:
         raise InputError(f"{path}: a list of detections is needed, this is {_named(entries)}")
     categories = {category["id"] for category in load_annotations(dataset.annotations)["categories"]}
     samples = {sample.id: sample for sample in dataset}
-    found: dict[str, list[Detection]] = defaultdict(list)
+    of_sample: dict[str, list[Detection]] = defaultdict(list)
     elsewhere = 0
     for order, entry in enumerate(entries):
         where = f"{path}: detection {order}"
@@ -77,10 +77,10 @@ def read_detections(path: str | Path, dataset: Dataset) -> Detections:
         if not is_number(score) or not 0 <= score <= 1:
             raise InputError(f"{where}: score={score!r} must be a number from 0 to 1")
         box = _box(entry["bbox"], sample, where)
-        found[sample.id].append(Detection(box, float(score), int(entry["category_id"]), order))
-    if not found:
+        of_sample[sample.id].append(Detection(box, float(score), int(entry["category_id"]), order))
+    if not of_sample:
         raise InputError(f"{path}: none of its {len(entries)} detections is on an image of {dataset.title}")
-    best_first = {id_: tuple(sorted(of_image, key=lambda one: (-one.score, one.order))) for id_, of_image in found.items()}
+    best_first = {id_: tuple(sorted(some, key=lambda one: (-one.score, one.order))) for id_, some in of_sample.items()}
     return Detections(best_first, elsewhere)
 
 

@@ -68,7 +68,7 @@ def evaluate(
             prompts, it is extended: what is measured is not measured again.
         model: a model of your own, an object with `predict(image, box, points)`; see `CustomModel`. It is the one method of the
             run, at native resolution, and takes the place of `settings.model`.
-        workers: processes for metrics; 0 measures beside nothing else. None: one for each core that the model leaves.
+        workers: processes for metrics; 0: in the main process. None: one per core that the model leaves free.
         max_pixels: photographs and masks of more are left out and named; started again with a higher number, the run takes
             them in. None: none is left out.
         command: the words of the command line, for `run.json`.
@@ -78,7 +78,7 @@ def evaluate(
         DatasetError, FileNotFoundError, UnsupportedModelError, ValueError: it cannot be run with these settings;
             nothing has been written.
         RunMismatchError: the folder holds a run of other settings.
-        NothingMeasuredError: every photograph or its mask was left out; the run folder says of each why.
+        NothingMeasuredError: all photographs or their masks were left out; the run folder has the reasons.
         MissingExtraError: the extra `evaluate` is not installed.
     """
     instance_of(settings, "settings", EvaluateSettings)
@@ -151,13 +151,13 @@ def evaluate(
     group.end()
     if summary is not None and issues is not None and not any(row["images"] for row in summary["rows"]):
         raise NothingMeasuredError(
-            f"{dataset.title}: nothing was measured, each of the {len(samples)} photographs was left out: {first_of(issues)}"
+            f"{dataset.title}: nothing was measured, all {len(samples)} photographs were left out: {first_of(issues)}"
         )
     return EvaluationOutcome(folder.path, runner.stages, pool.worked, summary, issues)
 
 
 class NothingMeasuredError(BasamError, ValueError):
-    """A run without a figure; the message says why."""
+    """A run without results; the message has the reason."""
 
 
 def first_of(issues: Issues) -> str:
@@ -171,7 +171,7 @@ def no_progress(done: int, whole: int) -> None:
 
 
 def chosen(samples: Dataset | Sequence[Sample], limit: int | None) -> list[Sample]:
-    """All samples, or `limit` of them, evenly spaced: names often sort by kind, and the first ones would all be alike."""
+    """All samples, or `limit` of them, evenly spaced: names often sort by kind, so the first ones would be too similar."""
     if limit is None or limit >= len(samples):
         return list(samples)
     return [samples[index * len(samples) // limit] for index in range(limit)]

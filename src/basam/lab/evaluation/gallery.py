@@ -23,7 +23,7 @@ Instance = dict[str, Any]
 
 @dataclass(frozen=True)
 class Shot:
-    """One object and what each method made of it, by the label of the method; all at one size and prompt."""
+    """One object and its masks by method label; all at one size and prompt."""
 
     sample: str
     instance: str
@@ -50,8 +50,8 @@ def gallery_measure(instances: Iterable[Instance]) -> Measure | None:
     """IoU where it was measured, otherwise the first metric that is a plain number for every mask."""
     records = [instance["metrics"] for instance in instances if instance["metrics"]]
     names = ["iou", *COLUMNS]
-    found = next((name for name in names if records and all(record.get(name) is not None for record in records)), None)
-    return None if found is None else Measure(found)
+    metric = next((name for name in names if records and all(record.get(name) is not None for record in records)), None)
+    return None if metric is None else Measure(metric)
 
 
 def choose(shots: Sequence[Shot], first: str, other: str | None, measure: Measure) -> dict[str, list[Shot]]:
@@ -64,16 +64,16 @@ def choose(shots: Sequence[Shot], first: str, other: str | None, measure: Measur
         return quality(shot) - measure.quality(shot.masks[other]) if other is not None else 0.0
 
     ranked = sorted(shots, key=quality)
-    found = {f"Best of {first}": ranked[::-1][:COUNT], f"Worst of {first}": ranked[:COUNT]}
+    groups = {f"Best of {first}": ranked[::-1][:COUNT], f"Worst of {first}": ranked[:COUNT]}
     if other is not None:
         gained = sorted(shots, key=gain)
-        found[f"Where {first} gains most over {other}"] = [shot for shot in gained[::-1][:COUNT] if gain(shot) > 0]
-        found[f"Where {first} loses most to {other}"] = [shot for shot in gained[:COUNT] if gain(shot) < 0]
-    return {heading: chosen for heading, chosen in found.items() if chosen}
+        groups[f"Where {first} gains most over {other}"] = [shot for shot in gained[::-1][:COUNT] if gain(shot) > 0]
+        groups[f"Where {first} loses most to {other}"] = [shot for shot in gained[:COUNT] if gain(shot) < 0]
+    return {heading: chosen for heading, chosen in groups.items() if chosen}
 
 
 def draw(shots: Sequence[Shot], find: Callable[[str], Sample], measure: Measure, path: Path) -> Path | None:
-    """One row per shot: the ground truth, then each method with its figure. Files that have gone since are left out."""
+    """One row per shot: the ground truth, then every method with its figure. Files that no longer exist are left out."""
     rows: list[tuple[Shot, np.ndarray, np.ndarray, tuple[slice, slice]]] = []
     for shot in shots:
         try:
@@ -90,9 +90,9 @@ def draw(shots: Sequence[Shot], find: Callable[[str], Sample], measure: Measure,
     for row, (shot, image, truth, part) in enumerate(rows):
         cells = [("ground truth", truth, "")]
         for label in labels:
-            found = shot.masks[label]
-            mask = decode_segmentation(found["rle"], *truth.shape)
-            cells.append((label, mask, f"{measure.title} {found['metrics'][measure.name]:.3f}"))
+            record = shot.masks[label]
+            mask = decode_segmentation(record["rle"], *truth.shape)
+            cells.append((label, mask, f"{measure.title} {record['metrics'][measure.name]:.3f}"))
         for axis, (label, mask, figure_text) in zip(axes[row], cells, strict=True):
             axis.imshow(thumbnail(image[part], mask[part]))
             axis.set_xticks([])

@@ -1,4 +1,4 @@
-"""The lines of `per_image.jsonl`: what was measured on an image, or what was wrong with it; read back and put together.
+"""The lines of `per_image.jsonl`: measurements of an image, or its problem; reading and merging.
 
     {"sample": "42", "size": 512, "method": "basam", "prompt": "gt-box", "tokens": 768, "encode_seconds": 0.2,
      "instances": [{"id": "7", "category_id": 1, "score": 0.93, "metrics": {"iou": 0.81}, "rle": {...}}]}

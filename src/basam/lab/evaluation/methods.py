@@ -1,4 +1,4 @@
-"""The methods of an evaluation: how the image is encoded and with which correction, and how each one looks in plots."""
+"""The methods of an evaluation: how the image is encoded, with which correction, and the style in plots."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ METHODS = {
     "basam": EvaluationMethod("SAM at this size with the correction of the run", "basam", "#00798c", "^", "-", None),
     "custom": EvaluationMethod("the model that was given to `evaluate`", "custom", "#7f4f24", "*", "--"),
     "focus-plain": EvaluationMethod(
-        "the crop around each prompt, at this size, plain SAM", "focus-plain: crops, plain SAM", "#edae49", "v", "-."
+        "the crop around every prompt, at this size, plain SAM", "focus-plain: crops, plain SAM", "#edae49", "v", "-."
     ),
     "focus": EvaluationMethod(
-        "the crop around each prompt, at this size, with the correction of the run",
+        "the crop around every prompt, at this size, with the correction of the run",
         *("focus: crops, corrected", "#3d348b", "D", (0, (6, 1.5)), None),
     ),
     PYRAMID: EvaluationMethod(
-        "the photo encoded once, at several sizes up to this one, each prompt on the part of the level that suits its object",
+        "the photo encoded once, at several sizes up to this one, every prompt on the part of the level that suits its object",
         *("pyramid: encoded once", "#2d6a4f", "<", (0, (2, 1)), None),
     ),
 }
@@ -78,7 +78,7 @@ def is_focused(method: str) -> bool:
 
 
 def with_modes(methods: Iterable[str], modes: Iterable[str]) -> tuple[str, ...]:
-    """Methods of which `plain` and `basam` are replaced by one for each mode, such as `off`, `published` or `own`."""
+    """Methods in which `plain` and `basam` are replaced by one per mode, such as `off`, `published` or `own`."""
     others = [method for method in methods if method not in MODES.values()]
     return tuple(dict.fromkeys([*others, *(MODES.get(mode, mode) for mode in modes)]))
 

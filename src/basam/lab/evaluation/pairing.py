@@ -54,7 +54,7 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, fl
         ValueError: fewer than two photographs, which have no standard error, or not the same number.
     """
     if len(a) != len(b) or len(a) < 2:
-        raise InputError(f"{len(a)} and {len(b)} photographs: the same number of each is needed, at least 2")
+        raise InputError(f"{len(a)} and {len(b)} photographs: the same number is needed, at least 2")
     differences = [x - y for x, y in zip(a, b, strict=True)]
     return statistics.fmean(differences), statistics.stdev(differences) / math.sqrt(len(differences))
 
@@ -63,7 +63,7 @@ def paired(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[flo
     """Mean difference of the second over the photographs that both hold, and half the width of its 95 % interval.
 
     Args:
-        first, second: a value for each photograph, such as `image_means` gives.
+        first, second: a value per photograph, as returned by `image_means`.
 
     Raises:
         ValueError: no photograph is in both.
@@ -79,22 +79,22 @@ def paired(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[flo
 
 
 def image_means(lines: Iterable[Line], metric: str) -> dict[str, float]:
-    """For each photograph the mean of a metric over its objects; photographs for which it is not defined are left out."""
-    found = {}
+    """The mean of a metric over the objects per photograph, without photographs for which it is not defined."""
+    means = {}
     for line in lines:
         if "sample" not in line or "instances" not in line:
             raise InputError(f"{shown('lines', line)}: lines of per_image.jsonl are needed, with 'sample' and 'instances'")
         values = [instance["metrics"].get(metric) for instance in line["instances"]]
         defined = [value for value in values if isinstance(value, (int, float))]
         if defined:
-            found[line["sample"]] = statistics.fmean(defined)
-    return found
+            means[line["sample"]] = statistics.fmean(defined)
+    return means
 
 
 def intervals_of(lines: Sequence[Line]) -> dict[str, float | None]:
-    """Half the width of the 95 % interval over photographs of every figure that each photograph has on its own."""
+    """Half the width of the 95 % interval over photographs of every figure that is defined per photograph."""
     values = {metric: list(image_means(lines, metric).values()) for metric in COLUMNS}
-    return {metric: mean_interval(found) for metric, found in values.items() if found}
+    return {metric: mean_interval(of_photos) for metric, of_photos in values.items() if of_photos}
 
 
 def pairs_of(variants: Iterable[Variant]) -> list[tuple[Variant, Variant]]:
@@ -108,10 +108,10 @@ def compare_methods(
 ) -> list[dict[str, Any]]:
     """What `summary.json` holds under `paired`: an entry for every prompt and pair of methods that share photographs.
 
-    `differences` has for every figure that each photograph has on its own (no curve, no AP) the mean `difference` of the
+    `differences` has for every figure that is defined per photograph (no curve, no AP) the mean `difference` of the
     second to the first and its `interval`, which is None of one photograph.
     """
-    found = []
+    entries = []
     for prompt in prompts:
         lines = {variant: lines_of(results, samples, variant, prompt) for variant in variants}
         for first, second in pairs_of(variants):
@@ -126,8 +126,8 @@ def compare_methods(
                     images = max(images, both)
             if differences:
                 names = {"first": label(first), "second": label(second), "size": second.size, "images": images}
-                found.append({"prompt": prompt, **names, "differences": differences})
-    return found
+                entries.append({"prompt": prompt, **names, "differences": differences})
+    return entries
 
 
 def label(variant: Variant) -> str:
@@ -142,8 +142,8 @@ def main_metric(entries: Iterable[Mapping[str, Any]]) -> str | None:
 
 def in_words(entry: Mapping[str, Any], metric: str) -> str:
     """`+0.0123 ± 0.0040`; `-` where it was not measured, without an interval of one photograph."""
-    found = entry["differences"].get(metric)
-    if found is None:
+    difference = entry["differences"].get(metric)
+    if difference is None:
         return "-"
-    interval = "" if found["interval"] is None else f" ± {found['interval']:.4f}"
-    return f"{found['difference']:+.4f}{interval}"
+    interval = "" if difference["interval"] is None else f" ± {difference['interval']:.4f}"
+    return f"{difference['difference']:+.4f}{interval}"

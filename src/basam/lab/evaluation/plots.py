@@ -72,21 +72,23 @@ def metric_against_size(rows: Sequence[Row], title: str, path: Path) -> Path:
     for axis, name in zip(axes.flat, names, strict=False):
         for order, method in enumerate(methods):
             points = {row["size"]: row.get(name) for row in rows if row["method"] == method}
-            look = METHODS[method]
-            style = {"color": look.colour, "linestyle": look.line, "label": look.label}
+            method_style = METHODS[method]
+            style = {"color": method_style.colour, "linestyle": method_style.line, "label": method_style.label}
             halves = {row["size"]: interval(row, name) for row in rows if row["method"] == method}
             if method == "resize":
                 (size, value), *_ = points.items()
                 if value is not None:
                     axis.axhline(value, **style)
                     # At the left edge, where no size stands.
-                    axis.errorbar([-0.22], [value], yerr=[halves[size]], color=look.colour, marker=look.marker, capsize=2)
+                    axis.errorbar(
+                        [-0.22], [value], yerr=[halves[size]], color=method_style.colour, marker=method_style.marker, capsize=2
+                    )
                 continue
             values = [np.nan if points.get(size) is None else points[size] for size in sizes]
             # Beside each other, so that the intervals of close methods can be told apart.
             places = np.arange(len(sizes)) + 0.05 * (order - (len(methods) - 1) / 2)
             bars = [halves.get(size, np.nan) for size in sizes]
-            axis.errorbar(places, values, yerr=bars, marker=look.marker, capsize=2, elinewidth=1, markersize=5, **style)
+            axis.errorbar(places, values, yerr=bars, marker=method_style.marker, capsize=2, elinewidth=1, markersize=5, **style)
         axis.set_xticks(range(len(sizes)), [str(size) for size in sizes])
         axis.set_xlim(-0.3, max(len(sizes) - 0.7, 0.3))
         axis.set_xlabel("long side, pixels")
@@ -117,8 +119,8 @@ def precision_recall(groups: Sequence[tuple[str, int | str, Sequence[Line]]], ti
         curves = mean_curves(records)
         others = [other for other in dict.fromkeys(sizes) if isinstance(other, str) or method != "resize"]
         shade = 1.0 if method == "resize" else 0.35 + 0.65 * (others.index(size) + 1) / len(others)
-        look = METHODS[method]
-        style = {"color": look.colour, "linestyle": look.line, "label": f"{method} {size}"}
+        method_style = METHODS[method]
+        style = {"color": method_style.colour, "linestyle": method_style.line, "label": f"{method} {size}"}
         axis.plot(curves["recall"], curves["precision"], alpha=shade, **style)
         drawn = True
     if not drawn:

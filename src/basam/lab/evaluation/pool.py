@@ -94,7 +94,7 @@ class MetricPool:
 def worker_lost() -> WorkerError:
     return WorkerError(
         "a worker process for metrics was ended, perhaps for lack of memory: run again with fewer --workers; "
-        "what is measured is kept"
+        "finished measurements stay"
     )
 
 

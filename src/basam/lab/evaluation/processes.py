@@ -52,7 +52,7 @@ class Processes:
         if self.count == 1 or not name.startswith("cuda"):
             return name
         if name != "cuda":
-            raise InputError(f"device {name!r} with {self.count} processes: give 'cuda', each of them takes a GPU of its own")
+            raise InputError(f"device {name!r} with {self.count} processes: give 'cuda', and every process takes its own GPU")
         return str(find_device(f"cuda:{self.local_rank}"))
 
     def workers(self) -> int:
@@ -65,7 +65,7 @@ class Processes:
 
 
 def processes(device: str) -> Processes:
-    """What a launcher has said in the environment; a single process where there is none.
+    """The settings of a launcher in the environment; without one, a single process.
 
     Args:
         device: where the model will run, not `auto`.

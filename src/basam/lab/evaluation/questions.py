@@ -1,4 +1,4 @@
-"""The prompts of one image: its instances, and the prompt of one kind that is made for each."""
+"""The prompts of one image: its instances, and one prompt of every kind per instance."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ QuestionMaker = Callable[[str, Loaded], list[Question]]
 
 
 def question_makers(settings: EvaluateSettings, detections: Detections | None) -> dict[str, QuestionMaker]:
-    """By the name of each prompt: the questions that it makes of a sample."""
+    """By the name of the prompt: the questions about a sample."""
     makers: dict[str, QuestionMaker] = {str(spec): partial(of_truth, spec, settings.seed) for spec in settings.prompts}
     return makers if detections is None else {**makers, NAME: partial(of_detector, detections)}
 
@@ -51,5 +51,5 @@ def of_truth(spec: PromptSpec, seed: int, sample_id: str, loaded: Loaded) -> lis
 
 
 def of_detector(detections: Detections, sample_id: str, loaded: Loaded) -> list[Question]:
-    found = detections.of_sample.get(sample_id, ())
-    return [Question(str(one.order), one.prompt(), None, one.category_id, one.score) for one in found]
+    of_sample = detections.of_sample.get(sample_id, ())
+    return [Question(str(one.order), one.prompt(), None, one.category_id, one.score) for one in of_sample]

@@ -62,7 +62,7 @@ def head(dataset: Dataset, summary: dict[str, Any]) -> str:
     if dataset.is_stand_in:
         parts.append(
             f"<p class='stand-in'><b>Stand-in data.</b> These images have the layout of a published data set but are others: "
-            f"every figure below is one of <b>{escape(dataset.name)}</b> and says nothing of the data set it stands in for.</p>"
+            f"all figures below are of <b>{escape(dataset.name)}</b>, not of the data set with this layout.</p>"
         )
     methods = dict.fromkeys(row["method"] for row in summary["rows"])
     parts.append("<ul>" + "".join(f"<li><b>{name}</b>: {escape(METHODS[name].text)}</li>" for name in methods) + "</ul>")
@@ -85,7 +85,7 @@ def problems(issues: Issues) -> str:
 
 
 def table(rows: Sequence[Row], results: Results) -> str:
-    """Figures of one prompt; the best of each column is bold. Seconds are the median of encoding one image."""
+    """Figures of one prompt; the best of every column is bold. Seconds are the median of encoding one image."""
     columns = columns_of(rows)
     titles = [*("method", "size", "images", "objects"), *(COLUMNS[name].title for name in columns), "encoding, s"]
     cells = "".join(f"<th>{escape(title)}</th>" for title in titles)
@@ -134,26 +134,26 @@ def seconds(row: Row, results: Results) -> str:
 
 
 def plot(folder: Path, dataset: Dataset, samples: Sequence[Sample], rows: Sequence[Row], results: Results) -> list[Path]:
-    prompt, found = rows[0]["prompt"], []
+    prompt, plots = rows[0]["prompt"], []
     name = re.sub(r"[^a-z0-9]+", "-", prompt)
     title = f"{dataset.title}, prompt {prompt}"
     ids = [sample.id for sample in samples]
     if columns_of(rows):
-        found.append(metric_against_size(rows, title, folder / f"metric-against-size_{name}.png"))
+        plots.append(metric_against_size(rows, title, folder / f"metric-against-size_{name}.png"))
     groups = [(row["method"], row["size"], lines_of(results, ids, Variant(row["size"], row["method"]), prompt)) for row in rows]
     curve = precision_recall(groups, title, folder / f"precision-recall_{name}.png")
-    return found if curve is None else [*found, curve]
+    return plots if curve is None else [*plots, curve]
 
 
 def pictures(folder: Path, samples: Sequence[Sample], rows: Sequence[Row], results: Results) -> list[str]:
     """The gallery as HTML, its pictures in `folder`."""
-    found = compare(rows, results, [sample.id for sample in samples])
-    measure = None if found is None else gallery_measure(mask for shot in found.shots for mask in shot.masks.values())
-    if found is None or measure is None:
+    compared = compare(rows, results, [sample.id for sample in samples])
+    measure = None if compared is None else gallery_measure(mask for shot in compared.shots for mask in shot.masks.values())
+    if compared is None or measure is None:
         return []
     by_id = {sample.id: sample for sample in samples}
-    parts = [f"<h2>Gallery</h2><p>By {escape(measure.title)}; prompt {escape(found.prompt)}, size {found.size}.</p>"]
-    for number, (heading, shots) in enumerate(choose(found.shots, found.first, found.other, measure).items(), start=1):
+    parts = [f"<h2>Gallery</h2><p>By {escape(measure.title)}; prompt {escape(compared.prompt)}, size {compared.size}.</p>"]
+    for number, (heading, shots) in enumerate(choose(compared.shots, compared.first, compared.other, measure).items(), start=1):
         path = draw(shots, by_id.__getitem__, measure, folder / f"gallery_{number}.png")
         if path is not None:
             parts.append(f"<h3>{escape(heading)}</h3>{picture(path)}")
@@ -176,7 +176,7 @@ def footer(run: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Shots of one prompt at one size; `first` is the method that is looked at, `other` what it is compared with."""
+    """Shots of one prompt at one size; `first` is the method of interest, `other` the one it is compared with."""
 
     shots: list[Shot]
     first: str
@@ -188,7 +188,7 @@ class Comparison:
 def compare(rows: Sequence[Row], results: Results, samples: Sequence[str]) -> Comparison | None:
     """Methods at the largest size (`native` counts as that), `resize` beside them; None where no mask was measured.
 
-    The method that is looked at is the last one of `pairing.ORDER` that ran, compared with the one before it there.
+    `first` is the last method of `pairing.ORDER` that ran, compared with the one before it there.
     """
     prompts = [row["prompt"] for row in rows if row["count"]]
     if not prompts:

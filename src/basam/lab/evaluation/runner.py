@@ -1,4 +1,4 @@
-"""Images in, result lines out: every image is encoded once for each size and method, then all prompts are decoded."""
+"""Images in, result lines out: every image is encoded once per size and method, then all prompts are decoded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Masks(Protocol):
     """Where masks come from: SAM (`sam_masks`) or a model of one's own (`custom`).
 
     Attributes:
-        variants: how each image is encoded.
+        variants: sizes and methods.
         smallest: the long side in pixels that images need.
     """
 
@@ -37,7 +37,7 @@ class Masks(Protocol):
         """Of the prompts so far: `encode_seconds`, and `tokens` where there are any."""
 
     def answers(self, questions: Sequence[Question]) -> Iterator[tuple[int, np.ndarray, float]]:
-        """For each question its index, logits `(H, W)` float32 at the image's size and the predicted IoU."""
+        """Per question its index, logits `(H, W)` float32 at the image's size and the predicted IoU."""
 
 
 class Runner:
@@ -82,7 +82,7 @@ class Runner:
         ]
 
     def run(self, samples: Sequence[Sample], before: Results, advance: Callable[[], None]) -> None:
-        """Write what is missing of `samples`; `advance` is called after each."""
+        """Write what is missing of `samples`; `advance` is called after every image."""
         for sample in samples:
             if any(self.missing(sample.id, variant, before) for variant in self.masks.variants):
                 self.run_sample(sample, before)
@@ -128,13 +128,13 @@ class Runner:
                 self.pool.submit(job, line.taker(index, score))
                 self.stages.seconds["wait"] += self.pool.waited - waited
 
-    def timed(self, answers: Iterator[tuple[int, np.ndarray, float]]) -> Iterator[tuple[int, np.ndarray, float]]:
+    def timed(self, predictions: Iterator[tuple[int, np.ndarray, float]]) -> Iterator[tuple[int, np.ndarray, float]]:
         while True:
             with self.stages.timing("decode"):
-                answer = next(answers, None)
-            if answer is None:
+                prediction = next(predictions, None)
+            if prediction is None:
                 return
-            yield answer
+            yield prediction
 
     @property
     def needs_image(self) -> bool:

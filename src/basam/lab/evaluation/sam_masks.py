@@ -1,4 +1,4 @@
-"""Masks of an evaluation by a SAM; each method is a mode of the predictor."""
+"""Masks of an evaluation by a SAM; methods are modes of the predictor."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SamMasks:
         predictor.mode = variant.mode(self.own_mode)
         self.image_shape, self.spent = image.shape, predictor.encode_seconds
         if variant.focused:
-            # The whole is seen at the size of a region, and only where a click needs a first look.
+            # The whole photo is encoded at the size of a region, and only for a click's first prediction.
             predictor.set_image(image, long_side=variant.long_side)
             self.focus = replace(self.own_focus, side=variant.long_side)
             return

@@ -62,7 +62,7 @@ class EvaluateSettings:
             of the focus methods they are sides of the region, and without a number the trained long side is.
         methods: keys of `METHODS`; metrics: keys of `METRICS`; save_maps: see `maps`.
         mode: the correction of methods `basam` and `focus`; other methods have their own. reach: `BiasMode.reach` of it.
-        focus: how regions are chosen, but for their side. None: as the model's own mode file says, else `Focus()`.
+        focus: settings of regions, except their side. None: those of the model's own mode file, else `Focus()`.
         Every other field is described by its `Help`, which is also that of the command's option.
 
     Raises:
@@ -86,7 +86,7 @@ class EvaluateSettings:
         Help(
             "resize: squeezed to the training resolution; plain: any size, uncorrected; basam: corrected; published, factor, "
             "mask: the published correction, or one half of it; reach: attention to a neighborhood as large as in training; "
-            "focus, focus-plain: a crop around each prompt; pyramid: the photo encoded once, at several sizes.",
+            "focus, focus-plain: a crop around every prompt; pyramid: the photo encoded once, at several sizes.",
             "What is compared",
         ),
     ] = USUAL_METHODS
@@ -142,10 +142,10 @@ class EvaluateSettings:
     def variants(self, trained_side: int) -> list[Variant]:
         """Every encoding of an image, in the order of tables; `trained_side` in pixels is the size of method `resize`."""
         sides = [size for size in self.sizes if size != NATIVE] or [trained_side]
-        found = [Variant(trained_side, "resize")] if "resize" in self.methods else []
+        variants = [Variant(trained_side, "resize")] if "resize" in self.methods else []
         whole = [method for method in self.methods if method != "resize" and not is_focused(method)]
-        found += [Variant(size, method) for size in self.sizes for method in whole]
-        return found + [Variant(side, method) for side in sides for method in self.methods if is_focused(method)]
+        variants += [Variant(size, method) for size in self.sizes for method in whole]
+        return variants + [Variant(side, method) for side in sides for method in self.methods if is_focused(method)]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -30,7 +30,7 @@ class RunMismatchError(BasamError, ValueError):
 class RunFolder:
     """A run on disk.
 
-    Files: `run.json`, `per_image.jsonl`, and while several processes work, `per_image.RANK.jsonl` of each.
+    Files: `run.json`, `per_image.jsonl`, and while several processes work, one `per_image.RANK.jsonl` per process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,19 +81,19 @@ class RunFolder:
         return results
 
     def append(self, line: Line, rank: int = 0, processes: int = 1) -> None:
-        """Write a line of process `rank` of `processes`; it is in the system's hands then."""
+        """Append a line of process `rank` of `processes`; it is handed to the system at once."""
         append_json(self.lines_file if processes == 1 else self.path / f"per_image.{rank:04d}.jsonl", line)
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What keeps a run from resuming or being extended, as texts `seed was 0, now 1`."""
-    found = []
+    changes = []
     for part in ("settings", "model", "data"):
         for name, was, is_now in changes_of(before.get(part, {}), now[part]):
             if not (part == "settings" and name in FREE) and not extends(name, was, is_now):
                 label = name if part == "settings" else f"{part} {name}"
-                found.append(f"{label} was {short(was)}, now {short(is_now)}{reason(name, was, is_now)}")
-    return found
+                changes.append(f"{label} was {short(was)}, now {short(is_now)}{reason(name, was, is_now)}")
+    return changes
 
 
 def changes_of(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -152,10 +152,10 @@ def versions() -> dict[str, str]:
     """Versions of Python, of basam and of the libraries that figures depend on."""
     from basam import __version__
 
-    found = {"python": platform.python_version(), "basam": __version__}
+    versions = {"python": platform.python_version(), "basam": __version__}
     for name in LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -76,7 +76,7 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
 
 
 def latex_tables(summary: dict[str, Any]) -> list[str]:
-    """A table for each prompt, the best figure of every column in bold."""
+    """A table per prompt, the best figure of every column in bold."""
     tables = []
     for prompt in dict.fromkeys(row["prompt"] for row in summary["rows"]):
         rows = [row for row in summary["rows"] if row["prompt"] == prompt]

@@ -1,7 +1,7 @@
 """COCO's mask AP by `faster_coco_eval`, the same figures as `pycocotools` gives.
 
-AP ranks masks by a score (SAM's predicted IoU) within each category. With ground-truth prompts the category is that of the
-prompted instance, so the figure says how good masks and their ranking are, not how well objects are found.
+AP ranks masks by a score (SAM's predicted IoU) within a category. With ground-truth prompts the category is that of the
+prompted instance, so the figure measures masks and their ranking, not detection.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str, crow
         for image in data["images"]
         if image["id"] in evaluated and fault_of(image) is None
     }
-    kept: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for annotation in (*chain.from_iterable(of_image.values()), *crowds):
         image = images.get(annotation["image_id"])
         if image is not None:
@@ -73,9 +73,9 @@ def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str, crow
                 mask = annotation_mask(annotation, image["height"], image["width"], source)
             except SampleError:
                 continue  # the reader has reported it
-            kept.append(
+            annotations.append(
                 {
-                    "id": len(kept) + 1,
+                    "id": len(annotations) + 1,
                     "image_id": annotation["image_id"],
                     "category_id": annotation["category_id"],
                     "segmentation": encode_mask(mask),
@@ -84,7 +84,7 @@ def _evaluated_part(data: dict[str, Any], evaluated: set[int], source: str, crow
                     "bbox": [0, 0, 0, 0],
                 }
             )
-    return {"images": list(images.values()), "annotations": kept, "categories": data["categories"]}
+    return {"images": list(images.values()), "annotations": annotations, "categories": data["categories"]}
 
 
 def _area(annotation: dict[str, Any], mask: np.ndarray) -> float:

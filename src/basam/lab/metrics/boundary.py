@@ -19,7 +19,7 @@ def boundary_iou(case: Case) -> dict[str, Any]:
     """Boundary IoU of the mask as delivered; 0 where nothing was predicted."""
     library = require("faster_coco_eval.core.mask", "evaluate")
     require("cv2", "evaluate")  # the library's faster way of eroding; the other gives the same
-    # Nothing lies outside the box of both masks, and the border of what it is given counts as outline there as well: the
+    # There is nothing outside the box of both masks, and the border of what it is given counts as outline there as well: the
     # box alone gives the same, several times as fast for small objects. The band stays that of the image.
     x0, y0, x1, y1 = tight_box(case.delivered | case.truth).astype(int)
     width = max(1, round(BAND * math.hypot(*case.truth.shape)))

@@ -52,7 +52,7 @@ class Case:
             raise InputError(f"image of shape {image.shape} and type {image.dtype}: {(*truth.shape, 3)} uint8 is needed")
 
     def _leave_out(self, ignored: np.ndarray) -> None:
-        """Put the lowest of all predictions that count where none does: nothing is found there, which is right."""
+        """Use the lowest of all predictions that count if none counts: an empty prediction is right there."""
         if ignored.shape != self.truth.shape or ignored.dtype != bool:
             raise InputError(f"ignored of shape {ignored.shape} and type {ignored.dtype}: {self.truth.shape} bool is needed")
         if (ignored & self.truth).any():
@@ -62,7 +62,7 @@ class Case:
 
     @cached_property
     def counted(self) -> Case:
-        """The pixels that count, as a picture of one row; itself where all do. For metrics that look at no neighbours."""
+        """The pixels that count, as a picture of one row; unchanged if all do. For metrics that use no neighbours."""
         if self.ignored is None:
             return self
         return Case(self.probabilities[~self.ignored][None], self.truth[~self.ignored][None])

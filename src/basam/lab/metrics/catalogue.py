@@ -1,6 +1,6 @@
-"""All metrics: the function of each, the columns of a table that it gives, and which end of a column is better.
+"""All metrics: function, columns in tables, and whether higher is better.
 
-Two conventions meet here, and every title says which one holds:
+There are two conventions, and every title names the one it uses:
 
 - metrics of published saliency tables stretch every prediction to 0..1 first (min-max) after storing it in 8 bits;
 - metrics of the mask as it is delivered take the probabilities as they are and cut them at 0.5.
@@ -21,7 +21,7 @@ Convention = Literal["min-max", "as delivered"]
 
 @dataclass(frozen=True)
 class Column:
-    """One figure of a summary. `higher_is_better` says to reports which end of it is the best."""
+    """One figure of a summary. `higher_is_better`: which end reports mark as the best."""
 
     title: str
     higher_is_better: bool
@@ -80,7 +80,7 @@ METRICS = {
     "si_mae": _one(saliency.si_mae, "size-invariant MAE", False, "min-max"),
 }
 
-# Figures of a whole data set, which `coco_ap` makes of all masks together.
+# Figures of a whole data set, which `coco_ap` computes from all masks.
 _AP = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "ap_small": "APs", "ap_medium": "APm", "ap_large": "APl"}
 
 COLUMNS = {name: column for metric in METRICS.values() for name, column in metric.columns.items()}

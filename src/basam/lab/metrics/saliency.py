@@ -96,7 +96,7 @@ def context_measure(case: Case) -> Entries:
 
 
 def camouflage_context_measure(case: Case) -> Entries:
-    """Context measure weighted by how well each part of the object is hidden in the photograph, beta^2 = 1.2."""
+    """Context measure weighted by how well every part of the object is hidden in the photograph, beta^2 = 1.2."""
     if case.image is None:
         raise InputError("camouflage_context_measure looks at the photograph: pass image=")
     return {"camouflage_context_measure": _context("CamouflageContextMeasure", "ccm", case, img=case.image)}
@@ -137,7 +137,7 @@ def _context(name: str, key: str, case: Case, **more: Any) -> float | None:
 
 
 def _has_sizes(case: Case) -> bool:
-    """Whether the library can separate the objects: it needs some background and keeps a bit of a float for each."""
+    """Whether the library can separate the objects: it needs some background and uses a bit of a float per object."""
     cv2 = require("cv2", "evaluate")
     _, _, stats, _ = cv2.connectedComponentsWithStats(case.stored_truth, connectivity=4)
     objects = int((stats[1:, cv2.CC_STAT_AREA] >= 50).sum())

@@ -46,7 +46,7 @@ def summarise(records: Sequence[Record]) -> dict[str, float | int]:
 
 
 def mean_curves(records: Sequence[Record]) -> dict[str, np.ndarray]:
-    """Mean over records of each curve they hold, (256,) float64 from threshold 255 down to 0.
+    """Mean over records of every curve they hold, (256,) float64 from threshold 255 down to 0.
 
     Names are `precision`, `recall`, `f`, `e` and `si_f`; the first two make the precision-recall plot.
     """

@@ -1,4 +1,4 @@
-"""Outlines of animals, each a list of parts in a frame of about [-1, 1], head to the right, x right and y down.
+"""Outlines of animals: lists of parts in a frame of about [-1, 1], head to the right, x right and y down.
 
 Role 0 is the body, 1 a second colour (fins, wings, belly), 2 dark details (eyes, claws).
 """

@@ -16,7 +16,7 @@ MOST = 1000  # annotations of one image have the ids from seed * MOST + 1 on
 
 
 def annotations_of(scene: Scene, seed: int) -> list[dict[str, Any]]:
-    """One annotation for each instance, masks as uncompressed RLE (plain lists of run lengths, down the columns)."""
+    """One annotation per instance, masks as uncompressed RLE (plain lists of run lengths, down the columns)."""
     result = []
     for number, (mask, name) in enumerate(zip(scene.masks, scene.names, strict=True), 1):
         runs = RunMask.of(mask)

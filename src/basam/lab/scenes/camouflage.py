@@ -60,17 +60,17 @@ def varied(draws: Draws, colour: Colour, spread: float) -> Colour:
 
 
 class Habitat(NamedTuple):
-    """What grows or lies somewhere."""
+    """A material of the habitat."""
 
     hue: tuple[float, float]
     saturation: tuple[float, float]
     value: tuple[float, float]
     contrast: float
     cells: tuple[float, float]  # of the ground's noise along y and x
-    template: Callable[[Draws], Array]  # outline of what lies about
+    template: Callable[[Draws], Array]  # outline of the things
     size: tuple[float, float]  # of these things in the unit square
     turns: tuple[float, float]  # their directions
-    number: int  # of these things in each colour
+    number: int  # of these things per colour
 
 
 HABITATS = (

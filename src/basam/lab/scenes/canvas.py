@@ -1,4 +1,4 @@
-"""A picture in the making: colours, and which instance owns each pixel."""
+"""A picture in the making: colours, and the owning instance per pixel."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Look(NamedTuple):
 class Scene(NamedTuple):
     """A rendered scene.
 
-    image: (size, size, 3) uint8 RGB; masks: (n, size, size) bool, the visible part of each instance, disjoint, none empty;
+    image: (size, size, 3) uint8 RGB; masks: (n, size, size) bool, the visible parts of the instances, disjoint, none empty;
     names: n category names.
     """
 
@@ -141,7 +141,7 @@ class Canvas:
         return np.maximum(1 - lit - (1 - height[inner, inner]) * np.float32(0.25) * strength, np.float32(0.1))
 
     def finish(self) -> Scene:
-        """The scene: colours rounded to 8 bits, one mask for each instance that has a pixel."""
+        """The scene: colours rounded to 8 bits, one mask per instance that has a pixel."""
         image = np.empty((self.size, self.size, 3), np.uint8)
         for channel, plane in enumerate(self.image):
             image[..., channel] = np.clip(plane, 0, 1) * np.float32(255) + HALF

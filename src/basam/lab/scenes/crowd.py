@@ -1,4 +1,4 @@
-"""Domain `crowd`, after COCO: 3 to 30 things of very different sizes that hide each other, named as in COCO."""
+"""Domain `crowd`, after COCO: 3 to 30 things of very different sizes that occlude one another, named as in COCO."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def arrange(draws: Draws, names: tuple[str, ...], horizon: float, count: int) ->
 
 
 def paint(canvas: Canvas, draws: Draws) -> None:
-    """A place and what stands in it."""
+    """A place and the things in it."""
     names, places = draws.pick(MOTIFS)
     horizon = min(draws.pick(places)(canvas, draws.child()), 0.75)
     light = draws.uniform(0.5, 1.0)

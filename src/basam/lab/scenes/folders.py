@@ -1,4 +1,4 @@
-"""Where the files of a domain go: the folders and names of the data set it stands for.
+"""Where the files of a domain go: folders and names of the data set whose layout it has.
 
 The seeds of the splits lie apart, so that the test split never holds a scene of the training split, and the number in a
 file name is the seed that `render` takes.

@@ -16,7 +16,7 @@ Loops = list[np.ndarray]
 
 
 def wheel(draws: Draws, x: float, y: float, radius: float) -> Loops:
-    """Tyre, rim, hub and spokes that cross each other, as on a bicycle."""
+    """Tyre, rim, hub and crossing spokes, as on a bicycle."""
     tyre = draws.uniform(0.05, 0.11) * radius
     count = draws.pick((16, 20, 24, 28, 32, 36))
     turns = np.arange(count) / count + draws.unit()

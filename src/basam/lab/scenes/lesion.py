@@ -1,4 +1,4 @@
-"""Domain `lesion`, after ISIC: a dermoscopic picture of a pigmented spot with soft edges on skin, and what lies in the way.
+"""Domain `lesion`, after ISIC: a dermoscopic picture of a pigmented spot with soft edges on skin, and occluding hair and marks.
 
 The mask is the outline of the spot; hairs, bubbles and rulers are not cut out of it, as dermatologists do not cut them out.
 """

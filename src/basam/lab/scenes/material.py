@@ -12,7 +12,7 @@ PATTERNS = ("mottled", "mottled", "striped", "speckled", "checked", "plain", "pl
 
 
 class Material:
-    """base + tone * broad noise + accent * pattern, each a colour.
+    """base + tone * broad noise + accent * pattern, all colours.
 
     Args:
         draws: where the decisions come from.

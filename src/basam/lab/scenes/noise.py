@@ -89,7 +89,7 @@ Taps = tuple[tuple[int, int], Array, tuple[Array, ...]]
 
 @lru_cache(maxsize=256)
 def _taps(start: int, stop: int, size: int, shift: float, cells: float) -> tuple[tuple[int, int], Array, tuple[Array, ...]]:
-    """Of a run of pixel centres: the lattice indices used, the first tap of each pixel among them, and the four weights."""
+    """For a run of pixel centres: the lattice indices used, the first tap per pixel among them, and the four weights."""
     position = ((np.arange(start, stop) + 0.5) / size + shift) * cells
     whole = np.floor(position)
     t = (position - whole).astype(np.float32)

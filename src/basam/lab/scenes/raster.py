@@ -68,10 +68,10 @@ def bounds(loops: Loops, size: int) -> Window:
 
 
 def coverage(loops: Loops, size: int, window: Window | None = None) -> tuple[Array, Window]:
-    """The share of each pixel that a union of polygons covers.
+    """The share of every pixel that a union of polygons covers.
 
     Args:
-        loops: arrays of x, y in the unit square, (points, 2) or (polygons, points, 2), each polygon closed by itself.
+        loops: arrays of x, y in the unit square, (points, 2) or (polygons, points, 2); every polygon is closed.
             A pixel is covered where the winding number is not 0: a loop of opposite orientation inside another is a hole
             of that one, and other loops may cross the hole.
         size: side of the image in pixels.

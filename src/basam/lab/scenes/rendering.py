@@ -55,7 +55,7 @@ def mosaic(seed: int, size: int, domain: str, tiles: int) -> Scene:
         tiles: scenes along a side, at least 1.
 
     Returns:
-        A scene like any other: each instance of each tile has its own mask in the large frame.
+        A scene like any other: every instance of a tile has its own mask in the large frame.
 
     Raises:
         ValueError: an argument is out of its range.

@@ -58,7 +58,7 @@ def oriented(loop: Array) -> Array:
 
 
 def bars(starts: Array, ends: Array, width: float | Array) -> Array:
-    """Straight bars between points (count, 2), each `width` wide: (count, 4, 2)."""
+    """Straight bars between points (count, 2), `width` wide: (count, 4, 2)."""
     along = ends - starts
     length = np.sqrt(along[:, 0] * along[:, 0] + along[:, 1] * along[:, 1])
     half = (np.asarray(width) * 0.5 / np.maximum(length, 1e-9))[..., None]
@@ -72,7 +72,7 @@ def bar(start: Point, end: Point, width: float) -> Array:
 
 
 def tube(points: Array, width: float | Sequence[float] | Array) -> list[Array]:
-    """A curve through points (count, 2) as thick as `width` (a number, or one for each point), with round ends."""
+    """A curve through points (count, 2) with the thickness `width` (a number, or one per point), with round ends."""
     points = np.asarray(points, np.float64)
     half = np.broadcast_to(np.asarray(width, np.float64) * 0.5, (len(points),))
     along = np.empty_like(points)
@@ -126,7 +126,7 @@ def blob(draws: Draws, lumps: int = 6, rough: float = 0.3, points: int = 128) ->
 
 
 def mirrored(loops: Sequence[Array]) -> list[Array]:
-    """The loops mirrored left to right, orientation kept."""
+    """The loops mirrored left to right, with the same orientation."""
     return [(loop * np.array([-1.0, 1.0]))[..., ::-1, :] for loop in loops]
 
 

@@ -20,7 +20,7 @@ DETAIL = 3  # scenes are rendered this much larger and reduced, so that wires un
 
 
 def coloured(scene: Scene) -> np.ndarray:
-    """The masks in one picture, each instance in a colour of its own: (size, size, 3) uint8."""
+    """The masks in one picture, one colour per instance: (size, size, 3) uint8."""
     picture = np.zeros_like(scene.image)
     for index, mask in enumerate(scene.masks):
         # Steps of the golden ratio keep the hues of neighbours apart; a single instance is white as in a mask file.
@@ -30,7 +30,7 @@ def coloured(scene: Scene) -> np.ndarray:
 
 
 def write_sheet(path: Path, domains: Sequence[str], count: int, size: int, seed: int) -> None:
-    """Write the contact sheet of `count` scenes of each domain, at least one, from `seed` on as PNG.
+    """Write the contact sheet of `count` scenes per domain, at least one, from `seed` on as PNG.
 
     Raises:
         ValueError: numbers out of range, an unknown domain or none.
@@ -46,7 +46,7 @@ def write_sheet(path: Path, domains: Sequence[str], count: int, size: int, seed:
 
 
 def contact_sheet(domains: Sequence[str], seeds: Sequence[int], size: int) -> Image.Image:
-    """A row of images and a row of masks for every domain, a column for every seed, each `size` pixels."""
+    """A row of images and a row of masks per domain, a column per seed, all `size` pixels."""
     step = size + GAP
     sheet = np.full((2 * len(domains) * step - GAP, len(seeds) * step - GAP, 3), 255, np.uint8)
     for row, domain in enumerate(domains):

@@ -1,4 +1,4 @@
-"""Outlines of everyday things and people, each a list of parts in a frame of about [-1, 1] with y down.
+"""Outlines of everyday things and people: lists of parts in a frame of about [-1, 1] with y down.
 
 Roles as in `animals`: 0 the body, 1 and 2 further colours.
 """

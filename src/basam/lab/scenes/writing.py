@@ -38,7 +38,7 @@ def write_scenes(
     workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[int, int]:
-    """Write scenes as the data set that the domain stands for lays itself out.
+    """Write scenes in the layout of the domain's data set.
 
     Args:
         out: the data set's root folder; made where it does not exist.
@@ -46,7 +46,7 @@ def write_scenes(
         count, seed: how many scenes, and the number of the first within its split.
         split: `train`, `val`, `test` or the data set's own name, such as `DIS-TE1`.
         workers: processes that render at the same time.
-        progress: called with the number of scenes finished so far after each.
+        progress: called with the number of finished scenes after every scene.
 
     Returns:
         How many scenes were written, and how many were there already.
@@ -74,15 +74,15 @@ def write_scenes(
         path.parent.mkdir(parents=True, exist_ok=True)
     listed = _listed(root, folders)
     missing = [s for s in seeds if not _complete(root, folders, s, size, listed)]
-    kept = count - len(missing)
+    existing = count - len(missing)
     if progress:
-        progress(kept)
-    for done, _ in enumerate(_written(root, folders, missing, size, workers), kept + 1):
+        progress(existing)
+    for done, _ in enumerate(_written(root, folders, missing, size, workers), existing + 1):
         if progress:
             progress(done)
     if not folders.masks:
         _merge(root, folders, listed, size)
-    return len(missing), kept
+    return len(missing), existing
 
 
 def _written(root: Path, folders: Folders, seeds: list[int], size: int, workers: int) -> Iterator[None]:

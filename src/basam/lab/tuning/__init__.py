@@ -1,6 +1,6 @@
 """Fine-tuning a model on photographs with masks: `Tuning` or `tune`; the result is an adapter.
 
-`ways` says what is trained, `trainer` how, `sources` on what. Names: `__init__.pyi`.
+`ways` defines what is trained, `trainer` how, `sources` on what. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

@@ -15,7 +15,7 @@ from basam.masks import tight_box
 class Augment:
     """Attributes:
     flip: share of photographs that are mirrored left to right.
-    crop: smallest share of each side that a crop keeps; 1: no crops.
+    crop: smallest share of the sides that a crop keeps; 1: no crops.
     colour: brightness, contrast and saturation are changed by a factor within `1 ± colour`.
     """
 
@@ -44,9 +44,9 @@ class Augment:
         generator: np.random.Generator,
         ignored: np.ndarray | None = None,
     ) -> tuple[Image.Image, np.ndarray, np.ndarray | None]:
-        """Crop to `share` of both sides and flip, image, mask and ignored pixels `(H, W)` bool alike.
+        """Crop to `share` of both sides and flip image, mask and ignored pixels `(H, W)` bool in the same way.
 
-        The crop lies anywhere around the object, or in its middle where the object is larger.
+        The crop is placed at random around the object, or inside the object if that is larger.
         """
         x0, y0, x1, y1 = tight_box(mask).astype(int)
         width, height = cropped(image.width, share), cropped(image.height, share)

@@ -1,9 +1,9 @@
 """Batches to tune on: a pure function of seed and step, whatever the number of processes, and whether a run was interrupted.
 
-A batch is a dict of B photographs with one object and one prompt each:
+A batch is a dict of B photographs with one object and one prompt per photograph:
 
 - `pixels` `(B, 3, H, W)` normalised; what is padded is 0
-- `targets` `(B, h, w)` share of the object in each pixel of the decoder's masks, 0 to 1
+- `targets` `(B, h, w)` share of the object per pixel of the decoder's masks, 0 to 1
 - `valid` `(B, h, w)` share of the photograph in it; 0 where it is padding
 - `counted` `(B, h, w)` share of it that is not ignored; absent where all photographs count as a whole
 - `beyond` `(B,)` how much of the object is outside of its region, as a multiple of what is inside; absent without regions
@@ -41,7 +41,7 @@ REPLACEMENTS = 20
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """What a step does with each of its photographs, known without decoding one: so every process knows all of it."""
+    """The plan of a step for its photographs, computed without decoding any: so every process knows all of it."""
 
     items: list[Item]
     spec: PromptSpec
@@ -68,9 +68,9 @@ class TuningBatches:
     Args:
         portions: what is trained on.
         family, geometry: of the model: its normalisation and patch.
-        batch_size: photographs per step, in all processes together.
+        batch_size: photographs per step, in all processes.
         sizes: long sides to train at; one for all photographs of a step, unless they keep their own.
-        mix: kinds of prompts; one is drawn for each step.
+        mix: kinds of prompts; one is drawn per step.
         sampling: see `items_of`.
         focus: train on the regions of prompts, as this says; then `sizes` are those of regions, not `native`. None: on whole
             photographs.
@@ -162,7 +162,7 @@ class TuningBatches:
             stacked["counted"] = torch.cat([whole if shares is None else shares for shares in counted])
         if self.regions is not None:
             stacked["beyond"] = torch.tensor(beyond, dtype=torch.float32)
-        return {**stacked, **together(prompts), "multimask": draw.multimask, "issues": issues}
+        return {**stacked, **stacked_prompts(prompts), "multimask": draw.multimask, "issues": issues}
 
     def example(self, draw: Draw, step: int, number: int) -> Example:
         """One photograph of a step."""
@@ -216,7 +216,7 @@ class TuningBatches:
         return F.adaptive_avg_pool2d(whole[None], self.geometry.mask_size(up, across))
 
 
-def together(prompts: Sequence[Prompt]) -> dict[str, Tensor]:
+def stacked_prompts(prompts: Sequence[Prompt]) -> dict[str, Tensor]:
     """Prompts of one kind as tensors; one with fewer points repeats its first, which is inside the object."""
     boxes = [prompt.box for prompt in prompts if prompt.box is not None]
     if boxes:

@@ -1,4 +1,4 @@
-"""Which photographs come together in a batch: those of about one shape, drawn by weight, as a pure function of the step."""
+"""Which photographs form a batch: those of similar shape, drawn by weight, as a pure function of the step."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def items_of(portions: Sequence[Portion], sampling: str, issues: Issues, smalles
     """
     if sampling not in SAMPLING:
         raise InputError(f"sampling={sampling!r}: allowed are {', '.join(SAMPLING)}")
-    found: list[list[tuple[Sample, tuple[int, int]]]] = []
+    by_data: list[list[tuple[Sample, tuple[int, int]]]] = []
     for portion in portions:
         sized = []
         for sample in portion.train:
@@ -67,15 +67,15 @@ def items_of(portions: Sequence[Portion], sampling: str, issues: Issues, smalles
             except (ImageError, OSError) as error:
                 issues.add(Issue("unreadable-image", str(sample.image_path), str(error)))
         if sized:
-            found.append(sized)
+            by_data.append(sized)
         elif portion.train:
             raise InputError(f"{portion.title}: none of its {len(portion.train)} photographs can be read and used")
-    whole = sum(len(sized) for sized in found)
+    whole = sum(len(sized) for sized in by_data)
     if not whole:
         raise InputError("there is no photograph to train on")
     return [
-        Item(sample, *size, 1 / (len(found) * len(sized)) if sampling == "balanced" else 1 / whole)
-        for sized in found
+        Item(sample, *size, 1 / (len(by_data) * len(sized)) if sampling == "balanced" else 1 / whole)
+        for sized in by_data
         for sample, size in sized
     ]
 
@@ -84,7 +84,7 @@ class Buckets:
     """Items by shape (and by size, where they keep their own).
 
     A bucket is drawn by the weight of what is in it and then its items by theirs, so that every item is drawn as often as
-    its weight says, whatever the buckets.
+    its weight, whatever the buckets.
     """
 
     def __init__(self, items: Sequence[Item], native: bool) -> None:

@@ -51,13 +51,13 @@ def provenance(settings: TuneSettings, portions: Sequence[Portion], scores: Scor
     }
 
 
-def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], command: Sequence[str]) -> str:
+def card(adapter: Adapter, settings: TuneSettings, provenance: dict[str, Any], command: Sequence[str]) -> str:
     """README.md in the form that the Hugging Face hub reads."""
     name = adapter.base
     front = ["---", "library_name: basam", "pipeline_tag: mask-generation", "tags:", "- segment-anything", "- basam"]
     if name.count("/") == 1 and not name.startswith("."):
         front.append(f"base_model: {name}")
-    before, kept, intervals = (found["validation"][name] for name in ("before", "kept", "interval of kept"))
+    before, kept, intervals = (provenance["validation"][name] for name in ("before", "kept", "interval of kept"))
     rows = [
         f"| {title} | {before.get(title, float('nan')):.4f} | {kept[title]:.4f} | "
         + (f"{intervals[title]:.4f} |" if title in intervals else "- |")
@@ -66,7 +66,7 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
     data = [
         f"- {one['title']}: {one['photographs']} photographs"
         + (f"; validated on {one['of which']}: {one['validated on']}" if one["of which"] else "")
-        for one in found["data"]
+        for one in provenance["data"]
     ]
     parts = [
         *front,
@@ -88,12 +88,12 @@ def card(adapter: Adapter, settings: TuneSettings, found: dict[str, Any], comman
         "## Training",
         "",
         *data,
-        *([f"- values of masks: {found['mask values']}"] if "mask values" in found else []),
+        *([f"- values of masks: {provenance['mask values']}"] if "mask values" in provenance else []),
         "",
-        f"{'Regions' if settings.focus else 'Long sides'} of {found['sizes']} px, {found['steps']} steps of "
-        f"{settings.batch_size} photographs (step {found['kept']} "
-        f"is kept), seed {found['seed']}, {found['seconds'] / 60:.1f} minutes on {found['device']}, "
-        f"basam {found['basam']}, {found['date']}.",
+        f"{'Regions' if settings.focus else 'Long sides'} of {provenance['sizes']} px, {provenance['steps']} steps of "
+        f"{settings.batch_size} photographs (step {provenance['kept']} "
+        f"is kept), seed {provenance['seed']}, {provenance['seconds'] / 60:.1f} minutes on {provenance['device']}, "
+        f"basam {provenance['basam']}, {provenance['date']}.",
         "",
         "```console",
         f"$ {' '.join(command)}" if command else f"$ basam tune --tune {settings.way} ...",

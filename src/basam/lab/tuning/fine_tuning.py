@@ -53,7 +53,7 @@ class Tuning:
         settings: what is tuned, on what and how.
         out: the run's folder; the adapter goes into `adapter` below it. A run of the same settings in it resumes.
         command: the words of the command line, for the model card.
-        device: see `basam.model.find_device`; on CUDA, `accelerate` gives each process its own.
+        device: see `basam.model.find_device`; on CUDA, `accelerate` gives every process its own.
         workers: processes that make batches beside this one.
         trackers: names that `accelerate` knows.
         report: called with a sentence after every validation, in the main process.
@@ -148,7 +148,7 @@ class Tuning:
         )
 
     def check_shares(self) -> None:
-        """A batch must be cut into equal parts, so that they count alike."""
+        """Raise unless a batch can be split into equal parts, so that they have equal weights."""
         settings, processes = self.settings, self.trainer.accelerator.num_processes
         parts = processes * settings.accumulate
         if settings.batch_size % parts:
@@ -183,7 +183,7 @@ class Tuning:
         """Train, validate and keep the best adapter.
 
         Raises:
-            TrainingError: a loss that is no finite number, or a checkpoint that cannot be written; the last is kept.
+            TrainingError: a loss that is not finite, or a checkpoint that cannot be written; the last one stays.
             OSError: the folder cannot be written.
         """
         if not self.scores.has(self.trainer.done):
@@ -195,8 +195,8 @@ class Tuning:
         with naming_memory(self.sizes.high):
             self.trainer.run()
         # Those of opening, of the steps (also of other processes and of worker processes), and of validation.
-        found = dict.fromkeys([*self.batches.issues, *self.trainer.issues, *self.validator.issues])
-        issues = Issues(found)
+        unique = dict.fromkeys([*self.batches.issues, *self.trainer.issues, *self.validator.issues])
+        issues = Issues(unique)
         return TuneOutcome(self.out / ADAPTER, self.scores, issues, self.trainer.is_main)
 
     def validate(self, trainer: Trainer, step: int) -> None:
@@ -215,8 +215,8 @@ class Tuning:
 
     def reduce(self, sums: Tensor) -> Tensor:
         """Sums over all processes."""
-        found: Tensor = self.trainer.accelerator.reduce(sums.to(self.trainer.accelerator.device), reduction="sum")
-        return found.cpu()
+        total: Tensor = self.trainer.accelerator.reduce(sums.to(self.trainer.accelerator.device), reduction="sum")
+        return total.cpu()
 
     def keep(self, score: Score) -> None:
         """Write the adapter where `score` is the best, and its model card in any case."""
@@ -228,8 +228,8 @@ class Tuning:
         else:
             adapter = read_adapter(folder)
         device = device_name(self.trainer.accelerator.device)
-        found = provenance(self.settings, self.portions, self.scores, str(self.sizes), device)
-        write_adapter(folder, adapter, card(adapter, self.settings, found, self.command), found)
+        about = provenance(self.settings, self.portions, self.scores, str(self.sizes), device)
+        write_adapter(folder, adapter, card(adapter, self.settings, about, self.command), about)
         by_data = ", ".join(f"{title} {score.figure(title)}" for title in score.by_data)
         self.report(f"step {score.step}: IoU {score.mean:.4f} ({by_data}){', kept' if is_best else ''}")
 

@@ -1,4 +1,4 @@
-"""Regions to train on: the squares that predicting will look at, with jitter, and prompts in their pixels.
+"""Regions to train on: the squares that predicting will use, with jitter, and prompts in their pixels.
 
 A box is trained on the square around it: its context is drawn around that of predicting, and it is moved as far as a square
 that several prompts share may be. So is a click with a first look (rules `coarse` and `zoom`), around the truth of its object,
@@ -25,9 +25,9 @@ from basam.predict import CLICK_SHARES, MOST_ENLARGED, Focus, Frame, Region, Vie
 CONTEXT_JITTER = 1.5
 # How much of the margin beside the object a square may be moved by: as much as where prompts share one.
 SHIFT = 0.5
-# How many clicks are trained on their first look.
+# Share of clicks that are trained on their first prediction.
 FIRST_LOOKS = 0.5
-# Photographs are kept at this many times the region's side: then the smallest square around a click has pixels of its own.
+# Photographs are cached at this many times the region's side, so that the smallest square around a click has native pixels.
 DETAIL = round(1 / min(CLICK_SHARES))
 
 
@@ -92,7 +92,7 @@ class RegionDraws:
         return Cut(image, part, ignored, seen_in(prompt, region, part.shape), frame, beyond)
 
     def region(self, prompt: Prompt, mask: np.ndarray, least: float, generator: np.random.Generator) -> Region:
-        """The square that is looked at for a prompt; `least`: its smallest side, in pixels of the photograph."""
+        """The square for a prompt; `least`: its smallest side, in pixels of the photograph."""
         height, width = mask.shape
         if prompt.box is None and self.focus.click == "scales":
             assert prompt.points is not None
@@ -101,7 +101,7 @@ class RegionDraws:
             return tried[generator.integers(len(tried))]
         if prompt.box is None and generator.random() < FIRST_LOOKS:
             return Region(0, 0, max(height, width))
-        # A first look finds the object more or less: its truth stands for what it finds.
+        # A first prediction finds the object more or less: its truth stands for the prediction.
         box = tight_box(mask) if prompt.box is None else prompt.box
         factor = math.exp(generator.uniform(-math.log(CONTEXT_JITTER), math.log(CONTEXT_JITTER)))
         own = region_around(box, max(1.0, factor * self.focus.context), least, height, width)
@@ -112,8 +112,8 @@ class RegionDraws:
 def moved(start: int, side: int, low: float, high: float, length: int, generator: np.random.Generator) -> int:
     """Another start of a square of `side` along one axis of `length` px, which still holds `low` to `high`."""
     before, after = SHIFT * (low - start), SHIFT * (start + side - high)
-    found = round(start + generator.uniform(-max(0.0, after), max(0.0, before)))
-    return max(0, min(found, length - side))
+    place = round(start + generator.uniform(-max(0.0, after), max(0.0, before)))
+    return max(0, min(place, length - side))
 
 
 def seen_in(prompt: Prompt, region: Region, shape: tuple[int, ...]) -> Prompt:

@@ -21,7 +21,7 @@ from basam.checks import NotNegative, check_fields
 def dice_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """1 minus the Dice coefficient of probabilities and target, `(..., h, w)` to `(...)`; smoothed by one pixel.
 
-    `weight` `(..., h, w)` says how much of each pixel counts; None: all of all.
+    `weight` `(..., h, w)`: weights of the pixels; None: 1.
     """
     probabilities = logits.sigmoid()
     if weight is not None:
@@ -75,7 +75,7 @@ def intersection_over_union(
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Share of each loss in `prompt_losses`."""
+    """Share of every loss in `prompt_losses`."""
 
     focal: NotNegative = 20.0
     bce: NotNegative = 0.0
@@ -95,13 +95,13 @@ def prompt_losses(
     counted: Tensor | None = None,
     beyond: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Loss and IoU of K prompts, each answered with M masks, of which the one with the least mask loss is trained.
+    """Loss and IoU of K prompts with M masks per prompt, of which the one with the least mask loss is trained.
 
     Args:
         logits: `(K, M, h, w)`; predicted_iou: `(K, M)`, all of them trained towards what their mask reaches.
         target: `(K, h, w)` in 0..1.
-        pixels: `(K, h, w)`: how much each pixel counts in the cross entropy. None: all alike.
-        counted: `(K, h, w)`: how much of each pixel counts at all, 0 where the truth is unknown. None: all of all.
+        pixels: `(K, h, w)`: weights of the pixels in the cross entropy. None: 1.
+        counted: `(K, h, w)`: weights of the pixels in all losses, 0 where the truth is unknown. None: 1.
         beyond: `(K,)`: how much of the object is outside of the pixels, as a multiple of what is inside; it counts in the IoU.
 
     Returns:
@@ -113,9 +113,9 @@ def prompt_losses(
     if weights.focal:
         masks = masks + weights.focal * focal_loss(logits, truth, weight=known)
     if weights.bce:
-        each = None if pixels is None else pixels[:, None]
-        each = each if known is None else known if each is None else each * known
-        masks = masks + weights.bce * bce_loss(logits, truth, each)
+        of_pixels = None if pixels is None else pixels[:, None]
+        of_pixels = of_pixels if known is None else known if of_pixels is None else of_pixels * known
+        masks = masks + weights.bce * bce_loss(logits, truth, of_pixels)
     outside = None if beyond is None else beyond[:, None].expand(logits.shape[:2])
     reached = intersection_over_union(logits, truth, known, outside)
     best = masks.detach().argmin(1, keepdim=True)

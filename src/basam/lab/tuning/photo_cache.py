@@ -1,4 +1,4 @@
-"""Training photographs in memory: decoded once, reduced to what training can use, the most recent ones kept."""
+"""Training photographs in memory: decoded once, reduced to what training can use, least recently used ones evicted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Pictures:
 
     Args:
         long_side: larger photographs are reduced to it. None: never.
-        cache_bytes: how much is kept.
+        cache_bytes: size of the cache.
 
     Attributes:
         issues: what was wrong with the photographs read so far.
@@ -42,16 +42,16 @@ class Pictures:
     def __init__(self, long_side: int | None, cache_bytes: int = CACHE_BYTES) -> None:
         self.long_side = long_side
         self.cache_bytes = cache_bytes
-        self.kept: OrderedDict[tuple[str, str], Picture] = OrderedDict()
+        self.pictures: OrderedDict[tuple[str, str], Picture] = OrderedDict()
         self.held = 0
         self.issues = Issues()
 
     def read(self, sample: Sample) -> Picture:
         """The picture of `sample`. Raises SampleError where it cannot be used."""
         key = str(sample.image_path), sample.id
-        if key in self.kept:
-            self.kept.move_to_end(key)
-            return self.kept[key]
+        if key in self.pictures:
+            self.pictures.move_to_end(key)
+            return self.pictures[key]
         loaded, pixels = read_sample(sample)
         self.issues.extend(loaded.issues)
         image, ignored = Image.fromarray(pixels), loaded.ignored
@@ -64,10 +64,10 @@ class Pictures:
         else:
             masks = tuple(instance.mask for instance in loaded.instances)
         picture = Picture(image, masks, ignored)
-        self.kept[key] = picture
+        self.pictures[key] = picture
         self.held += picture.bytes
-        while self.held > self.cache_bytes and len(self.kept) > 1:
-            self.held -= self.kept.popitem(last=False)[1].bytes
+        while self.held > self.cache_bytes and len(self.pictures) > 1:
+            self.held -= self.pictures.popitem(last=False)[1].bytes
         return picture
 
 
@@ -83,7 +83,7 @@ def half_covered(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def covered(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The share of each pixel at `size` that is in the mask, 0 to 255."""
+    """The share of every pixel at `size` that is in the mask, 0 to 255."""
     return np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX))
 
 

@@ -124,15 +124,15 @@ class TuneSettings:
     sizes: Annotated[
         str | None,
         Help(
-            "Long sides in pixels, one drawn for each step; of crops with --focus.",
+            "Long sides in pixels, one drawn per step; of crops with --focus.",
             "Model",
             "LOW-HIGH|N|native",
             unset="training resolution to twice that; the training resolution with --focus",
         ),
     ] = None
-    prompts: Annotated[tuple[PromptSpec, ...], Help("One is drawn for each step; as for basam evaluate.", "Model")] = MIX
+    prompts: Annotated[tuple[PromptSpec, ...], Help("One is drawn per step; see basam evaluate.", "Model")] = MIX
     steps: Annotated[Count, Help("Optimiser steps.", "Optimiser")] = 1000
-    batch_size: Annotated[Count, Help("Photographs per step, of all processes together.", "Optimiser")] = 4
+    batch_size: Annotated[Count, Help("Photographs per step, in all processes.", "Optimiser")] = 4
     accumulate: Annotated[Count, Help("Parts of a batch, one after the other, to save memory.", "Optimiser")] = 1
     rate: Annotated[Positive | None, Help("Highest learning rate.", "Optimiser", unset="by --tune")] = None
     slope_rate: Annotated[Positive, Help("Learning rate of the slopes.", "Optimiser")] = SLOPE_RATE
@@ -146,7 +146,7 @@ class TuneSettings:
     checkpointing: Annotated[bool, Help("Activation checkpointing: less memory, more time.", "Optimiser")] = True
     seed: Annotated[Whole, Help("Seed for everything random.", "Optimiser")] = 0
     validate_every: Annotated[Count, Help("Steps between validations and checkpoints.", "Validation")] = 100
-    validate_count: Annotated[Count, Help("Photographs of each data set to validate on.", "Validation")] = 16
+    validate_count: Annotated[Count, Help("Photographs per data set to validate on.", "Validation")] = 16
     validate_sizes: Annotated[
         tuple[Count, ...], Help("Long sides to validate at.", "Validation", "N,N", unset="both ends of --sizes")
     ] = ()

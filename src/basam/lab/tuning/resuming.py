@@ -14,29 +14,29 @@ from basam.lab.evaluation import changes_of
 from basam.lab.tuning.plan import Plan
 
 CHECKPOINT = "checkpoint.pt"
-# Characters of what torch says of a damaged file, which may go on about pickles for a page.
+# Length to which torch's message about a damaged file is cut; it may go on about pickles for a page.
 LONGEST_REASON = 100
 
 
 class TrainingError(BasamError, RuntimeError):
-    """Training cannot continue; the message says where, why and what is kept."""
+    """Training cannot continue; the message has the reason and the last good checkpoint."""
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     """Write `state`, whose `step` counts the steps done, in place of the last checkpoint of `folder`.
 
     Raises:
-        TrainingError: it cannot be written (a full disk, for example); the last one is kept.
+        TrainingError: it cannot be written (a full disk, for example); the last one stays.
     """
     path = folder / CHECKPOINT
     try:
         with replacing(path) as temporary:
             torch.save(state, temporary)
     except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError where the disk is full
-        kept = f"the last good one is kept in {path}" if path.is_file() else "there is none yet"
+        remains = f"the last good one is in {path}" if path.is_file() else "there is none yet"
         raise TrainingError(
             f"the checkpoint of step {state['step']} cannot be written to {folder} ({str(error).splitlines()[0]}): "
-            f"{kept}; make room and start again: the run resumes from there"
+            f"{remains}; free some space and start again: the run resumes from there"
         ) from error
 
 
@@ -70,7 +70,7 @@ def load_checkpoint(folder: Path, settings: dict[str, Any], plan: Plan) -> dict[
 
 
 PLACES, PHOTOGRAPHS = ("data", "validation", "model"), "photographs"
-# What says how long is trained. More is allowed where it changes nothing of the steps that are done.
+# Settings of the length of training. An increase is allowed if it does not change finished steps.
 OF_LENGTH = ("steps", "warmup")
 
 

@@ -1,4 +1,4 @@
-"""What is tuned on: data sets by `kind:ROOT[:split]`, each with photographs to train on and others to validate on.
+"""The data of tuning: data sets by `kind:ROOT[:split]`, with photographs to train on and others to validate on.
 
 Nothing is ever trained or chosen on a test split. A validation split of the data set is taken where it has one; otherwise a
 tenth of the training split is set aside, chosen by a hash of its names, so that it is the same in every run and on every
@@ -26,7 +26,7 @@ class OverlapError(BasamError, ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Portion:
-    """One data set in use. `validated_on` says in words where `val` comes from."""
+    """One data set in use. `validated_on` describes where `val` comes from."""
 
     name: str
     title: str
@@ -48,9 +48,9 @@ def fingerprint(portions: Sequence[Portion]) -> str:
 def open_portions(
     sources: Sequence[Source], validation: Sequence[Source] = (), mask_values: str | None = None
 ) -> list[Portion]:
-    """Open all data sets, with validation photographs of each, or those of `validation` in place of all of these.
+    """Open all data sets, with validation photographs of their own, or those of `validation` instead.
 
-    `mask_values` says what the values of masks mean in data of kind `folder`; see `basam.lab.data.open_dataset`.
+    `mask_values`: the meaning of mask values in data of kind `folder`; see `basam.lab.data.open_dataset`.
 
     Raises:
         DatasetError: no source, one that cannot be opened or is too small to be cut, a test split, or one given twice.
@@ -99,10 +99,10 @@ def open_split(source: Source, purpose: str, mask_values: str | None) -> Dataset
 def validation_split(source: Source, training: Dataset, mask_values: str | None) -> Dataset | None:
     """The data set's own validation split, where it has one that is not trained on."""
     try:
-        found = source.open("val", mask_values)
+        validation = source.open("val", mask_values)
     except DatasetError:
         return None
-    return found if found.role == "val" and found.split != training.split else None
+    return validation if validation.role == "val" and validation.split != training.split else None
 
 
 def set_aside(dataset: Dataset, share: float = SHARE) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
@@ -132,11 +132,11 @@ def check_apart(train: Iterable[Sample], val: Iterable[Sample]) -> None:
         by_bytes[sample.image_path.stat().st_size].append(sample.image_path)
     for sample in val:
         path = sample.image_path
-        alike = by_bytes.get(path.stat().st_size, [])
-        if not alike:
+        same_size = by_bytes.get(path.stat().st_size, [])
+        if not same_size:
             continue
         digest = digest_of(path)
-        for other in alike:
+        for other in same_size:
             if other.resolve() == path.resolve() or digest_of(other) == digest:
                 raise OverlapError(
                     f"{other} is trained on, and {path} is validated on: they are the same photograph. Take one of them out"

@@ -59,7 +59,7 @@ class Trainer:
         plan: how long and how fast.
         folder: of the checkpoint and of TensorBoard's files; a run in it resumes, with more steps where its rates allow it.
         settings: whatever else decides the result; a checkpoint made with others is refused.
-        device: see `basam.model.find_device`; on `cuda`, `accelerate` gives each process its own.
+        device: see `basam.model.find_device`; on `cuda`, `accelerate` gives every process its own.
         workers: processes that make batches; 0: none beside this one.
         trackers: names that `accelerate` knows.
         save_every, log_every: in steps.
@@ -94,7 +94,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.groups(), lr=plan.rate, betas=(0.9, 0.98))
         self.wrapped, self.optimizer = self.accelerator.prepare(self.module, self.optimizer)
         self.done = 0
-        self.found: dict[Issue, None] = {}
+        self.data_issues: dict[Issue, None] = {}
         self.resume()
 
     def groups(self) -> list[dict[str, Any]]:
@@ -126,18 +126,18 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.done = state["step"]
-            self.found = dict.fromkeys(Issue(**issue) for issue in state.get("issues", ()))
+            self.data_issues = dict.fromkeys(Issue(**issue) for issue in state.get("issues", ()))
             if self.accelerator.scaler is not None and state.get("scaler") is not None:
                 self.accelerator.scaler.load_state_dict(state["scaler"])
 
     @property
     def issues(self) -> Issues:
-        """What was wrong with the data of all steps, each once; in the main process those of all processes, after `run`."""
-        return Issues(self.found)
+        """Problems of the data in all steps, without duplicates; in the main process those of all processes, after `run`."""
+        return Issues(self.data_issues)
 
     def gather_issues(self) -> None:
         if self.accelerator.num_processes > 1:
-            self.found = dict.fromkeys(require("accelerate", "tune").utils.gather_object(list(self.found)))
+            self.data_issues = dict.fromkeys(require("accelerate", "tune").utils.gather_object(list(self.data_issues)))
 
     def save(self) -> None:
         """Write the checkpoint (main process) and wait for it (all)."""
@@ -211,7 +211,7 @@ class Trainer:
         for remaining in reversed(range(plan.accumulate)):
             batch = next(parts)
             if isinstance(batch, dict):
-                self.found |= dict.fromkeys(batch.pop("issues", ()))
+                self.data_issues |= dict.fromkeys(batch.pop("issues", ()))
             batch = self.send(batch, accelerator.device)
             # Gradients travel between processes once, with the last part.
             with accelerator.no_sync(self.wrapped) if remaining else nullcontext():
@@ -231,10 +231,10 @@ class Trainer:
         return {**means, "rate": rate}
 
     def not_finite(self, loss: float) -> TrainingError:
-        kept = self.folder / CHECKPOINT
+        last = self.folder / CHECKPOINT
         return TrainingError(
             f"the loss is {loss} at step {self.done}, in the batch of {self.batches.describe(self.done)}; "
-            + (f"the last good checkpoint is kept in {kept}" if kept.is_file() else "there is no checkpoint yet")
+            + (f"the last good checkpoint is in {last}" if last.is_file() else "there is no checkpoint yet")
             + ". Look at these files, or lower the learning rate"
         )
 
@@ -272,12 +272,12 @@ class WeightAverage:
     @contextmanager
     def applied(self) -> Iterator[None]:
         """The averages in place of the weights for the length of a block."""
-        kept = {name: p.detach().clone() for name, p in self.parameters.items()}
+        before = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.put(self.averages)
         try:
             yield
         finally:
-            self.put(kept)
+            self.put(before)
 
     @torch.no_grad()
     def put(self, values: dict[str, Tensor]) -> None:

@@ -72,7 +72,7 @@ class Tuned(nn.Module):
 
 
 def edges(target: Tensor, counted: Tensor | None = None) -> Tensor:
-    """How much of the object begins or ends in the 3 x 3 pixels around each, 0 to 1: `(B, h, w)` alike.
+    """How much of the object begins or ends in the 3 x 3 pixels around every pixel, 0 to 1: `(B, h, w)`.
 
     Pixels of which nothing counts, by `counted`, begin and end nothing.
     """

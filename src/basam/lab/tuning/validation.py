@@ -1,4 +1,4 @@
-"""How good the weights of a step are, on photographs that are not trained on, and which step is kept."""
+"""Validation: the score of a step's weights on photographs that are not trained on, and the best step."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Score:
 
 @dataclass
 class Scores:
-    """The scores of a run, kept in a file so that a resumed run knows them."""
+    """The scores of a run, stored in a file for resuming."""
 
     path: Path
     scores: list[Score] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Validator:
         predictor: on the model that is trained.
         portions: with photographs to validate on.
         sizes: long sides in pixels, of regions with `focus`; None: the photographs' own.
-        count: photographs of each data set at most, evenly spaced.
+        count: photographs per data set at most, evenly spaced.
         focus: how regions of prompts are chosen. None: on the whole photographs.
         rank, processes: this process measures every `processes`-th of them.
     """
