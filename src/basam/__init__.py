@@ -1,6 +1,6 @@
 """Segment Anything at the image's own resolution: bias-mode attention for a pretrained SAM.
 
-The names that a user needs first are here, in `__init__.pyi`; each folder below says in its `__init__.py` what it has.
+The most important names are here, in `__init__.pyi`; the `__init__.py` of every folder describes its contents.
 """
 
 from basam.exports import exports

@@ -1,4 +1,4 @@
-"""What settings and arguments must be. Every error names the argument and its value, and says what is needed.
+"""Validation of settings and arguments. Errors name the argument, its value, and what is needed.
 
 `check_fields` compares the fields of a dataclass with their annotations, which so say once what is allowed; numbers with limits
 are those at the end of this file. Functions check with `whole_number`, `instance_of` and the like what no plain Python error
@@ -47,14 +47,14 @@ def words_of(hint: Any) -> str:
     if kind in (Union, UnionType):
         return " or ".join(map(words_of, inner))
     if kind is tuple:
-        return f"a list, each {words_of(inner[0])},"
+        return f"a list of {words_of(inner[0])},"
     return WORDS.get(hint) or f"a {(kind or hint).__name__}"
 
 
 def check_fields(settings: Any) -> None:
     """Compare the fields of a dataclass with their annotations, from its `__post_init__`.
 
-    Text becomes a path and a list a tuple if the annotation says so; numbers of numpy become Python's.
+    Annotations decide: text becomes a path, a list a tuple; numpy's numbers become Python's.
 
     Raises:
         TypeError: a value of another type.
@@ -75,7 +75,7 @@ def hints_of(kind: Any) -> dict[str, Any]:
 
 
 def validated(value: Any, hint: Any, name: str) -> Any:
-    """`value` as an annotation says it; see `check_fields`."""
+    """`value` converted to its annotation; see `check_fields`."""
     kind, inner = get_origin(hint), get_args(hint)
     if hint is Any:
         return value

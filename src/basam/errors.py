@@ -44,7 +44,7 @@ class FileError(BasamError, OSError):
 
 
 class FullDiskError(FileError):
-    """There is no room left for a file; a run of many photos stops, since no other one could be written either."""
+    """The disk is full; a run of many photos stops, because no other file could be written either."""
 
 
 class OccupiedError(BasamError, FileExistsError):
@@ -56,16 +56,16 @@ class MissingExtraError(BasamError, ImportError):
 
 
 class MemoryLackError(BasamError, MemoryError):
-    """Memory ran out, on the CPU or a GPU; the message says at which size of the photo, and what would fit."""
+    """Memory ran out, on the CPU or a GPU; the message names the photo's size and one that would fit."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that memory ran out, on whatever device."""
+    """Whether `error` means that memory ran out, on any device."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     # torch's words on Linux and macOS, and on Windows.
     words = ("can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
 
 def reason_of(error: BaseException) -> str | None:

@@ -1,6 +1,6 @@
 """Public names of a folder, imported when they are first used, so that `basam --help` does not wait for torch.
 
-A folder's `__init__.pyi` lists its public names, for people, type checkers and `exports` alike, as in Scientific Python's
+A folder's `__init__.pyi` lists its public names, for people, type checkers and `exports`, as in Scientific Python's
 SPEC 1. `from basam.lab.data.factory import open_dataset as open_dataset` there makes `basam.lab.data.open_dataset` public.
 """
 

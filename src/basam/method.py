@@ -4,7 +4,7 @@
 
 n is the number of keys that a query sees, n0 the trained one. In the published method they are all tokens of the image. With
 `BiasMode(reach="trained")` they are a neighborhood as large as the trained grid, at trained distances: nothing is left to
-correct. Nothing here knows of a model: `families` says where the terms go, `attention` computes them without an N x N tensor.
+correct. Nothing here depends on a model: `families` adds the terms, `attention` computes them without an N x N tensor.
 
 Source: Song et al., "BA-SAM: Scalable Bias-Mode Attention Mask for Segment Anything Model", CVPR 2024, section 3;
 geometric slopes: Press et al., "Train Short, Test Long" (ALiBi), ICLR 2022, section 3.
@@ -93,7 +93,7 @@ class BiasMode:
             which an adapter brings along (`basam.load(..., adapter=...)`); `slope` then has no say.
         schedule: `extrapolation` multiplies the slope by `max(0, lambda - 1)`, so that the mask grows with the excess of
             tokens and is absent at and below the trained size; `constant` keeps the slope at every size.
-        aspect: what positions and prompts of an image that is not square are normalised by: `axes`, each axis by its own
+        aspect: what positions and prompts of an image that is not square are normalised by: `axes`, every axis by its own
             side, or `square`, both by the long side, as in a square of which the image is a part. None: the model's own
             rule. That is `square` for SAM 1, trained on photos padded to a square, and for SAM 3, whose rotary positions have
             one step for both axes; it is `axes` for SAM 2, trained on photos squashed to a square.
@@ -103,7 +103,8 @@ class BiasMode:
             `scaling` and the `extrapolation` schedule have nothing to correct; a `constant` mask acts inside the window.
             Up to the trained grid, nothing changes. Models without global layers (MobileSAM) are not affected.
         decoder: `log` scales q.k of the mask decoder's attention from tokens to the image by lambda(n) as well (with
-            `strength`): it has one key per patch, so its softmax flattens alike. `none` leaves the decoder as trained.
+            `strength`): it has one key per patch, so its softmax flattens in the same way. `none` leaves the decoder as
+            trained.
         tinyvit_windows: TinyViT (MobileSAM) has windows only, whose length never changes. `log-count` scales q.k inside
             them by `ln m / ln m0` (with `strength`), m and m0 the present and the trained number of windows of the layer:
             the published code scales by the logarithm of their number, the division, which makes it the identity at the
@@ -141,7 +142,7 @@ class BiasMode:
         # A field until 0.2; `interpolate`, what all models do now, was its default.
         if values.get("positions", "interpolate") != "interpolate":
             raise InputError(
-                f"positions={values['positions']!r} is no longer there, since it was worse or alike everywhere: leave it out, "
+                f"positions={values['positions']!r} was removed, because it was never better: leave it out, "
                 "or take reach='trained', which keeps the trained distances; basam 0.2 runs it as it was"
             )
         values = {key: value for key, value in values.items() if key != "positions"}

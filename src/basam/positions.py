@@ -2,7 +2,8 @@
 
 Two rules for grids that are not square (`BiasMode.aspect`). `square`: a table is made for the *square of the long side* and
 cropped to the grid. SAM 1 was trained on images padded to a square, with positions normalised by that square; this is the same
-geometry without the padding. `axes`: a table is stretched over each axis by itself, as for images squashed to a square (SAM 2).
+geometry without the padding. `axes`: a table is stretched along both axes independently, as for images squashed to a square
+(SAM 2).
 
 Relative tables have 2 S - 1 rows, row S - 1 + (i - j) for a query at i and a key at j, as in SAM and MViTv2.
 """
@@ -101,7 +102,7 @@ def image_wide_coordinates(
 def rotary_coordinates(height: int, width: int, span: float, whole: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Rotary positions of the rows `(height,)` and the columns `(width,)` of a grid, float32.
 
-    Positions from 0 to `span` are spread over `whole` patches along each axis: over the `extent` of the grid, or over the
+    Positions from 0 to `span` are spread over `whole` patches along both axes: over the `extent` of the grid, or over the
     trained grid, which keeps the trained step.
     """
     return torch.arange(height) * (span / whole[0]), torch.arange(width) * (span / whole[1])

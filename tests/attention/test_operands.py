@@ -21,7 +21,7 @@ WRONG = [
     ("q", None, "q is a NoneType: a torch.Tensor is needed"),
     ("q", Q[0], "q"),
     ("q", Q.long(), "floating dtype: got"),
-    ("k", Q[:, :, :5], "q, k and v must be (B, heads, N, d) alike"),
+    ("k", Q[:, :, :5], "q, k and v must all be (B, heads, N, d)"),
     ("v", Q.double(), "q, k and v must have one floating dtype: got torch.float32, torch.float32, torch.float64"),
     ("rows", None, "rows is a NoneType: a torch.Tensor is needed"),
     ("rows", torch.zeros(3), "rows must be (B, heads, N, size) with (1, 2, 12) first: got (3,)"),

@@ -92,7 +92,7 @@ def test_files_that_are_none_of_an_adapter(base, adapter, tmp_path):
     write_adapter(folder, adapter, "")
     header = {"format": "basam adapter 1", "base": "b", "base_sha256": adapter.base_sha256, "lora_scale": "1.0"}
     cases = [
-        (adapter.tensors(), {"format": "pt"}, "is no adapter of basam"),
+        (adapter.tensors(), {"format": "pt"}, "not a basam adapter"),
         ({**adapter.tensors(), "bias": torch.ones(1)}, header, "unknown tensors bias"),
         ({f"lora.{QKV}.A": torch.ones(2, 32)}, header, f"lora.{QKV}.B is missing"),
         ({"weight.mask_decoder.hat": torch.ones(1)}, header, r"mask_decoder.hat of \(1,\); in this model it is not there"),
@@ -105,7 +105,7 @@ def test_files_that_are_none_of_an_adapter(base, adapter, tmp_path):
             for missing in ("base", "base_sha256", "lora_scale")
         ),
         (adapter.tensors(), {**header, "lora_scale": "much"}, "lora_scale='much', no number"),
-        (adapter.tensors(), {**header, "lora_scale": "nan"}, "lora_scale='nan', no number that is finite"),
+        (adapter.tensors(), {**header, "lora_scale": "nan"}, "lora_scale='nan'"),
         ({"slopes.log": torch.zeros(3, 2)}, header, r"learned slopes of \(3, 2\)"),
     ]
     for tensors, metadata, message in cases:

@@ -101,7 +101,7 @@ def test_another_hash_is_an_error_and_nothing_is_kept(server, target):
 
 
 def test_errors_name_the_address(server, target):
-    with pytest.raises(DownloadError, match="/missing: the server answers 404"):
+    with pytest.raises(DownloadError, match=r"/missing: .* 404"):
         fetch(f"{server}/missing", target)
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1:1/file: .*0 bytes are in "):
         fetch("http://127.0.0.1:1/file", target)

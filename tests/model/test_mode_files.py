@@ -47,7 +47,7 @@ def test_fields_alone_are_a_mode_too(tmp_path):
         ('{"found": {}}', "has no 'mode'"),
         ('{"mode": {"slop": 1}}', "unknown field 'slop' of BiasMode: known are scaling, strength"),
         ('{"mode": {"strength": 2}}', "strength=2: a number"),
-        ('{"positions": "extend"}', "positions='extend' is no longer there.*: leave it out, or take reach='trained'"),
+        ('{"positions": "extend"}', "positions='extend'.*: leave it out, or take reach='trained'"),
         ('{"schedule": "always"}', "schedule='always': allowed are extrapolation, constant"),
     ],
 )

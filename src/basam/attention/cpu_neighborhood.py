@@ -3,13 +3,13 @@
     logits[i, (r, c)] = scale * q_i . k_(r, c) + rows[i, r - first row of its window] + cols[i, c - first column of its window]
 
 A block is a rectangle of queries. It attends to the union of their windows, which is a rectangle of keys; rows and columns
-that a query does not see get the bias `HIDDEN_BIAS`. A window is a product of rows and columns, so nothing more is needed to be
-exact. PyTorch's fused attention does the rest, with logits and softmax in float32 or better.
+outside a query's window get the bias `HIDDEN_BIAS`. A window is a product of rows and columns, so this is exact. PyTorch's
+fused attention computes the block, with logits and softmax in float32 or better.
 
-Three things make it fast. Queries within half a window of an edge of the grid all have the same window along that axis: they
-are a block of their own, without any key outside. The keys of a strip of columns are copied once, and the blocks down that
-strip take slices of the copy. Key columns are widened to a multiple of 16, for which adding rows and columns of a bias is
-twice as fast. Blocks are worked one after another, also in the backward pass, which sums in this order: it is deterministic.
+Three things make it fast. Queries within half a window of an edge of the grid share one window along that axis: they are a
+block of their own, without keys outside it. The keys of a strip of columns are copied once, and the blocks down that strip
+use slices of the copy. Key columns are widened to a multiple of 16, for which adding rows and columns of a bias is twice as
+fast. Blocks are computed in order, also in the backward pass, so sums are deterministic.
 
 Window: Hassani et al., "Neighborhood Attention Transformer", CVPR 2023.
 """
@@ -28,14 +28,14 @@ from torch import Tensor
 from basam.attention.bias import working_dtype
 from basam.attention.cpu_tiles import pieces
 
-# What a key outside of a query's window gets, along either axis. Finite, also twice and in float16: logits are far smaller.
+# Bias of a key outside a query's window, along either axis. Finite, also twice and in float16: logits are far smaller.
 HIDDEN_BIAS = -3.0e4
-# Queries along a side of a block between the edges: larger blocks multiply more keys outside of windows, smaller
-# ones pay more for every call.
+# Queries along a side of a block between the edges: larger blocks multiply more keys outside of windows, smaller ones have more
+# overhead per call.
 BLOCK = 16
-# Key columns come in multiples of this where the grid has them.
+# Number of key columns is a multiple of this if the grid is wide enough.
 COLUMNS = 16
-# Bias of one call, in bytes: for every four threads, since a call of 256 queries keeps four at work, and on accelerators.
+# Bytes of bias per call: for every four threads, because a call of 256 queries uses four; and on accelerators.
 BIAS_BYTES = 8 << 20
 BIAS_BYTES_ACCELERATOR = 256 << 20
 # Least number of queries in a call, even where its bias is larger.
@@ -46,7 +46,7 @@ LEAST_QUERIES = 256
 class Span:
     """Queries `start` to `stop` of an axis, and the keys `low` to `high` that at least one of them sees.
 
-    The window of the first query begins `offset` keys after `low`, those of the next ones `step` keys further each.
+    The window of the first query begins `offset` keys after `low`, that of the next one `step` keys further, and so on.
     """
 
     start: int
@@ -67,7 +67,7 @@ class Span:
 
 @lru_cache(256)
 def spans(length: int, window: int, block: int, multiple: int) -> tuple[Span, ...]:
-    """An axis in spans of queries: those at the edges, and `block` at a time between them.
+    """Split an axis into spans of queries: those at the edges, and `block` at a time between them.
 
     The number of keys of a span is a multiple of `multiple` where the axis is long enough.
     """
@@ -94,7 +94,7 @@ class Block(NamedTuple):
 
 
 def blocks(shape: torch.Size, grid: tuple[int, int], window: tuple[int, int], budget: int, item_bytes: int) -> Iterator[Block]:
-    """All blocks, strip of columns by strip: those of a strip follow each other."""
+    """All blocks, one strip of columns after the other."""
     batch, heads = shape[:2]
     down, across = spans(grid[0], window[0], BLOCK, 1), spans(grid[1], window[1], BLOCK, COLUMNS)
     for image in range(batch):

@@ -4,15 +4,14 @@
 
 Small grids put many heads and images into one tile.
 
-On a CPU the forward pass makes the bias of a tile, in float32 or better, and hands it to PyTorch's fused attention, which takes
-it beside bfloat16 and float16 operands and keeps logits and softmax in float32: only the operands and the probabilities are
-rounded. The keys of a large grid go in blocks of whole grid rows, so that the bias stays in the cache; the log-sum-exp of every
-query and block says how the outputs of the blocks add up.
+On a CPU the forward pass makes the bias of a tile, in float32 or better, and calls PyTorch's fused attention, which accepts it
+with bfloat16 and float16 operands and computes logits and softmax in float32: only operands and probabilities are rounded. The
+keys of a large grid are processed in blocks of whole grid rows, so that the bias stays in the cache; the log-sum-exp per query
+and block combines the outputs of the blocks.
 
-In float64, and in every backward pass, a tile is the logits of some queries against *all* keys, worked in place. The backward
-pass recomputes every tile instead of keeping it. In bfloat16 and float16, q.k is rounded there; keys are centred (subtracting
-their mean shifts all logits of a query alike, which softmax does not see) and scaled first, so that the rounding acts on small
-numbers.
+In float64, and in every backward pass, a tile is the logits of some queries against *all* keys, in place. The backward pass
+recomputes every tile instead of storing it. In bfloat16 and float16, q.k is rounded there; keys are centred first (subtracting
+their mean shifts all logits of a query by one value, which softmax ignores) and scaled, so that rounding acts on small numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ FUSED_CPU: Callable[..., tuple[Tensor, Tensor]] | None = getattr(
 )
 # Devices whose fused attention takes a wider bias than its operands, and the bytes of bias that a call takes there.
 FUSED_BYTES = {"cpu": 8 << 20}
-# Least number of queries in a fused call: from 768 on it works in blocks of 256, and packs the keys again for each call.
+# Least number of queries per fused call: from 768 on it uses blocks of 256, and packs the keys again for every call.
 FUSED_ROWS = 1024
 
 
@@ -62,7 +61,7 @@ def tiles(groups: int, tokens: int, item_bytes: int, budget: int, min_rows: int)
 
 
 def pieces(size: int, largest: int) -> Iterator[slice]:
-    """`size` in the fewest pieces of at most `largest`, alike, so that the last one is not a sliver."""
+    """Split `size` into the fewest equal pieces of at most `largest`, so that the last one is not a sliver."""
     count = -(-size // max(1, largest))
     step = -(-size // count)
     return (slice(start, min(start + step, size)) for start in range(0, size, step))

@@ -1,7 +1,7 @@
-"""The one way into the kernels: what is computed by which of them.
+"""The single entry to the kernels: chooses the kernel for a call.
 
-Families call `grid_attention`. `separable_attention` is its public core, for whoever makes rows and columns of a bias; it
-checks its operands, which nothing behind it does again.
+Families call `grid_attention`. `separable_attention` is its public core, for callers with their own bias; it checks its
+operands, and nothing behind it checks again.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def separable_attention(
 
     Raises:
         TypeError: something is no tensor.
-        ValueError: shapes that do not fit together, an unknown backend, or `triton` where it is not possible.
+        ValueError: shapes that do not match, an unknown backend, or `triton` where it is not possible.
     """
     check_operands(q, k, v, scale)
     check_bias(q, rows, cols)
@@ -83,7 +83,7 @@ def neighborhood_attention(
 
     Raises:
         TypeError: something is no tensor.
-        ValueError: shapes that do not fit together, or a window larger than the grid.
+        ValueError: shapes that do not match, or a window larger than the grid.
     """
     check_operands(q, k, v, scale)
     check_neighborhood(q, rows, cols, grid, window)
@@ -156,7 +156,8 @@ def attend(
 def neighborhood(
     q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, grid: tuple[int, int], window: tuple[int, int], scale: float
 ) -> Tensor:
-    """`neighborhood_attention` without its checks; a window as large as the grid is plain attention, by the same kernels."""
+    """`neighborhood_attention` without checks; with a window as large as the grid it is plain attention, by the same
+    kernels."""
     if window == grid:
         return separable(q, k, v, rows, cols, scale)
     if q.device.type != "cpu":
@@ -168,7 +169,7 @@ def neighborhood(
 
 
 def separable(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, cols: Tensor, scale: float, backend: Backend = "auto") -> Tensor:
-    """`separable_attention` without its checks."""
+    """`separable_attention` without checks."""
     if backend == "eager":
         return eager_attention(q, k, v, rows, cols, scale)
     accelerated = backend == "triton" or (backend == "auto" and q.device.type != "cpu")
@@ -199,13 +200,13 @@ WARNED: set[str] = set()
 
 
 def warn_of(problem: str) -> None:
-    """Once per reason, and not while compiling, which would trace it."""
+    """Warn once per reason, and not while compiling, which would trace it."""
     if not torch.compiler.is_compiling() and problem not in WARNED:
         WARNED.add(problem)
         warnings.warn(f"the Triton kernels are not used, PyTorch's fused attention is: {problem}", stacklevel=3)
 
 
-# Runs before every call; the smallest calls take less than a millisecond, so each line here counts.
+# Runs before every call; the smallest calls take less than a millisecond, so every line matters.
 def one_call(q: Tensor, inputs: tuple[Tensor, ...]) -> bool:
     """Whether all logits are few enough for one fused call."""
     batch, heads, tokens, _ = q.shape

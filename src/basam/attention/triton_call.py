@@ -1,4 +1,4 @@
-"""What the Triton kernels are given for one call: sizes, constants, how many programs, the bias as they read it."""
+"""The arguments of the Triton kernels for one call: sizes, constants, number of programs, padded bias."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def major_of(device: torch.device) -> int:
 
 
 def usable(t: Tensor) -> Tensor:
-    """Channels next to each other, and offsets within one head below 2 ** 31, which is what the kernels count in."""
+    """Contiguous channels, and offsets within one head below 2 ** 31, because the kernels use 32-bit offsets."""
     return t if t.stride(-1) == 1 and t.shape[-2] * t.stride(-2) < 2**31 else t.contiguous()
 
 
@@ -83,7 +83,7 @@ class Call:
             **{"HEAD": self.head_dim, "D1": self.d1, "D2": self.d2, "BLOCK_M": parameters.block_m},
             **{"TR": self.tiles.rows, "TC": self.tiles.columns, "NEAR": self.local, **own, **self.last},
             **{"num_warps": parameters.warps, "num_stages": parameters.stages},
-            "enable_fp_fusion": True,  # Triton's default until 3.9, which says that it will change
+            "enable_fp_fusion": True,  # Triton's default until 3.9, which announces a change
         }
 
     def query_programs(self, parameters: LaunchParameters) -> tuple[int]:
@@ -104,7 +104,7 @@ class Call:
 
     def places(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Where the bias of the keys that a query sees is stored: `(1, N, keys)`, down and across."""
-        found = []
+        stored_at = []
         tokens = torch.arange(self.tokens, device=device)
         for length, near, step, tile in (
             (self.down, self.near_down, self.steps[0], TILE_ROWS),
@@ -113,8 +113,8 @@ class Call:
             first = window_starts(length, near, device)
             place = tokens // step % length
             stored = first[place // tile * tile] // tile * tile
-            found.append((first[place] - stored)[None, :, None] + torch.arange(near, device=device))
-        return found[0], found[1]
+            stored_at.append((first[place] - stored)[None, :, None] + torch.arange(near, device=device))
+        return stored_at[0], stored_at[1]
 
     def pad(self, rows: Tensor, cols: Tensor) -> tuple[Tensor, Tensor]:
         """The bias as the kernels read it: down `(groups, keys, N)`, across `(groups, N, keys)`, float32; -inf: no key."""
@@ -175,7 +175,8 @@ class Call:
         q: Tensor, k: Tensor, v: Tensor, down: Tensor, across: Tensor, out: Tensor,
         keep: bool = False, fill: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
-        """Into `out`; the base-2 log-sum-exp of the logits, `(groups, N)` (empty unless it is to be kept)."""
+        """Compute into `out`; returns the base-2 log-sum-exp of the logits, `(groups, N)`, empty unless the backward pass needs
+        it."""
         from basam.attention.triton_forward import forward_kernel
 
         lse = q.new_empty((self.groups, self.tokens) if keep else (0, 0), dtype=torch.float32)

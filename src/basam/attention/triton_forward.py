@@ -7,9 +7,9 @@ outer loop goes over strips of TC columns, the inner loop down the grid rows of 
 once per strip and stays in registers, and that of the rows is a vector per grid row, which where TR is 1 never meets the tile:
 the running maximum takes it. Columns beyond the grid have a bias of -inf, so that a ragged width costs no mask in the loop.
 
-SAM's windows go through the same kernels without being cut out: a group is then a head of a window, its tokens are found in the
-image. Where a window reaches beyond the image SAM pads it, after normalising, with zeros that it does not mask: keys and values
-there are what the projection makes of zero, its bias (`fill`).
+SAM's windows use the same kernels without being copied: a group is then a head of a window, whose tokens are read from the
+image. Where a window extends beyond the image SAM pads it, after normalising, with zeros that it does not mask: keys and values
+there are the projection of zero, which is its bias (`fill`).
 """
 
 from __future__ import annotations

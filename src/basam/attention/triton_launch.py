@@ -1,8 +1,8 @@
 """Launches of the Triton kernels, by a way past Triton's own checks of every argument.
 
-Triton looks at each argument of every launch, which for forty of them takes longer than a small kernel runs. What it compiles
-depends on dtypes, alignments, strides and constants only: where all of these have been seen, the compiled kernel is launched
-directly, as Triton's own tutorials do.
+Triton inspects every argument of every launch, which for forty arguments takes longer than a small kernel runs. The compiled
+kernel depends only on dtypes, alignments, strides and constants: if all of these have been seen, it is launched directly, as in
+Triton's own tutorials.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def windows(
     """Attention inside SAM's windows, which are not cut out: `(B, H, W, 3, heads, d)` to `(B, H, W, heads * d)`.
 
     Args:
-        fill: `(3, heads, d)`, what stands beyond the image in windows that reach there; None: zeros.
+        fill: `(3, heads, d)`, value beyond the image in windows that extend there; None: zeros.
         table_h, table_w: relative positions, `(window, window, d)`; both or neither.
     """
     batch, height, width, _, heads, head_dim = qkv.shape

@@ -4,7 +4,7 @@ Importing this needs the `triton` package, but neither a GPU nor a driver; `TRIT
 kernels on a CPU.
 
 A head dimension that is no power of two goes in two pieces, 80 = 64 + 16: padding 80 to 128 would multiply 1.6 times as much.
-Where one piece is enough, `second` stands for the first and is never used.
+If one piece is enough, `second` is the first again and is never used.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Which queries and which keys a program of the Triton kernels works on.
+"""The queries and keys that a program of the Triton kernels works on.
 
-Where every query sees all keys, a block is BLOCK_M queries in a row. Where (NEAR) a query sees only a neighborhood of `near_r`
-rows and `near_c` columns of the grid, which lies around it and inside the grid, a block is a rectangle of TILE_COLUMNS columns:
-the fewer keys any of its queries sees, the fewer it visits. Their bias is stored from the first key on that a tile of queries
-sees, so that its memory is linear in the queries; what a query of the tile does not see of it is -inf. So the loops over keys
-differ only in where they begin and end.
+If every query sees all keys, a block is BLOCK_M queries in a row. If (NEAR) a query sees only a neighborhood of `near_r` rows
+and `near_c` columns of the grid around it, a block is a rectangle of TILE_COLUMNS columns: the fewer keys its queries see in
+total, the fewer it visits. The bias is stored from the first key on that a tile of queries sees, so its memory is linear in the
+queries; keys that a query of the tile does not see have -inf. The loops over keys then differ only in their bounds.
 
 R and C count the rows and columns of the grid, after they changed places if they do; N = R C.
 """
@@ -21,7 +20,7 @@ TILE_ROWS, TILE_COLUMNS = tl.constexpr(triton_plan.TILE_ROWS), tl.constexpr(trit
 
 @triton.jit
 def program(blocks):
-    """Which block of which group (image and head) this program works on; the blocks of a group run next to each other.
+    """The block and the group (image and head) that this program works on; blocks of a group run in neighbouring programs.
 
     The second axis of a CUDA grid ends at 65,535, which the windows of a few large images exceed; the first one does not.
     """
@@ -69,7 +68,7 @@ def first_stored(place, length, near, TILE: tl.constexpr):
 
 @triton.jit
 def query_blocks(N, R, C, BLOCK_M: tl.constexpr, NEAR: tl.constexpr):
-    """How many blocks of queries a grid has, and how many of them stand next to each other."""
+    """The number of blocks of queries of a grid, and of those in one row of blocks."""
     if NEAR:
         across = tl.cdiv(C, TILE_COLUMNS)
         return tl.cdiv(R, BLOCK_M // TILE_COLUMNS) * across, across
@@ -83,7 +82,7 @@ def query_block(
 ):  # fmt: skip
     """Of a block of queries: numbers, the same moved inside the grid, which are inside, row and column of the first key stored.
 
-    Blocks are `across` next to each other from `top` and `left` on; `start` queries come before this one.
+    There are `across` blocks per row from `top` and `left` on; `start` queries come before this one.
     """
     i = tl.arange(0, BLOCK_M)
     if NEAR:
@@ -120,7 +119,7 @@ def seen_by(low, high, length, near, TILE: tl.constexpr):
 def queries_of_keys(
     r0, c0, N, R, C, near_r, near_c, BLOCK_M: tl.constexpr, TR: tl.constexpr, TC: tl.constexpr, NEAR: tl.constexpr
 ):  # fmt: skip
-    """The queries that see any of a tile of keys: top, left, blocks next to each other, and queries in all blocks."""
+    """The queries that see any of a tile of keys: top, left, blocks per row, and queries in all blocks."""
     if NEAR:
         ROWS: tl.constexpr = BLOCK_M // TILE_COLUMNS
         top, bottom = seen_by(r0, r0 + TR - 1, R, near_r, ROWS)

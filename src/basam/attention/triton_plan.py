@@ -1,4 +1,4 @@
-"""How the Triton kernels cut a grid and are launched: fixed by dtype, head dimension and GPU, never tuned at run time."""
+"""Tile shapes and launch parameters of the Triton kernels: fixed by dtype, head dimension and GPU, never tuned at run time."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def dense_tiles(height: int, width: int, block_n: int) -> TileShape:
     return best[1]
 
 
-# Rectangles in which queries that see only a neighborhood have their bias stored, and at which their keys begin. 4 x 16 queries
-# with 64 x 64 keys each see 67 rows and 79 columns, 17 x 5 tiles of 4 x 16: of all shapes, 8 x 8 and 2 x 32 among them, the
-# fewest. Blocks of queries and tiles of keys have as many columns, and rows that divide these.
+# Rectangles in which queries with a neighborhood store their bias, and to which the starts of their keys are aligned. 4 x 16
+# queries with 64 x 64 keys per query see 67 rows and 79 columns, 17 x 5 tiles of 4 x 16: of all shapes, 8 x 8 and 2 x 32 among
+# them, the fewest. Blocks of queries and tiles of keys have as many columns, and rows that divide these.
 TILE_ROWS, TILE_COLUMNS = 4, 16
 
 
@@ -99,7 +99,7 @@ def neighborhood_tiles(grid: tuple[int, int], near: tuple[int, int], block_n: in
 
 
 def visits(length: int, near: int, tile: int) -> list[int]:
-    """Pairs of a query and a key that each tile of queries along one axis multiplies."""
+    """Pairs of a query and a key that are multiplied, per tile of queries along one axis."""
     pairs = []
     for start in range(0, length, tile):
         last = min(start + tile, length) - 1

@@ -1,4 +1,4 @@
-"""Cutting a projected grid into SAM's windows and putting it together again, for grids of any size."""
+"""Splitting a projected grid into SAM's windows and joining them, for grids of any size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def split_windows(qkv: Tensor, window: int, fill: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """`(B, H, W, 3, heads, d)` to q, k and v, each `(B * windows, heads, window ** 2, d)`.
+    """`(B, H, W, 3, heads, d)` to q, k and v, all `(B * windows, heads, window ** 2, d)`.
 
     SAM pads the *input* of the projection with zeros up to a multiple of the window, and does not mask the padding. A zero
     projects to the bias: here the projection of the image's own tokens is padded with `fill`, `(3, heads, d)` (None: zeros),
@@ -33,5 +33,5 @@ def join_windows(out: Tensor, batch: int, height: int, width: int, window: int) 
     tiled = out.view(batch, -1, across, heads, window, window, head_dim).permute(0, 1, 4, 2, 5, 3, 6)
     # For clarity: (B, rows of windows, window, columns of windows, window, heads, d)
     padded = tiled.reshape(batch, -1, across * window, heads * head_dim)
-    # Contiguous: `linear` of a slice of rows would multiply row by row, each with a copy of the weight.
+    # Contiguous: `linear` of a slice of rows would multiply row by row, with a copy of the weight every time.
     return padded[:, :height, :width].contiguous()

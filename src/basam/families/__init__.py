@@ -1,4 +1,4 @@
-"""Families of SAM implementations: one folder each, found by `registry`; nothing lists them.
+"""Families of SAM implementations: one folder per family, discovered by `registry` without a list.
 
 `base` is the contract, `attachment` what an attached module knows, `shared/` what families share. Names: `__init__.pyi`.
 """

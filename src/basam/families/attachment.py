@@ -34,11 +34,11 @@ PRESENT = Present()
 
 @dataclass(eq=False)
 class Attachment:
-    """What the replaced modules of a model look up: the mode, and the grid of the image at hand.
+    """The state that replaced modules read: the mode, and the grid of the current image.
 
     A model has one of its own, which holds when the model is called directly; its grid follows every image. A predictor has
     another (`for_predictor`), which holds for the length of its calls and in its thread (`in_force`): so several predictors
-    of one model, with modes and sizes of their own, do not disturb each other, in one thread or in many.
+    of one model, with different modes and sizes, do not interfere, in one thread or in several.
     """
 
     mode: BiasMode
@@ -55,7 +55,7 @@ class Attachment:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Within the block this thread's modules of the model look up this attachment instead of the model's own."""
+        """Within the block this thread's modules of the model read this attachment instead of the model's own."""
         before, PRESENT.attachment = PRESENT.attachment, self
         try:
             yield
@@ -193,7 +193,7 @@ def global_replacements(
 
 
 def written(own: type, name: str) -> Any:
-    """A member of a class without what wraps it: `transformers` wraps the forward pass of each subclass of a layer anew."""
+    """A class attribute without wrappers: `transformers` wraps the forward pass of every subclass of a layer anew."""
     member = inspect.getattr_static(own, name, None)
     return inspect.unwrap(member) if inspect.isfunction(member) else member
 

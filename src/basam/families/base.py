@@ -1,4 +1,4 @@
-"""The contract: what a family of SAM implementations says to the rest of the package.
+"""The interface that a family of SAM implementations provides to the rest of the package.
 
 A family is one folder beside this file with a `FAMILY` object in its `__init__.py`: how to recognise its models and files,
 which modules to replace (see `attachment`) and how to run encoder and decoder.
@@ -31,13 +31,13 @@ class UnsupportedModelError(BasamError, TypeError):
 
 @dataclass(frozen=True, eq=False)
 class PromptTensors:
-    """K prompts on one image, or one on each of K images; coordinates in pixels of the encoder's input.
+    """K prompts on one image, or one prompt on every one of K images; coordinates in pixels of the encoder's input.
 
     Attributes:
         points: `(K, P, 2)` as x, y; labels: `(K, P)` of 1 (on the object), 0 (beside it) and -1 (padding, which every
             family has an embedding for).
         boxes: `(K, 4)` as x0, y0, x1, y1.
-        masks: `(K, 1, h, w)` logits of `Geometry.mask_size`: for SAM 1 four pixels along each side of a patch.
+        masks: `(K, 1, h, w)` logits of `Geometry.mask_size`: for SAM 1 four pixels per side of a patch.
     """
 
     points: Tensor | None = None
@@ -165,7 +165,8 @@ class Family(ABC):
     def decode_each(
         self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """`decode_scored` of K encoded images, or parts of one, with one prompt each: `(K, M, h, w)`, `(K, M)` and `(K,)`."""
+        """`decode_scored` of K encoded images, or parts of one, with one prompt per image: `(K, M, h, w)`, `(K, M)` and
+        `(K,)`."""
         import torch
         from torch.utils._pytree import tree_map_only
 

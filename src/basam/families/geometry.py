@@ -16,7 +16,7 @@ class Geometry:
     layers: int
     global_layers: tuple[int, ...]  # indices of layers that attend over the whole grid
     heads: int
-    multiple: int = 0  # pixels that both sides of an input must be multiples of; 0 stands for the patch
+    multiple: int = 0  # pixels that both sides of an input must be multiples of; 0: the patch
     mask_scale: int = 4  # pixels of a low-resolution mask along a side of a patch
     aspect: Aspect = "square"  # what positions are normalised by where the mode does not say
     squashed: bool = False  # whether training squashed photos to a square, instead of padding them to one

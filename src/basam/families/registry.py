@@ -52,7 +52,7 @@ def registered() -> list[Family]:
 
 
 def agrees(family: Family, question: Callable[[Any], bool], about: Any) -> bool:
-    """What a family says; one of another package that fails at it is named in a warning, and says no."""
+    """What a family returns; an exception in a family of another package becomes a warning that names it, and False."""
     if type(family).__module__.startswith(f"{package.__name__}."):
         return question(about)
     try:

@@ -13,7 +13,7 @@ from basam.method import head_slopes
 
 
 class LearnedSlopes(nn.Module):
-    """Slopes in logits per patch, kept as their logarithm: a step of the optimiser is then a share of the slope.
+    """Slopes in logits per patch, stored as logarithms, so that a step of the optimiser is a share of the slope.
 
     Args:
         start: `(global layers, heads)`, above 0; layers in the order of the encoder.

@@ -1,4 +1,4 @@
-"""A model in hand: loading and downloading, attaching the correction, adapters, mode files, fingerprints.
+"""Loading and downloading models, attaching the correction, adapters, mode files, fingerprints.
 
 `nano/` holds the embedded model. Names: `__init__.pyi`.
 """

@@ -1,4 +1,4 @@
-"""An adapter: what tuning changed of a model, in a folder of its own; the base weights stay as they are.
+"""An adapter: the changes of tuning, in its own folder; the base weights are not changed.
 
     adapter.safetensors   slopes, replaced weights, LoRA pairs; its header names the base and the hash of its weights
     mode.json             the correction and the focus that it was tuned with; its fingerprint is that of the base
@@ -37,7 +37,7 @@ FORMAT = "basam adapter 1"
 
 
 class AdapterError(BasamError, ValueError):
-    """An adapter that cannot be read, or is of another model; the message names the folder and what does not fit."""
+    """An adapter that cannot be read, or belongs to another model; the message names the folder and the mismatch."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Adapter:
 
 
 def write_adapter(folder: Path, adapter: Adapter, card: str, found: dict[str, Any] | None = None) -> None:
-    """Write the three files, each whole or not at all; `found` goes into `mode.json`.
+    """Write the three files atomically; `found` goes into `mode.json`.
 
     Raises:
         OSError: the folder cannot be written.
@@ -107,7 +107,7 @@ def read_adapter(folder: str | os.PathLike[str]) -> Adapter:
 
     Raises:
         FileNotFoundError: no such folder, or one of its files is missing.
-        AdapterError: a file that is none of an adapter, or holds NaN or infinity, or a mode that was found for another base.
+        AdapterError: a file that is not an adapter's, or holds NaN or infinity, or a mode for another base.
         ModeFileError: see `read_mode_file`.
     """
     folder = path_of(folder, "adapter")
@@ -140,7 +140,7 @@ def adapter_of_tensors(header: dict[str, str], tensors: dict[str, Tensor], conte
         ValueError: what is missing, unknown or wrong.
     """
     if header.get("format") != FORMAT:
-        raise InputError(f"it is no adapter of basam (its header says format={header.get('format')!r})")
+        raise InputError(f"not a basam adapter (its header says format={header.get('format')!r})")
     if missing := [key for key in ("base", "base_sha256", "lora_scale") if key not in header]:
         raise InputError(f"its header has no {', '.join(map(repr, missing))}")
     try:
@@ -172,14 +172,14 @@ def slopes_of_log(log: Tensor) -> LearnedSlopes:
     if log.ndim != 2:
         raise InputError(f"slopes.log of shape {tuple(log.shape)}: (global layers, heads) is needed")
     if not is_finite(log.double().exp().float()):
-        raise InputError(f"slopes.log goes up to {float(log.max()):g}, whose exponential is no number")
+        raise InputError(f"slopes.log goes up to {float(log.max()):g}, whose exponential is infinite")
     slopes = LearnedSlopes(torch.ones(log.shape))
     slopes.load_state_dict({"log": log})
     return slopes
 
 
 def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:
-    """Change a plain `model` as `adapter` says and attach it with the adapter's mode. Everything is checked first.
+    """Apply `adapter` to a plain `model` and attach it with the adapter's mode. Everything is checked first.
 
     Args:
         name: of the adapter, for messages.
@@ -204,7 +204,7 @@ def put_on(model: nn.Module, adapter: Adapter, name: str) -> nn.Module:
             there = f"of {tuple(state[key].shape)}" if key in state else "not there"
             raise AdapterError(f"adapter {name} holds {key} of {shape}; in this model it is {there}")
     attach(model, adapter.mode, adapter.slopes)
-    set_own_mode(model, adapter.mode, adapter.sections)  # what lies beside the base was found for weights before tuning
+    set_own_mode(model, adapter.mode, adapter.sections)  # the base's own mode file was calibrated before tuning
     with torch.no_grad():
         for key, tensor in adapter.weights.items():
             state[key].copy_(tensor)

@@ -19,7 +19,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def attachment_of(model: nn.Module) -> Attachment | None:
-    """The attachment of `model` itself, or None where it is plain. That of a `Predictor` is `predictor.attachment`."""
+    """The attachment of `model` itself, or None if it is not attached. That of a `Predictor` is `predictor.attachment`."""
     instance_of(model, "model", nn.Module)
     return next((module.basam_own for module in model.modules() if isinstance(module, Replaced)), None)
 
@@ -37,19 +37,19 @@ def own_attachment(model: nn.Module) -> Attachment:
 
 
 def set_own_mode(model: nn.Module, mode: BiasMode, others: dict[str, Any] | None = None) -> None:
-    """Say which mode belongs to a model, with the other sections of its mode file by name; none of its tensors changes."""
+    """Set a model's own mode, and other sections of its mode file by name; its tensors do not change."""
     model.__dict__["basam_mode"] = mode
     model.__dict__["basam_sections"] = dict(others or {})
 
 
 def own_mode(model: nn.Module) -> BiasMode:
-    """The mode that belongs to a model: the one beside its weights, else `BiasMode()`."""
+    """A model's own mode: the one beside its weights, else `BiasMode()`."""
     mode: BiasMode = model.__dict__.get("basam_mode", BiasMode())
     return mode
 
 
 def own_section(model: nn.Module, name: str) -> dict[str, Any]:
-    """Another section of the mode file beside a model's weights, such as `focus`; empty where there is none."""
+    """Another section of a model's mode file, such as `focus`; empty if there is none."""
     section = model.__dict__.get("basam_sections", {}).get(name, {})
     if not isinstance(section, dict):
         raise InputError(f"{name}={section!r} in the model's mode file: an object is needed")
@@ -75,8 +75,8 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
     Raises:
         UnsupportedModelError: the model is of no known family, or a part of it is of a class that changes what attaching
             replaces; the class is named, and the model is left as it was.
-        TypeError: `mode` is no BiasMode.
-        ValueError: the mode wants learned slopes and there are none, or they are of another model.
+        TypeError: `mode` is not a BiasMode.
+        ValueError: the mode needs learned slopes and there are none, or they belong to another model.
     """
     family = family_of(model)
     mode = own_mode(model) if mode is None else mode
@@ -100,7 +100,7 @@ def attach(model: Model, mode: BiasMode | None = None, slopes: LearnedSlopes | N
 
 
 def detach(model: Model) -> Model:
-    """Make `model` what it was before `attach`, to the bit; a plain model is left alone. Returns `model`."""
+    """Restore `model` to its state before `attach`, bit for bit; a plain model is not changed. Returns `model`."""
     instance_of(model, "model", nn.Module)
     for module in model.modules():
         if isinstance(module, Replaced):
@@ -111,7 +111,7 @@ def detach(model: Model) -> Model:
 
 
 def check_mode(mode: BiasMode, slopes: LearnedSlopes | None, geometry: Geometry) -> None:
-    """Raise for what is no mode, and a mode that does not fit the slopes and the model; see `attach` for the errors."""
+    """Raise unless `mode` is a mode that fits the slopes and the model; see `attach` for the errors."""
     if not isinstance(mode, BiasMode):
         raise InputTypeError(f"mode={mode!r}: a basam.BiasMode is needed")
     if slopes is None:
@@ -135,9 +135,9 @@ def global_attentions(model: nn.Module, geometry: Geometry) -> list[GridAttentio
 
 @contextmanager
 def attached(model: Model, mode: BiasMode | None = None) -> Iterator[Model]:
-    """`attach` for the length of a `with` block; afterwards the model is as it was before, plain or with its own mode.
+    """`attach` for the length of a `with` block; afterwards the model is as before, plain or with its own mode.
 
-    That holds whatever the block does with the model: one that it detached is attached again.
+    That holds whatever the block does to the model: a model that it detached is attached again.
     """
     before = attachment_of(model)
     previous = None if before is None else (before.mode, before.learned)

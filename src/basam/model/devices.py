@@ -1,4 +1,4 @@
-"""Devices by name, rejected in one line where this machine or this build of torch does not have them."""
+"""Devices by name; raises one line if this machine or this build of torch does not have them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from basam.errors import InputError
 
 
 def find_device(name: str | torch.device) -> torch.device:
-    """`cpu`, `cuda`, `cuda:1`, `mps`, or `auto`: CUDA where there is one, else the CPU.
+    """`cpu`, `cuda`, `cuda:1`, `mps`, or `auto`: CUDA if available, else the CPU.
 
     Raises:
-        InputError: another name, or a device that is not there; the message says which are.
+        InputError: an unknown name, or a device that is not available; the message lists the available ones.
     """
     if str(name) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -20,7 +20,7 @@ def find_device(name: str | torch.device) -> torch.device:
     present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if (device.index or 0) >= present[device.type]:
         there = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in present.items() if count)
-        raise InputError(f"device {str(name)!r} is not there: this machine, with torch {torch.__version__}, has {there}")
+        raise InputError(f"device {str(name)!r} is not available: this machine, with torch {torch.__version__}, has {there}")
     return device
 
 

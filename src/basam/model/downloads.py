@@ -1,7 +1,7 @@
-"""Checkpoints that are published as single files: where they are, what they must hash to, and a download that resumes.
+"""Checkpoints published as single files: their addresses and hashes, and downloads that resume.
 
-Hub names (`facebook/sam-vit-base`) are huggingface_hub's business: `basam.model.loading.download`. Single files go to torch's
-cache of checkpoints, where `torch.hub` looks for them too.
+Hub names (`facebook/sam-vit-base`) are downloaded by huggingface_hub: `basam.model.loading.download`. Single files go to
+torch's cache of checkpoints, where `torch.hub` looks for them too.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from basam.errors import BasamError
 from basam.files import digest_of
 
 CHUNK = 1 << 20
-TIMEOUT = 30  # seconds without an answer
+TIMEOUT = 30  # seconds without a response
 
-# Called with the bytes that are there and the bytes of the whole file (None: the server does not say).
+# Called with the bytes received and the bytes of the whole file (None: unknown).
 Progress = Callable[[int, int | None], None]
 
 META = "https://dl.fbaipublicfiles.com/segment_anything"
@@ -70,7 +70,7 @@ PUBLISHED = {
 
 
 class DownloadError(BasamError, ConnectionError):
-    """A file could not be fetched whole, or is not the published one; the message says what to do."""
+    """A file that could not be downloaded completely, or is not the published one; the message tells what to do."""
 
 
 def cache() -> Path:
@@ -97,23 +97,23 @@ def published(name: str, progress: Progress | None = None) -> Path:
 
 
 def fetch(url: str, target: Path, sha256: str | None = None, progress: Progress | None = None) -> Path:
-    """Download `url` to `target`. What an earlier attempt left in `target`.part stays, only the rest is requested.
+    """Download `url` to `target`. A partial file of an earlier attempt, `target`.part, is resumed.
 
     Args:
         url: http or https.
-        target: takes its name only once the file is whole and right.
+        target: created only when the file is complete and verified.
         sha256: what the file must hash to; None: not checked.
         progress: called after every piece.
 
     Raises:
-        DownloadError: no answer, a connection that broke (run it again: it resumes), or another hash (the file is deleted).
+        DownloadError: no response, a broken connection (run it again: it resumes), or another hash (the file is deleted).
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     try:
         receive(url, part, progress)
     except HTTPError as error:
-        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
+        raise DownloadError(f"{url}: the server responds {error.code} {error.reason}") from error
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
         size = part.stat().st_size if part.is_file() else 0
         raise DownloadError(f"{url}: {error}. {size:,} bytes are in {part}: run it again to resume") from error
@@ -127,13 +127,13 @@ def fetch(url: str, target: Path, sha256: str | None = None, progress: Progress 
 
 
 def receive(url: str, part: Path, progress: Progress | None) -> None:
-    """Bring `part` to the size of the file at `url`."""
+    """Download into `part` up to the size of the file at `url`."""
     have = part.stat().st_size if part.is_file() else 0
     request = Request(url, headers={"User-Agent": "basam", **({"Range": f"bytes={have}-"} if have else {})})
     try:
         answer = urlopen(request, timeout=TIMEOUT)
     except HTTPError as error:
-        if error.code != 416:  # 416: nothing beyond what is there
+        if error.code != 416:  # 416: the part is complete
             raise
         if full_size(error.headers.get("Content-Range")) == have:
             return
@@ -141,7 +141,7 @@ def receive(url: str, part: Path, progress: Progress | None) -> None:
         return receive(url, part, progress)
     with answer:
         if have and answer.status != 206:
-            have = 0  # a server that cannot resume sends the whole file
+            have = 0  # the server does not resume, and sends the whole file
         copy(answer, part, have, progress)
 
 

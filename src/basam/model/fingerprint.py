@@ -1,4 +1,4 @@
-"""What weights a model has, as one number: adapters and mode files name the weights that they were made for."""
+"""A hash of a model's weights: adapters and mode files store it for the weights that they were made for."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def model_fingerprint(model: nn.Module, *, as_float32: bool = False) -> str:
     """SHA-256 over names, types, shapes and bytes of the state dict, in the order of names.
 
     Args:
-        as_float32: that of the model that `basam.load` makes of the same weights, which are float32 then.
+        as_float32: the fingerprint after conversion to float32, as by `basam.load`.
 
     Raises:
-        InputTypeError: `model` is none.
+        InputTypeError: `model` is not a module.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""What is known of a model by its name: its file, family, sizes, and the mode beside its weights."""
+"""Information about a model by its name: file, family, sizes, and the mode beside its weights."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from basam.model.mode_files import ModeFile, mode_file_of, mode_of
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What `basam info` prints.
+    """The information that `basam info` prints.
 
     Attributes:
         file: the checkpoint, a file or a folder.
-        family: the name of the family that it is of.
-        mode: what the mode file beside the weights says; None: there is none, or it is for other weights.
+        family: its name.
+        mode: of the mode file beside the weights; None: there is none, or it is for other weights.
         mode_file: that file.
     """
 
@@ -31,9 +31,9 @@ class ModelInfo:
     mode_file: Path | None = None
 
     def corrections(self) -> list[dict[str, Any]]:
-        """What attaching does at the trained size, at twice and at four times it: `keys per query` of a global layer (0 if the
-        model has none), `q.k times`, what the products of queries and keys are multiplied by, and `mask per patch`, what the
-        mask subtracts from them for each patch between the two."""
+        """The effect of attaching at the trained size, at twice and at four times it: `keys per query` of a global layer (0 if
+        the model has none), `q.k times`, the factor on products of queries and keys, and `mask per patch`, what the mask
+        subtracts from them per patch of distance."""
         mode, geometry = BiasMode() if self.mode is None else self.mode.mode, self.summary.geometry
         tokens, side = geometry.trained_tokens, geometry.trained_side
         return [
@@ -55,18 +55,18 @@ class ModelInfo:
 
 
 def model_info(name: str | Path, *, download: bool = False) -> ModelInfo:
-    """What is known of the model that `basam.load(name)` gives.
+    """Information about the model that `basam.load(name)` returns.
 
     Args:
-        download: a model that is not in the cache is downloaded; else an error.
+        download: download a model that is not in the cache, instead of raising.
 
     Raises:
-        UnsupportedModelError, FileNotFoundError: what `basam.load` raises.
+        UnsupportedModelError, FileNotFoundError: see `basam.load`.
     """
     path = resolve(name, fetch=download)
     family = family_of_file(path)
     checkpoint = family.read(path)
-    checkpoint.tensors()  # raises where their numbers are none
+    checkpoint.tensors()  # raises for NaN and infinity
     mode_file = mode_file_of(path)
     mode = None if mode_file is None else mode_of(path, checkpoint.load())
     return ModelInfo(file=path, family=family.name, summary=checkpoint.summary, mode=mode, mode_file=mode_file)

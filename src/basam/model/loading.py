@@ -1,4 +1,4 @@
-"""basam.load: a name, a folder or a file -> a model. Each family says whether it can read it."""
+"""basam.load: a name, a folder or a file -> a model. The families recognise their checkpoints."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def resolve(name: str | Path, *, fetch: bool = True) -> Path:
     downloaded).
 
     Args:
-        fetch: False: nothing is downloaded.
+        fetch: False: download nothing.
 
     Raises:
-        FileNotFoundError: none of these, nor a name that a hub could have; or not in the cache, without `fetch`.
-        ConnectionError: what is not in the cache cannot be downloaded.
+        FileNotFoundError: none of these, and not a possible hub name; or not in the cache, without `fetch`.
+        ConnectionError: it is not in the cache and cannot be downloaded.
     """
     check_model_name(name)
     if str(name) in EMBEDDED:
@@ -43,14 +43,14 @@ def resolve(name: str | Path, *, fetch: bool = True) -> Path:
 
 
 def not_cached(name: str) -> MissingFileError:
-    return MissingFileError(f"model {name!r} is not downloaded yet: `basam download {name}` does that")
+    return MissingFileError(f"model {name!r} is not downloaded yet: run `basam download {name}`")
 
 
 def cached(name: str) -> Path:
-    """The snapshot folder of a hub name in the cache, with all its weights. No request goes to the hub.
+    """The snapshot folder of a hub name in the cache, with all its weights, without requests to the hub.
 
     Raises:
-        FileNotFoundError: it is not there, or not whole.
+        FileNotFoundError: it is not there, or incomplete.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -65,11 +65,11 @@ def cached(name: str) -> Path:
 
 
 def download(name: str) -> Path:
-    """The snapshot folder of a hub name, downloaded where it is not in the cache.
+    """The snapshot folder of a hub name, downloaded if it is not in the cache.
 
     Raises:
-        FileNotFoundError: the hub knows no such model.
-        ConnectionError: no hub in reach and nothing in the cache.
+        FileNotFoundError: the hub does not have the model.
+        ConnectionError: the hub cannot be reached and the model is not in the cache.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
@@ -89,7 +89,7 @@ def download(name: str) -> Path:
 
 
 def family_of_file(path: Path) -> Family:
-    """The family whose checkpoint `path` is.
+    """The family of the checkpoint `path`.
 
     Raises:
         UnsupportedModelError: no family recognises it.
@@ -97,14 +97,14 @@ def family_of_file(path: Path) -> Family:
     for family in families():
         if agrees(family, family.recognises, path):
             return family
-    raise UnsupportedModelError(f"{path} is no checkpoint that basam knows ({describe(path)})")
+    raise UnsupportedModelError(f"{path} is not a checkpoint that basam supports ({describe(path)})")
 
 
 def describe(path: Path) -> str:
-    """What an unknown file or folder looks like, in a few words.
+    """A short description of an unknown file or folder.
 
     Raises:
-        UnsupportedModelError: a file that is no checkpoint, or holds more than tensors.
+        UnsupportedModelError: the file is not a checkpoint, or holds more than tensors.
     """
     if not path.is_dir():
         return looks_like(read_shapes(path))
@@ -114,7 +114,7 @@ def describe(path: Path) -> str:
 
     model_type = (read_config(path) or {}).get("model_type")
     known = ", ".join(name for family in families() for name in family.model_types)
-    return f"its config.json says model_type={model_type!r}; known are {known}"
+    return f"its config.json has model_type={model_type!r}; supported are {known}"
 
 
 def load(
@@ -126,8 +126,8 @@ def load(
 ) -> nn.Module:
     """A plain, not attached model in evaluation mode; with an adapter, tuned and attached with the adapter's mode.
 
-    A mode file beside the weights (`mode.json` in a folder, `STEM.mode.json` beside a file) becomes the mode that `attach`
-    and `Predictor` use where none is given; its section `focus` says how `Predictor` chooses regions.
+    A mode file beside the weights (`mode.json` in a folder, `STEM.mode.json` beside a file) becomes the default mode of
+    `attach` and `Predictor`; its section `focus` has the default settings of regions.
 
     Args:
         name: `nano` (embedded, needs no network), a checkpoint folder or file, a published file such as
@@ -140,9 +140,9 @@ def load(
     Raises:
         FileNotFoundError, ConnectionError: see `resolve`.
         UnsupportedModelError: no family recognises the checkpoint, or its tensors do not fit.
-        InputError: `device` is unknown or not there, or `dtype` none of an encoder.
+        InputError: `device` is unknown or not available, or `dtype` is not an encoder's.
         ModeFileError: a mode file beside the weights cannot be read.
-        AdapterError: the adapter is none, or was made for other weights.
+        AdapterError: not an adapter, or made for other weights.
     """
     import torch
 
@@ -158,7 +158,7 @@ def load(
     if adapter is not None:
         from basam.model.adapters import put_on, read_adapter
 
-        # A path that does not exist goes to `read_adapter`, whose error speaks of adapters; that of `resolve` speaks of models.
+        # A path that does not exist goes to `read_adapter`, whose error is about adapters; that of `resolve` is about models.
         folder = (
             resolve(adapter) if str(adapter).count("/") == 1 and not path_of(adapter).exists() else path_of(adapter, "adapter")
         )

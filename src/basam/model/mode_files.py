@@ -1,4 +1,4 @@
-"""`mode.json`: a correction on disk, with the weights it was found for and how it was found.
+"""`mode.json`: a correction on disk, with the weights it was calibrated on and its provenance.
 
     {
       "mode": {"scaling": "log", "strength": 0.5, ...},
@@ -6,12 +6,12 @@
       "found": {"how": "mean IoU with gt-box and gt-point", "data": ["ISIC2017 train"], "date": "2026-11-26", ...}
     }
 
-Other sections, such as `focus`, stay as they are when a mode is written into a file that has them. `found` is for people and
-reports and is never read back into the mode. A file that holds the fields of the mode alone, as one writes it by hand, is
-read too; fields that are left out take their default.
+Other sections, such as `focus`, stay when a mode is written into an existing file. `found` is for people and reports and is
+never read back into the mode. A file with only the fields of the mode, written by hand, is read too; missing fields take their
+default.
 
-What suits one model is that model's business: a model folder may hold `mode.json`, and a single file may have
-`STEM.mode.json` beside it. `basam.load` finds it there; see `mode_of`.
+The mode that suits a model best depends on the model: a model folder may hold `mode.json`, and a single file may have
+`STEM.mode.json` beside it. `basam.load` reads it; see `mode_of`.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ SECTIONS = ("found", "fingerprint", "focus")
 
 
 class ModeFileError(BasamError, ValueError):
-    """A mode file that cannot be read; the message names the file and what is wrong with it."""
+    """A mode file that cannot be read; the message names the file and the problem."""
 
 
 @dataclass(frozen=True)
 class ModeFile:
-    """What a mode file says.
+    """The content of a mode file.
 
     Attributes:
-        fingerprint: `model_fingerprint` of the weights that the mode was found for; None: the file does not say.
-        found: how it was found.
-        others: sections that are not about the mode, by name.
+        fingerprint: `model_fingerprint` of the weights that the mode was calibrated on; None: not stated.
+        found: how the mode was found.
+        others: further sections, by name.
     """
 
     mode: BiasMode
@@ -63,11 +63,11 @@ def read_mode(path: str | os.PathLike[str]) -> BiasMode:
 
 
 def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
-    """All that a mode file says.
+    """The content of a mode file.
 
     Raises:
         FileNotFoundError: no such file.
-        ModeFileError: no JSON, no mode in it, an unknown field or a value that is not allowed.
+        ModeFileError: not JSON, no mode in it, an unknown field or a value that is not allowed.
     """
     path = path_of(path)
     if not path.is_file():
@@ -106,13 +106,13 @@ def write_mode(
     fingerprint: str | None = None,
     others: dict[str, Any] | None = None,
 ) -> None:
-    """Write `mode`, the weights it is for and how it was found; the file appears whole or not at all.
+    """Write `mode`, the weights it is for and its provenance, atomically.
 
-    Other sections of a mode file that is there already, such as `focus`, are kept with how they were found.
+    Other sections of an existing mode file, such as `focus`, stay, with their provenance.
 
     Args:
-        found: plain JSON. fingerprint: `model_fingerprint` of the model; without it the mode is not checked against weights.
-        others: sections to add or to put in the place of those that are there, by name.
+        found: provenance, plain JSON. fingerprint: `model_fingerprint` of the model; without it the mode fits any weights.
+        others: sections to add or replace, by name.
 
     Raises:
         OSError: the folder cannot be written.
@@ -134,13 +134,13 @@ def save_mode(model: nn.Module, folder: str | os.PathLike[str], *, own_weights: 
     """Write the mode of an attached model beside the weights that `save_pretrained` wrote into `folder`.
 
     Args:
-        own_weights: they are the model's, whose fingerprint is written; else the mode is for whatever is there.
-        pushed: they went to the hub, where the mode does not.
+        own_weights: the weights are the model's, whose fingerprint is written; otherwise the mode fits any weights.
+        pushed: the weights went to the hub, but the mode does not.
     """
     attachment: Attachment = model.basam_own  # type: ignore[assignment]
     mode, file = attachment.mode, Path(folder) / FILE
     if mode.slopes == "learned":
-        warn(f"{folder}: save_pretrained does not save learned slopes, so no mode is beside it; basam tune writes both")
+        warn(f"{folder}: save_pretrained does not save learned slopes, so no mode is written beside it; basam tune writes both")
         return
     fingerprint = model_fingerprint(model, as_float32=True) if own_weights else None
     write_mode(file, mode, fingerprint=fingerprint, others=model.__dict__.get("basam_sections"))
@@ -149,16 +149,15 @@ def save_mode(model: nn.Module, folder: str | os.PathLike[str], *, own_weights: 
 
 
 def mode_file_of(path: Path) -> Path | None:
-    """The mode file that lies beside a model's weights, if there is one."""
+    """The mode file beside a model's weights, if there is one."""
     file = path / FILE if path.is_dir() else path.with_name(f"{path.stem}.{FILE}")
     return file if file.is_file() else None
 
 
 def mode_of(path: Path, model: nn.Module) -> ModeFile | None:
-    """The mode file that lies beside the weights at `path`, for the plain `model` that was loaded from them.
+    """The mode file beside the weights at `path`, for the plain `model` that was loaded from them.
 
-    None where there is none, or where it was found for other weights: that is named in a warning, and the file left alone.
-    A file that does not say which weights it is for is taken: somebody put it there.
+    None if there is none, or if it was calibrated on other weights, which is warned of. A file without a fingerprint is used.
 
     Raises:
         ModeFileError: it cannot be read.
@@ -172,7 +171,7 @@ def mode_of(path: Path, model: nn.Module) -> ModeFile | None:
         if present != content.fingerprint:
             warn(
                 f"{file} is for weights {content.fingerprint[:12]}, and these are {present[:12]}: it is not used; "
-                "basam calibrate finds a mode for them"
+                "run basam calibrate for a mode of these"
             )
             return None
     return content

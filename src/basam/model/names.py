@@ -1,4 +1,4 @@
-"""Whether a name can be that of a model, before anything is loaded. No torch here: the command line asks first."""
+"""Checks of model names before anything is loaded. No torch here, because the command line checks first."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ EMBEDDED = {"nano": Path(__file__).with_name("nano")}
 
 
 def check_model_name(name: str | Path) -> None:
-    """Reject what is neither an embedded model, a path here, a published file, nor a name that a hub could have.
+    """Raise unless `name` is an embedded model, an existing path, a published file, or a possible hub name.
 
     Raises:
         TypeError: neither text nor a path.
-        ValueError: no name.
-        FileNotFoundError: none of these; with the known name that is most like it.
+        ValueError: an empty name.
+        FileNotFoundError: none of these; with the most similar known name.
     """
     if not isinstance(name, (str, os.PathLike)):
         raise InputTypeError(f"model {name!r}: a name or a path is needed")

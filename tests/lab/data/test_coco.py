@@ -139,7 +139,7 @@ def test_an_image_left_without_an_instance(coco):
         coco.add_image(number)
         coco.add(number, number, [] if number == 2 else compressed(TRUTH))
     dataset = open_dataset("coco", coco.save())
-    with pytest.raises(SampleError, match=r"000000000002\.jpg: mask without a pixel \(in each of its 1 annotations\)"):
+    with pytest.raises(SampleError, match=r"000000000002\.jpg: mask without a pixel \(in all of its 1 annotations\)"):
         dataset[1].load()
 
 

@@ -65,7 +65,7 @@ def test_a_malformed_annotation_is_left_out_by_its_name(coco, name):
     ]
     assert [instance.id for instance in dataset[0].load().instances] == ["10"]
     if name != "null":  # what has no segmentation is left out on opening
-        with pytest.raises(SampleError, match=r"000000000002\.jpg: annotation cannot be understood \(in each of its 1 annot"):
+        with pytest.raises(SampleError, match=r"000000000002\.jpg: annotation cannot be understood \(in all of its 1 annot"):
             dataset[1].load()
 
 

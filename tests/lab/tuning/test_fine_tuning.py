@@ -269,7 +269,7 @@ def test_a_constant_schedule_is_extended_on_the_curve_of_a_longer_run(tuning):
     assert [step for step, _ in scores[0]] == [0, 3, 6]
 
 
-@pytest.mark.parametrize(("device", "reason"), [("gpu", "is unknown"), ("cuda", "is not there")])
+@pytest.mark.parametrize(("device", "reason"), [("gpu", "is unknown"), ("cuda", "is not available")])
 def test_a_device_that_is_not_there_is_refused_before_anything(quick, tmp_path, monkeypatch, device, reason):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr("basam.lab.tuning.fine_tuning.open_portions", None)

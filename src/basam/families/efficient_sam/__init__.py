@@ -22,7 +22,7 @@ PARTS = {
     "prompt_encoder.": r"invalid_points\.|bbox_\w+_embeddings\.|point_embeddings\.weight",
     "mask_decoder.": "",
 }
-HEAD_WIDTH = 64  # of the published models; no tensor says it
+HEAD_WIDTH = 64  # of the published models; it cannot be inferred from tensors
 NAMES = {192: "EfficientSAM-Ti", 384: "EfficientSAM-S"}
 
 

@@ -67,11 +67,11 @@ class Prompts(nn.Module):
         return self.pe_layer(coordinates).permute(2, 0, 1)[None]
 
     def forward(self, points: Tensor, labels: Tensor) -> Tensor:
-        """points `(K, P, 2)` in pixels and labels `(K, P)`, a kind of input or 0 each, to `(K, 6, C)`."""
+        """points `(K, P, 2)` in pixels and labels `(K, P)`, the type of every point or 0, to `(K, 6, C)`."""
         missing = MAX_POINTS - points.shape[1]
         points = F.pad(points, (0, 0, 0, missing), value=-1.0)
         labels = F.pad(labels, (0, missing), value=PADDING)
-        points = points.masked_fill((labels == PADDING)[..., None], -1.0)  # wherever padding was said to lie
+        points = points.masked_fill((labels == PADDING)[..., None], -1.0)  # whatever coordinates padding has
         height, width = extent(*self.grid, self.aspect)
         encoded = self.pe_layer((points + 0.5) / points.new_tensor([width * self.patch, height * self.patch]))
         kinds = {

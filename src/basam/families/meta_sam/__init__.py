@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MetaSam(Family):
-    """`segment_anything.modeling.Sam` with an `ImageEncoderViT`, and every model built alike."""
+    """`segment_anything.modeling.Sam` with an `ImageEncoderViT`, and models of the same classes."""
 
     name = "Meta's segment_anything, its forks and its files"
 

@@ -20,7 +20,7 @@ from basam.families.shared import AnySizePositions, GridAttention
 
 
 class TargetLength(int):
-    """`img_size` of an attached encoder: the side of the present square, and the long side that each image is brought to.
+    """`img_size` of an attached encoder: the side of the present square, and the long side that images are resized to.
 
     `ResizeLongestSide` computes `target * 1.0 / long_side`: here that is a scale that keeps the image's own size, between
     the trained long side (smaller images are enlarged to it, as upstream does) and `max_side`. A predictor keeps the object;
@@ -130,7 +130,7 @@ class MetaDecoder(Replaced, nn.Module):
         if grid != self.basam.grid:
             raise OrderError(
                 f"these features are of {grid[0]} x {grid[1]} patches, but the last image the model saw has "
-                f"{self.basam.grid[0]} x {self.basam.grid[1]}: set the image again, or give each predictor a model of its own"
+                f"{self.basam.grid[0]} x {self.basam.grid[1]}: set the image again, or give every predictor its own model"
             )
         return super().forward(image_embeddings, *args, **kwargs)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 PARTS = {"image_encoder.": r"layers\.", **meta_files.PROMPTS_AND_MASKS}
-IMAGE_SIZE = 1024  # no tensor of a TinyViT says it
+IMAGE_SIZE = 1024  # cannot be inferred from the tensors of a TinyViT
 RULES = ((r"^vision_encoder\.", "image_encoder."), *meta_files.PROMPT_AND_DECODER)
 PREFIX = "image_encoder."
 

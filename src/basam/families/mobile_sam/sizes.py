@@ -35,7 +35,7 @@ class TinyViTConfig:
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Pixels a token of each stage: the last merging keeps the resolution."""
+        """Pixels per token, by stage: the last merging does not reduce the resolution."""
         stages = len(self.widths)
         return tuple(4 * 2 ** min(stage, stages - 2) for stage in range(stages))
 

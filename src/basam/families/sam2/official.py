@@ -50,7 +50,7 @@ def config_of(shapes: Shapes) -> dict[str, Any]:
     """The configuration of a file, as `Sam2Config` takes it.
 
     Raises:
-        UnsupportedModelError: an encoder that is none of the published ones, or the tensor is missing that says which.
+        UnsupportedModelError: not a published encoder, or the tensor that identifies it is missing.
     """
     width = shapes.sizes(STEM, 4)[0]
     blocks = count_parts(shapes, "image_encoder.trunk.blocks.")

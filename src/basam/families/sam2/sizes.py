@@ -1,4 +1,4 @@
-"""Sizes of SAM 2: the four published Hiera encoders, and what a configuration of `transformers` says of any other.
+"""Sizes of SAM 2: the four published Hiera encoders, and other ones from a configuration of `transformers`.
 
 Source: Ravi et al., "SAM 2: Segment Anything in Images and Videos", ICLR 2025; Ryali et al., "Hiera", ICML 2023.
 """

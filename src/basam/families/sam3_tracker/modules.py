@@ -61,7 +61,7 @@ class Sam3GlobalAttention(GridAttention, sam3.Sam3ViTRoPEAttention):
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
         cosines, sines = (table.to(q.device)[:, :, None] for table in self.tables_of(height, width))
-        # Turned before the kernel sees them: rotation is no bias, and queries and keys are scaled alike with or without it.
+        # Rotated before the kernel: rotation is not a bias, and queries and keys are scaled in the same way with or without it.
         turned = torch.stack([rotate(q, cosines, sines), rotate(k, cosines, sines), v], dim=3)
         return self.o_proj(self.attend_grid(turned)), None
 

@@ -1,4 +1,4 @@
-"""Sizes of SAM 3's image encoder and what a configuration of `transformers` says of another.
+"""Sizes of SAM 3's image encoder, and of other ones from a configuration of `transformers`.
 
 Source: Carion et al., "SAM 3: Segment Anything with Concepts", 2025.
 """

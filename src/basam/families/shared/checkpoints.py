@@ -1,6 +1,6 @@
 """A checkpoint that fits: a model on the meta device, and tensors of a file or folder that are all of the model's and no more.
 
-What tensors there must be, and of what shape, the model says that was built from the configuration; nothing lists them.
+The expected tensors and their shapes come from the model built from the configuration; there is no list.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Checkpoint:
 def is_finite(tensor: Tensor) -> bool:
     """Whether no number of `tensor`, in float32, is NaN or infinite.
 
-    Neither vanishes in a sum, which is quicker than looking at each number; and that of NumPy, in one thread, than waking
-    torch's threads for each of hundreds of tensors: 30 times on a busy machine.
+    NaN and infinity survive a sum, which is quicker than checking every number; and NumPy's sum, in one thread, is quicker than
+    waking torch's threads for every one of hundreds of tensors: 30 times on a busy machine.
     """
     if not tensor.is_floating_point():
         return True

@@ -19,7 +19,7 @@ from basam.families.base import UnsupportedModelError
 
 Model = TypeVar("Model", bound=nn.Module)
 
-# Fields of which there is one module each, and how many are believed: building what is beyond reason would never end.
+# Fields that are a number of modules, and the largest plausible value: building more would take forever.
 COUNTED = ("num_hidden_layers", "num_point_embeddings", "num_multimask_outputs", "iou_head_depth", "blocks_per_stage", "depths")
 MOST = 1000
 
@@ -101,7 +101,7 @@ def check_counts(config: Mapping[str, Any], place: str = "") -> None:
 
 
 def require(config: Any, **needed: Any) -> None:
-    """Raise where a field of a configuration is, once or for each axis, something else than in all published models.
+    """Raise if a field of a configuration, given once or per axis, differs from the value in all published models.
 
     Raises:
         UnsupportedModelError: naming the field, its value and the one that is needed.

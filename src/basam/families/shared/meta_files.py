@@ -106,7 +106,7 @@ def decoder_configs(shapes: Shapes, image_size: int, patch: int) -> dict[str, di
             "num_multimask_outputs": masks - 1,
             "iou_head_depth": IOU_LAYERS,
             "iou_head_hidden_dim": shapes.sizes("mask_decoder.iou_prediction_head.layers.0.weight", 2)[0],
-            "layer_norm_eps": 1e-5,  # Meta's; transformers' own conversion says 1e-6
+            "layer_norm_eps": 1e-5,  # Meta's; transformers' own conversion has 1e-6
         },
     }
 

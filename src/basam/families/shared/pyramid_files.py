@@ -20,7 +20,7 @@ VIDEO_ONLY = (
     "no_object_pointer",
     "occlusion_spatial_embedding_parameter",
 )
-# Pixels along a side of a patch in each of the feature maps that the mask decoder takes; the finest is that of the masks.
+# Pixels per side of a patch in every feature map that the mask decoder takes; the finest is that of the masks.
 SCALES = (4, 2, 1)
 
 # The names of `transformers` and Meta's of SAM 2, in the order of replacing.
@@ -37,7 +37,7 @@ def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def side_of(value: Any, name: str) -> int:
-    """A side in pixels of a configuration, which may say it once or for each axis.
+    """A side in pixels of a configuration, given once or per axis.
 
     Raises:
         UnsupportedModelError: it is no square.

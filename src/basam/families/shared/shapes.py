@@ -89,7 +89,7 @@ class Shapes(dict[str, tuple[int, ...]]):
             raise self.misfit(**kinds, looks=format_of(unexpected))
 
     def misfit(self, *, looks: str = "", **kinds: Collection[str]) -> UnsupportedModelError:
-        """The error that names the tensors of each kind in `kinds` (`missing=...`)."""
+        """The error that names the tensors by the kinds in `kinds` (`missing=...`)."""
         parts = {kind.replace("_", " "): listed(map(self.in_file, keys)) for kind, keys in kinds.items() if keys}
         tensors = "; ".join(f"{kind}: {keys}" for kind, keys in parts.items())
         return UnsupportedModelError(
@@ -98,7 +98,7 @@ class Shapes(dict[str, tuple[int, ...]]):
 
 
 def format_of(keys: Iterable[str]) -> str:
-    """The format that keys which are too many are of; a single one makes none, and the answer is empty."""
+    """The format that the surplus keys belong to; empty if there is only one such key, or none."""
     keys = list(keys)
     return next((name for part, name in FORMATS if sum(part in key for key in keys) > 1), "")
 
@@ -145,7 +145,7 @@ def holds(path: Path, parts: Mapping[str, str]) -> bool:
 
 
 def goes_on(keys: Iterable[str], prefix: str, rest: str) -> bool:
-    """Whether most of the keys with this beginning, and at least one, continue as `rest` says."""
+    """Whether most of the keys with this beginning, and at least one, continue as in `rest`."""
     fits = [re.match(rest, key[len(prefix) :]) is not None for key in keys if key.startswith(prefix)]
     return 2 * sum(fits) > len(fits)
 

@@ -66,7 +66,7 @@ def read(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-        # torch does not notice a file that is short of numbers: it would take what lies behind them.
+        # torch does not notice a file with too few numbers: it would read what follows them.
         storages = [leaf.untyped_storage() for leaf in tree_leaves(content) if isinstance(leaf, Tensor) and is_plain(leaf)]
         if mapped and sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values()) > size:
             raise EOFError(f"{size} bytes of numbers are too few")

@@ -30,7 +30,7 @@ def share_recording(replacements: Iterable[tuple[nn.Module, type[nn.Module]]]) -
 
 
 class AnySizeEncoding(Replaced, nn.Module):
-    """Upstream normalises coordinates of prompts by a square: by what the aspect rule says here."""
+    """Upstream normalises coordinates of prompts by a square; here they follow the aspect rule."""
 
     def forward(self, input_coords: Tensor, input_shape: tuple[int, int] | None = None) -> Tensor:
         return super().forward(input_coords, None if input_shape is None else self.basam.pixel_extent)

@@ -21,7 +21,7 @@ def weight_files(path: Path) -> list[Path]:
 
     Raises:
         MissingFileError: there are none, or a shard is missing.
-        UnsupportedModelError: an index that says nothing of the kind.
+        UnsupportedModelError: not an index of weights.
     """
     for name in NAMES:
         if (path / name).is_file():
@@ -51,7 +51,7 @@ def shards(index: Path) -> dict[str, str]:
         raise UnsupportedModelError(f"{index} has no 'weight_map' and 'metadata', as transformers writes them")
     for key, name in weight_map.items():
         if not isinstance(name, str) or Path(name).name != name:
-            raise UnsupportedModelError(f"{index} says that {key} is in {name!r}: the name of a file beside it is needed")
+            raise UnsupportedModelError(f"{index} lists {key} in {name!r}: the name of a file beside it is needed")
     return dict(weight_map)
 
 

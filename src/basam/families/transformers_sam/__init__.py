@@ -64,14 +64,14 @@ class TransformersSam(Family):
         return embedding
 
     def decode(self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool) -> tuple[Tensor, Tensor]:
-        return masks_and_iou(self.answer(model, features, prompts, multimask))
+        return masks_and_iou(self.output(model, features, prompts, multimask))
 
     def decode_scored(
         self, model: Any, features: dict[str, Any], prompts: PromptTensors, *, multimask: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        return scored(self.answer(model, features, prompts, multimask))
+        return scored(self.output(model, features, prompts, multimask))
 
-    def answer(self, model: Any, features: dict[str, Any], prompts: PromptTensors, multimask: bool) -> Any:
+    def output(self, model: Any, features: dict[str, Any], prompts: PromptTensors, multimask: bool) -> Any:
         """Upstream's output for K prompts on one encoded image."""
         # Upstream takes one mask per image: prompts with masks go along the batch, all others along the prompts.
         along = 0 if prompts.masks is None else 1
@@ -87,10 +87,10 @@ class TransformersSam(Family):
 
     def crop(self, features: dict[str, Any], rows: slice, columns: slice) -> dict[str, Any]:
         early = features.get("intermediate_embeddings")  # SAM-HQ: (1, height, width, channels)
-        found = super().crop(
+        part = super().crop(
             {name: value for name, value in features.items() if name != "intermediate_embeddings"}, rows, columns
         )
-        return found if early is None else {**found, "intermediate_embeddings": [layer[:, rows, columns] for layer in early]}
+        return part if early is None else {**part, "intermediate_embeddings": [layer[:, rows, columns] for layer in early]}
 
 
 def run_decoder(model: Any, features: dict[str, Any], prompts: PromptTensors, along: int, multimask: bool) -> Any:

@@ -72,7 +72,7 @@ class CorrectedAttention(GridAttention):
 
 
 class CorrectedLayer(Replaced, nn.Module):
-    """Leaves the windows to the attention, and runs the MLP in pieces where `in_pieces` says so."""
+    """Leaves windows to the attention, and runs the MLP in pieces if `in_pieces` is set."""
 
     layer_norm1: nn.Module
     layer_norm2: nn.Module
