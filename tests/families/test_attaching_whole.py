@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import peft
@@ -12,6 +13,8 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.fsdp import FullyShardedDataParallel
+from torch.nn.parallel import DistributedDataParallel
 from transformers import SamModel
 from transformers.models.sam import modeling_sam as sam
 
@@ -168,11 +171,30 @@ def test_a_model_in_peft_is_named_with_the_way_out(name: str, target: str) -> No
 
 
 @pytest.fixture
-def one_process() -> Any:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29713"}
-    dist.init_process_group("gloo", rank=0, world_size=1)
+def one_process(tmp_path: Path) -> Iterator[None]:
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'rendezvous'}", rank=0, world_size=1)
     yield
     dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.parametrize("wrap", [DistributedDataParallel, nn.DataParallel])
+def test_a_model_in_a_data_parallel_wrapper_is_named_with_the_way_out(wrap: Any) -> None:
+    wrapper = wrap(tiny_sam())
+    rejected(wrapper, rf"{wrap.__name__} wraps a SamModel: attach the model inside, model\.module;")
+    basam.attach(wrapper.module, MODE)
+    assert torch.equal(masks_of(wrapper, 128), masks_of(basam.attach(tiny_sam(), MODE), 128))
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.filterwarnings("ignore:FSDP is switching")
+def test_a_model_in_the_former_fsdp_is_named_with_the_way_out() -> None:
+    """It lets attributes of the model through, so that it looks like one, and then fails in forward."""
+    whole = FullyShardedDataParallel(tiny_sam(), device_id=torch.device("cpu"))
+    rejected(whole, r"FullyShardedDataParallel.*\.fully_shard")
+    model = tiny_sam()
+    model.vision_encoder = FullyShardedDataParallel(model.vision_encoder, device_id=torch.device("cpu"))
+    rejected(model, r"SamModel is sharded by FullyShardedDataParallel.*\.fully_shard")
 
 
 @pytest.mark.usefixtures("one_process")

@@ -66,7 +66,7 @@ def test_one_folder_is_all_that_a_family_needs(one_folder):
     pixels = torch.ones(1, 3, 16, 12)
     ratio = family.encode(model, pixels) / family.encode(basam.attach(model, basam.BiasMode.off()), pixels)
     torch.testing.assert_close(ratio, torch.full_like(ratio, basam.method.length_scale(48, 16)))
-    with pytest.raises(basam.UnsupportedModelError, match=r"Linear is no SAM that basam knows: .*Toy"):
+    with pytest.raises(basam.UnsupportedModelError, match=r"Linear is not a SAM .*Toy"):
         basam.attach(nn.Linear(2, 2))
 
 

@@ -222,5 +222,5 @@ def test_other_models_are_not_taken_for_it(model):
             self.image_encoder = encoder
 
     for other in (nn.Linear(2, 2), Holder(model.image_encoder), model.image_encoder):
-        with pytest.raises(basam.UnsupportedModelError, match="is no SAM that basam knows"):
+        with pytest.raises(basam.UnsupportedModelError, match="is not a SAM"):
             basam.attach(other)

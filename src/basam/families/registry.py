@@ -17,7 +17,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import basam.families as package
-from basam.families.base import Family, UnsupportedModelError
+from basam.families.base import Family, UnsupportedModelError, is_instance
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,12 +66,17 @@ def family_of(model: nn.Module) -> Family:
     """The family of a live model.
 
     Raises:
-        UnsupportedModelError: naming its class and the families known.
+        UnsupportedModelError: not a model of a known family, or one in a wrapper; names its class and the way out.
     """
     from torch import nn
 
     if not isinstance(model, nn.Module):
-        raise UnsupportedModelError(f"{model!r} is no model: a torch.nn.Module, such as basam.load gives, is needed")
+        raise UnsupportedModelError(f"{model!r} is not a model: a torch.nn.Module, such as basam.load returns, is needed")
+    if any(is_instance(module, "torch.distributed.fsdp", "FullyShardedDataParallel") for module in model.modules()):
+        raise UnsupportedModelError(
+            f"{type(model).__name__} is sharded by FullyShardedDataParallel, which takes parameters out of modules: shard it "
+            "with torch.distributed.fsdp.fully_shard, which works with attached models"
+        )
     for family in families():
         if agrees(family, family.matches, model):
             return family
@@ -87,4 +92,4 @@ def family_of(model: nn.Module) -> Family:
                 "wrapper runs it too"
             )
     known = "; ".join(family.name for family in families())
-    raise UnsupportedModelError(f"{name} is no SAM that basam knows: {known}")
+    raise UnsupportedModelError(f"{name} is not a SAM that basam supports: {known}")
