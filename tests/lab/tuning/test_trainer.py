@@ -58,7 +58,7 @@ def test_worker_processes_change_nothing(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_names_the_batch_and_keeps_the_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"loss is nan at step 6, in the batch of points 6.*last good checkpoint is kept"):
+    with pytest.raises(TrainingError, match=r"loss is nan at step 6, in the batch of points 6.*last good checkpoint is in"):
         curve(tmp_path, bad=6)
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert state["step"] == 4
@@ -76,7 +76,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pyte
         save(state, path)
 
     monkeypatch.setattr(checkpoints.torch, "save", fill)
-    with pytest.raises(TrainingError, match=r"checkpoint of step 8 cannot be written.*No space left.*last good one is kept"):
+    with pytest.raises(TrainingError, match=r"checkpoint of step 8 cannot be written.*No space left.*last good one is in"):
         curve(tmp_path)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
