@@ -104,7 +104,7 @@ def test_files_that_are_none_of_an_adapter(base, adapter, tmp_path):
             (adapter.tensors(), {key: value for key, value in header.items() if key != missing}, f"header has no '{missing}'")
             for missing in ("base", "base_sha256", "lora_scale")
         ),
-        (adapter.tensors(), {**header, "lora_scale": "much"}, "lora_scale='much', no number"),
+        (adapter.tensors(), {**header, "lora_scale": "much"}, "lora_scale='much'"),
         (adapter.tensors(), {**header, "lora_scale": "nan"}, "lora_scale='nan'"),
         ({"slopes.log": torch.zeros(3, 2)}, header, r"learned slopes of \(3, 2\)"),
     ]

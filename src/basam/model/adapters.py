@@ -146,7 +146,7 @@ def adapter_of_tensors(header: dict[str, str], tensors: dict[str, Tensor], conte
     try:
         scale = real_number(float(header["lora_scale"]), "lora_scale", -sys.float_info.max, sys.float_info.max)
     except ValueError as error:
-        raise InputError(f"its header says lora_scale={header['lora_scale']!r}, no number that is finite") from error
+        raise InputError(f"its header has lora_scale={header['lora_scale']!r}: a finite number is needed") from error
     if broken := [name for name, tensor in tensors.items() if not is_finite(tensor)]:
         raise InputError(f"it holds NaN or infinity in {listed(broken)}: tune it again")
     if whole := [name for name, tensor in tensors.items() if not tensor.is_floating_point()]:
