@@ -64,6 +64,6 @@ def test_a_run_of_basam_0_2_resumes_unless_its_mode_is_gone(tmp_path: Path, posi
         folder.begin(now, {"started": "now"})
         assert len(read_json(folder.run_file)["sessions"]) == 2
         return
-    with pytest.raises(ValueError, match="positions='extend' is no longer there"):
+    with pytest.raises(ValueError, match="positions='extend'"):
         folder.begin(now, {})
     assert read_json(folder.run_file)["settings"] == before["settings"]
