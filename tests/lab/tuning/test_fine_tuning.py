@@ -119,7 +119,7 @@ def test_a_loss_that_is_no_number_stops_and_names_its_batch(tuning, monkeypatch,
     monkeypatch.setattr(Tuned, "forward", poisoned)
     names = run.batches.describe(4)
     with pytest.raises(
-        TrainingError, match=r"the loss is nan at step 4, in the batch of .*photo.*last good checkpoint is kept"
+        TrainingError, match=r"the loss is nan at step 4, in the batch of .*photo.*last good checkpoint is in"
     ) as error:
         run.run()
     assert names in str(error.value)
