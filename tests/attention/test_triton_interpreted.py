@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.attention.triton_cases import TINY, Case, limit
+from tests.attention.triton_cases import LARGER, TINY, Case, limit
 
 pytest.importorskip("triton")
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def errors() -> dict[str, dict[str, float]]:
+def errors(request: pytest.FixtureRequest) -> dict[str, dict[str, float]]:
+    count = len(TINY) + (len(LARGER) if request.config.getoption("--slow") else 0)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.attention.triton_cases"],
+        [sys.executable, "-m", "tests.attention.triton_cases", *map(str, range(count))],
         cwd=ROOT,
         env={**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -32,7 +33,9 @@ def errors() -> dict[str, dict[str, float]]:
     return found
 
 
-@pytest.mark.parametrize("case", TINY, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [*TINY, *(pytest.param(case, marks=pytest.mark.slow) for case in LARGER)], ids=lambda case: case.name
+)
 def test_kernels_equal_the_formula(errors: dict[str, dict[str, float]], case: Case) -> None:
     found = errors[case.name]
     assert set(found) >= ({"windows"} if case.window else {"out", "dq", "dk", "dv", "drows", "dcols", "relative", "mask"})

@@ -178,12 +178,11 @@ def test_recorded_hidden_states_are_those_of_upstream(tiny, pixels):
 
 
 def test_compiled_model_equals_eager():
-    """At sizes of its own graph each: with symbolic ones the compiler is at work for minutes."""
+    """For one size, neither square nor the trained one: every further one is compiled again."""
     model = basam.attach(tiny_sam(num_hidden_layers=2, global_attn_indexes=[1]))
     compiled = torch.compile(model, backend="aot_eager", dynamic=False)
-    for size in ((64, 64), (96, 128)):
-        pixels = torch.randn(1, 3, *size)
-        assert (masks_of(compiled, pixels) - masks_of(model, pixels)).abs().max() < 1e-4
+    pixels = torch.randn(1, 3, 96, 128)
+    assert (masks_of(compiled, pixels) - masks_of(model, pixels)).abs().max() < 1e-4
 
 
 @pytest.mark.slow

@@ -104,5 +104,5 @@ def test_what_does_not_fit_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no model\.safetensors and no pytorch_model\.bin"):
         family_of_file(tmp_path).read(tmp_path).summary.to_dict()
     (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "sam9"}))
-    with pytest.raises(basam.UnsupportedModelError, match=r"model_type='sam9'; known are .*sam"):
+    with pytest.raises(basam.UnsupportedModelError, match=r"model_type='sam9'.* .*sam"):
         basam.load(tmp_path)
