@@ -104,9 +104,10 @@ def test_everything_in_two_shards_is_one_run(photos, model, tmp_path):
     assert len(json.loads((tmp_path / "whole" / "coco.json").read_text())["annotations"]) > 12
 
 
-def test_two_workers_of_ray_are_one_run(photos, model, whole, tmp_path, segment):
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_workers_of_ray_are_one_run(workers, photos, model, whole, tmp_path, segment):
     pytest.importorskip("ray", reason='Ray is absent: pip install -e ".[ray]"')
-    words = (photos, *HOW, "--model", model, "--out", tmp_path, "--ray", "local", "--ray-workers", "2", "--json")
+    words = (photos, *HOW, "--model", model, "--out", tmp_path, "--ray", "local", "--ray-workers", workers, "--json")
     process = segment(*words)
     shown, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors

@@ -101,7 +101,9 @@ def matched(ours, theirs):
 
 
 @pytest.mark.parametrize(
-    ("options", "every", "least"), [({}, 1, 50), ({"min_mask_region_area": 30}, 3, 15)], ids=["plain", "cleaned"]
+    ("options", "every", "least"),
+    [({}, 3, 15), pytest.param({}, 1, 50, marks=pytest.mark.slow), ({"min_mask_region_area": 30}, 3, 15)],
+    ids=["plain", "plain-all", "cleaned"],
 )
 def test_the_same_masks_as_metas_generator(meta, nano, photos, monkeypatch, options, every, least):
     theirs, ours = generators(meta, nano, monkeypatch, **options)
