@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from basam.files import MAX_PIXELS, ImageError, picture_size, read_image, read_photograph
-from basam.files.tiff_pages import FromPage
+from basam.files.tiff_pages import TiffFromPage
 
 ROWS, COLUMNS = np.mgrid[0:36, 0:50]
 RGB = np.dstack([COLUMNS * 255 // 49, ROWS * 255 // 35, (COLUMNS + ROWS) * 255 // 84]).astype(np.uint8)
@@ -134,7 +134,7 @@ def test_a_file_that_begins_at_another_page_differs_in_its_header_only(tmp_path)
     content = b"MM\0*\0\0\0\x08" + bytes(range(100))
     (tmp_path / "a").write_bytes(content)
     with (tmp_path / "a").open("rb") as stream:
-        moved = FromPage(stream, 77)
+        moved = TiffFromPage(stream, 77)
         assert moved.read() == content[:4] + b"\0\0\0\x4d" + content[8:]
         moved.seek(6)
         assert moved.read(4) == b"\0\x4d\0\x01"

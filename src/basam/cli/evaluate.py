@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from basam.lab.data import Issues
 
 # Columns of the table on the terminal, which is narrow; all are in summary.csv.
-SHOWN = ("ap", "s_measure", "weighted_f", "f_max", "mae", "iou", "boundary_iou", "hce")
+TABLE_METRICS = ("ap", "s_measure", "weighted_f", "f_max", "mae", "iou", "boundary_iou", "hce")
 
 
 @with_options(EvaluateSettings)
@@ -88,7 +88,7 @@ def show(summary: dict[str, Any], issues: Issues, folder: Path) -> None:
     from basam.lab.metrics import COLUMNS
 
     rows = summary["rows"]
-    columns = [name for name in SHOWN if any(row.get(name) is not None for row in rows)]
+    columns = [name for name in TABLE_METRICS if any(row.get(name) is not None for row in rows)]
     names = ("prompt", "method", "size", "objects", *(COLUMNS[column].title for column in columns))
     table = console.new_table(names, title=f"{summary['data']}, {summary['images']} images", texts=names[:2])
     for row in rows:

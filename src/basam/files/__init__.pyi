@@ -7,7 +7,7 @@ from basam.files.names import is_litter as is_litter
 from basam.files.names import spelled as spelled
 from basam.files.notes import NOTE_KINDS as NOTE_KINDS
 from basam.files.notes import PhotoNote as PhotoNote
-from basam.files.notes import RefusedError as RefusedError
+from basam.files.notes import UnsupportedImageError as UnsupportedImageError
 from basam.files.optional import check_extra as check_extra
 from basam.files.optional import require as require
 from basam.files.overlays import COLOURS as COLOURS

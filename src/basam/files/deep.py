@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from basam.errors import MissingExtraError
-from basam.files.notes import PhotoNote, RefusedError, remark
+from basam.files.notes import PhotoNote, UnsupportedImageError, remark
 from basam.files.optional import require
 from basam.files.png_head import PngHead, depth_in_use
 from basam.files.samples import Stated, to_bytes
@@ -38,11 +38,11 @@ def read_tiff_page(source: BinaryIO, page: TiffPage, stated: Stated) -> tuple[Im
     Raises:
         MissingExtraError: tifffile or imagecodecs is missing.
         ValueError: it cannot be decoded.
-        RefusedError: a kind of samples that is not supported.
+        UnsupportedImageError: a kind of samples that is not supported.
     """
     if page.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR) or page.format == "?":
         kind = f"photometric interpretation {page.photometric}, sample format {page.number(FORMAT, 1)}, {page.bits} bits"
-        raise RefusedError(f"is a TIFF of a kind that is not read: {kind}")
+        raise UnsupportedImageError(f"is a TIFF of a kind that is not read: {kind}")
     values = decode_tiff(source, page)
     values = upright(values, page.number(ORIENTATION, 1))
     if page.photometric == PALETTE:

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, features
 from basam.errors import MissingExtraError
 from basam.files import deep
 from basam.files.modes import is_deep
-from basam.files.notes import PhotoNote, RefusedError
+from basam.files.notes import PhotoNote, UnsupportedImageError
 from basam.files.optional import require
 from basam.files.png_head import depth_in_use, read_png_head
 from basam.files.samples import Stated
@@ -34,10 +34,10 @@ def opened(stream: BinaryIO, head: bytes) -> Image.Image:
             heif: Image.Image = require("pillow_heif.as_plugin", deep.EXTRA_NAME).HeifImageFile(stream)
             return heif
         if not features.check("avif"):
-            raise RefusedError("is AVIF, which this build of Pillow does not read: pip install -U pillow")
+            raise UnsupportedImageError("is AVIF, which this build of Pillow does not read: pip install -U pillow")
     picture = Image.open(stream)
     if picture.format in NO_PHOTOGRAPHS:
-        raise RefusedError(f"is a file of the format {picture.format}, which is not read as a photograph")
+        raise UnsupportedImageError(f"is a file of the format {picture.format}, which is not read as a photograph")
     return picture
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from basam.checks import whole_number
-from basam.files.notes import RefusedError
+from basam.files.notes import UnsupportedImageError
 
 # Pillow's own default. A small file can claim any size (a decompression bomb) and fill the memory.
 MAX_PIXELS = 178_956_970
@@ -22,18 +22,18 @@ def check_pixels(width: int, height: int, max_pixels: int | None, file_bytes: in
     """Raise for a picture of more than `max_pixels`, or of many pixels in very few bytes. None: no limit.
 
     Raises:
-        RefusedError: the message names the size, the limit and how it is raised.
+        UnsupportedImageError: the message names the size, the limit and how it is raised.
     """
     if max_pixels is None:
         return
     count = width * height
     if count > whole_number(max_pixels, "max_pixels", 1):
-        raise RefusedError(
+        raise UnsupportedImageError(
             f"has {width} x {height} px, more than the {max_pixels} that are allowed, because a small file can claim any size "
             f"(a decompression bomb). If you trust the file: --max-pixels {count} or none; in Python max_pixels"
         )
     if file_bytes is not None and count > BOMB_FROM and count > PIXELS_PER_BYTE * file_bytes:
-        raise RefusedError(
+        raise UnsupportedImageError(
             f"has {width} x {height} px in {file_bytes} bytes, and takes {3 * count / 1e6:.0f} MB or more in memory "
             "(a decompression bomb). If you trust the file: --max-pixels none; in Python max_pixels=None"
         )

@@ -23,7 +23,7 @@ def in_rgb(image: Image.Image, stated: Stated) -> tuple[Image.Image, list[PhotoN
     """An upright picture in mode RGB, and notes. Alpha is laid over white, pixels without data are black.
 
     Raises:
-        RefusedError: no pixel of it holds data.
+        UnsupportedImageError: no pixel of it holds data.
         ValueError: a mode that cannot be converted.
     """
     if is_deep(image):

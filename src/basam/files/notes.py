@@ -25,7 +25,7 @@ class PhotoNote:
         return self.text
 
 
-class RefusedError(InputError):
+class UnsupportedImageError(InputError):
     """A file whose content is understood but not supported; the message continues after its name: "holds no picture"."""
 
 

@@ -19,7 +19,7 @@ from basam.files import tiff_pages
 from basam.files.frames import SWAPPING, is_scaled_up, main_frame, open_jpeg_2000, open_png, opened, orientation_of
 from basam.files.limits import MAX_PIXELS, bytes_of, check_pixels, without_pillows_limit
 from basam.files.modes import is_deep
-from basam.files.notes import RefusedError, several
+from basam.files.notes import UnsupportedImageError, several
 from basam.files.png_head import SIGNATURE
 from basam.files.samples import Stated
 from basam.files.stored import StoredPicture
@@ -134,7 +134,7 @@ def named_errors(path: Path) -> Iterator[None]:
         yield
     except UnidentifiedImageError as error:
         raise ImageError(f"{path} is not an image, or of a format that Pillow does not read") from error
-    except RefusedError as error:
+    except UnsupportedImageError as error:
         raise ImageError(f"{path} {error}") from error
     except MissingExtraError as error:
         raise ImageError(f"{path} needs a library that is not installed: {error}") from error

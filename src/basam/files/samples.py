@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from basam.files.notes import PhotoNote, RefusedError, ranged
+from basam.files.notes import PhotoNote, UnsupportedImageError, ranged
 
 DEPTHS = (8, 10, 12, 14, 16)
 
@@ -43,12 +43,12 @@ def to_bytes(values: NDArray[np.generic], stated: Stated) -> tuple[NDArray[np.ui
     """Samples `(H, W)` or `(H, W, C)` of one range as 8 bits of the same shape, and notes on what had to be decided.
 
     Raises:
-        RefusedError: every pixel is NaN, infinite or nodata.
+        UnsupportedImageError: every pixel is NaN, infinite or nodata.
     """
     missing = without_data(values, stated.nodata)
     limits = finite_range(values, missing)
     if limits is None:
-        raise RefusedError("shows nothing: every pixel of it is NaN, infinite or without data")
+        raise UnsupportedImageError("shows nothing: every pixel of it is NaN, infinite or without data")
     low, high, notes = white_and_black(values.dtype, limits, stated)
     table = values.dtype.kind == "u" and values.dtype.itemsize <= 2 and values.size > 1 << 16
     # For a large picture, a table of all values is quicker.

@@ -37,7 +37,7 @@ def open_tiff(stream: BinaryIO, max_pixels: int | None) -> StoredPicture:
     check_pixels(*page.size, max_pixels, bytes_of(stream))
     notes = [] if note is None else [several(note)]
     stated = stated_by(page)
-    source: Any = tiff_pages.FromPage(stream, page.offset)
+    source: Any = tiff_pages.TiffFromPage(stream, page.offset)
     if is_read_by_pillow(page):
         try:
             image = ImageOps.exif_transpose(Image.open(source))

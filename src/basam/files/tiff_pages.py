@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from basam.files.notes import RefusedError
+from basam.files.notes import UnsupportedImageError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259, 262, 274
 SAMPLES, MAX_SAMPLE, PLANAR, COLOURS, SUB_IFDS, EXTRA, FORMAT = 277, 281, 284, 320, 330, 338, 339
@@ -189,17 +189,17 @@ def main_page(pages: list[TiffPage]) -> tuple[TiffPage, str | None]:
     largest: thumbnails and pyramid levels have a quarter at most, scanned pages of one document differ by a little.
 
     Raises:
-        RefusedError: there is none.
+        UnsupportedImageError: there is none.
     """
     pictures = [page for page in pages if page.other_than_a_photograph is None]
     if not pictures:
         held = {page.other_than_a_photograph for page in pages if page.other_than_a_photograph}
-        raise RefusedError(f"holds {' and '.join(sorted(held))}, and no picture" if held else "holds no picture")
+        raise UnsupportedImageError(f"holds {' and '.join(sorted(held))}, and no picture" if held else "holds no picture")
     most = max(math.prod(page.size) for page in pictures)
     page = next(page for page in pictures if 2 * math.prod(page.size) >= most)
     raw = max((other.size for other in pages if other.photometric in RAW), key=math.prod, default=(0, 0))
     if 4 * math.prod(page.size) < math.prod(raw):
-        raise RefusedError(
+        raise UnsupportedImageError(
             f"holds raw sensor data of {raw[0]} x {raw[1]} px, and of pictures only a thumbnail of {page.size[0]} x "
             f"{page.size[1]} px: develop it to a JPEG or TIFF first"
         )
@@ -219,7 +219,7 @@ def describe(page: TiffPage) -> str:
     return f"{kind} of {width} x {height} px"
 
 
-class FromPage(io.RawIOBase):
+class TiffFromPage(io.RawIOBase):
     """A TIFF file whose header points at another of its pages; everything else is unchanged.
 
     Every TIFF reader then opens that page, also readers that see only the first.

@@ -42,7 +42,7 @@ class Link(NamedTuple):
     continues: bool = False
 
 
-class Meeting(NamedTuple):
+class Overlap(NamedTuple):
     """Two pieces that share pixels, and their IoU where both are visible."""
 
     first: int
@@ -52,15 +52,15 @@ class Meeting(NamedTuple):
 
 def links_between(one: RasterWindow, firsts: Sequence[Piece], other: RasterWindow, seconds: Sequence[Piece]) -> list[Link]:
     """Links between the pieces of two overlapping windows."""
-    met = meetings(one, firsts, other, seconds)
+    shared = overlaps(one, firsts, other, seconds)
     links, of_first, of_second = [], set(), set()
-    for first, second, iou in met:
+    for first, second, iou in shared:
         if iou >= SAME_OBJECT_IOU and first not in of_first and second not in of_second:
             links.append(Link(first, second, iou))
             of_first.add(first)
             of_second.add(second)
     from_first = [(link.first, link.second) for link in links]
-    pairs = [(pair.first, pair.second) for pair in met]
+    pairs = [(pair.first, pair.second) for pair in shared]
     for second, first, share in arms(other, seconds, one, firsts, swapped(pairs), swapped(from_first)):
         links.append(Link(first, second, share, continues=True))
     for first, second, share in arms(one, firsts, other, seconds, pairs, from_first):
@@ -72,12 +72,12 @@ def swapped(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(second, first) for first, second in pairs]
 
 
-def meetings(one: RasterWindow, firsts: Sequence[Piece], other: RasterWindow, seconds: Sequence[Piece]) -> list[Meeting]:
+def overlaps(one: RasterWindow, firsts: Sequence[Piece], other: RasterWindow, seconds: Sequence[Piece]) -> list[Overlap]:
     """Pieces that share pixels, by descending IoU; of equals, such as a thing and its part that look the same here, the larger
     first."""
     shared = {
         (first, second): pixels
-        for first, second in meeting_boxes(firsts, seconds)
+        for first, second in overlapping_boxes(firsts, seconds)
         if (pixels := firsts[first].runs.shared(seconds[second].runs))
     }
     seen_first = {first: area_within(firsts[first].runs, *other.box) for first, _ in shared}
@@ -87,10 +87,10 @@ def meetings(one: RasterWindow, firsts: Sequence[Piece], other: RasterWindow, se
         a, b = firsts[first], seconds[second]
         area = (b.runs.area if a.is_whole else seen_second[second]) + (a.runs.area if b.is_whole else seen_first[first])
         ranked.append((pixels / (area - pixels), min(a.runs.area, b.runs.area), first, second))
-    return [Meeting(first, second, iou) for iou, _, first, second in sorted(ranked, key=lambda pair: (-pair[0], -pair[1]))]
+    return [Overlap(first, second, iou) for iou, _, first, second in sorted(ranked, key=lambda pair: (-pair[0], -pair[1]))]
 
 
-def meeting_boxes(firsts: Sequence[Piece], seconds: Sequence[Piece]) -> list[tuple[int, int]]:
+def overlapping_boxes(firsts: Sequence[Piece], seconds: Sequence[Piece]) -> list[tuple[int, int]]:
     """Pairs of pieces whose boxes overlap."""
     if not firsts or not seconds:
         return []

@@ -30,7 +30,7 @@ ENDINGS = {
 # Side in pixels of a tile of a label map, and of the area that is painted at a time.
 TILE, PAINTED = 256, 1024
 # Long side of an overlay in pixels.
-SHOWN = 2048
+OVERLAY_SIDE = 2048
 MOST_IN_16_BITS = 65_535
 
 Rectangle = tuple[int, int, int, int]
@@ -152,7 +152,7 @@ def write_raster_table(path: str | Path, raster: GeoRaster, objects: RasterObjec
 def write_raster_overlay(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:
     """The raster with the objects tinted and outlined, as JPEG, reduced to a long side of 2048 px."""
     with raster.reading() as reader:
-        pixels = reader.reduced(SHOWN)
+        pixels = reader.reduced(OVERLAY_SIDE)
     height, width = pixels.shape[:2]
     # Positions in the raster of the pixels' centres.
     columns, rows = (
