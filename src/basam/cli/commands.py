@@ -17,7 +17,7 @@ NAMES = ("segment", "everything", "merge", "evaluate", "info", "download", "scen
 
 
 def line_of(name: str) -> str:
-    """What `basam --help` says of a command: the beginning of its docstring, read without an import."""
+    """A command's text in `basam --help`: the beginning of its docstring, read without an import."""
     tree = ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
     return " ".join((ast.get_docstring(function) or "").partition("\n\n")[0].split())

@@ -18,7 +18,7 @@ def require(module: str, extra: str) -> Any:
     """The imported `module`, which the extra `extra` installs.
 
     Raises:
-        ImportError: it is missing; the message says what to install.
+        ImportError: it is missing; the message tells what to install.
     """
     try:
         return importlib.import_module(module)

@@ -2,7 +2,7 @@
 
 In this order:
 - pixels without data (NaN, the file's nodata value) count nowhere and become black; infinite ones black or white;
-- whole numbers from 0 to 65535: white is what the file says; where it says nothing, the end of the smallest of 8, 10, 12, 14
+- whole numbers from 0 to 65535: white is stated by the file, otherwise the end of the smallest of 8, 10, 12, 14
   and 16 bits that holds the highest value, because cameras and microscopes store 10, 12 or 14 bits in 16;
 - floats from 0 to 1: 1 is white;
 - all else (other floats, numbers below 0 or above 65535, and those with a sign where the file names nodata, such as heights)
@@ -24,7 +24,7 @@ DEPTHS = (8, 10, 12, 14, 16)
 
 @dataclass(frozen=True)
 class Stated:
-    """What a file says of its samples.
+    """What a file states about its samples.
 
     Attributes:
         bits: depth in use where it is less than what they are stored in, or where the file leaves no doubt of it.

@@ -140,7 +140,7 @@ def adapter_of_tensors(header: dict[str, str], tensors: dict[str, Tensor], conte
         ValueError: what is missing, unknown or wrong.
     """
     if header.get("format") != FORMAT:
-        raise InputError(f"not a basam adapter (its header says format={header.get('format')!r})")
+        raise InputError(f"not a basam adapter (its header has format={header.get('format')!r})")
     if missing := [key for key in ("base", "base_sha256", "lora_scale") if key not in header]:
         raise InputError(f"its header has no {', '.join(map(repr, missing))}")
     try:

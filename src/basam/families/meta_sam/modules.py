@@ -105,7 +105,7 @@ class MetaAttention(GridAttention):
 
 
 class MetaPrompts(Replaced, nn.Module):
-    """Coordinates and dense encodings follow the grid, normalised as the aspect rule says."""
+    """Coordinates and dense encodings follow the grid, normalised by the aspect rule."""
 
     pe_layer: nn.Module
 

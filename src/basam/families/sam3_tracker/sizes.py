@@ -18,7 +18,7 @@ SCALES = (4.0, 2.0, 1.0, 0.5)  # that the neck makes feature maps at, relative t
 def tracker_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a configuration that is about the tracker: all of it, or one section where there is a detector too.
 
-    That of a detector alone says nothing but the encoder, which both share.
+    A detector's configuration has only the encoder, which both share.
     """
     if config.get("model_type") == "sam3":
         return {"vision_config": config.get("vision_config")}

@@ -40,7 +40,7 @@ class GridAttention(Replaced, nn.Module):
     use_rel_pos: bool
     rel_pos_h: Tensor
     rel_pos_w: Tensor
-    basam_layer: int  # which of the global layers this is, counted from 0; `attach` says so
+    basam_layer: int  # number of the global layer, from 0; set by `attach`
 
     def attend_grid(self, qkv: Tensor) -> Tensor:
         """`(B, H, W, 3, heads, d)` to `(B, H, W, heads * d)`."""

@@ -73,7 +73,7 @@ class Calibration:
 
 
 def check_split(dataset: Dataset, test_split_allowed: bool = False) -> None:
-    """Refuse a split that results are reported on.
+    """Reject a split that results are reported on.
 
     Raises:
         TestSplitError: `dataset` is a test split and that was not allowed on purpose.
@@ -86,7 +86,7 @@ def check_split(dataset: Dataset, test_split_allowed: bool = False) -> None:
 
 
 def check_datasets(datasets: Sequence[Dataset], test_split_allowed: bool = False) -> None:
-    """Refuse data that nothing can be chosen on.
+    """Reject data that nothing can be calibrated on.
 
     Raises:
         TestSplitError: see `check_split`.

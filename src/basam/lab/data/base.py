@@ -82,7 +82,7 @@ class Sample(Protocol):
         id: unique within the data set whatever its split, the same on every machine: COCO's image number, otherwise the
             image's path below the root without its suffix, with `/`.
         image_path: the image file.
-        max_pixels: files of more pixels are refused; None: of none. A field that `dataclasses.replace` takes.
+        max_pixels: files with more pixels raise; None: no limit. A field for `dataclasses.replace`.
     """
 
     @property
@@ -149,7 +149,7 @@ class Dataset:
         return f"{self.name} {self.split}"
 
     def limited_to(self, max_pixels: int | None) -> Dataset:
-        """The same with photographs and masks of more than `max_pixels` refused; None: of any size."""
+        """The same data set with another `max_pixels`; None: no limit."""
         samples: tuple[Any, ...] = self.samples
         return replace(self, samples=tuple(replace(sample, max_pixels=max_pixels) for sample in samples))
 

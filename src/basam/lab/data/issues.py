@@ -21,7 +21,7 @@ class Problem:
     """A kind of problem.
 
     policy: `broken` and `left out` samples are in no figure, and `broken` also means that a command ends with a status
-    other than 0; `read` samples are used as `title` says; `ignored` things were never meant to be samples.
+    other than 0; `read` samples are used as in `title`; `ignored` things are not samples.
     """
 
     title: str

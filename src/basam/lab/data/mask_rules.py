@@ -76,7 +76,7 @@ class MaskContent:
 
 
 def read_objects(path: Path, rule: MaskRule | None = None, max_pixels: int | None = MAX_PIXELS) -> MaskContent:
-    """What the mask file `path` holds under `rule` (None: as by `threshold`, but labels are refused).
+    """The objects in the mask file `path` under `rule` (None: as `threshold`, but labels are rejected).
 
     Raises:
         SampleError: the file cannot be read, its values make no sense under the rule, or no object is left.

@@ -115,7 +115,7 @@ def _grey(values: np.ndarray, stored: StoredPicture) -> MaskValues:
 def _deep(stored: StoredPicture, path: Path) -> MaskValues:
     """16 and 32 bits and floats. Floats that are all whole numbers are taken for such."""
     values = np.asarray(stored.image)
-    # 0 is background, whatever the file says of it.
+    # 0 is background, whatever the file states.
     unknown = values == stored.stated.nodata if stored.stated.nodata else None
     if values.dtype.kind == "f":
         unknown = ~np.isfinite(values) if unknown is None else unknown | ~np.isfinite(values)

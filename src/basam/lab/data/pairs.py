@@ -21,7 +21,7 @@ from basam.lab.data.photos import check_sizes, open_photo
 class PairSample:
     """An image file and a mask file.
 
-    `rule` says what the mask's values mean (None: labels are refused, see `mask_rules`); but for maps of objects there is
+    `rule` is the meaning of the mask's values (None: labels are rejected, see `mask_rules`); but for maps of objects there is
     one instance, whose id is "0".
     """
 
@@ -57,7 +57,7 @@ def pair_files(
     """Samples of two folders, in the order of their names, without decoding anything.
 
     A mask belongs to the image of the same stem, or of the stem without one of `endings` (`_segmentation`; upper and
-    lower case are the same); `rule` says what its values mean. `skip` maps a pattern, searched in stems, to the problem
+    lower case are the same); `rule` is the meaning of its values. `skip` maps a pattern, searched in stems, to the problem
     under which such images are counted and left alone, with their masks; images in whose stem the pattern `own` is not
     that exist are read and counted as foreign.
     """

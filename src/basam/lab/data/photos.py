@@ -32,7 +32,7 @@ def open_photo(path: Path, max_pixels: int | None) -> tuple[Image.Image, tuple[I
 
 
 def without_path(error: Exception, path: Path) -> str:
-    """What an error says of a file, beside its name."""
+    """The text of an error about a file, without its name."""
     return str(error).removeprefix(str(path)).lstrip(": ")
 
 

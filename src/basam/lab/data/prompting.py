@@ -18,7 +18,7 @@ Coordinates are pixels of the original image in Meta's convention: points are (x
 
 `none` is a box because SAM has no answer without a prompt: its decoder was never trained on an empty one, and the grid of
 points that people use instead gives hundreds of masks of which one must be picked with the ground truth. The box of the
-whole image stands for the main object, costs one decoding and needs no ground truth.
+whole image is the box of the main object, costs one decoding and needs no ground truth.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Source:
     Attributes:
         split: None: chosen by its use.
         name: what reports call it.
-        max_pixels: larger photographs are refused; None: none is.
+        max_pixels: larger photographs raise; None: no limit.
     """
 
     kind: Annotated[str, one_of(*KINDS)]
@@ -69,7 +69,7 @@ class Source:
 
 
 def check_mask_values(mask_values: str | None, sources: Iterable[Source]) -> None:
-    """Refuse a rule that cannot be understood, or that none of the sources has a use for.
+    """Reject a rule that cannot be parsed, or that no source can use.
 
     Raises:
         DatasetError: naming the rule.

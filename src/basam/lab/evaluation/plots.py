@@ -79,13 +79,13 @@ def metric_against_size(rows: Sequence[Row], title: str, path: Path) -> Path:
                 (size, value), *_ = points.items()
                 if value is not None:
                     axis.axhline(value, **style)
-                    # At the left edge, where no size stands.
+                    # At the left edge, which has no size.
                     axis.errorbar(
                         [-0.22], [value], yerr=[halves[size]], color=method_style.colour, marker=method_style.marker, capsize=2
                     )
                 continue
             values = [np.nan if points.get(size) is None else points[size] for size in sizes]
-            # Beside each other, so that the intervals of close methods can be told apart.
+            # Side by side, so that the intervals of close methods can be distinguished.
             places = np.arange(len(sizes)) + 0.05 * (order - (len(methods) - 1) / 2)
             bars = [halves.get(size, np.nan) for size in sizes]
             axis.errorbar(places, values, yerr=bars, marker=method_style.marker, capsize=2, elinewidth=1, markersize=5, **style)

@@ -19,7 +19,7 @@ NATIVE = "native"
 
 
 def check_sizes(sizes: tuple[int | str, ...]) -> None:
-    """Refuse what is neither a long side in pixels nor `native`."""
+    """Reject a size that is neither a long side in pixels nor `native`."""
     for size in sizes:
         if size != NATIVE and (not isinstance(size, int) or size < 1):
             raise InputError(f"size {size!r}: a long side in pixels or {NATIVE!r} is needed")

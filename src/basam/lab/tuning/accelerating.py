@@ -39,7 +39,7 @@ def new_accelerator(device: str, precision: str, trackers: tuple[str, ...], fold
 
 
 def check_device(wanted: torch.device, used: torch.device) -> None:
-    """Refuse to train on another device than the one given.
+    """Reject to train on another device than the one given.
 
     Raises:
         InputError: `accelerate` has another device, by its configuration or because it is in use already.

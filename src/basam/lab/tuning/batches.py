@@ -72,8 +72,8 @@ class TuningBatches:
         sizes: long sides to train at; one for all photographs of a step, unless they keep their own.
         mix: kinds of prompts; one is drawn per step.
         sampling: see `items_of`.
-        focus: train on the regions of prompts, as this says; then `sizes` are those of regions, not `native`. None: on whole
-            photographs.
+        focus: train on the regions of prompts with these settings; then `sizes` are those of regions, not `native`. None: on
+            whole photographs.
 
     Attributes:
         issues: what was wrong with the data so far.

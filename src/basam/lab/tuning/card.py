@@ -76,7 +76,7 @@ def card(adapter: Adapter, settings: TuneSettings, provenance: dict[str, Any], c
         "",
         f"Tuned with `basam tune --tune {settings.way}`: {TRAINED[settings.way]}; {adapter.parameters:,} numbers. The base, "
         f"`{name}`, is not in here; the SHA-256 of its weights begins with `{adapter.base_sha256[:12]}`, and any other base "
-        "is refused.",
+        "is rejected.",
         "",
         "```python",
         "import basam",

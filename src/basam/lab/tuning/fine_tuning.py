@@ -248,13 +248,13 @@ def keep_little(model: Any) -> None:
 
 
 def check_folder(path: Path, name: str) -> None:
-    """Refuse what cannot become a folder, before any work is done."""
+    """Reject a path that cannot become a folder, before any work is done."""
     if path.exists() and not path.is_dir():
         raise FileError(f"{name} {path}: a file is there, a folder is needed")
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Refuse what `accelerate` does not know.
+    """Reject settings that `accelerate` does not support.
 
     Raises:
         ValueError: naming it and what is known.

@@ -75,7 +75,7 @@ OF_LENGTH = ("steps", "warmup")
 
 
 def check_length(path: Path, plan: Plan, before: dict[str, Any], done: int) -> None:
-    """Refuse a number of steps with which the `done` ones of the run of settings `before` would have been others."""
+    """Reject a number of steps that would have changed the `done` steps of the run with the settings `before`."""
     first = replace(plan, **{name: before[name] for name in OF_LENGTH if name in before})
     if plan.steps < done:
         raise TrainingError(

@@ -121,7 +121,7 @@ def set_aside(dataset: Dataset, share: float = SHARE) -> tuple[tuple[Sample, ...
 
 
 def check_apart(train: Iterable[Sample], val: Iterable[Sample]) -> None:
-    """Refuse photographs that are in both, be it under another name or as a copy of the file.
+    """Reject photographs that are in both, be it under another name or as a copy of the file.
 
     Raises:
         OverlapError: naming the first such pair.

@@ -58,7 +58,7 @@ class Trainer:
         batches: where batches come from.
         plan: how long and how fast.
         folder: of the checkpoint and of TensorBoard's files; a run in it resumes, with more steps where its rates allow it.
-        settings: whatever else decides the result; a checkpoint made with others is refused.
+        settings: everything else that decides the result; a checkpoint of other settings raises.
         device: see `basam.model.find_device`; on `cuda`, `accelerate` gives every process its own.
         workers: processes that make batches; 0: none beside this one.
         trackers: names that `accelerate` knows.
