@@ -66,7 +66,7 @@ def test_a_folder_that_is_no_checkpoint(tmp_path, folder):
         basam.load(tmp_path / "empty")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "sam9"}))
-    with pytest.raises(basam.UnsupportedModelError, match=r"model_type='sam9'; known are .*sam, "):
+    with pytest.raises(basam.UnsupportedModelError, match=r"model_type='sam9'.*sam, "):
         basam.load(folder)
     (folder / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config\.json is not JSON"):

@@ -1,6 +1,6 @@
 """Families of SAM implementations: one folder per family, discovered by `registry` without a list.
 
-`base` is the contract, `attachment` what an attached module knows, `shared/` what families share. Names: `__init__.pyi`.
+`base` is the interface, `attachment` the state of attached modules, `shared/` code of several families. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

@@ -1,7 +1,7 @@
-"""What an attached module knows, and how a module is given another class.
+"""The state of attached modules, and the replacement of a module's class.
 
-Replacing means giving a module another class: parameters, buffers, hooks and names stay untouched, so `state_dict`,
-`.to(device)` and `copy.deepcopy` work as before, and going back is exact.
+Attaching replaces the class of a module: parameters, buffers, hooks and names stay, so `state_dict`, `.to(device)` and
+`copy.deepcopy` work as before, and detaching is exact.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from basam.positions import extent
 
 
 class Present(threading.local):
-    """What is in force in this thread, for the length of one call of a predictor."""
+    """The attachment that is active in this thread, during one call of a predictor."""
 
     attachment: Attachment | None = None
 
@@ -36,9 +36,9 @@ PRESENT = Present()
 class Attachment:
     """The state that replaced modules read: the mode, and the grid of the current image.
 
-    A model has one of its own, which holds when the model is called directly; its grid follows every image. A predictor has
-    another (`for_predictor`), which holds for the length of its calls and in its thread (`in_force`): so several predictors
-    of one model, with different modes and sizes, do not interfere, in one thread or in several.
+    A model has its own, which is used when the model is called directly; its grid follows every image. A predictor has another
+    (`for_predictor`), which is active during its calls and in its thread (`in_force`): so several predictors of one model, with
+    different modes and sizes, do not interfere, in one thread or in several.
     """
 
     mode: BiasMode
@@ -46,7 +46,7 @@ class Attachment:
     grid: tuple[int, int]  # present height and width, in patches
     max_side: int = 4096  # pixels: how far upstream's own predictor goes, where it has one that follows the image
     learned: LearnedSlopes | None = None  # in force under BiasMode(slopes="learned")
-    model_own: Attachment | None = None  # of a predictor's: the model's own, whose place it takes
+    model_own: Attachment | None = None  # for a predictor's: the model's own, which it replaces
     save_mode: Callable[..., None] | None = None  # called with the model and the folder that `save_pretrained` wrote
 
     def for_predictor(self, mode: BiasMode) -> Attachment:
@@ -122,7 +122,7 @@ class Replaced:
 
     @property
     def basam(self) -> Attachment:
-        """That of the predictor at work in this thread, if it is one of this model; else the model's own."""
+        """The attachment of the predictor active in this thread, if it is one of this model; else the model's own."""
         present = PRESENT.attachment
         return present if present is not None and present.model_own is self.basam_own else self.basam_own
 
@@ -130,7 +130,7 @@ class Replaced:
 def class_replacements(
     model: nn.Module, classes: Mapping[type[nn.Module], type[nn.Module]]
 ) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of `model` that is of one of `classes` or of a subclass, with the class that it becomes.
+    """Every module of `model` that is of one of `classes` or of a subclass, with its replacement class.
 
     Raises:
         UnsupportedModelError: see `replacement_of`.
@@ -142,14 +142,16 @@ def class_replacements(
 def replacement_of(
     module: nn.Module, classes: Mapping[type[nn.Module], type[nn.Module]], *, whole: bool = False
 ) -> type[nn.Module] | None:
-    """The class that a module becomes: that of its class in `classes`, over a subclass of it; None for all others.
+    """The replacement class of a module: that of its class in `classes`, combined with a subclass of it; None for other
+    modules.
 
     Args:
-        whole: it is the model itself, which may override what its replacement leaves alone; a part may override nothing.
+        whole: the module is the model itself, which may override methods that its replacement does not; a part may override
+            nothing.
 
     Raises:
-        UnsupportedModelError: the class of the module overrides what attaching replaces or relies on, so that the one or the
-            other would silently be lost.
+        UnsupportedModelError: the class of the module overrides what attaching replaces or relies on, so that one of the two
+            would be lost without notice.
     """
     own = type(module)
     base = next((parent for parent in own.__mro__ if parent in classes), None)
@@ -169,14 +171,14 @@ def replacement_of(
 def global_replacements(
     blocks: Iterable[nn.Module], name: str, classes: Mapping[type[nn.Module], type[nn.Module]], count: int
 ) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """The attention of every block without a window, with the class that it becomes.
+    """The attention of every block without a window, with its replacement class.
 
     Args:
-        name: of the attention in a block; count: of global layers that the configuration has.
+        name: of the attention in a block; count: of global layers in the configuration.
 
     Raises:
-        UnsupportedModelError: one is of no class that is replaced, or there are more or fewer: a correction of some layers is
-            none of the model.
+        UnsupportedModelError: a class that is not replaced, or more or fewer layers: correcting only some layers of a model
+            would be wrong.
     """
     pairs = []
     for attention in (block.get_submodule(name) for block in blocks if getattr(block, "window_size", 0) == 0):

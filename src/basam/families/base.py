@@ -26,7 +26,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class UnsupportedModelError(BasamError, TypeError):
-    """The model or checkpoint is of no family that basam knows; the message names its class and what is known."""
+    """The model or checkpoint is of no supported family; the message names its class and the supported families."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class PromptTensors:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSummary:
-    """What `basam info` prints of a model: sizes of training, layers, and numbers that are learnt.
+    """What `basam info` prints about a model: training sizes, layers, number of parameters.
 
     Attributes:
         windows: sizes of window attention in patches, where a model has it.
@@ -70,7 +70,7 @@ class ModelSummary:
     layout: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by what people call them, in the order of printing; what is not known is left out."""
+        """Plain values by readable names, in the order of printing, without unknown ones."""
         geometry = self.geometry
         values = {
             "architecture": self.architecture,
@@ -96,14 +96,14 @@ class Family(ABC):
     mean: ClassVar[tuple[float, float, float]] = IMAGENET_MEAN  # of RGB in 0..1, subtracted before the encoder
     std: ClassVar[tuple[float, float, float]] = IMAGENET_STD
     model_types: ClassVar[tuple[str, ...]] = ()  # that config.json of its folders may name
-    idle: ClassVar[tuple[str, ...]] = ()  # what names of parameters begin with that the masks of prompts do not depend on
+    idle: ClassVar[tuple[str, ...]] = ()  # prefixes of parameters that masks do not depend on
 
     @abstractmethod
     def matches(self, model: nn.Module) -> bool:
         """Whether `model` is of this family (attached or not)."""
 
     def advice(self, model: nn.Module) -> str | None:
-        """What to say of a model that is of no family but close to this one: what it is, and which class to use."""
+        """Advice for a model that is close to this family but not of it: what it is, and which class to use."""
         return None
 
     @abstractmethod
@@ -112,7 +112,7 @@ class Family(ABC):
 
     @abstractmethod
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
-        """Every module to replace with the class it becomes. Nothing is changed here."""
+        """The modules to replace, with their replacement classes. Nothing is changed here."""
 
     def recognises(self, path: Path) -> bool:
         """Whether the checkpoint file or folder at `path` is this family's; decided without building a model."""
@@ -127,7 +127,7 @@ class Family(ABC):
         return self.read(path).load()
 
     def describe(self, model: nn.Module) -> ModelSummary:
-        """What is known of a live model."""
+        """Information about a live model."""
         return ModelSummary(
             architecture=type(model).__name__, geometry=self.geometry(model), parameters=count_parameters(model)
         )
@@ -145,10 +145,10 @@ class Family(ABC):
 
     @abstractmethod
     def encode(self, model: nn.Module, pixel_values: Tensor) -> Any:
-        """Image features of normalised `pixel_values` (1, 3, height, width), in whatever form `decode` takes them."""
+        """Image features of normalised `pixel_values` (1, 3, height, width), in the form that `decode` takes."""
 
     def embedding(self, features: Any) -> Tensor:
-        """The image embedding `(1, C, H, W)` among what `encode` returned."""
+        """The image embedding `(1, C, H, W)` in the result of `encode`."""
         embedding: Tensor = features
         return embedding
 
@@ -159,7 +159,7 @@ class Family(ABC):
     def decode_scored(
         self, model: nn.Module, features: Any, prompts: PromptTensors, *, multimask: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """`decode`, and how sure the model is that there is an object at all, `(K,)` from 0 to 1; None: it does not say."""
+        """`decode`, and the confidence that there is an object, `(K,)` from 0 to 1; None: not predicted by the model."""
         return (*self.decode(model, features, prompts, multimask=multimask), None)
 
     def decode_each(
@@ -193,16 +193,16 @@ def cropped(tensor: Tensor, scale: int, rows: slice, columns: slice) -> Tensor:
 
 
 def is_instance(model: nn.Module, module: str, *names: str) -> bool:
-    """Whether `model` is of one of the named classes of a module, which is not imported for that: it takes seconds, and where
-    nobody has imported it there is no instance of its classes."""
+    """Whether `model` is of one of the named classes of a module. The module is not imported, which takes seconds: unless it
+    has been imported, there are no instances of its classes."""
     imported = sys.modules.get(module)
     return imported is not None and any(isinstance(model, getattr(imported, name)) for name in names)
 
 
-# Endings of names of random features that positions are written in, which some implementations keep as a parameter.
+# Suffixes of random features of positions, which some implementations store as a parameter.
 BUFFERS = ("gaussian_matrix", "positional_embedding")
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Learnt numbers of a model."""
+    """Number of parameters of a model."""
     return sum(parameter.numel() for name, parameter in model.named_parameters() if not name.endswith(BUFFERS))

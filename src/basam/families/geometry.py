@@ -1,4 +1,4 @@
-"""What the correction has to know of a model, in numbers. Nothing here needs torch."""
+"""Geometry of a model, in numbers, as needed for the correction. No torch here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from basam.method import Aspect
 
 @dataclass(frozen=True)
 class Geometry:
-    """What the correction has to know of a model. Sizes are those of training."""
+    """Geometry of a model, as needed for the correction. Sizes are those of training."""
 
     patch: int  # pixels along a side of a patch
     trained_side: int  # patches along a side of the trained, square grid
@@ -18,7 +18,7 @@ class Geometry:
     heads: int
     multiple: int = 0  # pixels that both sides of an input must be multiples of; 0: the patch
     mask_scale: int = 4  # pixels of a low-resolution mask along a side of a patch
-    aspect: Aspect = "square"  # what positions are normalised by where the mode does not say
+    aspect: Aspect = "square"  # how positions are normalised unless the mode overrides it
     squashed: bool = False  # whether training squashed photos to a square, instead of padding them to one
     round_to: int = 0  # pixels; sides are resized to the nearest multiple where padding disturbs the model; 0: they are padded
 
@@ -28,7 +28,7 @@ class Geometry:
 
     @property
     def step(self) -> int:
-        """Pixels from one size of an input to the next that the model takes without padding."""
+        """Step in pixels between input sizes that need no padding."""
         return self.round_to or self.multiple
 
     @property

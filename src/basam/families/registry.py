@@ -1,4 +1,4 @@
-"""Which families there are: the folders beside this file that hold a `FAMILY` object, and those of other packages.
+"""Discovers families: the folders beside this file with a `FAMILY` object, and those of other packages.
 
 Another package registers its family by an entry point in the group `basam.families`, in its `pyproject.toml`:
 

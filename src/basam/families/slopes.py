@@ -1,6 +1,6 @@
-"""Slopes of the bias-mode mask that are learnt: one number per head and global layer, positive whatever an optimiser does.
+"""Learned slopes of the bias-mode mask: one number per head and global layer, always positive.
 
-They belong to an attachment and not to the model: an attached model keeps the parameters and state dict keys of a plain one.
+They belong to an attachment and not to the model, whose parameters and state dict keys stay those of the plain one.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def sizes(shapes: Shapes) -> dict[str, Any]:
 
 
 class EfficientSamFamily(Family):
-    """Every layer is global, and positions are absolute: the model that a longer sequence disturbs most."""
+    """Every layer is global, and positions are absolute: the model that suffers most from longer sequences."""
 
     name = "EfficientSAM"
 
@@ -109,7 +109,7 @@ class EfficientSamFamily(Family):
         given: list[tuple[Tensor, Tensor]] = []
         if points is not None and labels is not None:
             if (labels == 0).any():
-                warn("EfficientSAM has no embedding for negative points: only where they are is encoded")
+                warn("EfficientSAM has no embedding for negative points: only their positions are encoded")
             given.append((points, labels))
         if boxes is not None:
             corners = torch.tensor([TOP_LEFT, BOTTOM_RIGHT], device=boxes.device).expand(len(boxes), 2)

@@ -27,7 +27,7 @@ class PatchEmbedding(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention of every token to every other."""
+    """Attention of every token to all tokens."""
 
     use_rel_pos = False
 
@@ -74,7 +74,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """`(B, 3, H, W)` to embeddings `(B, channels, H / patch, W / patch)`; plain, it takes its trained size only."""
+    """`(B, 3, H, W)` to embeddings `(B, channels, H / patch, W / patch)`; without attaching, only at the trained size."""
 
     def __init__(self, config: EfficientSamConfig) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class Encoder(nn.Module):
 
 
 class AnySizeEncoder(ReplacedEncoder, Encoder):
-    """Takes any multiple of the patch, and notes the grid."""
+    """Takes any multiple of the patch, and stores the grid."""
 
     def check(self, pixel_values: Tensor) -> None:
         self.basam.fit(pixel_values)

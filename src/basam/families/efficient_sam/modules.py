@@ -1,8 +1,8 @@
 """EfficientSAM: its encoder with prompt encoder and mask decoder, which are close to SAM's.
 
-Where the decoder differs from SAM's: prompts are at most six points (a box is two, with labels of their own), there are no
-mask prompts and no embedding for negative points; self-attention adds the position to its values too and never skips it in
-the residual; heads and MLPs use GELU; upscaling normalises over all pixels. Parameters are named as in the published files.
+Differences of the decoder to SAM's: at most six points (a box is two, with labels of their own), no mask prompts, no embedding
+of negative points; self-attention adds positions to values too and is never skipped in the residual; heads and MLPs use GELU;
+upscaling normalises over all pixels. Parameters are named as in the published files.
 
 Source: Xiong et al., "EfficientSAM: Leveraged Masked Image Pretraining for Efficient Segment Anything", CVPR 2024.
 """
@@ -23,7 +23,7 @@ from basam.families.shared import merge_heads
 from basam.method import Aspect
 from basam.positions import extent, image_wide_coordinates
 
-# What an input of the prompt encoder is.
+# Types of points in the prompt encoder.
 PADDING, POINT, TOP_LEFT, BOTTOM_RIGHT = -1, 1, 2, 3
 MAX_POINTS = 6
 
@@ -86,7 +86,7 @@ class Prompts(nn.Module):
 
 
 class AnySizePrompts(Replaced, Prompts):
-    """Positions follow the grid of the image at hand."""
+    """Positions follow the grid of the current image."""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -212,7 +212,7 @@ class MaskDecoder(nn.Module):
 
 
 class EfficientSam(nn.Module):
-    """EfficientSAM; images are normalised before they come here, points are in pixels of the image."""
+    """EfficientSAM; takes normalised images, and points in pixels of the image."""
 
     def __init__(self, config: EfficientSamConfig) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ class EfficientSam(nn.Module):
         self.mask_decoder = MaskDecoder(config)
 
     def forward(self, pixel_values: Tensor, points: Tensor, labels: Tensor, multimask: bool = True) -> tuple[Tensor, Tensor]:
-        """pixel_values `(1, 3, H, W)`; prompts as `Prompts` takes them, results as `MaskDecoder` gives them."""
+        """pixel_values `(1, 3, H, W)`; prompts as for `Prompts`, results as of `MaskDecoder`."""
         return self.decode(self.image_encoder(pixel_values), points, labels, multimask)
 
     def decode(self, embeddings: Tensor, points: Tensor, labels: Tensor, multimask: bool) -> tuple[Tensor, Tensor]:

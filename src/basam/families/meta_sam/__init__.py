@@ -109,7 +109,7 @@ class MetaSam(Family):
 
 
 def check_attention(attention: nn.Module) -> None:
-    """Raise for attention that is not built as Meta's, whose forward pass basam writes again.
+    """Raise for attention that differs from Meta's, because its forward pass is reimplemented here.
 
     Raises:
         UnsupportedModelError: naming its class.

@@ -1,10 +1,11 @@
 """Replacements for live models of Meta's `segment_anything` and its forks, whose classes are known only at run time.
 
-Blocks, windows and decoder stay upstream's (forks change them): only global attention and what fixes the image's size go.
+Blocks, windows and decoder stay upstream's (forks change them): only global attention and code with a fixed image size are
+replaced.
 
-Upstream's predictor reads the encoder's `img_size` three times: as the length that `ResizeLongestSide` brings every long
-side to, as what the resized image must measure, and as the side of the square that images are padded to. An attached encoder
-answers with a `TargetLength`, which follows the photograph; padding is to a multiple of the patch.
+Upstream's predictor reads the encoder's `img_size` three times: as the length of `ResizeLongestSide`, as the expected size of
+the resized image, and as the side of the square that images are padded to. An attached encoder returns a `TargetLength`, which
+follows the photograph; padding is to a multiple of the patch.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from basam.families.shared import AnySizePositions, GridAttention
 class TargetLength(int):
     """`img_size` of an attached encoder: the side of the present square, and the long side that images are resized to.
 
-    `ResizeLongestSide` computes `target * 1.0 / long_side`: here that is a scale that keeps the image's own size, between
-    the trained long side (smaller images are enlarged to it, as upstream does) and `max_side`. A predictor keeps the object;
-    once the model is detached it is upstream's fixed length again.
+    `ResizeLongestSide` computes `target * 1.0 / long_side`: here that is a scale that leaves the image at native resolution,
+    between the trained long side (smaller images are enlarged to it, as upstream does) and `max_side`. A predictor may hold the
+    object; after detaching it is upstream's fixed length again.
     """
 
     encoder: Any
@@ -44,7 +45,7 @@ class TargetLength(int):
         return self.encoder.img_size * factor
 
     def __eq__(self, other: object) -> bool:
-        """Whether images are resized to this long side: upstream's predictor compares an image that it is given with `==`."""
+        """Whether images are resized to this long side: upstream's predictor compares images with `==`."""
         if isinstance(self.encoder, Replaced):
             basam = self.encoder.basam
             return isinstance(other, int) and min(basam.geometry.image_size, basam.max_side) <= other <= basam.max_side
@@ -58,7 +59,7 @@ class TargetLength(int):
 
 
 class ResizeTarget:
-    """What `TargetLength * 1.0` gives: divided by the long side of an image, its scale."""
+    """The result of `TargetLength * 1.0`: divided by the long side of an image, its scale."""
 
     def __init__(self, encoder: Any) -> None:
         self.attachment = encoder.basam
@@ -75,7 +76,7 @@ class ResizeTarget:
 
 
 class MetaEncoder(AnySizePositions):
-    """Notes the grid, and answers for the image's size."""
+    """Stores the grid, and overrides the image's size."""
 
     @property
     def img_size(self) -> TargetLength:
@@ -123,7 +124,7 @@ class MetaPrompts(Replaced, nn.Module):
 
 
 class MetaDecoder(Replaced, nn.Module):
-    """Rejects features of another image than the last one, which upstream's predictor cannot know of."""
+    """Rejects features of another image than the last one, which upstream's predictor does not check."""
 
     def forward(self, image_embeddings: Tensor, *args: Any, **kwargs: Any) -> Any:
         grid = tuple(image_embeddings.shape[-2:])
@@ -136,7 +137,7 @@ class MetaDecoder(Replaced, nn.Module):
 
 
 class MetaModel(Replaced, nn.Module):
-    """Pads to what the grid needs instead of to a square, and takes images of different sizes one by one."""
+    """Pads to a multiple of the patch instead of a square, and takes images of different sizes one by one."""
 
     pixel_mean: Tensor
     pixel_std: Tensor

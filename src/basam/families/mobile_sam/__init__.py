@@ -57,8 +57,8 @@ def tinyvit_sizes(shapes: Shapes) -> dict[str, Any]:
 
 
 def configs_of(shapes: Shapes) -> dict[str, Any]:
-    """Fields of `MobileSamConfig`. The vision transformer that `SamModel` builds first has no layers: the TinyViT takes its
-    place."""
+    """Fields of `MobileSamConfig`. The vision transformer that `SamModel` builds first has no layers; the TinyViT replaces
+    it."""
     sizes = tinyvit_sizes(shapes)
     patch = TinyViTConfig(**sizes).patch
     features = shapes.sizes(meta_files.ENCODING, 2)[1]
@@ -67,7 +67,7 @@ def configs_of(shapes: Shapes) -> dict[str, Any]:
 
 
 class MobileSam(TransformersSam):
-    """Prompts, masks and images go through `transformers`' SAM; only the image encoder is another."""
+    """Prompts, masks and images go through `transformers`' SAM; only the image encoder is replaced."""
 
     name = "MobileSAM"
     model_types = ("mobile_sam",)

@@ -17,7 +17,7 @@ from basam.families.shared import AnySizeModel, SamEncoding, SamPrompts
 
 
 class MobileSamConfig(SamConfig):
-    """`SamConfig` with the sizes of the TinyViT; its `vision_config` holds what prompts and positions read."""
+    """`SamConfig` with the sizes of the TinyViT; its `vision_config` has the fields read by prompts and positions."""
 
     model_type = "mobile_sam"
 
@@ -70,5 +70,5 @@ REPLACEMENTS = {
 
 
 def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of a MobileSAM with the class it becomes."""
+    """Every module of a MobileSAM with its replacement class."""
     return class_replacements(model, REPLACEMENTS)

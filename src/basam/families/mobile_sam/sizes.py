@@ -13,7 +13,7 @@ STAGES = 4  # of every TinyViT; the first is convolutional
 
 @dataclass(frozen=True)
 class TinyViTConfig:
-    """Sizes of a TinyViT; one entry a stage, the first of which is convolutional."""
+    """Sizes of a TinyViT; one entry per stage, the first of which is convolutional."""
 
     widths: tuple[int, ...] = (64, 128, 160, 320)
     depths: tuple[int, ...] = (2, 2, 6, 2)
@@ -46,6 +46,6 @@ class TinyViTConfig:
 
 
 def tinyvit_config(fields: Mapping[str, Any]) -> TinyViTConfig:
-    """From what JSON keeps of a configuration, which has lists for tuples; fields that are left out take their default."""
+    """Sizes from a configuration in JSON, which has lists for tuples; missing fields take their default."""
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     return TinyViTConfig(**values)

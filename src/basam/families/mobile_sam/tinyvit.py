@@ -71,7 +71,7 @@ class Merging(nn.Module):
 
 
 class WindowAttention(nn.Module):
-    """Attention inside windows, with a bias for every distance; padding takes part in it, as it did in training."""
+    """Attention inside windows, with a bias for every distance; padding takes part in it, as in training."""
 
     def __init__(self, width: int, heads: int, window: int, trained_side: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class WindowAttention(nn.Module):
         self.attention_biases = nn.Parameter(torch.zeros(heads, window**2))  # entry |dy| * window + |dx|
 
     def factor(self, height: int, width: int) -> float:
-        """What q.k is multiplied by on a grid of this size."""
+        """The factor on q.k for a grid of this size."""
         return 1.0
 
     def project(self, x: Tensor) -> Tensor:
@@ -160,7 +160,8 @@ class Stage(nn.Module):
 
 
 class TinyViT(nn.Module):
-    """`(B, 3, H, W)` to embeddings `(B, channels, H / 16, W / 16)`; plain, it takes its trained size only, as upstream does."""
+    """`(B, 3, H, W)` to embeddings `(B, channels, H / 16, W / 16)`; without attaching, only at the trained size, as
+    upstream."""
 
     def __init__(self, config: TinyViTConfig) -> None:
         super().__init__()
@@ -188,7 +189,7 @@ class TinyViT(nn.Module):
 
 
 class AnySizeTinyViT(ReplacedEncoder, TinyViT):
-    """Takes any multiple of 16 pixels, and notes the grid."""
+    """Takes any multiple of 16 pixels, and stores the grid."""
 
     def check(self, pixel_values: Tensor) -> None:
         self.basam.fit(pixel_values)

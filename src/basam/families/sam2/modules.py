@@ -31,7 +31,7 @@ from basam.positions import extent
 
 
 class Sam2Hiera(Replaced, sam2.Sam2HieraDetModel):
-    """Hiera adds a table of a few patches, stretched over the grid, and one of a window, repeated."""
+    """Hiera adds a small table, stretched over the grid, and a table of a window, repeated."""
 
     def _get_pos_embed(self, hw: tuple[int, int]) -> Tensor:
         height, width = hw
@@ -73,12 +73,12 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 
 
 def replacements(model: nn.Module, count: int) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of a SAM 2 with the class it becomes; `count` global layers."""
+    """Every module of a SAM 2 with its replacement class; `count` global layers."""
     return pyramid_replacements(model, REPLACEMENTS, Sam2GlobalAttention, "vision_encoder.backbone.blocks", "attn", count)
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """A `Sam2Model` of a configuration; what of it is about videos is left out."""
+    """A `Sam2Model` from a configuration, without its parts for videos."""
     model = sam2.Sam2Model(sam2.Sam2Config(**pyramid_files.plain_config(config)))
     geometry(model.config)
     return model

@@ -1,7 +1,7 @@
 """Meta's own files of SAM 2 (`sam2_hiera_tiny.pt`, `sam2.1_hiera_large.pt`, fine-tuned ones), and their way to `transformers`.
 
-A file is of one of the four published encoders: heads, windows and global blocks are in no tensor, so width and number of
-blocks must be known ones. Everything else is compared tensor by tensor.
+A file is of one of the four published encoders: heads, windows and global blocks cannot be inferred from tensors, so width and
+number of blocks must be known ones. Everything else is compared tensor by tensor.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from basam.families.base import UnsupportedModelError
 from basam.families.sam2 import sizes
 from basam.families.shared import Shapes, count_parts, holds, meta_files, pyramid_files
 
-# Beginnings of keys of every file with an image encoder and a mask decoder, and how they continue.
+# Prefixes of keys of every file with an image encoder and a mask decoder, and their continuations.
 PARTS = {"image_encoder.trunk.": r"blocks\.|patch_embed\.|pos_embed", "sam_mask_decoder.": ""}
 STEM = "image_encoder.trunk.patch_embed.proj.weight"
-# What names of tensors begin with that only videos need.
+# Prefixes of tensors that only videos need.
 VIDEO_ONLY = (
     "memory_attention.",
     "memory_encoder.",
@@ -71,7 +71,7 @@ def config_of(shapes: Shapes) -> dict[str, Any]:
 
 
 def keys_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
-    """`Checkpoint.keys` of a `Sam2Model`. Meta keeps the embeddings of all kinds of points one by one."""
+    """`Checkpoint.keys` of a `Sam2Model`. Meta stores the embeddings of points one by one."""
     kinds = model.get_parameter(POINTS).shape[0]
     points = tuple(f"sam_prompt_encoder.point_embeddings.{kind}.weight" for kind in range(kinds))
     return meta_files.metas_keys(model, RULES) | {POINTS: points}

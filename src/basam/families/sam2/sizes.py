@@ -55,8 +55,8 @@ def geometry(config: Any) -> Geometry:
     """The geometry of a `Sam2Config`.
 
     Raises:
-        UnsupportedModelError: a Hiera of another build than the published ones, of which only the sizes may differ; naming the
-            field and its value.
+        UnsupportedModelError: a Hiera that differs from the published ones in more than sizes; names the field and its
+            value.
     """
     vision = config.vision_config
     backbone = vision.backbone_config

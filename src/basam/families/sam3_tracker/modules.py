@@ -38,7 +38,7 @@ from basam.positions import extent, rotary_coordinates, rotary_tables, rotate
 
 
 class Sam3GlobalAttention(GridAttention, sam3.Sam3ViTRoPEAttention):
-    """The attention of a global layer. Upstream hands it positions of the trained grid, which are not used."""
+    """The attention of a global layer. Upstream passes positions of the trained grid, which are not used."""
 
     q_proj: nn.Module
     k_proj: nn.Module
@@ -97,19 +97,19 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 
 
 def replacements(model: nn.Module, count: int) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of a tracker of SAM 3 with the class it becomes; `count` global layers."""
+    """Every module of a tracker of SAM 3 with its replacement class; `count` global layers."""
     return pyramid_replacements(model, REPLACEMENTS, Sam3GlobalAttention, "vision_encoder.backbone.layers", "attention", count)
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """A `Sam3TrackerModel` of a configuration; what of it is about videos or texts is left out."""
+    """A `Sam3TrackerModel` from a configuration, without its parts for videos and texts."""
     model = tracker.Sam3TrackerModel(Sam3TrackerConfig(**pyramid_files.plain_config(config)))
     sizes.geometry(model.config)
     return model
 
 
 class TrackerCheckpoint(Checkpoint):
-    """Its rotary positions are in no file: `transformers` makes them, and so it loads."""
+    """Rotary positions are in no file: `transformers` computes them, and so does loading."""
 
     def load(self) -> nn.Module:
         with quiet():

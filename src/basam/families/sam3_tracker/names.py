@@ -1,4 +1,4 @@
-"""What a checkpoint calls the tensors of a tracker of SAM 3. Names are those of `Sam3TrackerModel`."""
+"""The names of a SAM 3 tracker's tensors in checkpoints. Names are those of `Sam3TrackerModel`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DETECTOR = (
     "transformers' Sam3TrackerModel; basam.load takes it from a folder of Sam3TrackerModel or Sam3VideoModel"
 )
 TRACKER, DETECTOR_PART = "tracker_model.", "detector_model."
-# What a model of both parts calls what its parts share, and what a tracker by itself calls it.
+# Names of shared parts in a model with both parts, and in a tracker by itself.
 SHARED = {f"{DETECTOR_PART}vision_encoder.backbone.": "vision_encoder.backbone.", "tracker_neck.": "vision_encoder.neck."}
-# What names of a detector's own tensors begin with, of which no tracker has any, and what every tracker has.
+# Prefixes of tensors that only detectors have, and of tensors that every tracker has.
 TEXTS, PROMPTS = ("text_encoder.", "geometry_encoder.", "detr_encoder."), "prompt_encoder."
 
 
@@ -34,7 +34,7 @@ class TrackerShapes(Shapes):
     def in_file(self, key: str) -> str:
         if key in self.keys_of:
             return self.keys_of[key]
-        # What is missing would lie where most of its part lie.
+        # A missing tensor is named in the place of most tensors of its part.
         part = part_of(key)
         beginnings = Counter(
             home.removesuffix(name.removeprefix(part)) for name, home in self.keys_of.items() if part_of(name) == part
@@ -44,18 +44,18 @@ class TrackerShapes(Shapes):
 
 
 def part_of(name: str) -> str:
-    """What the name of a tensor begins with that may lie elsewhere than the others; empty for all others."""
+    """The prefix of a tensor that may be in another place than the others; empty for all others."""
     return next((part for part in SHARED.values() if name.startswith(part)), "")
 
 
 def tracker_keys(keys: Iterable[str], path: Path) -> dict[str, str]:
     """By the names that `Sam3TrackerModel` gives them, the keys of its tensors in a checkpoint.
 
-    A model of both parts keeps the encoder with the detector and the tracker's neck by itself. `transformers` writes a prefix
-    again and again each time that it saves what it loaded: however often it is there, it is taken off.
+    A model with both parts stores the encoder with the detector, and the tracker's neck separately. `transformers` adds a
+    prefix every time it saves what it loaded: it is removed, however often it occurs.
 
     Raises:
-        UnsupportedModelError: there is no tracker among them, or a tensor of it is there twice.
+        UnsupportedModelError: there is no tracker among them, or one of its tensors occurs twice.
     """
     key_of: dict[str, str] = {}
     again, texts = [], False

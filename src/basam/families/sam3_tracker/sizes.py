@@ -16,7 +16,7 @@ SCALES = (4.0, 2.0, 1.0, 0.5)  # that the neck makes feature maps at, relative t
 
 
 def tracker_config(config: dict[str, Any]) -> dict[str, Any]:
-    """The part of a configuration that is about the tracker: all of it, or one section where there is a detector too.
+    """The tracker's part of a configuration: all of it, or one section if there is a detector too.
 
     A detector's configuration has only the encoder, which both share.
     """
@@ -35,8 +35,8 @@ def geometry(config: Any) -> Geometry:
     """The geometry of a `Sam3TrackerConfig`.
 
     Raises:
-        UnsupportedModelError: sizes that do not agree or make no sense, or layers that are not there; naming the field and its
-            value.
+        UnsupportedModelError: sizes that contradict each other or are invalid, or layers that do not exist; names the field and
+            its value.
     """
     vision = config.vision_config
     backbone = vision.backbone_config

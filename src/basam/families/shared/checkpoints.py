@@ -1,4 +1,4 @@
-"""A checkpoint that fits: a model on the meta device, and tensors of a file or folder that are all of the model's and no more.
+"""A checkpoint that fits: a model on the meta device, and exactly the tensors that it needs.
 
 The expected tensors and their shapes come from the model built from the configuration; there is no list.
 """
@@ -23,11 +23,11 @@ COUNTERS = "num_batches_tracked"  # of batch norms
 @dataclass(frozen=True, eq=False, repr=False)
 class Checkpoint:
     """Attributes:
-    model: on the meta device, so without numbers.
-    summary: of it and of the file.
+    model: on the meta device, without numbers.
+    summary: of model and file.
     shapes: of the tensors that the model needs.
     read: the tensors as stored, by the keys of the user's file.
-    keys: by the names of the model's tensors, their keys in `shapes`; several are joined along the first dimension.
+    keys: for the names of the model's tensors, their keys in `shapes`; several are concatenated along the first dimension.
 
     Raises:
         UnsupportedModelError: a tensor is missing, unexpected or of another shape; the message has its key in the file.
@@ -50,8 +50,8 @@ class Checkpoint:
         """The tensors that the model needs, by the keys of the user's file.
 
         Raises:
-            UnsupportedModelError: some are no floating-point numbers, or hold NaN or infinity, for which every mask would be
-                empty or wrong; the message has their keys.
+            UnsupportedModelError: tensors that are not floating-point, or hold NaN or infinity, which would make masks empty or
+                wrong; the message has their keys.
         """
         path, stored = self.shapes.path, self.read()
         tensors = {key: stored[key] for keys in self.keys.values() for key in map(self.shapes.in_file, keys)}
@@ -67,7 +67,7 @@ class Checkpoint:
         return tensors
 
     def weights(self) -> dict[str, Tensor]:
-        """The state dict of the model: in float32 and in memory of its own, since a mapped tensor changes with its file.
+        """The state dict of the model: float32 copies in memory, because a mapped tensor changes with its file.
 
         Raises:
             UnsupportedModelError: as `tensors`.
@@ -103,5 +103,5 @@ def is_finite(tensor: Tensor) -> bool:
 
 
 def own_keys(model: nn.Module) -> dict[str, tuple[str, ...]]:
-    """`Checkpoint.keys` where a file has the names of the model."""
+    """`Checkpoint.keys` if the file uses the names of the model."""
     return {name: (name,) for name in model.state_dict()}

@@ -1,6 +1,6 @@
 """config.json of a checkpoint folder, and the model that it describes, on the meta device.
 
-What a field may be is what `transformers` takes: the model is built, and where that fails the field is searched for.
+`transformers` decides which values are valid: the model is built, and if that fails the invalid field is searched for.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ MOST = 1000
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
-    """config.json of a checkpoint folder; None where there is none.
+    """config.json of a checkpoint folder; None if there is none.
 
     Raises:
-        ValueError: config.json is no JSON object.
+        ValueError: config.json is not a JSON object.
     """
     file = path / "config.json"
     if not file.is_file():
@@ -43,14 +43,14 @@ def read_config(path: Path) -> dict[str, Any] | None:
 
 
 def build(source: Path, config: Mapping[str, Any], make: Callable[[dict[str, Any]], Model]) -> Model:
-    """The model that `make` makes of a configuration, on the meta device.
+    """The model that `make` builds from a configuration, on the meta device.
 
     Args:
-        source: what the configuration is of, for the message.
-        make: it also raises for values that no tensor shows and no model runs with.
+        source: the configuration's file, for the message.
+        make: also raises for values that no tensor shows and that no model can run with.
 
     Raises:
-        UnsupportedModelError: naming the field and its value, where it is a single one.
+        UnsupportedModelError: names the field and its value, if a single field is the cause.
     """
 
     def attempt(config: dict[str, Any]) -> Model:
@@ -64,13 +64,13 @@ def build(source: Path, config: Mapping[str, Any], make: Callable[[dict[str, Any
         raise
     except BasamError as error:
         raise UnsupportedModelError(f"{source}: {error}") from error
-    except Exception as error:  # whatever transformers raises, on any number of lines
+    except Exception as error:  # transformers raises many types, with multi-line messages
         words = " ".join(f"{type(error).__name__}: {error}".split())
         raise UnsupportedModelError(f"{source}: {wrong_field(dict(config), attempt)}no such model ({words})") from error
 
 
 def wrong_field(config: dict[str, Any], attempt: Callable[[dict[str, Any]], Any], place: str = "") -> str:
-    """`name=value in place: ` of the field without which there is a model; empty where it is no single one."""
+    """`name=value in place: ` of the field without which a model can be built; empty if no single field is the cause."""
     for name, value in config.items():
         try:
             attempt({other: config[other] for other in config if other != name})
@@ -87,7 +87,7 @@ def wrong_field(config: dict[str, Any], attempt: Callable[[dict[str, Any]], Any]
 
 
 def check_counts(config: Mapping[str, Any], place: str = "") -> None:
-    """Raise for numbers of layers and the like that are beyond reason.
+    """Raise for implausibly large numbers of layers and the like.
 
     Raises:
         UnsupportedModelError: naming the field and its value.
@@ -113,7 +113,7 @@ def require(config: Any, **needed: Any) -> None:
 
 
 def check_heads(config: Any, name: str = "num_attention_heads", widths: str = "hidden_size") -> None:
-    """Raise where heads do not divide the channels of their layer, or those of any stage.
+    """Raise if the number of heads does not divide the channels of a layer or stage.
 
     Raises:
         UnsupportedModelError: naming the field and its value.
@@ -128,7 +128,7 @@ def check_layers(name: str, layers: Any, count: int) -> tuple[int, ...]:
     """Indexes of layers in their order.
 
     Raises:
-        UnsupportedModelError: there are no such layers; naming the field and its value.
+        UnsupportedModelError: the layers do not exist; names the field and its value.
     """
     if not all(0 <= layer < count for layer in layers):
         raise UnsupportedModelError(f"{name}={layers!r}: the encoder has {count} layers, counted from 0")

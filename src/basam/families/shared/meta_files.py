@@ -1,9 +1,10 @@
-"""State dicts with Meta's keys (`sam_vit_b_01ec64.pth`, MedSAM's, fine-tuned ones): their sizes, and the way to `transformers`.
+"""State dicts with Meta's keys (`sam_vit_b_01ec64.pth`, MedSAM, fine-tuned ones): their sizes, and conversion to
+`transformers`.
 
-A state dict is all that is in such a file, so everything is read from names and shapes: the grid from the absolute
-positions, the heads and the windows from the relative ones. What is in no shape, and what decides how many tensors there
-must be, is taken as in every published SAM: absolute positions and biases of q, k and v, 8 heads in the mask decoder, four
-kinds of points, an IoU head of three layers.
+Such a file has only a state dict, so sizes are inferred from names and shapes: the grid from the absolute positions, heads and
+windows from the relative ones. Hyperparameters that cannot be inferred from tensors, and the expected number of tensors, use
+the values of the published models: absolute positions, biases of q, k and v, 8 heads in the mask decoder, four types of points,
+an IoU head of three layers.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from basam.families.shared.transformers_files import vit_summary
 ENCODING = "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 DECODER_HEADS, POINT_KINDS, IOU_LAYERS = 8, 4, 3
 
-# How the keys of Meta's prompt encoder and mask decoder continue, see `shapes.holds`.
+# Continuations of the keys of Meta's prompt encoder and mask decoder, see `shapes.holds`.
 PROMPTS_AND_MASKS = {"prompt_encoder.": r"point_embeddings\.\d|mask_downscaling\.|no", "mask_decoder.": ""}
 PARTS = {"image_encoder.": r"blocks\.", **PROMPTS_AND_MASKS}
 
@@ -59,7 +60,7 @@ MLP_LAYER = re.compile(r"\.(proj_in|layers\.(\d+)|proj_out)(?=\.\w+$)")
 
 
 def metas_keys(model: nn.Module, rules: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, ...]]:
-    """`Checkpoint.keys`: by the names of a model of `transformers`, Meta's.
+    """`Checkpoint.keys`: Meta's keys by the names of a `transformers` model.
 
     Args:
         rules: names of `transformers` as regular expressions, and Meta's, in the order of replacing.
@@ -82,7 +83,7 @@ def metas_key(name: str, rules: tuple[tuple[str, str], ...], names: Collection[s
 
 
 def decoder_configs(shapes: Shapes, image_size: int, patch: int) -> dict[str, dict[str, Any]]:
-    """Sizes of prompt encoder and mask decoder, as `SamConfig` takes them.
+    """Sizes of prompt encoder and mask decoder, as fields of `SamConfig`.
 
     Raises:
         UnsupportedModelError: a tensor that one follows from is missing or has no such shape.
@@ -117,7 +118,7 @@ def features_of(shapes: Shapes) -> int:
 
 
 def vision_config(shapes: Shapes) -> dict[str, Any]:
-    """Sizes of Meta's ViT image encoder, as `SamVisionConfig` takes them.
+    """Sizes of Meta's ViT image encoder, as fields of `SamVisionConfig`.
 
     Raises:
         UnsupportedModelError: a tensor that one follows from is missing; or the relative positions do not show which layers are

@@ -1,4 +1,4 @@
-"""Folders and files of SAM 2 and SAM 3: what of them is about images, and the trained grid that their tables agree on."""
+"""Folders and files of SAM 2 and SAM 3: their parts for images, and the trained grid that their tables agree on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from basam.families.shared import meta_files
 from basam.families.shared.configs import check_heads
 
 SECTIONS = ("vision_config", "prompt_encoder_config", "mask_decoder_config")  # of a configuration, about images
-# What names of tensors begin with that only videos need.
+# Prefixes of tensors that only videos need.
 VIDEO_ONLY = (
     "memory_",
     "mask_downsample.",
@@ -32,7 +32,7 @@ PROMPT_AND_DECODER = (
 
 
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a configuration that an image model has."""
+    """The sections of a configuration that an image model has."""
     return {part: config[part] for part in SECTIONS if part in config}
 
 
@@ -40,7 +40,7 @@ def side_of(value: Any, name: str) -> int:
     """A side in pixels of a configuration, given once or per axis.
 
     Raises:
-        UnsupportedModelError: it is no square.
+        UnsupportedModelError: not a square.
     """
     sides = set(value) if isinstance(value, (list, tuple)) else {value}
     if len(sides) != 1 or min(sides) < 1:

@@ -15,7 +15,7 @@ from basam.families.shared.vit import ReplacedEncoder
 
 
 class AnySizeVision(ReplacedEncoder):
-    """The image encoder; notes the grid."""
+    """The image encoder; stores the grid."""
 
     def forward(self, pixel_values: Tensor, *args: Any, **kwargs: Any) -> Any:
         self.basam.fit(pixel_values)
@@ -34,16 +34,16 @@ class AnySizePyramid(AnySizeModel):
 
 
 class NoEncodings(Replaced, nn.Module):
-    """Upstream makes sine encodings of every feature map, which only videos use, and keeps them: none are made here."""
+    """Upstream computes sine encodings of every feature map, which only videos use, and stores them: none are computed here."""
 
     def forward(self, shape: torch.Size, device: torch.device, dtype: torch.dtype, mask: Tensor | None = None) -> Tensor:
         return torch.empty((shape[0], 0, *shape[2:]), device=device, dtype=dtype)
 
 
 def decoder_features(model: Any, output: Any) -> list[Tensor]:
-    """What the mask decoder takes of the image encoder's output, from fine to coarse; in the decoder's own dtype.
+    """The mask decoder's input from the image encoder's output, from fine to coarse; in the decoder's own dtype.
 
-    Upstream does the same within its forward pass, but without the cast, so that a bfloat16 encoder fails there.
+    Upstream does the same in its forward pass, but without the cast, so that a bfloat16 encoder fails there.
     """
     decoder, dtype = model.mask_decoder, model.mask_decoder.iou_token.weight.dtype
     levels = [level.to(dtype) for level in output.fpn_hidden_states]
@@ -60,11 +60,11 @@ def pyramid_replacements(
     name: str,
     count: int,
 ) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of a model with the class it becomes.
+    """Every module of a model with its replacement class.
 
     Args:
-        classes: upstream's classes and what they become.
-        attention: what attention becomes that has no window; its second base is upstream's class.
+        classes: upstream's classes and their replacements.
+        attention: the replacement of attention without a window; its second base is upstream's class.
         blocks: where the blocks of the encoder are; name: of the attention in a block; count: of global blocks.
     """
     upstream = attention.__bases__[1]

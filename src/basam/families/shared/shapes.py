@@ -1,4 +1,4 @@
-"""What tensors a checkpoint has, by key and shape: of which format that is, and whether it is all that a model needs.
+"""The tensors of a checkpoint, by key and shape: its format, and whether it has exactly the tensors that a model needs.
 
 Every message names the keys of the user's file.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from basam.families.base import UnsupportedModelError
 from basam.families.shared.state_dicts import listed, read_state, without_prefix
 
-# A part of many keys of a format that is none of ours, and what a file with it is. The first that fits is named.
+# Parts of keys in formats that are not supported, and descriptions of these formats. The first match is used.
 FORMATS = (
     ("mask_decoder.hf_", "SAM-HQ's own file; basam.load takes SAM-HQ in transformers' layout"),
     ("sam_mask_decoder.", "SAM 2 without its image encoder, or with parts named otherwise; give the whole file"),
@@ -23,7 +23,7 @@ FORMATS = (
     ("lora_", "a model with LoRA adapters; merge them into its weights first"),
     ("Adapter.", "a SAM with adapter layers, which plain SAM does not have"),
 )
-# The same for files of which no family is.
+# The same for files that belong to no family.
 LOOKS = (
     *FORMATS,
     ("vision_encoder.", "transformers' SAM without its config.json; give the folder that holds both"),
@@ -38,8 +38,8 @@ class Shapes(dict[str, tuple[int, ...]]):
 
     Attributes:
         path: of the checkpoint.
-        prefix: what its keys begin with in it, such as `module.`
-        added: the keys here that do not begin with it there.
+        prefix: of its keys in the file, such as `module.`
+        added: keys without that prefix in the file.
     """
 
     def __init__(self, path: Path, shapes: Mapping[str, tuple[int, ...]], *, whole_keys: bool = False) -> None:
@@ -49,11 +49,11 @@ class Shapes(dict[str, tuple[int, ...]]):
         self.added = {name for key, name in names.items() if key == name}
 
     def in_file(self, key: str) -> str:
-        """A key as the file has it, or would have it."""
+        """A key as in the file, or as it would be there."""
         return key if key in self.added else self.prefix + key
 
     def without(self, beginnings: tuple[str, ...]) -> Shapes:
-        """These shapes without the tensors whose keys begin so."""
+        """These shapes without the tensors whose keys begin with one of these."""
         part = copy(self)
         for key in self:
             if key.startswith(beginnings):
@@ -61,10 +61,10 @@ class Shapes(dict[str, tuple[int, ...]]):
         return part
 
     def sizes(self, key: str, dimensions: int) -> tuple[int, ...]:
-        """The shape of a tensor that sizes of the model follow from.
+        """The shape of a tensor from which sizes of the model are inferred.
 
         Raises:
-            UnsupportedModelError: it is missing, or has no such shape.
+            UnsupportedModelError: it is missing, or has an unsuitable shape.
         """
         if key not in self:
             raise self.misfit(missing=[key])
@@ -73,11 +73,11 @@ class Shapes(dict[str, tuple[int, ...]]):
         return self[key]
 
     def compare(self, expected: Mapping[str, tuple[int, ...]]) -> None:
-        """Raise for a checkpoint that does not hold exactly the tensors expected.
+        """Raise unless a checkpoint has exactly the expected tensors.
 
         Raises:
-            UnsupportedModelError: naming what is missing, too many or of another shape; and the format that those which are
-                too many are of, where there are several.
+            UnsupportedModelError: names the missing, unexpected and wrongly shaped ones; and the format of the unexpected ones
+                if there are several.
         """
         unexpected = self.keys() - expected.keys()
         kinds: dict[str, Collection[str]] = {
@@ -104,7 +104,7 @@ def format_of(keys: Iterable[str]) -> str:
 
 
 def looks_like(keys: Iterable[str]) -> str:
-    """What a state dict with these keys is, in a few words."""
+    """A description of a state dict with these keys, in a few words."""
     keys = list(keys)
     for part, name in LOOKS:
         if any(part in key for key in keys):
@@ -113,12 +113,12 @@ def looks_like(keys: Iterable[str]) -> str:
 
 
 def read_shapes(path: Path) -> Shapes:
-    """Shapes of all tensors of a checkpoint file. Kept while the file stays as it is: every family reads them."""
+    """Shapes of all tensors of a checkpoint file. Cached until the file changes: every family reads them."""
     return Shapes(path, stored_shapes(path))
 
 
 def stored_shapes(path: Path, wrapped: bool = True) -> Mapping[str, tuple[int, ...]]:
-    """The same by the keys of the file."""
+    """`read_shapes`, by the keys of the file."""
     stat = path.stat()
     return shapes_of(path, wrapped, stat.st_mtime_ns, stat.st_size)
 
@@ -129,11 +129,11 @@ def shapes_of(path: Path, wrapped: bool, modified: int, size: int) -> dict[str, 
 
 
 def holds(path: Path, parts: Mapping[str, str]) -> bool:
-    """Whether `path` is a checkpoint file of a family; a file that cannot be read is of none.
+    """Whether `path` is a checkpoint file of a family; False for a file that cannot be read.
 
     Args:
-        parts: beginnings of keys, and what most of the keys with that beginning continue with, as a regular expression: a
-            tensor that is missing or too many makes no other format of a file.
+        parts: prefixes of keys, and a regular expression that most keys with that prefix continue with: a missing or unexpected
+            tensor does not change the format of a file.
     """
     if not path.is_file():
         return False
@@ -151,15 +151,15 @@ def goes_on(keys: Iterable[str], prefix: str, rest: str) -> bool:
 
 
 def count_parts(keys: Iterable[str], prefix: str) -> int:
-    """How many numbered parts there are below `prefix`, such as blocks.
+    """The number of numbered parts below `prefix`, such as blocks.
 
-    A part is counted where it has at least half of the tensors of the fullest one: a tensor that is too many makes no part
-    of its own, and one that is missing takes none away.
+    A part counts if it has at least half of the tensors of the fullest one: an unexpected tensor does not add a part, and a
+    missing one does not remove one.
     """
     sizes: dict[int, int] = {}
     for key in keys:
         if key.startswith(prefix) and (number := key[len(prefix) :].partition(".")[0]).isdecimal():
             sizes[int(number)] = sizes.get(int(number), 0) + 1
     whole = [number for number, size in sizes.items() if 2 * size >= max(sizes.values())]
-    # A part may be missing as a whole; numbers far beyond the count are no SAM.
+    # A part may be missing as a whole; numbers far beyond the count are not a SAM's.
     return min(max(whole) + 1, 2 * len(whole)) if whole else 0

@@ -1,7 +1,7 @@
 """State dicts as files hold them, read without running anything that is in the files.
 
-Pickled files go through `torch.load(weights_only=True)`, which builds tensors and plain containers and rejects all else.
-Whether the tensors are those of a model is the business of `shapes` and `checkpoints`.
+Pickled files are read by `torch.load(weights_only=True)`, which builds only tensors and plain containers. Whether the tensors
+fit a model is checked in `shapes` and `checkpoints`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from torch.utils._pytree import tree_leaves
 
 from basam.families.base import UnsupportedModelError
 
-# What keys begin with in files whose keys have no prefix.
+# First parts of keys without a prefix.
 PARTS = ("image_encoder", "vision_encoder", "prompt_encoder", "mask_decoder")
-NEARLY_ALL = 0.9  # share of the keys that begin with a prefix, where a few tensors were added without it
+NEARLY_ALL = 0.9  # share of keys with a common prefix; a few may lack it
 
 
 def is_safetensors(path: Path) -> bool:
@@ -30,14 +30,14 @@ def is_safetensors(path: Path) -> bool:
 
 
 def read_state(path: Path, wrapped: bool = True) -> dict[str, Tensor]:
-    """The tensors of a checkpoint file as they are in it (mapped into memory where its format allows it), by their keys.
+    """The tensors of a checkpoint file as stored (memory-mapped if the format allows it), by their keys.
 
     Args:
         wrapped: the state dict may be an entry of the file, see `unwrap`.
 
     Raises:
-        UnsupportedModelError: the file holds anything else, or a tensor that is sparse, nested or without numbers; or it is no
-            checkpoint. Nothing of it was executed.
+        UnsupportedModelError: the file holds anything else, a sparse or nested tensor or one without numbers; or it is not a
+            checkpoint. Nothing in it was executed.
     """
     if path.exists() and not path.is_file():
         raise UnsupportedModelError(f"{path} is neither a file nor a folder: a checkpoint is needed")
@@ -72,13 +72,13 @@ def read(path: Path) -> Any:
             raise EOFError(f"{size} bytes of numbers are too few")
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
-    except Exception as error:  # torch raises nearly anything on a file that is none of its own
+    except Exception as error:  # torch raises many types for files that are not its own
         raise unreadable(path, error) from error
     return content
 
 
 def numbers_in_zip(path: Path) -> tuple[bool, int]:
-    """Whether numbers lie in a file as they are, and how many bytes of them: torch would take packed ones for numbers."""
+    """Whether numbers are stored uncompressed in a file, and in how many bytes: torch would read compressed ones as numbers."""
     if not zipfile.is_zipfile(path):
         return False, 0
     with zipfile.ZipFile(path) as archive:
@@ -88,7 +88,7 @@ def numbers_in_zip(path: Path) -> tuple[bool, int]:
 
 
 def unreadable(path: Path, error: Exception) -> UnsupportedModelError:
-    """The error for a file that neither torch nor safetensors read."""
+    """The error for a file that neither torch nor safetensors can read."""
     more = re.search(r"GLOBAL:? (?:GLOBAL )?([\w.]+)", str(error))
     if more:
         return UnsupportedModelError(
@@ -116,7 +116,7 @@ def unwrap(path: Path, content: Any, wrapped: bool = True) -> dict[str, Tensor]:
     """The state dict in `content`: itself, or the one entry of it that is a dict of tensors (`model`, `state_dict`, ...).
 
     Args:
-        wrapped: the latter is allowed.
+        wrapped: whether such an entry is allowed.
 
     Raises:
         UnsupportedModelError: there is none, or more than one.
@@ -142,10 +142,10 @@ def unwrap(path: Path, content: Any, wrapped: bool = True) -> dict[str, Tensor]:
 
 
 def without_prefix(keys: Iterable[str]) -> tuple[dict[str, str], str]:
-    """By the keys of a file, those without what they begin with (`module.` of DataParallel, `_orig_mod.` of torch.compile).
+    """The keys of a file without their common prefix (`module.` of DataParallel, `_orig_mod.` of torch.compile).
 
     Returns:
-        the keys, and the beginning. A few keys may be without it: they stay as they are.
+        the keys, and the prefix. A few keys may lack it: they stay as they are.
     """
     names, prefix = {key: key for key in keys}, ""
     while len(names) > 1 and (heads := Counter(name.partition(".")[0] for name in names.values() if "." in name)):

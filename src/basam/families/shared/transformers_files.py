@@ -24,7 +24,7 @@ CLASSES = {
     "sam_hq_vision_model": "SamHQVisionModel",
 }
 
-# The encoding of positions has two names for one tensor: a file may have either, or both.
+# The positional encoding has two names for one tensor: a file may have either, or both.
 SHARED = ("shared_image_embedding.positional_embedding", "prompt_encoder.shared_embedding.positional_embedding")
 
 
@@ -46,7 +46,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def build_folder(path: Path, model_class: Any, geometry: Callable[[Any], Geometry]) -> Any:
-    """The model of a folder's config.json, on the meta device; `geometry` raises for sizes that no model runs with."""
+    """The model of a folder's config.json, on the meta device; `geometry` raises for sizes that no model can run with."""
 
     def make(config: dict[str, Any]) -> nn.Module:
         model = model_class(model_class.config_class.from_dict(config))
@@ -60,7 +60,7 @@ def build_folder(path: Path, model_class: Any, geometry: Callable[[Any], Geometr
 
 
 def folder_keys(model: nn.Module, shapes: Shapes) -> dict[str, tuple[str, ...]]:
-    """The names of a model, where the file may have the shared encoding of positions under either."""
+    """The names of a model's tensors; the file may have the positional encoding under either name."""
     there = next((name for name in SHARED if name in shapes), SHARED[0])
     return {name: (there if name in SHARED and name not in shapes else name,) for name in own_keys(model)}
 
@@ -69,7 +69,7 @@ def geometry_of(model: Any) -> Geometry:
     """`Geometry` of a SAM of `transformers`.
 
     Raises:
-        UnsupportedModelError: a field of its configuration that no model runs with; naming it and its value.
+        UnsupportedModelError: an invalid field of its configuration; names it and its value.
     """
     vision = model.vision_encoder.config
     check_heads(vision)

@@ -1,4 +1,4 @@
-"""Parts of `transformers`' SAM that let prompts and masks follow the image; MobileSAM has them too."""
+"""Parts of `transformers`' SAM that make prompts and masks follow the image; used by MobileSAM too."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ except ImportError:  # before transformers 5.2 the registry was elsewhere
 
 
 def share_recording(replacements: Iterable[tuple[nn.Module, type[nn.Module]]]) -> None:
-    """What a model may record (`output_hidden_states=True`) is registered under its class; replacements record the same.
+    """Register a replacement for recording (`output_hidden_states=True`) as its upstream class is registered.
 
-    The registry is private to `transformers`: without it only the recording of intermediate results is lost.
+    The registry is private to `transformers`: without it only recording of intermediate results is lost.
     """
     registry: dict[str, Any] = getattr(output_capturing, "_CAN_RECORD_REGISTRY", {})
     for base, replacement in {(type(module), replacement) for module, replacement in replacements}:
@@ -37,7 +37,7 @@ class AnySizeEncoding(Replaced, nn.Module):
 
 
 class AnySizePrompts(Replaced, nn.Module):
-    """Upstream reads the grid from `image_embedding_size`, and a square to normalise coordinates by from `input_image_size`."""
+    """Upstream reads the grid from `image_embedding_size`, and normalises coordinates by a square from `input_image_size`."""
 
     @property
     def image_embedding_size(self) -> tuple[int, int]:
@@ -68,7 +68,7 @@ class SavedWithMode(Replaced, nn.Module):
 
 
 class AnySizeModel(SavedWithMode):
-    """Notes the grid before upstream's forward reads it."""
+    """Stores the grid before upstream's forward pass reads it."""
 
     shared_image_embedding: Any
 

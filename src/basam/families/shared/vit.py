@@ -1,4 +1,4 @@
-"""What the image encoders of all families share: corrected attention over the grid, positions for any grid."""
+"""Common parts of the image encoders of all families: corrected attention over the grid, positions for any grid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ReplacedEncoder(Replaced, nn.Module):
 
 
 class AnySizePositions(ReplacedEncoder):
-    """Upstream adds `self.pos_embed` after the patch embedding: the table of the present grid here."""
+    """Upstream adds `self.pos_embed` after the patch embedding: here it is the table of the present grid."""
 
     @property
     def pos_embed(self) -> Tensor | None:
@@ -66,7 +66,7 @@ class GridAttention(Replaced, nn.Module):
         )
 
     def axis_table(self, trained: Tensor, length: int, window: int, whole: int, dtype: torch.dtype) -> Tensor:
-        """Of one axis; `window` 0: all of its `length` keys, at the positions of an axis of `whole`."""
+        """Along one axis; `window` 0: all of its `length` keys, at the positions of an axis of `whole`."""
 
         def make() -> Tensor:
             if window:

@@ -1,4 +1,4 @@
-"""The files of weights beside a config.json, as `transformers` chooses them: one file, or the shards that an index names."""
+"""The weight files beside a config.json, as chosen by `transformers`: one file, or the shards of an index."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from basam.families.base import UnsupportedModelError
 from basam.families.shared.shapes import Shapes, stored_shapes
 from basam.families.shared.state_dicts import listed, read_state
 
-NAMES = ("model.safetensors", "pytorch_model.bin")  # the first of them that is there, by itself or as an index
+NAMES = ("model.safetensors", "pytorch_model.bin")  # the first one that exists, by itself or as an index
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The files of weights beside a config.json.
+    """The weight files beside a config.json.
 
     Raises:
         MissingFileError: there are none, or a shard is missing.
@@ -37,10 +37,10 @@ def weight_files(path: Path) -> list[Path]:
 
 
 def shards(index: Path) -> dict[str, str]:
-    """By the keys of tensors, the names of the files that hold them.
+    """Names of the files that hold the tensors, by the tensors' keys.
 
     Raises:
-        UnsupportedModelError: naming the index, where it does not say that.
+        UnsupportedModelError: not a valid index; names it.
     """
     try:
         content = json.loads(index.read_text(encoding="utf-8"))
@@ -56,7 +56,7 @@ def shards(index: Path) -> dict[str, str]:
 
 
 def is_complete(path: Path) -> bool:
-    """Whether a folder holds weights, and all the shards that their index names."""
+    """Whether a folder holds weights, with all shards of their index."""
     try:
         return bool(weight_files(path))
     except (MissingFileError, UnsupportedModelError):
@@ -67,7 +67,7 @@ def folder_shapes(path: Path) -> Shapes:
     """Shapes of all tensors beside a config.json, sharded or not, by their keys there.
 
     Raises:
-        UnsupportedModelError: an index does not say what its files hold; or an adapter is beside them, which would be ignored.
+        UnsupportedModelError: an index does not match its files; or an adapter is beside them, which would be ignored.
     """
     if (adapter := path / "adapter_config.json").is_file():
         raise UnsupportedModelError(f"{adapter}: adapters of PEFT are not loaded; merge it into the weights and take it away")

@@ -73,7 +73,7 @@ class TransformersSam(Family):
 
     def output(self, model: Any, features: dict[str, Any], prompts: PromptTensors, multimask: bool) -> Any:
         """Upstream's output for K prompts on one encoded image."""
-        # Upstream takes one mask per image: prompts with masks go along the batch, all others along the prompts.
+        # Upstream takes one mask per image: prompts with masks are batched along images, all others along prompts.
         along = 0 if prompts.masks is None else 1
         if prompts.masks is not None:
             features = {name: expand(value, len(prompts.masks)) for name, value in features.items()}
@@ -94,7 +94,7 @@ class TransformersSam(Family):
 
 
 def run_decoder(model: Any, features: dict[str, Any], prompts: PromptTensors, along: int, multimask: bool) -> Any:
-    """Upstream's output for K prompts that lie along the dimension of images (1) or of prompts per image (0)."""
+    """Upstream's output for K prompts along the dimension of images (1) or of prompts per image (0)."""
     points, labels, boxes = (
         None if given is None else given.unsqueeze(along) for given in (prompts.points, prompts.labels, prompts.boxes)
     )
@@ -109,7 +109,7 @@ def run_decoder(model: Any, features: dict[str, Any], prompts: PromptTensors, al
 
 
 def scored(output: Any) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Masks, IoU, and how sure the model is that there is an object; None: it does not say."""
+    """Masks, IoU, and the confidence that there is an object; None: not predicted."""
     present = getattr(output, "object_score_logits", None)  # SAM 2 and 3
     return (*masks_and_iou(output), None if present is None else present.flatten().sigmoid())
 

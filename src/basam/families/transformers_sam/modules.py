@@ -32,12 +32,12 @@ from basam.families.shared import (
     share_recording,
 )
 
-# Tokens that go through an MLP at one time, so that its hidden activations stay in the CPU's cache.
+# Tokens per pass through an MLP, so that its hidden activations stay in the CPU's cache.
 MLP_TOKENS = 1024
 
 
 class AnySizePatches(Replaced, nn.Module):
-    """Upstream compares the input with `image_size`: the present input's size here."""
+    """Upstream compares the input with `image_size`: here that is the present input's size."""
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -46,7 +46,7 @@ class AnySizePatches(Replaced, nn.Module):
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         self.basam.fit(pixel_values)
-        return super().forward(pixel_values).contiguous()  # channels last: what every layer works on
+        return super().forward(pixel_values).contiguous()  # channels last, as used by every layer
 
 
 class CorrectedAttention(GridAttention):
@@ -152,7 +152,7 @@ REPLACEMENTS: dict[type[nn.Module], type[nn.Module]] = {
 
 
 def replacements(model: nn.Module, count: int) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of a SAM of `transformers` with the class it becomes; `count` global layers."""
+    """Every module of a SAM of `transformers` with its replacement class; `count` global layers."""
     encoder: Any = model.get_submodule("vision_encoder")
     global_replacements(encoder.layers, "attn", ATTENTIONS, count)
     pairs = class_replacements(model, REPLACEMENTS)
