@@ -16,7 +16,7 @@ from basam.lab.evaluation import in_words, interval, new_figure, save_figure, wi
 from basam.lab.metrics import COLUMNS
 from basam.printing import new_table
 
-# Columns that metrics make beside these are left to the runs' own tables.
+# Other columns of these metrics are only in the runs' own tables.
 METRIC_COLUMNS = ("iou", "boundary_iou", "dice", "weighted_f", "s_measure", "f_max", "mae")
 STYLES = {
     "plain": {"linestyle": "--", "marker": "o", "markerfacecolor": "white"},
@@ -63,7 +63,7 @@ def heads(result: Benchmark) -> list[str]:
 
 
 def page(result: Benchmark) -> str:
-    """All tables, and one of what the adapters are."""
+    """All tables, and one that describes the adapters."""
     parts = []
     for prompt, size in settings_of(result):
         table = markdown(heads(result), grid(result, prompt, size))
@@ -84,13 +84,13 @@ def latex_page(result: Benchmark) -> str:
 
 
 def in_pixels(result: Benchmark, prompt: str, size: int | str) -> str:
-    """What has this size: whole photographs, or regions where nothing else was measured at it."""
+    """The unit of this size: whole photographs, or regions if nothing else was measured at it."""
     methods = {row["method"] for row in result.rows if (row["prompt"], row["size"]) == (prompt, size)}
     return f"{'regions of ' if methods == {'focus'} else ''}{size}{' px' if isinstance(size, int) else ''}"
 
 
 def differences(result: Benchmark) -> tuple[list[str], list[list[str]]]:
-    """Corrected minus uncorrected, in the figures that are shown of the data, with half of the 95 % interval."""
+    """Corrected minus uncorrected, in the metrics shown for the data, with half of the 95 % interval."""
     metrics = [metric for metric in METRIC_COLUMNS if any(metric in entry["differences"] for entry in result.paired)]
     figures = [f"{COLUMNS[metric].title} ± 95 %" for metric in metrics]
     rows = []

@@ -1,4 +1,5 @@
-"""One table of what tuning brings: zero-shot, specialists and a generalist, with and without the correction, on test splits."""
+"""One table of the gains of tuning: zero-shot, specialists and a generalist, with and without the correction, on test
+splits."""
 
 from __future__ import annotations
 
@@ -41,12 +42,12 @@ class Benchmark:
     issues: Issues
 
     def figure(self, metric: str, **where: Any) -> float | None:
-        """The one figure at a place in the table; None where it was not measured."""
+        """The value of one cell of the table; None: not measured."""
         row = self.row(**where)
         return None if row is None else row.get(metric)
 
     def row(self, **where: Any) -> dict[str, Any] | None:
-        """The row of a place in the table; None where nothing was measured."""
+        """The row at a position of the table; None: not measured."""
         return next((row for row in self.rows if all(row[name] == value for name, value in where.items())), None)
 
     def places(self) -> list[tuple[str, str]]:
@@ -66,11 +67,11 @@ def benchmark(
     """Evaluate every candidate on every data set; runs that are already below `out/runs` resume.
 
     Args:
-        max_pixels: as of `evaluate`.
+        max_pixels: see `evaluate`.
         progress: called with the name of the run, the images done and the images in all.
 
     Raises:
-        ValueError, OSError: as `evaluate`; adapters and data sets are opened before anything is measured.
+        ValueError, OSError: see `evaluate`; adapters and data sets are opened before anything is measured.
     """
     instance_of(settings, "settings", BenchmarkSettings)
     find_device(settings.device)  # before anything is opened
@@ -104,7 +105,7 @@ def benchmark(
 
 
 def runs_of(settings: BenchmarkSettings, candidate: BenchmarkEntry, source: Source) -> dict[str, EvaluateSettings]:
-    """What is evaluated of one entry on one data set, by the name of its folder: whole photographs, and regions if wanted."""
+    """The evaluations of one entry on one data set, by folder name: whole photographs, and regions if requested."""
     whole = EvaluateSettings(
         kind=source.kind,
         root=str(source.root),
@@ -130,7 +131,7 @@ def runs_of(settings: BenchmarkSettings, candidate: BenchmarkEntry, source: Sour
 
 
 def describe(candidate: BenchmarkEntry) -> dict[str, Any]:
-    """Numbers and time of an adapter, from its own files."""
+    """Size and training time of an adapter, from its own files."""
     assert candidate.adapter is not None
     folder = resolve(candidate.adapter)
     adapter = read_adapter(folder)

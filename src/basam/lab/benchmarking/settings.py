@@ -1,4 +1,4 @@
-"""What a benchmark compares, and on what. No torch here: the command line reads its defaults."""
+"""Settings of a benchmark. No torch here: the command line reads its defaults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METHODS = {"plain": "uncorrected", "basam": "corrected", "focus": "with focus"}
 class BenchmarkEntry:
     """Rows of the table: an adapter (None: the base as it is) with and without the correction, on whole photographs.
 
-    With `kinds` it is a specialist: measured on data of these kinds only, and as it was tuned, with the correction.
+    With `kinds` it is a specialist: measured on data of these kinds only, and only with the correction, as it was tuned.
     """
 
     name: str
@@ -41,7 +41,7 @@ class BenchmarkEntry:
         """`NAME=FOLDER`, or `NAME=FOLDER@KIND,KIND`.
 
         Raises:
-            ValueError: neither of the two forms, or the name of the first row.
+            ValueError: another form, or the name of the first row.
         """
         name, equals, rest = text.partition("=")
         folder, _, kinds = rest.partition("@")
@@ -52,14 +52,14 @@ class BenchmarkEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkSettings:
-    """What is compared, and on what.
+    """Settings of a benchmark.
 
     Attributes:
         data: `kind:ROOT[:split]`; without a split, the one that results are reported on.
         entries: beside the base.
-        sizes, prompts, limit, seed, dtype, device: as `evaluation.settings.EvaluateSettings` has them.
+        sizes, prompts, limit, seed, dtype, device: see `evaluation.settings.EvaluateSettings`.
         focus: also measure every entry on the regions of prompts, at their trained size.
-        mask_values: likewise, for data of kind `folder`.
+        mask_values: see `EvaluateSettings`, for data of kind `folder`.
         mode: the correction of the base; adapters have their own.
     """
 

@@ -1,4 +1,4 @@
-"""Which correction (`labelled`) and which crops (`focused`) suit a model and a kind of photograph. Names: `__init__.pyi`."""
+"""Calibrate the correction (`labelled`) or crops (`focused`) for a model and a kind of photograph. Names: `__init__.pyi`."""
 
 from basam.exports import exports
 

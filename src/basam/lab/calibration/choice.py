@@ -1,8 +1,8 @@
 """Candidates with their scores on the same photographs, and the rule that picks one of them.
 
 The rule: of all candidates that are no worse than the best one by more than the standard error of the paired difference,
-take the weakest correction. Plain SAM is always a candidate and the weakest, so it is picked unless something beats it by
-more than one standard error; equal candidates go to the weaker one.
+take the weakest correction. Plain SAM is always a candidate and the weakest, so it wins unless another beats it by
+more than one standard error; of equal candidates the weaker one wins.
 
 Source: the one-standard-error rule of Breiman et al., "Classification and Regression Trees", 1984, section 3.4.3.
 """
@@ -17,7 +17,7 @@ from basam.errors import InputError
 from basam.lab.evaluation import paired_difference
 from basam.method import BiasMode
 
-USUAL = (BiasMode().schedule, BiasMode().slopes)  # not worth a word in tables
+USUAL = (BiasMode().schedule, BiasMode().slopes)  # not printed in tables
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Calibrate regions on masks: context, side and the rule for clicks, compared with the whole photo at the trained size.
 
-Boxes decide about context and side, since their region does not depend on a first mask; points decide about the rule for
-clicks and its margin, then about what a cut mask loses. Of all candidates that are no worse than the best one by more than the
-standard error of the paired difference over photographs, the first is taken: the default comes first, then what costs less.
+Boxes decide context and side, because their region does not depend on a first mask; points decide the rule for clicks and its
+margin, then the penalty for cut-off masks. Of all candidates that are no worse than the best one by more than the standard
+error of the paired difference over photographs, the first is taken: the default comes first, then cheaper ones.
 Data sets have equal weights. A larger side is tried only on request, because it costs more than twice as much.
 """
 
@@ -85,7 +85,7 @@ class FocusCalibration:
         return next(one for one in self.candidates if one.focus is None and one.prompt == prompt)
 
     def is_chosen(self, candidate: FocusCandidate) -> bool:
-        """Whether it is what was picked, as far as its kind of prompt decides."""
+        """Whether it was chosen, as far as its kind of prompt decides."""
         focus = candidate.focus
         if focus is None or candidate.prompt == POINT:
             return focus == self.chosen
@@ -153,11 +153,11 @@ def picked(candidates: Sequence[FocusCandidate]) -> Focus:
 
 
 class Passes:
-    """Measures candidates on the same photographs and objects, one pass over all of them after the other.
+    """Measures candidates on the same photographs and objects, one pass after the other.
 
     Attributes:
-        photos: those that were used, by the title of their data set.
-        issues: what was wrong with others.
+        photos: the photographs used, by the title of their data set.
+        issues: problems of the others.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Choose a mode by masks: mean IoU with prompts from the ground truth, on a split that no result is reported on.
+"""Calibrate a mode on masks: mean IoU with prompts from the ground truth, on a split that no result is reported on.
 
 A coordinate search with few candidates: one field is varied at a time from the best so far, and every candidate is
 measured on the same photographs and prompts. `choice` picks the mode in the end.
@@ -22,7 +22,7 @@ from basam.method import BiasMode
 from basam.predict import Focus, Predictor
 
 PROMPTS = (PromptSpec("gt-box"), PromptSpec("gt-point"))
-# A COCO photograph can hold dozens of objects; so many of them say enough of it.
+# A COCO photograph can hold dozens of objects; this many are enough.
 INSTANCES = 8
 
 
@@ -101,7 +101,7 @@ def check_datasets(datasets: Sequence[Dataset], test_split_allowed: bool = False
 
 def pick_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
     """`count` of the samples drawn by `seed`, or all of them where there are fewer, in their own order."""
-    whole_number(count, "count", 2)  # of one photograph nothing can be chosen
+    whole_number(count, "count", 2)  # one photograph is not enough
     if len(samples) <= count:
         return list(samples)
     chosen = np.random.default_rng(seed).choice(len(samples), size=count, replace=False)
@@ -122,7 +122,7 @@ def calibrate(
     """Search for the mode with the highest mean IoU on photographs of `dataset`, or of several.
 
     Args:
-        predictor: on the model to calibrate; its mode is changed meanwhile and is the chosen one in the end.
+        predictor: on the model to calibrate; its mode changes during the search and is the chosen one in the end.
         sizes: long sides in pixels to calibrate for, with equal weights.
         count: photographs per data set at most, drawn by `seed`; all photographs have equal weights.
         prompts: made from the ground truth, one mask per prompt; equal weights, as for the objects of a photograph.
@@ -188,12 +188,12 @@ def measure_photo(
     issues: Issues,
     focus: Focus | None = None,
 ) -> dict[BiasMode, tuple[float, ...]]:
-    """Mean IoU of one photograph for every mode and size (None: its own); it is read once.
+    """Mean IoU of one photograph for every mode and size (None: native); it is read once.
 
     With `focus` prompts are predicted on their regions, and sizes are those of the regions.
 
     Raises:
-        SampleError: it cannot be read, or is to be taken at its own size and is smaller than a patch.
+        SampleError: it cannot be read, or is smaller than a patch at native resolution.
     """
     loaded, image = read_sample(sample, predictor.attachment.geometry.patch if None in sizes else 1)
     issues.extend(loaded.issues)
@@ -234,7 +234,7 @@ def ious(
     ignored: np.ndarray | None = None,
     focus: Focus | bool = False,
 ) -> Iterator[float]:
-    """IoU of every prompt on the image at hand, at the ground truth's own size, without `ignored` pixels."""
+    """IoU of every prompt on the current image, at the ground truth's own size, without `ignored` pixels."""
     for instance, prompt in arguments:
         predicted, _, _ = predictor.predict(**prompt, multimask_output=False, focus=focus)
         yield measure(predicted[0].astype(np.float32), instance.mask, ["iou"], ignored=ignored)["iou"]

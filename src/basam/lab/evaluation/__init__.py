@@ -1,4 +1,4 @@
-"""Measuring a model on a data set: begin with `evaluate`. Names: `__init__.pyi`."""
+"""Evaluate a model on a data set: the entry point is `evaluate`. Names: `__init__.pyi`."""
 
 from basam.exports import exports
 

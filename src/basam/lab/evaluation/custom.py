@@ -1,4 +1,4 @@
-"""A model of one's own in an evaluation: any object with `predict(image, box, points)`.
+"""Evaluate your own model: any object with `predict(image, box, points)`.
 
 class Bright:
     def predict(self, image, box=None, points=None):
@@ -23,7 +23,7 @@ from basam.lab.evaluation.settings import NATIVE, Variant
 
 
 class CustomModel(Protocol):
-    """What `evaluate(..., model=)` takes. An attribute `name` names it in reports, else its class does."""
+    """The interface of `evaluate(..., model=)`. An attribute `name` is its name in reports, else its class is."""
 
     def predict(self, image: np.ndarray, box: np.ndarray | None, points: np.ndarray | None) -> np.ndarray:
         """One mask for one prompt.
@@ -39,7 +39,7 @@ class CustomModel(Protocol):
 
 
 class CustomMasks:
-    """Where masks of a custom model come from; see `runner.Masks`."""
+    """The masks of a custom model; see `runner.Masks`."""
 
     smallest = 1
 

@@ -1,4 +1,4 @@
-"""Boxes of a detector as prompts: a results JSON in COCO's format, checked before anything is run on it."""
+"""Boxes of a detector as prompts: a results JSON in COCO's format, validated before anything is run on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from basam.checks import is_number, path_of
 from basam.errors import InputError
 from basam.lab.data import CocoSample, Dataset, Prompt, load_annotations
 
-NAME = "detector-box"  # what reports call this prompt
+NAME = "detector-box"  # in reports
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Detections:
-    """Detections by sample id, best first. `elsewhere` counts those on images that the data set does not hold."""
+    """Detections by sample id, best first. `elsewhere` counts those on images that are not in the data set."""
 
     of_sample: dict[str, tuple[Detection, ...]] = field(default_factory=dict)
     elsewhere: int = 0
@@ -41,17 +41,17 @@ class Detections:
 def read_detections(path: str | Path, dataset: Dataset) -> Detections:
     """Read `[{"image_id": 139, "category_id": 1, "bbox": [x, y, width, height], "score": 0.9}, ...]`.
 
-    Boxes are clipped to their images. Detections on other images are counted, because a file for all of val2017 fits a
-    part of it too; a file without one detection on this data set is an error.
+    Boxes are clipped to their images. Detections on other images are only counted, because a file for all of val2017 can be
+    used for a part of it; a file without any detection on this data set is an error.
 
     Raises:
-        ValueError: no COCO data set, or an entry that is not as above; the message names the entry and the value.
+        ValueError: not a COCO data set, or an invalid entry; the message names the entry and the value.
     """
     path = path_of(path)
     if dataset.annotations is None:
         raise InputError(f"{dataset.title}: detections are prompts for COCO only, this data set is of kind {dataset.kind!r}")
     try:
-        entries = json.loads(path.read_bytes())  # of bytes: with a byte order mark or without
+        entries = json.loads(path.read_bytes())  # bytes, because there may be a byte order mark
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(entries, list):

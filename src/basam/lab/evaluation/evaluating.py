@@ -1,4 +1,4 @@
-"""`evaluate`: a data set, a model and a run folder -> lines, summary, plots and report. Resumes where it was stopped."""
+"""`evaluate`: a data set, a model and a run folder -> lines, summary, plots and report. Resumes after an interruption."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Progress = Callable[[int, int], None]  # images done and images in all, of this 
 
 @dataclass(frozen=True)
 class EvaluationOutcome:
-    """What a run came to. `summary` and `issues` are those of the whole run in its main process, None in all others."""
+    """The outcome of a run. `summary` and `issues` are set in its main process, and None in all others."""
 
     folder: Path
     stages: Stopwatch
@@ -64,19 +64,20 @@ def evaluate(
 
     Args:
         settings: what to evaluate.
-        out: the run folder; a run of the same settings in it resumes. With a higher limit, or more sizes, methods or
-            prompts, it is extended: what is measured is not measured again.
-        model: a model of your own, an object with `predict(image, box, points)`; see `CustomModel`. It is the one method of the
-            run, at native resolution, and takes the place of `settings.model`.
+        out: the run folder; a run of the same settings in it resumes. With a higher limit, or more sizes, methods or prompts,
+            it is
+            extended: finished measurements are not repeated.
+        model: your own model, an object with `predict(image, box, points)`; see `CustomModel`. It is then the run's only
+            method, at native resolution, instead of `settings.model`.
         workers: processes for metrics; 0: in the main process. None: one per core that the model leaves free.
-        max_pixels: photographs and masks of more are left out and named; started again with a higher number, the run takes
-            them in. None: none is left out.
-        command: the words of the command line, for `run.json`.
+        max_pixels: photographs and masks with more are left out and reported; started again with a higher number, the run adds
+            them. None: no limit.
+        command: the command line, for `run.json`.
         progress: called in the main process with the images done and the images in all.
 
     Raises:
-        DatasetError, FileNotFoundError, UnsupportedModelError, ValueError: it cannot be run with these settings;
-            nothing has been written.
+        DatasetError, FileNotFoundError, UnsupportedModelError, ValueError: these settings are not possible; nothing has been
+            written.
         RunMismatchError: the folder holds a run of other settings.
         NothingMeasuredError: all photographs or their masks were left out; the run folder has the reasons.
         MissingExtraError: the extra `evaluate` is not installed.
@@ -161,7 +162,7 @@ class NothingMeasuredError(BasamError, ValueError):
 
 
 def first_of(issues: Issues) -> str:
-    """Problems with their counts, and one file with all that is known of it."""
+    """Problems with their counts, and one file with its details."""
     left_out = [issue for issue in issues if issue.policy in ("broken", "left out")]
     return "; ".join([*issues.lines(names=1), *(f"such as {issue}" for issue in left_out[-1:])])
 
@@ -178,7 +179,7 @@ def chosen(samples: Dataset | Sequence[Sample], limit: int | None) -> list[Sampl
 
 
 def describe(settings: EvaluateSettings, dataset: Dataset, model: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same for a run to resume, or more of what a run can be extended by; see `store.EXTENDABLE`."""
+    """What must be equal for a run to resume, or may grow for a run to be extended; see `store.EXTENDABLE`."""
     data = {
         "title": dataset.title,
         "stand-in": dataset.is_stand_in,
@@ -191,7 +192,7 @@ def describe(settings: EvaluateSettings, dataset: Dataset, model: dict[str, Any]
 
 
 def focus_of(settings: EvaluateSettings, predictor: Predictor) -> Focus | None:
-    """How regions are chosen in this run; None where no method has any."""
+    """The settings of regions in this run; None if no method uses regions."""
     if not any(map(is_focused, settings.methods)):
         return None
     return predictor.focus if settings.focus is None else settings.focus
@@ -214,7 +215,7 @@ def session(command: Sequence[str], group: Processes, workers: int, device: torc
 def summarise_run(
     dataset: Dataset, samples: Sequence[Sample], runner: Runner, results: Results, issues: Issues
 ) -> dict[str, Any]:
-    """What `summary.json` holds: nothing in it depends on when, where or in how many pieces the run was made."""
+    """The content of `summary.json`: independent of when, where and in how many sessions the run was made."""
     ids = [sample.id for sample in samples]
     rows = []
     for prompt in runner.makers:

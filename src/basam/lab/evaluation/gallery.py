@@ -41,13 +41,13 @@ class Measure:
         return COLUMNS[self.name].title
 
     def quality(self, instance: Instance) -> float:
-        """Its value, turned so that more is better."""
+        """Its value, negated if lower is better."""
         value = float(instance["metrics"][self.name])
         return value if COLUMNS[self.name].higher_is_better else -value
 
 
 def gallery_measure(instances: Iterable[Instance]) -> Measure | None:
-    """IoU where it was measured, otherwise the first metric that is a plain number for every mask."""
+    """IoU if it was measured, otherwise the first metric that is a plain number for every mask."""
     records = [instance["metrics"] for instance in instances if instance["metrics"]]
     names = ["iou", *COLUMNS]
     metric = next((name for name in names if records and all(record.get(name) is not None for record in records)), None)
@@ -55,7 +55,7 @@ def gallery_measure(instances: Iterable[Instance]) -> Measure | None:
 
 
 def choose(shots: Sequence[Shot], first: str, other: str | None, measure: Measure) -> dict[str, list[Shot]]:
-    """Shots by the heading of their picture. `first` is the method whose best and worst are shown, `other` its rival."""
+    """Shots by heading. `first` is the method whose best and worst are shown, `other` the one it is compared with."""
 
     def quality(shot: Shot) -> float:
         return measure.quality(shot.masks[first])

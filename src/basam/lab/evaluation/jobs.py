@@ -1,4 +1,4 @@
-"""What a worker process does beside the model: one predicted mask to its record. Imports no torch, so workers start at once."""
+"""The work of metric processes: from one predicted mask to its record. Imports no torch, so processes start quickly."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from basam.masks import encode_mask
 class MetricJob:
     """Attributes:
     logits: `(H, W)` float32 at the ground truth's size.
-    truth: `(H, W)` bool; None where there is none to compare with (a detector's box).
+    truth: `(H, W)` bool; None if there is none (a detector's box).
     metrics: keys of `METRICS`.
-    image: `(H, W, 3)` uint8, where a metric looks at the photograph.
-    ignored: `(H, W)` bool, pixels that count in no metric.
-    map_file: where the prediction is written as a PNG, if it is.
+    image: `(H, W, 3)` uint8, if a metric needs the photograph.
+    ignored: `(H, W)` bool, pixels excluded from all metrics.
+    map_file: PNG file for the prediction; None: not written.
     """
 
     logits: np.ndarray

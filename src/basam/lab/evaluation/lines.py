@@ -4,7 +4,7 @@
      "instances": [{"id": "7", "category_id": 1, "score": 0.93, "metrics": {"iou": 0.81}, "rle": {...}}]}
     {"sample": "43", "issues": [{"problem": "unreadable-image", "where": "...", "detail": "..."}]}
 
-Of several lines for the same thing the last one counts, so that appending is all that is ever needed.
+Of several lines with the same key the last one counts, so files are only ever appended to.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Results:
                 self.measured[key_of(line)] = line
 
     def read(self, path: Path) -> None:
-        """Add the lines of a file; one that is damaged is passed over, so that it is measured again."""
+        """Add the lines of a file; damaged lines are skipped, so that they are measured again."""
         values = (line.value for line in read_json_lines(path))
         self.add(value for value in values if isinstance(value, dict) and "sample" in value)
 

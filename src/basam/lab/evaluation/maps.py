@@ -1,9 +1,9 @@
-"""Predictions of a run as PNG files of 8 bits, as the toolboxes of the field read them (`--save-maps`).
+"""Predictions of a run as 8-bit PNG files, as read by the toolboxes of the field (`--save-maps`).
 
     maps/METHOD-SIZE/PROMPT/NAME.png       round(255 * probability), at the size of the ground truth
 
-NAME is the photograph's, with its folders where two photographs share it, and with `_ID` of the object where a photograph
-can have several.
+NAME is the photograph's, with its folders if two photographs share it, and with `_ID` of the object if a photograph can have
+several.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from basam.lab.evaluation.settings import Variant
 
 
 class MapFolder:
-    """Where the maps of a run are. `samples` are all of the data set, so that a name does not depend on a limit."""
+    """The places of a run's maps. `samples` are all of the data set, so that a name does not depend on a limit."""
 
     def __init__(self, folder: Path, samples: Sequence[Sample]) -> None:
         self.folder = folder / "maps"
@@ -41,6 +41,6 @@ class MapFolder:
 
 
 def write_map(path: Path, probabilities: np.ndarray) -> None:
-    """Write probabilities `(H, W)` as 8 bits; the file appears as a whole or not at all."""
+    """Write probabilities `(H, W)` as 8 bits, atomically."""
     with replacing(path) as temporary:
         Image.fromarray(np.rint(probabilities * 255).astype(np.uint8)).save(temporary, format="PNG")

@@ -15,10 +15,10 @@ PYRAMID = "pyramid"
 @dataclass(frozen=True)
 class EvaluationMethod:
     """Attributes:
-    text: what it does, for reports.
+    text: description, for reports.
     label: its name in plots.
     colour, marker, line: of matplotlib; no two methods share one.
-    mode: its correction; None: the one of the run, the model's own unless `--mode` names another.
+    mode: its correction; None: the run's, which is the model's own unless `--mode` names another.
     """
 
     text: str
@@ -29,7 +29,7 @@ class EvaluationMethod:
     mode: BiasMode | None = OFF
 
 
-# In the order of tables. Of two that are compared, the later one is the one that should be better.
+# In the order of tables. In a comparison of two, the later one is expected to be better.
 METHODS = {
     "resize": EvaluationMethod(
         "plain SAM on the photo at the trained long side, padded to a square as in training (SAM 2, 3: squashed to it)",
@@ -67,7 +67,7 @@ METHODS = {
     ),
 }
 CUSTOM = "custom"
-# What is run by default: the baselines and the correction.
+# Default methods: the baselines and the correction.
 USUAL_METHODS = ("resize", "plain", "basam")
 # Names of modes on the command line that are not names of methods.
 MODES = {"off": "plain", "own": "basam"}
@@ -84,9 +84,9 @@ def with_modes(methods: Iterable[str], modes: Iterable[str]) -> tuple[str, ...]:
 
 
 def canonical(mode: BiasMode) -> BiasMode:
-    """One of all modes that do the same at every size: fields without effect take their default."""
+    """The same mode for all modes with the same effect at every size: fields without effect take their default."""
     off = OFF
-    if mode.reach == "trained":  # nothing is left to correct
+    if mode.reach == "trained":  # there is nothing to correct
         mode = replace(mode, scaling="none", slope=mode.slope if mode.schedule == "constant" else 0.0)
     if mode.strength == 0:
         mode = replace(off, aspect=mode.aspect)
@@ -98,7 +98,7 @@ def canonical(mode: BiasMode) -> BiasMode:
 
 
 def same_methods(methods: Iterable[str], own: BiasMode) -> list[str]:
-    """A note for every method that does what an earlier one does, so that their figures are bound to be equal.
+    """A note for every method that is the same as an earlier one, so that their figures must be equal.
 
     `own` is the mode of the run, that of `basam` and `focus`.
     """

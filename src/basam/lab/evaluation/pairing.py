@@ -1,9 +1,8 @@
-"""How sure a figure is: 95 % intervals of means over photographs, and of paired differences between methods.
+"""Statistics of figures: 95 % intervals of means over photographs, and of paired differences between methods.
 
-Two methods see the same photographs, so what counts is how much their difference scatters, not how much the photographs do.
-A photograph with several objects counts once, by the mean over its objects: objects of one photograph are no independent
-measurements. Such a difference therefore differs from that of two figures of the table where photographs have unequal
-numbers of objects.
+Two methods use the same photographs, so the variation of their difference matters, not that of the photographs. A photograph
+with several objects counts once, with the mean over its objects: objects of one photograph are not independent. Such a
+difference therefore differs from the difference of two figures of the table if photographs have unequal numbers of objects.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.22
 def half_width(error: float, count: int) -> float | None:
     """Half the width of the 95 % interval of a mean over `count` values with this standard error, by Student's t.
 
-    None of fewer than two values, which say nothing of how much they scatter.
+    None for fewer than two values.
     """
     if count < 2:
         return None
@@ -60,13 +59,13 @@ def paired_difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, fl
 
 
 def paired(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[float, float | None]:
-    """Mean difference of the second over the photographs that both hold, and half the width of its 95 % interval.
+    """Mean difference of the second to the first over common photographs, and half the width of its 95 % interval.
 
     Args:
         first, second: a value per photograph, as returned by `image_means`.
 
     Raises:
-        ValueError: no photograph is in both.
+        ValueError: no common photograph.
     """
     both = sorted(first.keys() & second.keys())
     if not both:
@@ -98,7 +97,7 @@ def intervals_of(lines: Sequence[Line]) -> dict[str, float | None]:
 
 
 def pairs_of(variants: Iterable[Variant]) -> list[tuple[Variant, Variant]]:
-    """Which are compared: methods at the same size, and `resize`, which has one size, with all others."""
+    """The pairs that are compared: methods at the same size, and `resize`, which has one size, with all others."""
     ranked = sorted(variants, key=lambda variant: ORDER.index(variant.method))
     return [(a, b) for a, b in combinations(ranked, 2) if a.size == b.size or a.method == "resize"]
 
@@ -106,10 +105,10 @@ def pairs_of(variants: Iterable[Variant]) -> list[tuple[Variant, Variant]]:
 def compare_methods(
     results: Results, samples: Sequence[str], variants: Sequence[Variant], prompts: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """What `summary.json` holds under `paired`: an entry for every prompt and pair of methods that share photographs.
+    """The entries of `paired` in `summary.json`: one per prompt and pair of methods with common photographs.
 
     `differences` has for every figure that is defined per photograph (no curve, no AP) the mean `difference` of the
-    second to the first and its `interval`, which is None of one photograph.
+    second to the first and its `interval`, which is None for one photograph.
     """
     entries = []
     for prompt in prompts:
@@ -135,13 +134,13 @@ def label(variant: Variant) -> str:
 
 
 def main_metric(entries: Iterable[Mapping[str, Any]]) -> str | None:
-    """The figure to show where there is room for one: IoU where it was measured, else the first in the order of tables."""
+    """The main figure: IoU if it was measured, else the first in the order of tables."""
     present = {metric for entry in entries for metric in entry["differences"]}
     return next((metric for metric in ("iou", *COLUMNS) if metric in present), None)
 
 
 def in_words(entry: Mapping[str, Any], metric: str) -> str:
-    """`+0.0123 ± 0.0040`; `-` where it was not measured, without an interval of one photograph."""
+    """`+0.0123 ± 0.0040`; `-` if it was not measured, without an interval for one photograph."""
     difference = entry["differences"].get(metric)
     if difference is None:
         return "-"

@@ -16,9 +16,9 @@ from basam.lab.evaluation.settings import NATIVE
 from basam.lab.evaluation.tables import Row, columns_of
 from basam.lab.metrics import COLUMNS, mean_curves
 
-# The least that an axis of figures spans, and as a share of its highest value: less than that is no difference to look at.
+# Least span of an axis, absolute and as a share of its highest value: smaller differences are not worth looking at.
 LEAST_SPAN, LEAST_SHARE = 0.05, 0.1
-# Which figures get a panel, where they were measured: the first ones of these, up to `PANELS`.
+# Figures that get a panel if they were measured: the first `PANELS` of these.
 PREFERRED = ("iou", "boundary_iou", "s_measure", "weighted_f", "mae", "ap", "ap_small", "hce", "f_max", "dice")
 PANELS = 6
 
@@ -42,24 +42,24 @@ def size_order(rows: Sequence[Row]) -> list[int | str]:
 
 
 def widen(axis: Any) -> None:
-    """Let the vertical axis span enough for small differences to look small, around what is drawn on it."""
+    """Make the vertical axis span enough, around the data, for small differences to look small."""
     axis.margins(y=0.12)  # markers at the edge are seen whole
     low, high = axis.get_ylim()
     span = max(LEAST_SPAN, LEAST_SHARE * abs(high))
     if high - low < span:
         bottom = (low + high - span) / 2
-        bottom = 0.0 if bottom < 0 <= low else bottom  # no figure is negative
+        bottom = 0.0 if bottom < 0 <= low else bottom  # figures are not negative
         axis.set_ylim(bottom, bottom + span)
 
 
 def interval(row: Row, name: str) -> float:
-    """Half the width of the interval of a figure; NaN, which is not drawn, where there is none."""
+    """Half the width of the interval of a figure; NaN, which is not drawn, if there is none."""
     half = row.get("intervals", {}).get(name)
     return math.nan if half is None else float(half)
 
 
 def metric_against_size(rows: Sequence[Row], title: str, path: Path) -> Path:
-    """One panel per metric and one line per method, for the rows of one prompt; `resize`, of one size, is a level line.
+    """One panel per metric and one line per method, for the rows of one prompt; `resize` has one size and is a horizontal line.
 
     Bars are the `intervals` of the rows, 95 % over photographs.
     """
@@ -105,7 +105,7 @@ def metric_against_size(rows: Sequence[Row], title: str, path: Path) -> Path:
 
 
 def precision_recall(groups: Sequence[tuple[str, int | str, Sequence[Line]]], title: str, path: Path) -> Path | None:
-    """A line for every method and size; None where no precision was measured. `groups`: method, size, lines of the row."""
+    """A line per method and size; None if precision was not measured. `groups`: method, size, lines of the row."""
     sizes = [size for _, size, _ in groups]
     figure, axes = new_figure(1, 1, 6.4, 4.2)
     axis = axes[0, 0]

@@ -1,4 +1,4 @@
-"""Metrics in worker processes beside the model, with a bounded queue: masks are large and must not pile up."""
+"""Metrics in worker processes beside the model, with a bounded queue, because masks are large."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MetricPool:
     """Runs jobs and hands their results to callbacks, in this process and in the order of submission.
 
     Args:
-        workers: number of processes; 0 measures in this one.
+        workers: number of processes; 0: measure in this one.
 
     Raises:
         MissingExtraError: there are workers, and the extra `evaluate` is not installed.
@@ -41,9 +41,9 @@ class MetricPool:
         self.waited = 0.0
         self.worked = 0.0
         if workers:
-            check_extra("evaluate")  # a worker that lacks it would only be seen to die
+            check_extra("evaluate")  # otherwise workers would die without a message
             check_can_be_sent(registered_metrics())
-        # Fork would copy a process in which torch runs threads.
+        # Fork would copy a process with torch's threads.
         context = multiprocessing.get_context("spawn")
         self.executor = (
             ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker, initargs=(registered_metrics(),))
@@ -86,7 +86,7 @@ class MetricPool:
         done(measured)
 
     def close(self) -> None:
-        """End the workers; jobs that have not begun are dropped."""
+        """Stop the workers; jobs that have not begun are dropped."""
         if self.executor is not None:
             self.executor.shutdown(wait=True, cancel_futures=True)
 
@@ -109,7 +109,7 @@ def check_can_be_sent(metrics: dict[str, Metric]) -> None:
 
 
 def start_worker(metrics: Mapping[str, Metric] = MappingProxyType({})) -> None:
-    """One thread a worker; and none outlives a main process that was killed. `metrics`: those that were registered there."""
+    """One thread per worker; workers end with a killed main process. `metrics`: those registered in the main process."""
     for name, metric in metrics.items():
         METRICS[name] = metric
         COLUMNS.update(metric.columns)

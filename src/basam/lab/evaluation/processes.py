@@ -1,4 +1,4 @@
-"""Several processes on one run, started by `accelerate launch` or `torchrun`: who am I, and wait for the others."""
+"""Several processes in one run, started by `accelerate launch` or `torchrun`: ranks and barriers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from basam.model import find_device
 
 Item = TypeVar("Item")
 
-# Number of processes, as torchrun and the usual MPIs put it into the environment.
+# Environment variables with the number of processes, set by torchrun and the usual MPIs.
 COUNTS = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 LOCAL_COUNTS = ("LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE")
 
@@ -35,12 +35,12 @@ class Processes:
         return self.rank == 0
 
     def wait(self) -> None:
-        """Until every process has come here."""
+        """Wait until every process has reached this point."""
         if self.state is not None:
             self.state.wait_for_everyone()
 
     def shard(self, items: Sequence[Item]) -> list[Item]:
-        """The part of `items` that is this process's own: every `count`-th."""
+        """This process's part of `items`: every `count`-th."""
         return list(items[self.rank :: self.count])
 
     def device(self, name: str) -> str:
@@ -71,7 +71,7 @@ def processes(device: str) -> Processes:
         device: where the model will run, not `auto`.
 
     Raises:
-        ImportError: there is one, and the extra `evaluate` is not installed.
+        ImportError: a launcher is used, and the extra `evaluate` is not installed.
     """
     if from_environment(COUNTS) == 1:
         if os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_ADDR" in os.environ:
@@ -82,7 +82,7 @@ def processes(device: str) -> Processes:
             )
         return Processes()
     accelerate = require("accelerate", "evaluate")
-    # One shard may take much longer than another: the others wait for it, however long.
+    # One shard may take much longer than another, so the others wait without a timeout.
     state = accelerate.PartialState(cpu=device == "cpu", timeout=timedelta(days=30))
     place = state.process_index, state.num_processes, state.local_process_index, from_environment(LOCAL_COUNTS)
     return Processes(*place, state)

@@ -15,9 +15,9 @@ from basam.lab.evaluation.settings import EvaluateSettings
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """One prompt and what its mask is compared with; `score` replaces the predicted IoU where a detector gave one.
+    """One prompt and its ground truth; `score` replaces the predicted IoU if a detector gave one.
 
-    `ignored` are pixels `(H, W)` bool that count nowhere; None: all count.
+    `ignored` are pixels `(H, W)` bool excluded everywhere; None: none.
     """
 
     id: str
@@ -29,7 +29,7 @@ class Question:
 
     @property
     def truth(self) -> np.ndarray | None:
-        """`(H, W)` bool; None where there is none to compare with."""
+        """`(H, W)` bool; None if there is no ground truth."""
         return None if self.instance is None else self.instance.mask
 
 

@@ -1,4 +1,4 @@
-"""A sample as it is measured: decoded, in RGB, and large enough for the model."""
+"""Read a sample for measuring: decoded, in RGB, and large enough for the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def read_sample(sample: Sample, smallest: int = 1) -> tuple[Loaded, np.ndarray]:
     """A sample and its photograph, `(H, W, 3)` uint8.
 
     Args:
-        smallest: the long side in pixels that the photograph must have: the patch of a model that takes it at its own size.
+        smallest: required long side in pixels of the photograph: a patch, if it is encoded at native resolution.
 
     Raises:
         SampleError: it cannot be read, or is smaller.

@@ -38,7 +38,7 @@ td.best { font-weight: 700; } img { max-width: 100%; } pre { background: #f4f6f8
 def write_report(
     folder: RunFolder, dataset: Dataset, samples: Sequence[Sample], summary: dict[str, Any], results: Results, issues: Issues
 ) -> Path:
-    """Plots into the run folder's `plots/`, then `report.html`, which embeds them."""
+    """Write plots into the run folder's `plots/`, then `report.html`, which embeds them."""
     rows = summary["rows"]
     body = [head(dataset, summary), problems(issues)]
     for prompt in dict.fromkeys(row["prompt"] for row in rows):
@@ -71,7 +71,7 @@ def head(dataset: Dataset, summary: dict[str, Any]) -> str:
 
 
 def problems(issues: Issues) -> str:
-    """What is wrong with the data: every broken file by its name, other problems with their count and some names."""
+    """Problems of the data: every broken file by name, other problems with counts and some names."""
     parts = []
     if issues.broken:
         items = "".join(f"<li>{escape(str(issue))}</li>" for issue in issues.broken)
@@ -103,7 +103,7 @@ def table(rows: Sequence[Row], results: Results) -> str:
 
 
 def differences(entries: Sequence[dict[str, Any]]) -> str:
-    """Paired differences of one prompt, in every figure that single photographs have."""
+    """Paired differences of one prompt, in every figure that is defined per photograph."""
     columns = [name for name in COLUMNS if any(name in entry["differences"] for entry in entries)]
     if not columns:
         return ""
@@ -122,7 +122,7 @@ def titled(columns: Iterable[str], convention: str) -> list[str]:
 
 
 def with_undefined(name: str, row: Row) -> str:
-    """A figure for people, with the number of masks for which it is not defined."""
+    """A figure in readable form, with the number of masks for which it is not defined."""
     text, undefined = figure(row.get(name)), row.get(f"{name}_undefined")
     return f"{text} ({undefined} undefined)" if undefined else text
 
@@ -186,7 +186,7 @@ class Comparison:
 
 
 def compare(rows: Sequence[Row], results: Results, samples: Sequence[str]) -> Comparison | None:
-    """Methods at the largest size (`native` counts as that), `resize` beside them; None where no mask was measured.
+    """Methods at the largest size (`native` counts as that), with `resize`; None if no mask was measured.
 
     `first` is the last method of `pairing.ORDER` that ran, compared with the one before it there.
     """

@@ -20,11 +20,11 @@ from basam.lab.metrics import METRICS
 
 
 class Masks(Protocol):
-    """Where masks come from: SAM (`sam_masks`) or a model of one's own (`custom`).
+    """A source of masks: SAM (`sam_masks`) or a custom model (`custom`).
 
     Attributes:
         variants: sizes and methods.
-        smallest: the long side in pixels that images need.
+        smallest: required long side of images in pixels.
     """
 
     variants: list[Variant]
@@ -34,7 +34,7 @@ class Masks(Protocol):
         """Take an image `(H, W, 3)` uint8."""
 
     def cost(self) -> dict[str, Any]:
-        """Of the prompts so far: `encode_seconds`, and `tokens` where there are any."""
+        """For the prompts so far: `encode_seconds`, and `tokens` if the model has any."""
 
     def answers(self, questions: Sequence[Question]) -> Iterator[tuple[int, np.ndarray, float]]:
         """Per question its index, logits `(H, W)` float32 at the image's size and the predicted IoU."""
@@ -44,15 +44,15 @@ class Runner:
     """Evaluates samples one after the other.
 
     Args:
-        masks: where they come from.
+        masks: the source of masks.
         metrics: keys of `METRICS`.
-        makers: what makes the questions of an image, by the name of the prompt.
-        pool: where metrics are computed.
-        write: takes a finished line.
-        maps: where predictions are written as files; None: nowhere.
+        makers: functions that make the questions of an image, by the name of the prompt.
+        pool: computes metrics.
+        write: called with finished lines.
+        maps: where predictions are written as files; None: they are not.
 
     Attributes:
-        stages: seconds of `read`, `encode`, `decode`, `wait` (for workers that measure) and `write` in the main process.
+        stages: seconds of `read`, `encode`, `decode`, `wait` (for metric processes) and `write` in the main process.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Runner:
         self.stages = Stopwatch()
 
     def missing(self, sample_id: str, variant: Variant, before: Results) -> list[str]:
-        """Prompts of which a sample has no line yet, or not all of its maps."""
+        """Prompts for which a sample has no line yet, or not all of its maps."""
         lines = {name: before.measured.get((sample_id, variant.size, variant.method, name)) for name in self.makers}
         return [
             name
@@ -146,7 +146,7 @@ class Runner:
 
 
 class PendingLine:
-    """A line that is written when all of its instances are measured."""
+    """A line that is written when all its instances are measured."""
 
     def __init__(self, head: dict[str, Any], questions: Sequence[Question], put: Callable[[Line], None]) -> None:
         self.head = head
@@ -156,7 +156,7 @@ class PendingLine:
         self.put_if_whole()
 
     def taker(self, index: int, predicted_iou: float) -> Callable[[Measured], None]:
-        """What takes the result of question `index`."""
+        """The callback for the result of question `index`."""
         question = self.questions[index]
         score = predicted_iou if question.score is None else question.score
 

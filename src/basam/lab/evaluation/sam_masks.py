@@ -14,15 +14,15 @@ from basam.lab.evaluation.questions import Question
 from basam.lab.evaluation.settings import EvaluateSettings, Variant
 from basam.predict import Focus, Predictor
 
-# Logits at full size of the prompts that are decoded at once.
+# Bytes of full-size logits per batch of prompts.
 LOGIT_BYTES = 256 << 20
 
 
 class SamMasks:
-    """See `runner.Masks`.
+    """Masks by SAM, see `runner.Masks`.
 
     Attributes:
-        own_mode: the correction of methods that have none of their own.
+        own_mode: the correction of methods without one.
     """
 
     def __init__(self, predictor: Predictor, settings: EvaluateSettings) -> None:
@@ -34,7 +34,7 @@ class SamMasks:
         self.own_focus = predictor.focus if settings.focus is None else settings.focus
         self.focus: Focus | bool = False
         self.image_shape: tuple[int, ...] = ()
-        self.spent = 0.0  # on encoding, before the present kind of prompt
+        self.spent = 0.0  # encoding time before the present kind of prompt
 
     def encode(self, image: np.ndarray, variant: Variant) -> None:
         predictor = self.predictor
@@ -73,7 +73,7 @@ class SamMasks:
                 for place, index in enumerate(part):
                     mask = best[place]
                     yield index, np.ascontiguousarray(logits[place, mask], dtype=np.float32), float(scores[place, mask])
-        if self.focus or self.predictor.image.levels:  # what the next kind of prompt needs is its own expense
+        if self.focus or self.predictor.image.levels:  # encoding for the next kind of prompt is attributed to it
             self.predictor.image.encoded.clear()
             self.spent = self.predictor.encode_seconds
 

@@ -1,4 +1,4 @@
-"""The settings of one evaluation: everything that decides its figures, and nothing else. They travel to `run.json`."""
+"""The settings of one evaluation: everything that decides its figures, and nothing else. They are stored in `run.json`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_sizes(sizes: tuple[int | str, ...]) -> None:
 
 @dataclass(frozen=True)
 class Variant:
-    """How an image is encoded. `size` is a long side in pixels, of the image or of a region; or `native`, its own."""
+    """How an image is encoded. `size` is a long side in pixels, of the image or of a region; or `native`."""
 
     size: int | str
     method: str
@@ -53,13 +53,13 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings:
-    """What is evaluated, and how.
+    """Settings of an evaluation.
 
     Attributes:
-        kind, root, split: as `open_dataset` takes them; images, masks: its two folders, for kind `folder`; name: what
-            reports call it.
-        sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not depend on them;
-            of the focus methods they are sides of the region, and without a number the trained long side is.
+        kind, root, split: see `open_dataset`; images, masks: its two folders, for kind `folder`; name: in
+            reports.
+        sizes: long sides in pixels and `native`; images are enlarged to them too. Method `resize` does not use them; for focus
+            methods they are sides of the region (without a number, the trained long side).
         methods: keys of `METHODS`; metrics: keys of `METRICS`; save_maps: see `maps`.
         mode: the correction of methods `basam` and `focus`; other methods have their own. reach: `BiasMode.reach` of it.
         focus: settings of regions, except their side. None: those of the model's own mode file, else `Focus()`.
@@ -110,7 +110,7 @@ class EvaluateSettings:
     save_maps: Annotated[bool, Help("Write every prediction as a PNG of 8 bits below OUT/maps.", "What is compared")] = False
 
     def __post_init__(self) -> None:
-        from basam.lab.metrics import METRICS, metrics_for  # need numpy, which `--help` does not wait for
+        from basam.lab.metrics import METRICS, metrics_for  # here, so that `--help` does not import numpy
 
         check_fields(self)
         check_sizes(self.sizes)

@@ -1,4 +1,4 @@
-"""The run folder: what a run is (`run.json`), its lines as they come (`per_image.jsonl`), files replaced in one step."""
+"""The run folder: description of the run (`run.json`) and its lines (`per_image.jsonl`)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from basam.files import append_json, read_json, read_json_lines, write_json
 from basam.lab.evaluation.lines import Line, Results
 from basam.method import BiasMode
 
-# Settings that do not change a figure: data and model are compared by their fingerprints.
+# Settings that do not change figures; data and model are compared by fingerprints instead.
 FREE = ("root", "images", "masks", "model", "adapter", "detections", "device", "save_maps")
-# Lines are of one image, size, method and prompt, so a run may be given more of these and measures what is missing.
+# A run may get more of these, and then measures what is missing.
 EXTENDABLE = ("sizes", "methods", "prompts")
 
 
@@ -39,10 +39,10 @@ class RunFolder:
         self.lines_file = path / "per_image.jsonl"
 
     def begin(self, description: dict[str, Any], session: dict[str, Any]) -> None:
-        """Make the folder, or resume or extend the run in it; `session` is added to the list of times it was started.
+        """Create the folder, or resume or extend the run in it; `session` is added to its list of sessions.
 
         Args:
-            description: what must be the same for a run to resume: `settings`, `model`, `data`; see `differences`.
+            description: what must be equal for a run to resume: `settings`, `model`, `data`; see `differences`.
 
         Raises:
             RunMismatchError: the folder holds a run of another description.
@@ -67,15 +67,15 @@ class RunFolder:
         write_json(self.run_file, {**description, "sessions": [*sessions, session]})
 
     def collect(self) -> Results:
-        """All results so far; lines of several processes become one file."""
+        """All results so far; lines of several processes are merged into one file."""
         for part in sorted(self.path.glob("per_image.*.jsonl")):
             for line in read_json_lines(part):
                 append_json(self.lines_file, line.value)
-            part.unlink()  # its lines are safe now; a second copy of them would change nothing
+            part.unlink()  # its lines are in the common file now
         return self.read()
 
     def read(self) -> Results:
-        """Results in the common file, without changing anything."""
+        """Results in the common file, read only."""
         results = Results()
         results.read(self.lines_file)
         return results
@@ -86,7 +86,7 @@ class RunFolder:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What keeps a run from resuming or being extended, as texts `seed was 0, now 1`."""
+    """Differences that prevent a run from resuming or being extended, as texts `seed was 0, now 1`."""
     changes = []
     for part in ("settings", "model", "data"):
         for name, was, is_now in changes_of(before.get(part, {}), now[part]):
@@ -111,17 +111,17 @@ def changes_of(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[st
 
 
 def extends(name: str, was: Any, now: Any) -> bool:
-    """Whether lines of the earlier run are lines of this one as well."""
+    """Whether lines of the earlier run are valid for this one."""
     if name in EXTENDABLE and isinstance(was, list):
         return all(value in now for value in was)
     if name == "limit":
         return was is not None and (now is None or now >= was)
-    # Regions, and boxes of a detector, that the earlier run had not.
+    # Regions, and boxes of a detector, that the earlier run did not have.
     return name in ("focus", "sha256 of detections") and was is None
 
 
 def reason(name: str, was: Any, now: Any) -> str:
-    """What a run can be extended by is never taken away: its tables would lose what they have."""
+    """A hint if a setting that may only grow was reduced."""
     if name in EXTENDABLE and isinstance(was, list):
         return f" (without {', '.join(str(value) for value in was if value not in now)})"
     return " (a lower one)" if name == "limit" else ""

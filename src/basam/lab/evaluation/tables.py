@@ -1,4 +1,4 @@
-"""From the lines of a run to its table: a row for every size, method and prompt, whatever the order of the lines."""
+"""From the lines of a run to its table: a row per size, method and prompt, independent of the order of lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lines_of(results: Results, samples: Iterable[str], variant: Variant, prompt:
 
 
 def make_row(dataset: Dataset, variant: Variant, prompt: str, lines: list[Line]) -> Row:
-    """Figures of one row; `images` and `count` (instances) say what they are over, None is an undefined figure."""
+    """Figures of one row; `images` and `count` (instances) are the numbers averaged over; None: undefined."""
     row: Row = {"size": variant.size, "method": variant.method, "prompt": prompt, "images": len(lines)}
     instances = [instance for line in lines for instance in line["instances"]]
     row["count"] = len(instances)
@@ -57,13 +57,13 @@ def coco_results(lines: Iterable[Line]) -> list[dict[str, Any]]:
 
 
 def columns_of(rows: Iterable[Row]) -> list[str]:
-    """Columns of figures that some row defines, in the order of `COLUMNS`."""
+    """Columns that are defined in some row, in the order of `COLUMNS`."""
     present = {name for row in rows for name, value in row.items() if value is not None}
     return [name for name in COLUMNS if name in present]
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
-    """`summary.json`, `summary.csv` (its rows, an undefined figure being empty) and `summary.tex`."""
+    """Write `summary.json`, `summary.csv` (its rows; undefined figures are empty) and `summary.tex`."""
     write_json(folder / "summary.json", summary)
     rows = summary["rows"]
     undefined = sorted({name for row in rows for name in row if name.endswith("_undefined")})
