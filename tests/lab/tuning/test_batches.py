@@ -208,5 +208,5 @@ def test_what_is_read_does_not_depend_on_what_is_kept(root: Path) -> None:
             assert one.image.tobytes() == other.image.tobytes()
             assert np.array_equal(one.masks[0], other.masks[0])
             assert max(one.image.size) == 40
-    assert len(small.kept) == 1
-    assert len(large.kept) == 3
+    assert len(small.pictures) == 1
+    assert len(large.pictures) == 3
