@@ -1,6 +1,6 @@
-"""Readers of data sets, and how a prompt is made from the ground truth.
+"""Readers of data sets, and prompts made from the ground truth.
 
-Begin with `open_dataset`; a new kind of data set goes into `layouts` and `factory`. Names: `__init__.pyi`.
+The entry point is `open_dataset`; new kinds of data sets are added in `layouts` and `factory`. Names: `__init__.pyi`.
 """
 
 from basam.exports import exports

@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the package: a named sequence of samples that are read when they are needed.
+"""The common form of data sets: a named sequence of samples that are read on demand.
 
     dataset = open_dataset("dis5k", "DIS5K", "DIS-TE1")
     for sample in dataset:
@@ -107,7 +107,7 @@ class Dataset:
 
     Attributes:
         kind: the kind given to `open_dataset` (`dis5k`, `coco`, ...).
-        name: what tables and plots must call it: `DIS5K`, or another name where its images only have the layout of that
+        name: in tables and plots: `DIS5K`, or another name if its images only have the layout of that
             data set; see `reported_name`.
         layout_name: of the data set whose layout it has.
         split: as the data set names it (`DIS-TE1`, `val2017`, `Test`).
@@ -132,7 +132,7 @@ class Dataset:
 
     @property
     def is_test(self) -> bool:
-        """Whether results are reported on this split, so that nothing may be chosen on it.
+        """Whether results are reported on this split, so that nothing may be calibrated or selected on it.
 
         True of COCO's val2017 too: the annotations of its test split are not public, so papers report on val2017.
         """
@@ -140,7 +140,7 @@ class Dataset:
 
     @property
     def is_stand_in(self) -> bool:
-        """Whether the images have the layout of a published data set but are others: they go by another name."""
+        """Whether the images only have the layout of a published data set: they then have another name."""
         return self.kind != "folder" and self.name != self.layout_name
 
     @property
@@ -163,7 +163,8 @@ class Dataset:
         return iter(self.samples)
 
     def check(self, progress: Callable[[int], None] | None = None) -> Issues:
-        """Decode every sample; all issues, those of opening first. `progress` is called with the number of samples done."""
+        """Decode every sample; returns all issues, those of opening first. `progress` is called with the number of samples
+        done."""
         issues = Issues(self.issues)
         for done, sample in enumerate(self.samples, start=1):
             try:
@@ -179,7 +180,7 @@ MARKER = "scenes.json"
 
 
 def reported_name(layout_name: str, folder: Path, given: str | None) -> str:
-    """What a data set is called in tables: the name `given`, else the one in its marker file, else that of its layout.
+    """The name of a data set in tables: the name `given`, else the one in its marker file, else that of its layout.
 
     The marker `scenes.json` in the data set's folder is what `basam scenes` writes, so that generated scenes are never taken
     for the data set whose layout they have: `{"name": "generated-COD10K"}`.

@@ -1,6 +1,6 @@
-"""COCO's `instances_*.json`: read and checked without decoding a mask, and which of its annotations can be used.
+"""COCO's `instances_*.json`: read and validated without decoding masks.
 
-What is wrong with the file as a whole (lists, ids) is an error. What is wrong with one annotation is an issue that names it.
+Faults of the whole file (lists, ids) are errors. Faults of one annotation are issues that name it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEEDED = ("id", "image_id", "category_id", "segmentation")
 def load_annotations(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The JSON of an `instances_*.json`, its three lists and all ids checked.
 
-    Entries of `annotations` may be anything but for their ids; see `usable_annotations`.
+    Entries of `annotations` are only checked for their ids; see `usable_annotations`.
 
     Raises:
         DatasetError: naming what is wrong: no JSON, a list or a key that is missing, an id that is no whole number or is given
@@ -29,7 +29,7 @@ def load_annotations(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     try:
         path = path_of(path)
-        data = json.loads(path.read_bytes())  # of bytes: with a byte order mark or without
+        data = json.loads(path.read_bytes())  # bytes, because there may be a byte order mark
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: cannot be read as JSON: {error}") from error
     _check_lists(data, str(path))
@@ -127,7 +127,7 @@ def is_crowd(annotation: Annotation) -> bool | None:
 
 
 def fault_of(image: dict[str, Any]) -> str | None:
-    """What makes an entry of `images` useless: no name, or no size in pixels."""
+    """Why an entry of `images` cannot be used: no name, or no size in pixels."""
     name = image.get("file_name")
     if not isinstance(name, str) or not name.strip():
         return f"its image has the file_name {name!r}"

@@ -1,7 +1,7 @@
-"""What is wrong with a data set: every problem has a name, a policy and a count, and none is skipped in silence.
+"""Problems of a data set: every kind has a name, a policy and a count, and none is skipped silently.
 
-An `Issue` is one finding about one file or annotation; `Issues` is the list of them that a report prints. What becomes of
-the sample is fixed by the kind of problem (`PROBLEMS`): it is left out of the figures, or read all the same.
+An `Issue` is one problem of one file or annotation; `Issues` is the list that a report prints. The kind of problem (`PROBLEMS`)
+decides whether the sample is left out of the figures or read all the same.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Issues:
         return [issue for issue in self._issues if issue.policy == "broken"]
 
     def lines(self, names: int = 3) -> list[str]:
-        """For people: one line per problem, with its count, its policy and the first `names` places."""
+        """Text for people: one line per problem, with its count, its policy and the first `names` places."""
         lines = []
         for problem, count in self.counts().items():
             places = [issue.where for issue in self._issues if issue.problem == problem]

@@ -7,5 +7,5 @@ CROWDS = "crowds"
 
 
 def takes_rule(kind: str, mask_values: str) -> bool:
-    """Whether data of a kind can be read by a mask rule; the published data sets have their own."""
+    """Whether data of a kind can be read with a mask rule; the published data sets have their own."""
     return kind == ("coco" if mask_values == CROWDS else "folder")

@@ -1,4 +1,4 @@
-"""How the published data sets lay out their folders. Reading them is `pairs` and `coco`; choosing one is `factory`.
+"""Folder layouts of the published data sets. They are read by `pairs` and `coco`, and chosen by `factory`.
 
 A data set of photographs and masks in folders is added here, one of other annotations in `factory`.
 
@@ -126,7 +126,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _role(folder: str) -> Role:
-    """What a folder is for, by its name."""
+    """The role of a folder, by its name."""
     name = folder.lower()
     roles: tuple[tuple[str, Role], ...] = (("train", "train"), ("val", "val"), ("test", "test"))
     return next((role for word, role in roles if word in name), "unknown")

@@ -1,4 +1,4 @@
-"""What the values of a mask file mean: which pixels are the object, which are objects of their own, which count nowhere.
+"""Interpretation of the values of a mask file: which pixels are objects, and which are ignored.
 
 | rule | what it makes of a file |
 |---|---|
@@ -68,7 +68,7 @@ THRESHOLD = MaskRule("threshold")
 
 @dataclass(frozen=True, eq=False)
 class MaskContent:
-    """The objects of a mask file (at least one), the pixels `(H, W)` bool that count nowhere (None: none), and what was odd."""
+    """The objects of a mask file (at least one), ignored pixels `(H, W)` bool (None: none), and notes on what was unusual."""
 
     instances: tuple[Instance, ...]
     ignored: np.ndarray | None
@@ -125,7 +125,7 @@ def _notes_on(value: float, full: int | None, path: Path) -> tuple[Issue, ...]:
 
 
 def full_of(values: MaskValues) -> float:
-    """What white is: the most that 8 bits hold, else the smallest usual limit that no value exceeds."""
+    """The value of white: the maximum of 8 bits, else the smallest usual limit that no value exceeds."""
     highest = float(values.values.max())
     if values.full is not None and values.full <= 255:
         return float(values.full)

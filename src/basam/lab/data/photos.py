@@ -1,4 +1,4 @@
-"""Photographs of a data set into memory, what was odd about them as issues."""
+"""Load photographs of a data set; what is unusual about them becomes issues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROBLEM_OF = {
 
 
 def open_photo(path: Path, max_pixels: int | None) -> tuple[Image.Image, tuple[Issue, ...]]:
-    """The photograph in mode `RGB`, upright, and what was odd about it.
+    """The photograph in mode `RGB`, upright, and notes on what was unusual.
 
     Raises:
         SampleError: it is missing, truncated, no image, or has more than `max_pixels` (None: any number).

@@ -1,4 +1,4 @@
-"""Which prompt to make from the ground truth, by one word of the command line; `prompting` makes it."""
+"""A kind of prompt to make from the ground truth, as one word of the command line; `prompting` makes it."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def inscribed_centre(mask: NDArray[np.bool_]) -> np.ndarray:
 
 
 def background_near(mask: np.ndarray, ignored: np.ndarray | None = None) -> np.ndarray:
-    """Where a user would click "not this", (H, W) bool.
+    """Where a user would click for "not this", (H, W) bool.
 
     The pixels outside the mask within its box grown by half its side on each side; where that holds none, those of the
     whole image; none at all where the mask fills the image. `ignored` pixels (H, W) are none of them.

@@ -22,7 +22,7 @@ class Source:
 
     Attributes:
         split: None: chosen by its use.
-        name: what reports call it.
+        name: in reports.
         max_pixels: larger photographs raise; None: no limit.
     """
 

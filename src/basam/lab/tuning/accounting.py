@@ -1,4 +1,4 @@
-"""What is trained of a prepared model, and what that takes: parameters, their share, memory."""
+"""What is trained in a prepared model, and its cost: parameters, their share, memory."""
 
 from __future__ import annotations
 

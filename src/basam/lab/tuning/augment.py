@@ -1,4 +1,4 @@
-"""What is done to a training photograph before it is resized: flip, crop, colour. A few lines of numpy and Pillow."""
+"""Augmentation of training photographs before they are resized: flip, crop, colour. A few lines of numpy and Pillow."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from basam.lab.tuning.recipe import MIX, Sizes
 from basam.lab.tuning.sources import Portion
 from basam.predict import Focus, Frame
 
-# A photograph that turns out to be broken is replaced by the next draw, so often at most.
+# A photograph that turns out to be broken is replaced by the next draw, at most this often.
 REPLACEMENTS = 20
 
 
@@ -66,7 +66,7 @@ class TuningBatches:
     """Makes the batches of a run, as `trainer.Batches` wants them.
 
     Args:
-        portions: what is trained on.
+        portions: the data to train on.
         family, geometry: of the model: its normalisation and patch.
         batch_size: photographs per step, in all processes.
         sizes: long sides to train at; one for all photographs of a step, unless they keep their own.
@@ -76,7 +76,7 @@ class TuningBatches:
             whole photographs.
 
     Attributes:
-        issues: what was wrong with the data so far.
+        issues: problems of the data so far.
 
     Raises:
         ValueError: see `items_of`; sizes smaller than a patch; an empty mix.
@@ -114,7 +114,7 @@ class TuningBatches:
         self.pictures = Pictures(None if sizes.native else most)
 
     def draw(self, step: int) -> Draw:
-        """What step number `step` is made of."""
+        """The content of step number `step`."""
         generator = np.random.default_rng([self.seed, step])
         items = self.buckets.draw(generator, self.batch_size)
         spec = self.mix[generator.integers(len(self.mix))]
@@ -192,7 +192,8 @@ class TuningBatches:
         return Example(pixels, self.to_mask(mask, frame), valid, counted, prompt, 0.0 if cut is None else cut.beyond)
 
     def read(self, item: Item, generator: np.random.Generator) -> tuple[Item, Picture]:
-        """A photograph, or another one where it cannot be used, in its frame: all other processes know that already."""
+        """A photograph in its frame, or a replacement if it cannot be used: all other processes know the replacement
+        already."""
         tried = 1
         while True:
             try:

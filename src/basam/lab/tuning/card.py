@@ -1,4 +1,4 @@
-"""The model card of an adapter: what it was made from and how, what it reached, how it is used."""
+"""The model card of an adapter: what it was made from and how, its scores, how to use it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRAINED = {
 
 
 def provenance(settings: TuneSettings, portions: Sequence[Portion], scores: Scores, sizes: str, device: str) -> dict[str, Any]:
-    """Plain JSON for `mode.json`: how the adapter came about."""
+    """Provenance for `mode.json`, plain JSON."""
     first, best, last = scores.scores[0], scores.best, scores.scores[-1]
     return {
         "tuned": settings.way,

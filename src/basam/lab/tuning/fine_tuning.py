@@ -1,4 +1,4 @@
-"""`tune`: data, a base and a folder -> an adapter. Resumes where it was stopped."""
+"""`tune`: data, a base and a folder -> an adapter. Resumes after an interruption."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WARMUP = 20  # steps of a constant schedule: few, so that short runs get to thei
 
 @dataclass(frozen=True)
 class TuneOutcome:
-    """What a run came to: the adapter's folder, the scores of its steps, and what was wrong with the data."""
+    """The outcome of a run: the adapter's folder, the scores of its steps, and problems of the data."""
 
     adapter: Path
     scores: Scores
@@ -52,15 +52,15 @@ class Tuning:
     Args:
         settings: what is tuned, on what and how.
         out: the run's folder; the adapter goes into `adapter` below it. A run of the same settings in it resumes.
-        command: the words of the command line, for the model card.
+        command: the command line, for the model card.
         device: see `basam.model.find_device`; on CUDA, `accelerate` gives every process its own.
-        workers: processes that make batches beside this one.
+        workers: processes that prepare batches.
         trackers: names that `accelerate` knows.
         report: called with a sentence after every validation, in the main process.
 
     Raises:
-        DatasetError, OverlapError, FileNotFoundError, UnsupportedModelError, ValueError: it cannot be run with these
-            settings.
+        DatasetError, OverlapError, FileNotFoundError, UnsupportedModelError, ValueError: these settings are not
+            possible.
         TrainingError: the folder holds a run of other settings.
         MissingExtraError: the extra `tune` is not installed.
     """
@@ -138,7 +138,7 @@ class Tuning:
         return Plan(
             steps=settings.steps,
             rate=settings.highest_rate,
-            # A constant rate owes nothing to the number of steps, so neither does its warm-up.
+            # A constant rate does not depend on the number of steps, so neither does its warm-up.
             warmup=min(100, settings.steps // 10) if falls else WARMUP,
             floor=0.01 if falls else 1.0,
             accumulate=settings.accumulate,
@@ -180,7 +180,7 @@ class Tuning:
         return parts_of(self.predictor.model)
 
     def run(self) -> TuneOutcome:
-        """Train, validate and keep the best adapter.
+        """Train, validate and save the best adapter.
 
         Raises:
             TrainingError: a loss that is not finite, or a checkpoint that cannot be written; the last one stays.
@@ -200,14 +200,14 @@ class Tuning:
         return TuneOutcome(self.out / ADAPTER, self.scores, issues, self.trainer.is_main)
 
     def validate(self, trainer: Trainer, step: int) -> None:
-        """Measure the averaged weights after `step` steps, and keep them where they are the best so far."""
+        """Measure the averaged weights after `step` steps, and save them if they are the best so far."""
         before = self.scores.scores[-1].seconds if self.scores.scores else 0.0
         seconds = before + (time.perf_counter() - self.since if step else 0.0)
         with trainer.average.applied():
             score = self.validator.measure(step, seconds, self.reduce)
             self.scores.scores.append(score)
             if trainer.is_main:
-                # In this order: whoever is killed between the two validates this step again, and keeps its adapter again.
+                # In this order: a run killed between the two validates this step again, and saves its adapter again.
                 self.keep(score)
                 self.scores.write()
         trainer.accelerator.wait_for_everyone()
@@ -219,7 +219,7 @@ class Tuning:
         return total.cpu()
 
     def keep(self, score: Score) -> None:
-        """Write the adapter where `score` is the best, and its model card in any case."""
+        """Write the adapter if `score` is the best, and its model card in any case."""
         folder = self.out / ADAPTER
         is_best = score is self.scores.best
         model = self.predictor.model
@@ -267,11 +267,11 @@ def check_trackers(names: Sequence[str]) -> None:
 def merge(settings: TuneSettings, adapter: Path, out: Path) -> None:
     """Write base and adapter as one checkpoint that plain `transformers` reads, and the slopes as an adapter of it.
 
-    Plain SAM has no place for slopes: they go to `out/adapter`, and `basam.load(out, adapter=out/"adapter")` is the tuned
+    Plain SAM cannot store slopes: they go to `out/adapter`, and `basam.load(out, adapter=out/"adapter")` is the tuned
     model again.
 
     Raises:
-        ValueError: the model is none of `transformers`, so there is no such checkpoint of it.
+        ValueError: the model is not one of `transformers`, so there is no such checkpoint of it.
         OSError: the folder cannot be written.
     """
     model: Any = load(settings.model, adapter=adapter)

@@ -1,10 +1,10 @@
 """Regions to train on: the squares that predicting will use, with jitter, and prompts in their pixels.
 
 A box is trained on the square around it: its context is drawn around that of predicting, and it is moved as far as a square
-that several prompts share may be. So is a click with a first look (rules `coarse` and `zoom`), around the truth of its object,
-or on the whole photograph, which is that first look. A click whose rule is `scales` is trained on one of the squares that
-predicting tries: what a square cuts off counts against the IoU that its answer should predict, so that the predicted IoU learns
-to know which square is the right one.
+that several prompts share may be. So is a click whose rule needs a first prediction (`coarse` and `zoom`), around the truth of
+its object, or on the whole photograph, which is that first prediction. A click with the rule `scales` is trained on one of the
+squares that predicting tries: what a square cuts off counts against the IoU that should be predicted, so the predicted IoU
+learns which square is the right one.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def moved(start: int, side: int, low: float, high: float, length: int, generator
 
 
 def seen_in(prompt: Prompt, region: Region, shape: tuple[int, ...]) -> Prompt:
-    """A prompt in pixels that begin at `region`; points outside of `shape` say nothing about it."""
+    """A prompt in pixels that begin at `region`; points outside of `shape` are dropped."""
     if prompt.box is not None:
         return Prompt(box=prompt.box - np.tile(region.shift, 2))
     assert prompt.points is not None

@@ -1,4 +1,4 @@
-"""Losses of promptable segmentation, one number per prompt: the caller decides how prompts are weighed.
+"""Losses of promptable segmentation, one number per prompt: the caller weights the prompts.
 
 Targets may be fractions (a mask reduced to the resolution of the logits): a logit of 0 then means "half covered", which is
 where a mask is cut after it is enlarged again.

@@ -16,7 +16,7 @@ CACHE_BYTES = 1 << 30
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A photograph in RGB, the masks of its objects, and those pixels that count nowhere (None: all do), `(H, W)` bool."""
+    """A photograph in RGB, the masks of its objects, and ignored pixels (None: none), `(H, W)` bool."""
 
     image: Image.Image
     masks: tuple[np.ndarray, ...]
@@ -29,14 +29,14 @@ class Picture:
 
 
 class Pictures:
-    """Reads samples; what it gives does not depend on what is in its cache.
+    """Reads samples; results do not depend on the cache's content.
 
     Args:
         long_side: larger photographs are reduced to it. None: never.
         cache_bytes: size of the cache.
 
     Attributes:
-        issues: what was wrong with the photographs read so far.
+        issues: problems of the photographs read so far.
     """
 
     def __init__(self, long_side: int | None, cache_bytes: int = CACHE_BYTES) -> None:
@@ -88,7 +88,7 @@ def covered(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def mask_of_point(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """One pixel where the object is, for an object that vanishes in 8 bits."""
+    """One pixel at the object's place, for an object that vanishes in 8 bits."""
     row, column = np.argwhere(mask).mean(0) * (size[1] / mask.shape[0], size[0] / mask.shape[1])
     small = np.zeros((size[1], size[0]), dtype=bool)
     small[min(int(row), size[1] - 1), min(int(column), size[0] - 1)] = True

@@ -1,4 +1,4 @@
-"""How long and how fast to train, and the learning rate as a function of the step alone, so that resuming needs no state."""
+"""Length and learning rate of training; the rate is a function of the step alone, so that resuming needs no state."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 
 from basam.checks import Count, NotNegative, Positive, Share, Whole, check_fields
 
-# As `accelerate` calls them.
+# In the words of `accelerate`.
 Precision = Literal["no", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long and how fast to train.
+    """Length and learning rate of training.
 
     Attributes:
         steps: optimiser steps in all; the learning rate falls over them.

@@ -13,7 +13,7 @@ from basam.lab.data import PromptSpec, Source, check_mask_values
 from basam.lab.tuning.plan import Precision
 from basam.method import BiasMode
 
-# Learning rates that moved nano and did not shake it; slopes are logarithms and take larger steps than weights.
+# Learning rates at which nano learnt without becoming unstable; slopes are logarithms and take larger steps than weights.
 RATES = {"bias": 1e-2, "decoder": 3e-4, "lora": 5e-4, "full": 1e-4}
 SLOPE_RATE = 1e-2
 Sampling = Literal["balanced", "proportional"]
@@ -73,7 +73,7 @@ START_SLOPE = 0.01
 
 @dataclass(frozen=True, kw_only=True)
 class Lora:
-    """Rank of the pairs and the factor on what they add."""
+    """Rank of the pairs and their factor."""
 
     rank: Annotated[Count, Help("Rank of LoRA.", "Model")] = 8
     scale: Positive = 2.0
@@ -82,16 +82,16 @@ class Lora:
         check_fields(self)
 
 
-# What people give, and what the evaluation measures with: boxes, exact and noisy, and points.
+# Prompts that users give, and that the evaluation measures with: boxes, exact and noisy, and points.
 MIX = tuple(PromptSpec.parse(text) for text in ("gt-box", "noisy-box", "gt-point", "random-point", "k-points:3+1"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TuneSettings:
-    """What is tuned, on what and how.
+    """Settings of a tuning.
 
     Attributes:
-        data, validation: `kind:ROOT[:split]`; mask_values: what values of masks mean, for data of kind `folder`.
+        data, validation: `kind:ROOT[:split]`; mask_values: the meaning of mask values, for data of kind `folder`.
         rate: None: that of `RATES`; mode: None: `BiasMode()`, see `ways.tuned_mode`; sizes: see `sizes_for`.
         Every other field is described by its `Help`, which is also that of the command's option.
 

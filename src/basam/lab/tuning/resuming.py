@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: one file, whole or not at all, from which it resumes on the same curve."""
+"""Checkpoints of a training run: one file, written atomically, from which it resumes with identical results."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def load_checkpoint(folder: Path, settings: dict[str, Any], plan: Plan) -> dict[
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         before, _ = state["settings"], [state[name] for name in ("step", "weights", "average", "optimizer")]
-    except Exception as error:  # whatever unpickling a damaged file raises
+    except Exception as error:  # unpickling a damaged file raises many types
         why = (str(error) or type(error).__name__).splitlines()[0][:LONGEST_REASON]
         raise TrainingError(f"{path} is no readable checkpoint ({why}): remove it, or train into another folder") from error
-    # Where photographs and model are may change; what they are may not. Older checkpoints know the places only.
+    # Places of photographs and model may change; their contents may not. Older checkpoints have only the places.
     known = PHOTOGRAPHS in before and PHOTOGRAPHS in settings
     free = (*OF_LENGTH, *(PLACES if known else (PHOTOGRAPHS,)))
     try:

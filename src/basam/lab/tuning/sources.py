@@ -1,6 +1,6 @@
 """The data of tuning: data sets by `kind:ROOT[:split]`, with photographs to train on and others to validate on.
 
-Nothing is ever trained or chosen on a test split. A validation split of the data set is taken where it has one; otherwise a
+Test splits are never used for training or selection. A validation split of the data set is used if it has one; otherwise a
 tenth of the training split is set aside, chosen by a hash of its names, so that it is the same in every run and on every
 machine.
 """

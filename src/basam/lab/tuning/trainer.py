@@ -27,7 +27,7 @@ from basam.printing import Bars
 
 
 class Batches(Protocol):
-    """Where batches come from. Instances travel to worker processes."""
+    """The source of batches. Instances are sent to worker processes."""
 
     def make(self, step: int, part: int, parts: int) -> Any:
         """Part `part` of `parts` equal parts of the batch of a step: tensors in dicts, lists and tuples.
@@ -36,7 +36,7 @@ class Batches(Protocol):
         """
 
     def describe(self, step: int) -> str:
-        """What the batch of a step consists of, for an error message."""
+        """A description of the batch of a step, for an error message."""
 
 
 class Steps(Dataset):
