@@ -15,11 +15,12 @@ if os.environ.get("TRITON_INTERPRET") == "1":
     pytest.skip("the interpreter compiles nothing", allow_module_level=True)
 # Not before: they import triton.
 from tests.attention.triton_builds import SHARED, build
+from tests.helpers.slowly import slowly
 
 GPUS = (80, 86, 90, 100, 120)
 
 
-@pytest.mark.parametrize("sm", GPUS)
+@pytest.mark.parametrize("sm", slowly(GPUS, 90))
 @pytest.mark.parametrize(("head_dim", "rows", "windows"), [(64, 1, False), (80, 4, True)])
 def test_forward_in_16_bit_does_not_spill(sm: int, head_dim: int, rows: int, windows: bool) -> None:
     built = build("forward", sm, head_dim=head_dim, rows=rows, windows=windows)
@@ -28,8 +29,8 @@ def test_forward_in_16_bit_does_not_spill(sm: int, head_dim: int, rows: int, win
     assert built.shared <= SHARED[sm]
 
 
-@pytest.mark.parametrize("sm", [80, 90])
-@pytest.mark.parametrize("head_dim", [64, 80])
+@pytest.mark.parametrize("sm", slowly([80, 90], 90))
+@pytest.mark.parametrize("head_dim", slowly([64, 80], 80))
 def test_neighborhoods_in_16_bit_do_not_spill(sm: int, head_dim: int) -> None:
     """Tiles of queries and bounds of loops cost registers, which the loop must not pay for."""
     built = build("forward", sm, head_dim=head_dim, neighborhood=True)
@@ -38,8 +39,8 @@ def test_neighborhoods_in_16_bit_do_not_spill(sm: int, head_dim: int) -> None:
     assert built.shared <= SHARED[sm]
 
 
-@pytest.mark.parametrize("sm", [80, 90])
-@pytest.mark.parametrize("name", ["query", "key"])
+@pytest.mark.parametrize("sm", slowly([80, 90], 80))
+@pytest.mark.parametrize("name", slowly(["query", "key"], "query"))
 def test_backward_of_neighborhoods_fits_as_that_of_whole_grids_does(sm: int, name: str) -> None:
     near, whole = (build(name, sm, rows=4, neighborhood=neighborhood) for neighborhood in (True, False))
     assert near.loop
@@ -47,13 +48,14 @@ def test_backward_of_neighborhoods_fits_as_that_of_whole_grids_does(sm: int, nam
     assert near.shared <= SHARED[sm]
 
 
+@pytest.mark.slow
 def test_windows_in_float32() -> None:
     """Whose blocks of queries are larger than tiles of keys."""
     built = build("forward", 90, torch.float32, rows=4, windows=True)
     assert built.shared <= SHARED[90]
 
 
-@pytest.mark.parametrize("sm", GPUS)
+@pytest.mark.parametrize("sm", slowly(GPUS, 90))
 @pytest.mark.parametrize("name", ["query", "key"])
 def test_backward_fits_shared_memory(sm: int, name: str) -> None:
     built = build(name, sm, head_dim=80)
@@ -70,7 +72,7 @@ def test_every_kernel_fits_shared_memory(sm: int, name: str, dtype: torch.dtype,
     assert build(name, sm, dtype, head_dim, rows).shared <= SHARED[sm]
 
 
-@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("training", slowly([False, True], True))
 def test_sixty_sizes_of_photographs_compile_nine_kernels(training: bool) -> None:
     """In a process of its own: it takes the place of Triton's driver."""
     command = [sys.executable, "-m", "tests.attention.triton_count", *(["training"] if training else [])]

@@ -252,7 +252,10 @@ def efficient() -> nn.Module:
     return EfficientSam(EfficientSamConfig(**sizes, decoder_inner=16, decoder_mlp=32, iou_hidden=16, upscaling=(8, 4)))
 
 
-@pytest.fixture(params=["nano", "hq", "mobile", "efficient", "meta", "sam2", "sam3"])
+MODELS = ("nano", "hq", "mobile", "efficient", "meta", "sam2", "sam3")
+
+
+@pytest.fixture(params=MODELS)
 def each_model(request: pytest.FixtureRequest) -> nn.Module:
     """A small model of every family in turn."""
     if request.param == "meta":

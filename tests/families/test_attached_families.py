@@ -15,6 +15,8 @@ import basam
 from basam.families.registry import family_of
 from basam.lab.tuning import adapter_of, prepare, tuned_mode
 from basam.model import attachment_of, model_fingerprint, put_on, read_adapter, write_adapter
+from tests.families.conftest import MODELS
+from tests.helpers.slowly import slowly
 
 FULL = basam.BiasMode(slope=1.0, decoder="log")
 OFF = basam.BiasMode.off()
@@ -64,6 +66,7 @@ def test_detaching_leaves_nothing_behind(each_model):
     assert torch.equal(again, plain)
 
 
+@pytest.mark.parametrize("each_model", slowly(MODELS, "sam2"), indirect=True)
 def test_a_compiled_encoder_is_the_eager_one(each_model):
     family = family_of(each_model)
     encoder = family.encoder(basam.attach(each_model, FULL))
@@ -95,7 +98,7 @@ def test_threads_with_a_predictor_and_a_mode_each(each_model):
         assert all(pool.map(work, range(4)))
 
 
-@pytest.mark.parametrize("way", ["bias", "decoder", "lora", "full"])
+@pytest.mark.parametrize("way", slowly(["bias", "decoder", "lora", "full"], "lora", "full"))
 def test_an_adapter_of_every_way_comes_back(each_model, way, tmp_path):
     if not family_of(each_model).geometry(each_model).global_layers:
         pytest.skip("no global layers")

@@ -18,6 +18,7 @@ from torch import Tensor
 import basam
 from basam.families.registry import family_of
 from basam.predict import Focus
+from tests.helpers.slowly import slowly
 
 Box = tuple[int, int, int, int]
 # Pixels between a square and the photo's edges: within half of a mask's own pixel of its edge a mask has no slope to measure.
@@ -89,8 +90,10 @@ def crossing(line: np.ndarray, index: int) -> float:
     return index + line[index] / (line[index] - line[index + 1])
 
 
-@pytest.mark.parametrize(("height", "width"), [(300, 400), (401, 250)])
-@pytest.mark.parametrize("side", [40, 90])
+@pytest.mark.parametrize(
+    ("height", "width", "side"),
+    slowly([(300, 400, 40), (300, 400, 90), (401, 250, 40), (401, 250, 90)], (300, 400, 40), (401, 250, 90)),
+)
 def test_coordinates_are_exact_to_half_a_pixel(each_model, monkeypatch, height, width, side):
     """Boxes and clicks, at every corner of photos that are not square; some regions are larger than the photo is high."""
     predictor = basam.Predictor(each_model)
@@ -116,8 +119,14 @@ def test_coordinates_are_exact_to_half_a_pixel(each_model, monkeypatch, height, 
                 np.testing.assert_allclose(given, resized.ravel(), atol=1e-3)
 
 
-@pytest.mark.parametrize(("height", "width"), [(300, 400), (401, 250), (320, 320)])
-@pytest.mark.parametrize("square", [False, True])
+@pytest.mark.parametrize(
+    ("height", "width", "square"),
+    slowly(
+        [(*size, square) for size in ((300, 400), (401, 250), (320, 320)) for square in (False, True)],
+        (300, 400, False),
+        (401, 250, True),
+    ),
+)
 def test_a_mask_of_the_whole_photo_lies_where_it_lay(each_model, monkeypatch, height, width, square):
     """The signed distance to a square, which `predict` returned for the whole photo, alone as a prompt."""
     predictor = basam.Predictor(each_model)

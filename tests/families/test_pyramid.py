@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 import basam
+from tests.helpers.slowly import slowly
 
 
 def tiled(tensor: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -15,8 +16,12 @@ def tiled(tensor: Tensor, grid: tuple[int, int]) -> Tensor:
     return torch.cat([torch.cat([tensor, tensor], spatial[0])] * 2, spatial[1])
 
 
-@pytest.mark.parametrize("multimask", [False, True])
-@pytest.mark.parametrize("tile", [(0, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize(
+    ("tile", "multimask"),
+    slowly(
+        [(tile, multimask) for tile in ((0, 0), (0, 1), (1, 1)) for multimask in (False, True)], ((0, 0), False), ((1, 1), True)
+    ),
+)
 def test_a_part_is_decoded_as_a_photo_of_the_trained_size(each_model, monkeypatch, tile, multimask):
     """The embedding of a large photo is made of four times that of a small one, with all that goes to the decoder with it."""
     predictor = basam.Predictor(each_model)
