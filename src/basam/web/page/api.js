@@ -1,4 +1,4 @@
-// Requests to the server that the page came from. What goes wrong becomes an Error with the server's own words.
+// Requests to the server of the page. Failures become an Error with the server's message.
 
 export class ServerError extends Error {
   constructor(message, status, cancelled = false) {
@@ -8,7 +8,7 @@ export class ServerError extends Error {
   }
 }
 
-// Names this window to the server: it can cancel what it asked for itself, and nothing else.
+// Identifies this window to the server, so that it can cancel its own jobs only.
 const WINDOW = randomKey(8);
 
 export function randomKey(bytes) {
@@ -46,11 +46,11 @@ export const mark = (photo, done) => json("POST", `${of(photo)}/mark`, { done })
 export const progress = () => json("GET", "api/progress");
 export const cancel = () => json("POST", "api/cancel", {});
 export const upload = (file) => json("POST", `api/photos?name=${encodeURIComponent(file.name)}`, file, true);
-// What the browser keeps is that of one content.
+// The browser's cache is valid for one content of a photo.
 export const thumbnail = (photo) => `${of(photo.id)}/thumbnail?${photo.content}`;
 export const tile = (photo, level, column, row) => `${of(photo.id)}/tiles/${level}/${column}/${row}?${photo.content}`;
 
-// Of all photos, of one, or of one object of it.
+// For all photos, for one, or for one object of it.
 export async function download(kind, photo, object) {
   const wanted = new URLSearchParams({ kind, ...(photo && { photo }), ...(object && { object }) });
   const response = await ask("GET", `api/export?${wanted}`);

@@ -1,4 +1,4 @@
-// Wires the page: photos at the left, the stage in the middle, objects and answers at the right.
+// Wires the page: photos on the left, the stage in the middle, objects and masks on the right.
 
 import * as api from "./api.js";
 import { showComparison } from "./comparing.js";
@@ -35,7 +35,7 @@ async function point(x, y, label) {
   return prompt(() => work.edit((object) => ({ points: [...object.points, [x, y, label]] }), method));
 }
 
-// Runs a change by prompts without a preview beside it.
+// Runs a change by prompts, without a hover preview.
 async function prompt(change) {
   busy += 1;
   hovering.leave();
@@ -84,7 +84,7 @@ const findEverything = attempt(async () => {
   else say(found ? "Nothing new was found." : `Nothing was found that the model is ${byId("sure").value} of.${more}`);
 });
 
-// What is shown.
+// Display.
 
 function draw() {
   stage.show({

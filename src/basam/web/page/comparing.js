@@ -1,9 +1,9 @@
-// Side by side: the view at hand, once for each method.
+// Side by side: the current view, once per method.
 
 import { byId, made } from "./elements.js";
 import { decoded, drawMask } from "./masks.js";
 
-// `answers` and `methods` (label and what it does) by the name of the method; `use(name)` is called for the one that is wanted.
+// `answers` and `methods` (label and description) by the name of the method; `use(name)` is called for the chosen one.
 export async function showComparison(answers, methods, colour, stage, use) {
   const seen = stage.viewer.drawer.canvas, place = stage.placing(), ratio = seen.width / stage.canvas.width;
   const cards = await Promise.all(Object.entries(answers).map(async ([name, answer]) => {

@@ -1,4 +1,4 @@
-// Elements of the page, and what it says: the status line and the box of errors.
+// Elements of the page, its status line and its error box.
 
 export const byId = (id) => document.getElementById(id);
 export const each = (selector, act) => document.querySelectorAll(selector).forEach(act);

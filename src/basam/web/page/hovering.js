@@ -1,4 +1,4 @@
-// The mask that a click would give, under the pointer: one request at a time, the newest place wins.
+// Hovering previews the mask of a click: one request at a time, the newest position wins.
 
 import * as api from "./api.js";
 import { decoded } from "./masks.js";

@@ -1,10 +1,10 @@
-// The keyboard: which key does what, and when it is not for the page.
+// The keyboard: what every key does, and when keys are left to the browser.
 
 import { byId, say } from "./elements.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-// `acts`: by key, without a modifier, where `open()` says that there is a photo; `point(x, y, label)` is asked for by Enter.
+// `acts`: by key, without a modifier, while `open()` is true (a photo is open); `point(x, y, label)` is called by Enter.
 export function listenToKeys(acts, { open, undo, redo, point, hold, stage }) {
   document.addEventListener("keydown", (event) => {
     const { target } = event;

@@ -1,4 +1,4 @@
-// Masks as the server sends them (a box and a PNG of one bit a pixel) onto canvases.
+// Draws the server's masks (a box and a PNG of one bit per pixel) on canvases.
 
 // A canvas of white pixels where the mask is, transparent elsewhere.
 export async function decoded(shown) {
@@ -18,7 +18,7 @@ export async function decoded(shown) {
 const RING = [[-1, -1], [0, -1], [1, -1], [-1, 0], [1, 0], [-1, 1], [0, 1], [1, 1]];
 let scratch = null;
 
-// Draws a mask in a colour. `place` turns x, y of the photo into x, y of the context; `fill` is the opacity inside.
+// Draws a mask in a colour. `place` maps x, y of the photo to x, y of the context; `fill` is the opacity inside.
 export function drawMask(context, mask, place, colour, fill, line = 2) {
   if (!mask) return;
   const { width, height } = context.canvas;
@@ -51,7 +51,7 @@ export function drawMask(context, mask, place, colour, fill, line = 2) {
   }
 }
 
-// A small picture of one mask in the box of several, for choosing among them.
+// A thumbnail of one mask in the box of several, for choosing among them.
 export function drawSmall(canvas, mask, boxes, colour) {
   const x0 = Math.min(...boxes.map((box) => box[0])), y0 = Math.min(...boxes.map((box) => box[1]));
   const side = Math.max(1, ...boxes.map((box) => Math.max(box[2] - x0, box[3] - y0)));

@@ -1,4 +1,4 @@
-// The panel at the right: the objects of the photo, and the masks that the model offers for the one at hand.
+// The panel on the right: the objects of the photo, and candidate masks of the active one.
 
 import { byId, made, number } from "./elements.js";
 import { drawSmall } from "./masks.js";
@@ -45,7 +45,7 @@ function update(item, object, active) {
   button.ariaLabel = `Remove ${object.name}`;
 }
 
-// Passes the focus to the same field of the object after it, or to the button that starts a new one.
+// Moves the focus to the same field of the next object, or to the button for a new one.
 function remove(key, item) {
   const field = [...item.children].indexOf(document.activeElement);
   const next = item.nextElementSibling ?? item.previousElementSibling;
@@ -54,7 +54,7 @@ function remove(key, item) {
   if (field >= 0) (next?.children[field] ?? byId("new-object")).focus();
 }
 
-// `trained`: pixels along a side that the model was trained at; `choose(index)` is called for the mask that is wanted.
+// `trained`: training resolution of the model; `choose(index)` is called for the chosen mask.
 export function showAnswers(object, trained, choose) {
   byId("answers").hidden = !object?.scores;
   if (!object?.scores) return;
@@ -68,6 +68,6 @@ export function showAnswers(object, trained, choose) {
   }));
   const region = object.region;
   byId("region").textContent = region
-    ? `Predicted IoU. Answered on the ${number.format(region[2])} px square around it, at ${(trained / region[2]).toFixed(2)} model pixels per pixel.`
-    : "Predicted IoU. Answered on the whole photo.";
+    ? `Predicted IoU. Predicted on the ${number.format(region[2])} px square around it, at ${(trained / region[2]).toFixed(2)} model pixels per pixel.`
+    : "Predicted IoU. Predicted on the whole photo.";
 }

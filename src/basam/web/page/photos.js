@@ -1,11 +1,11 @@
-// The rail at the left: the photos, how many objects each has, which one is open.
+// The rail on the left: the photos, their numbers of objects, and the open one.
 
 import * as api from "./api.js";
 import { byId, made } from "./elements.js";
 
 const cells = new Map();
 
-// `open(one)` is called for the photo that is wanted.
+// `open(one)` is called for the chosen photo.
 export function showPhotos(photos, photo, open) {
   for (const one of photos) {
     if (!cells.has(one.id)) cells.set(one.id, newCell(one, open));

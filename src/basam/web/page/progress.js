@@ -1,9 +1,9 @@
-// What the model and the download do, with the time that is left where it is known, and whether the server is still there.
+// Progress of the running task and the export, with the estimated time left, and whether the server is reachable.
 
 import * as api from "./api.js";
 import { byId, fail } from "./elements.js";
 
-// A short request now and then, not a stream: a browser has six connections for all windows of a server.
+// Polling instead of a stream: a browser has six connections for all windows of a server.
 const IDLE = 1000, BUSY = 250;
 
 let state = null, since = 0, lost = false;

@@ -1,4 +1,4 @@
-// The buttons that save, and of what: the object at hand, the photo, or all photos.
+// The export buttons, and their scope: the active object, the photo, or all photos.
 
 import * as api from "./api.js";
 import { attempt, byId, fail, made, say } from "./elements.js";
@@ -7,7 +7,7 @@ const FIRST_WRITERS = 3; // shown at once
 
 let writing = false; // one download at a time
 
-// `writers`: label by kind; `photo()` and `object()` are those at hand.
+// `writers`: label by kind; `photo()` and `object()` return the current ones.
 export function showWriters(writers, photo, object) {
   const buttons = Object.entries(writers).map(([kind, label], index) => {
     const button = made("button", { type: "button", textContent: label, className: index ? "" : "primary" });
@@ -30,7 +30,7 @@ export function showWriters(writers, photo, object) {
   byId("more-writers").append(...buttons.slice(FIRST_WRITERS));
 }
 
-// Whether there is something to save, in `work`, of what is chosen.
+// Whether there is something to save in the chosen scope of `work`.
 export function showSaving(work) {
   const possible = { object: Boolean(work.active), photo: work.objects.length > 0, all: true }[byId("scope").value];
   document.querySelectorAll(".writers button").forEach((button) => { button.disabled = !possible; });

@@ -1,8 +1,8 @@
-// The photo in OpenSeadragon, and a canvas over it. Knows pixels and pointers, nothing of objects or the server.
+// The photo in OpenSeadragon, and a canvas over it. Handles pixels and pointers, not objects or the server.
 
 import { drawMask } from "./masks.js";
 
-// Pixels of the screen that a hand may shake during a click; more is a drag. However long it is held down.
+// A pointer that moves fewer screen pixels than this is a click, more is a drag, however long it is pressed.
 const SHAKE = 6, LONGEST_CLICK = 60000;
 
 export class Stage {

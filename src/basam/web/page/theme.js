@@ -1,4 +1,4 @@
-// Dark or light: as the system is, until it is chosen; the choice is kept in the browser.
+// Dark or light: follows the system until the user chooses; the choice is stored in the browser.
 
 import { byId } from "./elements.js";
 

@@ -1,4 +1,4 @@
-// The objects of the photo at hand: what is asked of the server, in which order, and how it is undone.
+// The objects of the current photo: requests to the server, their order, and undo.
 
 import * as api from "./api.js";
 import { decoded } from "./masks.js";
@@ -169,7 +169,7 @@ export class Work {
 
 const placeOf = (photo) => `basam ${photo.id} ${photo.content}`;
 
-// What this window saved of a photo in this state; null where there is nothing.
+// What this window saved about a photo in this state; null if there is nothing.
 function restored(photo, revision) {
   try {
     const values = JSON.parse(sessionStorage.getItem(placeOf(photo)));
@@ -179,7 +179,7 @@ function restored(photo, revision) {
   }
 }
 
-// The masks of an answer of the server, as an object holds them.
+// The masks in the server's prediction, in the form of an object's fields.
 async function candidatesOf(answer) {
   if (!answer) return {};
   const { scores, chosen, region } = answer;
