@@ -244,7 +244,7 @@ def test_columns_of_other_names_do_not_mean_the_whole_photo(folder):
         ("photo,x,y\na.jpg,1,2,3\n", r"more values than columns: \['3'\]"),
         ("name,x,y\na.jpg,1,2\n", "names a column 'photo'"),
         ("", "names a column 'photo'"),
-        ("[1, 2", "cannot be read as JSON"),
+        ("[1, 2", "is not JSON"),
         ("[]", "no row of it can be used"),
         ('{"annotations": [], "images": []}', "no row of it can be used"),
         ('{"annotations": []}', "no list 'images'"),

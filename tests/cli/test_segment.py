@@ -52,19 +52,8 @@ def test_masks_overlays_and_a_table(photos, model, tmp_path):
 
 
 def test_json_of_several_boxes(photos, model, tmp_path):
-    result = run(
-        photos[0],
-        "--box",
-        "5,6,40,44",
-        "--box",
-        "0,0,100,70",
-        "--no-focus",
-        "--model",
-        model,
-        "--out",
-        tmp_path / "o",
-        "--json",
-    )
+    boxes = "--box", "5,6,40,44", "--box", "0,0,100,70"
+    result = run(photos[0], *boxes, "--no-focus", "--model", model, "--out", tmp_path / "o", "--json")
     rows = json.loads(result.stdout)
     assert [os.path.basename(row["mask"]) for row in rows] == ["a_mask_0.png", "a_mask_1.png"]
     assert rows[0]["tokens"] == 35
@@ -134,15 +123,6 @@ def test_a_prompt_outside_one_photo_writes_nothing_for_it(photos, model, tmp_pat
     assert result.exit_code == 1
     assert "lies outside the image of 48 x 64 px" in result.output
     assert files(tmp_path / "o") == ["a_mask.png", "a_overlay.jpg"]
-
-
-def test_photos_of_one_name_do_not_overwrite_each_other(photos, model, tmp_path):
-    (tmp_path / "more").mkdir()
-    other = tmp_path / "more" / "a.png"
-    Image.open(photos[0]).save(other)
-    result = run(photos[0], other, "--model", model, "--out", tmp_path / "o", "--json")
-    masks = [row["mask"] for row in json.loads(result.stdout)]
-    assert len(set(masks)) == 2
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import SamConfig, SamHQConfig, SamHQModel, SamModel, SamVisionConfig, SamVisionModel
 
@@ -54,3 +55,8 @@ def drawn(model: Any, seed: int) -> Any:
             noise = torch.randn(parameter.shape, generator=generator) * scale
             parameter.copy_(1 + 0.1 * noise if "norm" in name and name.endswith("weight") else noise)
     return model
+
+
+def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A photograph of noise, `(height, width, 3)` uint8."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)

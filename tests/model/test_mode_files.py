@@ -42,7 +42,7 @@ def test_fields_alone_are_a_mode_too(tmp_path):
     [
         ("{slope: 1}", "is not JSON"),
         ("", "is not JSON"),
-        ("[1, 2]", r"holds no object with the fields of a BiasMode: \[1, 2\]"),
+        ("[1, 2]", r"holds \[1, 2\]: a JSON object is needed"),
         ('{"mode": 3}', "holds no object with the fields of a BiasMode: 3"),
         ('{"found": {}}', "has no 'mode'"),
         ('{"mode": {"slop": 1}}', "unknown field 'slop' of BiasMode: known are scaling, strength"),

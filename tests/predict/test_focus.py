@@ -7,13 +7,9 @@ import torch
 import basam
 from basam.predict import Focus, Region
 from basam.predict.views import CACHED
-from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny import photo, tiny_sam
 
 SIDE = 64  # the trained long side of the tiny model
-
-
-def photo(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @pytest.fixture

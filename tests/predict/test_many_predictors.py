@@ -11,15 +11,11 @@ import pytest
 import torch
 
 import basam
-from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny import photo, tiny_sam
 
 BOX = [10, 5, 60, 50]
 FULL = basam.BiasMode(strength=1.0, slope=1.0)
 OFF = basam.BiasMode.off()
-
-
-def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def answer(predictor: basam.Predictor) -> np.ndarray:

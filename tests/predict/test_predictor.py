@@ -12,11 +12,7 @@ from transformers import SamImageProcessor, SamVisionModel
 
 import basam
 from basam.predict import decoding
-from tests.helpers.tiny import tiny_sam
-
-
-def photo(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+from tests.helpers.tiny import photo, tiny_sam
 
 
 @pytest.fixture

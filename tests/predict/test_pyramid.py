@@ -8,14 +8,10 @@ from PIL import Image
 
 import basam
 from basam.masks import tight_box
-from tests.helpers.tiny import tiny_sam
+from tests.helpers.tiny import photo, tiny_sam
 
 SIDE, PATCH, S = 64, 16, 4  # of the tiny model: trained long side, patch, trained side in patches
 CLICK = {"point_coords": [[150, 90]], "point_labels": [1]}
-
-
-def photo(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def json_of(path: Path, text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+        raise InputError(f"{path} is not JSON: {error}") from error
 
 
 def is_lines(text: str) -> bool:

@@ -32,11 +32,13 @@ from basam.files.pictures import picture_size as picture_size
 from basam.files.stored import StoredPicture as StoredPicture
 from basam.files.text import append_json as append_json
 from basam.files.text import begins_with as begins_with
+from basam.files.text import json_of as json_of
 from basam.files.text import locked as locked
 from basam.files.text import read_json as read_json
 from basam.files.text import read_json_at as read_json_at
 from basam.files.text import read_json_lines as read_json_lines
 from basam.files.text import write_json as write_json
+from basam.files.text import write_rows as write_rows
 from basam.files.text import write_text as write_text
 from basam.files.writing import digest_of as digest_of
 from basam.files.writing import replacing as replacing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import threading
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from basam.checks import path_of
-from basam.errors import FileError, InputError
+from basam.errors import BasamError, FileError, InputError
 from basam.files.writing import naming_full_disk, replacing
 
+# How cells begin that a spreadsheet runs.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ONE_THREAD = threading.RLock()
 
 
@@ -25,14 +28,32 @@ class JsonLine(NamedTuple):
     value: Any
 
 
-def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
+def json_of(path: str | os.PathLike[str], error: type[BasamError] = InputError, hint: str = "") -> Any:
+    """What a JSON file holds; raises `error` with its name where it cannot be read, and with the hint where it is not JSON."""
     try:
-        value = json.loads(path_of(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} cannot be read as JSON: {error}") from error
+        return json.loads(path_of(path).read_bytes())  # of bytes: with a byte order mark or without
+    except OSError as cause:
+        raise error(f"{path}: cannot be read: {cause.strerror or cause}") from cause
+    except (ValueError, RecursionError) as cause:  # ValueError: also text in no encoding, and numbers of thousands of digits
+        raise error(f"{path} is not JSON: {cause}{hint}") from cause
+
+
+def read_json(path: str | os.PathLike[str], error: type[BasamError] = InputError, hint: str = "") -> dict[str, Any]:
+    """A JSON file that holds an object; arguments: see `json_of`."""
+    value = json_of(path, error, hint)
     if not isinstance(value, dict):
-        raise InputError(f"{path}: a JSON object is needed")
+        raise error(f"{path} holds {json.dumps(value)[:80]}: a JSON object is needed{hint}")
     return value
+
+
+def write_rows(path: str | os.PathLike[str], columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """A CSV table. No spreadsheet runs a cell as a formula: text that begins like one gets an apostrophe before it."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(
+            [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in row] for row in rows
+        )
 
 
 def write_json(path: str | os.PathLike[str], value: Any, *, indent: int | None = 2) -> None:

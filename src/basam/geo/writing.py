@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from basam.checks import path_of
 from basam.errors import FileError, FullDiskError, InputError
-from basam.files import COLOURS, distinct_colours, replacing, require, write_image
+from basam.files import COLOURS, distinct_colours, replacing, require, write_image, write_rows
 from basam.geo.finding import RasterObjects
 from basam.geo.raster import CACHE, GeoRaster
 from basam.geo.vectors import properties_of, write_raster_package, write_raster_polygons
@@ -143,10 +142,8 @@ def unwritten(path: Path, reason: str) -> FileError:
 
 def write_raster_table(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:
     """CSV as for photographs, boxes and points in pixels of the raster; `area_m2` is in square metres."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow((*COLUMNS, "area_m2"))
-        rows.writerows([raster.path, one.id, *row_of(one), properties_of(raster, one)["area_m2"]] for one in objects)
+    rows = ([str(raster.path), one.id, *row_of(one), properties_of(raster, one)["area_m2"]] for one in objects)
+    write_rows(path, (*COLUMNS, "area_m2"), rows)
 
 
 def write_raster_overlay(path: str | Path, raster: GeoRaster, objects: RasterObjects) -> None:

@@ -16,7 +16,6 @@ from basam.masks.results import UNNAMED as UNNAMED
 from basam.masks.results import MaskResult as MaskResult
 from basam.masks.results import PhotoResults as PhotoResults
 from basam.masks.results import cleaned as cleaned
-from basam.masks.results import inert as inert
 from basam.masks.results import row_of as row_of
 from basam.masks.rle import decode_segmentation as decode_segmentation
 from basam.masks.rle import encode_mask as encode_mask

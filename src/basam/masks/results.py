@@ -94,14 +94,9 @@ def cleaned(masks: Iterable[MaskResult], cleaning: Cleaning, *, keep_empty: bool
     return out
 
 
-def inert(cell: object) -> object:
-    """A table cell that no spreadsheet runs as a formula: text that begins like one gets an apostrophe before it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-
 def row_of(one: MaskResult) -> list[object]:
     """Cells of `COLUMNS` after `number`; empty where a value is not known."""
     stability = "" if one.stability is None else round(one.stability, 6)
     point = ("", "") if one.point is None else one.point
     scores = round(one.score, 6), round(one.predicted_iou, 6), stability
-    return [inert(one.id), inert(one.label or ""), *scores, one.runs.area, *one.runs.box, *point]
+    return [one.id, one.label or "", *scores, one.runs.area, *one.runs.box, *point]

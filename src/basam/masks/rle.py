@@ -42,7 +42,7 @@ def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarra
         polygons = checked_polygons(segmentation, height, width)
         if not polygons:  # all of them outside
             return np.zeros((height, width), dtype=bool)
-        library = _library()
+        library = require("faster_coco_eval.core.mask", "evaluate")
         return library.decode(library.merge(library.frPyObjects(polygons, height, width))).astype(bool)
     return read_runs(segmentation, height, width).mask()
 
@@ -183,7 +183,3 @@ def unpacked(text: bytes) -> np.ndarray:
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
     return runs
-
-
-def _library() -> Any:
-    return require("faster_coco_eval.core.mask", "evaluate")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from basam.checks import path_of
 from basam.errors import BasamError, MissingFileError, warn
-from basam.files import write_json
+from basam.files import read_json, write_json
 from basam.method import BiasMode
 from basam.model.fingerprint import model_fingerprint
 
@@ -72,11 +72,8 @@ def read_mode_file(path: str | os.PathLike[str]) -> ModeFile:
     path = path_of(path)
     if not path.is_file():
         raise MissingFileError(f"{path}: {'a folder, not a mode file' if path.is_dir() else 'no such mode file'}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:  # also text that is not UTF-8
-        raise ModeFileError(f"{path} is not JSON: {error}") from error
-    fields = content.get("mode", content) if isinstance(content, dict) else content
+    content = read_json(path, ModeFileError)
+    fields = content.get("mode", content)
     if not isinstance(fields, dict):
         raise ModeFileError(f"{path} holds no object with the fields of a BiasMode: {json.dumps(fields)[:80]}")
     if fields is content:

@@ -154,7 +154,7 @@ def test_an_image_of_another_size_than_annotated(coco):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cannot be read as JSON"),
+        ("{", "is not JSON"),
         ("[]", "the list 'images' is missing"),
         ('{"images": [], "annotations": []}', "the list 'categories' is missing"),
         ('{"images": [{"id": 1}], "annotations": [], "categories": []}', r"images\[0\] has no 'file_name'"),

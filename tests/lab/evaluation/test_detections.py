@@ -58,7 +58,7 @@ def test_a_bad_entry_is_named(read, change, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cannot be read as JSON"),
+        ("{", "is not JSON"),
         ('{"images": []}', "a list of detections is needed, this is an object with 'images'"),
         ('[{"image_id": 139, "segmentation": {}}]', "detection 0 has no category_id, bbox, score"),
         ('[{"image_id": 5, "category_id": 7, "bbox": [1, 1, 2, 2], "score": 1}]', "none of its 1 detections is on an image of"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -66,9 +64,3 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     code, output = run("--domain", "thin", "--size", 32, "--count", 1, "--out", tmp_path / "file" / "below")
     assert code == 2
     assert str(tmp_path / "file") in output.replace(" ", "") or "Not a directory" in output
-
-
-def test_help_does_not_wait_for_torch() -> None:
-    script = "import sys, basam.cli; print([m for m in ('torch', 'transformers') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

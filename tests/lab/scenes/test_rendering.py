@@ -93,19 +93,6 @@ def test_any_size_from_32_on(domain: str, size: int) -> None:
     assert scene.masks.any(axis=(1, 2)).all()
 
 
-@pytest.mark.parametrize(
-    ("seed", "size", "domain", "message"),
-    [
-        (0, 64, "cats", "unknown domain 'cats'; there are thin, salient, lesion, camouflage, crowd"),
-        (0, 31, "thin", "size=31: a whole number of at least 32"),
-        (-1, 64, "thin", "seed=-1: a whole number of at least 0"),
-    ],
-)
-def test_bad_arguments(seed: int, size: int, domain: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        render(seed, size, domain)
-
-
 def test_a_mosaic_is_scenes_side_by_side() -> None:
     whole = mosaic(4, 192, "crowd", 3)
     tile = render(4, 64, "crowd")

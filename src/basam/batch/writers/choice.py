@@ -10,7 +10,7 @@ from basam.batch.writers import pictures, polygons, tables
 from basam.batch.writers.kinds import KINDS, RUN_FILES
 from basam.checks import nearest
 from basam.errors import InputError
-from basam.files import require, write_mask
+from basam.files import require
 from basam.masks import MaskResult, PhotoResults
 
 # Sides of a JPEG: Pillow's limit, a little below the format's.
@@ -21,6 +21,16 @@ MOST_COCO = 2**32 - 1
 MOST_IN_16_BITS = 65_535
 
 Writer = Callable[[Path], None]
+# Kinds of which a photo has one file: how its name ends, and what writes it.
+WHOLE: dict[str, tuple[str, Callable[..., None]]] = {
+    "overlay": ("_overlay.jpg", pictures.write_overlay),
+    "labelme": ("_labelme.json", polygons.write_labelme),
+    "labels": ("_labels.png", pictures.write_labels),
+    "geojson": ("_polygons.geojson", polygons.write_geojson),
+    "svg": ("_polygons.svg", polygons.write_svg),
+    "csv": ("_objects.csv", tables.write_csv),
+    "yolo": (".txt", polygons.write_yolo),
+}
 
 
 def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
@@ -71,19 +81,14 @@ def names_of(
     """
     present = list(range(max(1, count)) if places is None else places)
     numbers = {place: "" if count < 2 else f"_{place}" for place in present}
-    endings = {
-        "mask": [f"_mask{number}.png" for number in numbers.values()],
-        "overlay": ["_overlay.jpg"],
-        "cutout": [f"_cutout{number}.png" for place, number in numbers.items() if count and place not in empty],
-        "labelme": ["_labelme.json"],
-        "labels": ["_labels.png" if count <= MOST_IN_16_BITS else "_labels.tif"],
-        "geojson": ["_polygons.geojson"],
-        "svg": ["_polygons.svg"],
-        "csv": ["_objects.csv"],
+    names = {kind: [f"{stem}{ending}"] for kind, (ending, _) in WHOLE.items()} | {
+        "mask": [f"{stem}_mask{number}.png" for number in numbers.values()],
+        "cutout": [f"{stem}_cutout{number}.png" for place, number in numbers.items() if count and place not in empty],
+        "yolo": [f"labels/{stem}.txt"],  # where Ultralytics expects it
     }
-    names = {kind: [f"{stem}{ending}" for ending in endings[kind]] for kind in kinds if kind in endings}
-    # Ultralytics expects a photo's text file in `labels`, under the photo's name.
-    return names | ({"yolo": [f"labels/{stem}.txt"]} if "yolo" in kinds else {})
+    if count > MOST_IN_16_BITS:
+        names["labels"] = [f"{stem}_labels.tif"]
+    return {kind: names[kind] for kind in kinds if kind in names}
 
 
 def files_of(
@@ -97,32 +102,18 @@ def files_of(
         class_of: number of a mask's class for YOLO.
     """
     writers: dict[str, Writer] = {}
-    whole: dict[str, Callable[..., None]] = {
-        "overlay": pictures.write_overlay,
-        "labelme": polygons.write_labelme,
-        "labels": pictures.write_labels,
-        "geojson": polygons.write_geojson,
-        "svg": polygons.write_svg,
-        "csv": tables.write_csv,
-        "yolo": partial(polygons.write_yolo, class_of=class_of),
-    }
     count = len(results.masks) if results.prompts is None else results.prompts
     places = list(range(len(results.masks))) if results.places is None else list(results.places)
     shown = [index for index, one in enumerate(results.masks) if one.runs.area]
     empty = {place for place, one in zip(places, results.masks, strict=True) if not one.runs.area}
     for kind, names in names_of(kinds, stem, count, places or None, empty).items():
-        if kind in whole:
-            writers[names[0]] = partial(whole[kind], results=results)
+        if kind in WHOLE:
+            more = {"class_of": class_of} if kind == "yolo" else {}
+            writers[names[0]] = partial(WHOLE[kind][1], results=results, **more)
             continue
         for index, name in enumerate(names):
             if kind == "cutout":
                 writers[name] = partial(pictures.write_cutout, results=results, index=shown[index])
-            elif results.masks:
-                writers[name] = partial(_write_one_mask, results=results, index=index)
             else:
-                writers[name] = partial(pictures.write_black, results=results)
+                writers[name] = partial(pictures.write_one_mask, results=results, index=index)
     return writers
-
-
-def _write_one_mask(path: Path, results: PhotoResults, index: int) -> None:
-    write_mask(path, results.masks[index].runs.mask())

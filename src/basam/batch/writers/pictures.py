@@ -28,9 +28,9 @@ def write_overlay(path: Path, results: PhotoResults) -> None:
     write_image(path, drawn)
 
 
-def write_black(path: Path, results: PhotoResults) -> None:
-    """The mask of a photo without objects."""
-    write_mask(path, np.zeros(results.size, dtype=bool))
+def write_one_mask(path: Path, results: PhotoResults, index: int) -> None:
+    """A mask of a photo; black where it has none."""
+    write_mask(path, results.masks[index].runs.mask() if results.masks else np.zeros(results.size, dtype=bool))
 
 
 def write_cutout(path: Path, results: PhotoResults, index: int) -> None:

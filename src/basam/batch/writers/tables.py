@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 from basam.batch.writers.recorded_masks import RecordedRun
 from basam.errors import OccupiedError
-from basam.files import begins_with, replacing, write_text
-from basam.masks import COLUMNS, PhotoResults, inert, row_of
+from basam.files import begins_with, write_rows, write_text
+from basam.masks import COLUMNS, PhotoResults, row_of
 
 # Columns of a run; `share` is the part of the photo's area; the last five have their names from skimage's `regionprops_table`.
 RUN_COLUMNS = (
@@ -46,13 +45,6 @@ def row_of_mask(line: dict[str, Any], number: int, mask: dict[str, Any]) -> list
         # Records of earlier versions lack these.
         *(mask.get("equivalent_diameter_area"), mask.get("eccentricity"), *(mask.get("intensity_mean") or ("",) * 3)),
     ]
-
-
-def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([inert(cell) for cell in row] for row in rows)
 
 
 def write_yolo_data(path: Path, categories: Iterable[dict[str, Any]]) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from basam.errors import BasamError, InputError
+from basam.errors import BasamError
 from basam.families.base import UnsupportedModelError
+from basam.files import read_json
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -31,15 +31,7 @@ def read_config(path: Path) -> dict[str, Any] | None:
         ValueError: config.json is not a JSON object.
     """
     file = path / "config.json"
-    if not file.is_file():
-        return None
-    try:
-        config = json.loads(file.read_text())
-    except (ValueError, RecursionError) as error:  # ValueError: also text that is not UTF-8, and numbers of thousands of digits
-        raise InputError(f"{file} is not JSON ({error}): is the checkpoint complete?") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{file} holds a {type(config).__name__}, not a JSON object: is the checkpoint complete?")
-    return config
+    return read_json(file, hint=": is the checkpoint complete?") if file.is_file() else None
 
 
 def build(source: Path, config: Mapping[str, Any], make: Callable[[dict[str, Any]], Model]) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from basam.errors import MissingFileError
 from basam.families.base import UnsupportedModelError
 from basam.families.shared.shapes import Shapes, stored_shapes
 from basam.families.shared.state_dicts import listed, read_state
+from basam.files import read_json
 
 NAMES = ("model.safetensors", "pytorch_model.bin")  # the first one that exists, by itself or as an index
 
@@ -42,11 +42,8 @@ def shards(index: Path) -> dict[str, str]:
     Raises:
         UnsupportedModelError: not a valid index; names it.
     """
-    try:
-        content = json.loads(index.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UnsupportedModelError(f"{index} is not JSON ({error}): is the checkpoint complete?") from error
-    weight_map = content.get("weight_map") if isinstance(content, Mapping) else None
+    content = read_json(index, UnsupportedModelError, ": is the checkpoint complete?")
+    weight_map = content.get("weight_map")
     if not isinstance(weight_map, Mapping) or not weight_map or not isinstance(content.get("metadata"), Mapping):
         raise UnsupportedModelError(f"{index} has no 'weight_map' and 'metadata', as transformers writes them")
     for key, name in weight_map.items():

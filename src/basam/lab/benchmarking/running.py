@@ -112,17 +112,11 @@ def runs_of(settings: BenchmarkSettings, candidate: BenchmarkEntry, source: Sour
         split=source.split,
         name=source.name,
         mask_values=settings.mask_values if settings.mask_values and takes_rule(source.kind, settings.mask_values) else None,
-        model=settings.model,
         adapter=candidate.adapter,
-        sizes=settings.sizes,
         methods=candidate.methods,
         mode=settings.mode if candidate.adapter is None else None,
-        prompts=settings.prompts,
         metrics=METRICS.get(source.kind, USUAL),
-        seed=settings.seed,
-        limit=settings.limit,
-        dtype=settings.dtype,
-        device=settings.device,
+        **{name: getattr(settings, name) for name in ("model", "sizes", "prompts", "seed", "limit", "dtype", "device")},
     )
     if not settings.focus:
         return {source.kind: whole}

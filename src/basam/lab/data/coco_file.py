@@ -5,13 +5,13 @@ Faults of the whole file (lists, ids) are errors. Faults of one annotation are i
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from basam.checks import is_number, is_whole, path_of
+from basam.files import json_of
 from basam.lab.data.issues import DatasetError, Issue, Issues
 
 Annotation = dict[str, Any]
@@ -27,11 +27,8 @@ def load_annotations(path: str | os.PathLike[str]) -> dict[str, Any]:
         DatasetError: naming what is wrong: no JSON, a list or a key that is missing, an id that is no whole number or is given
             twice.
     """
-    try:
-        path = path_of(path)
-        data = json.loads(path.read_bytes())  # bytes, because there may be a byte order mark
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: cannot be read as JSON: {error}") from error
+    path = path_of(path)
+    data = json_of(path, DatasetError)
     _check_lists(data, str(path))
     for name, key in (("images", "id"), ("categories", "id"), ("annotations", "id")):
         _check_ids(data[name], name, key, path, once=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from basam.checks import is_number, path_of
 from basam.errors import InputError
+from basam.files import json_of
 from basam.lab.data import CocoSample, Dataset, Prompt, load_annotations
 
 NAME = "detector-box"  # in reports
@@ -50,10 +50,7 @@ def read_detections(path: str | Path, dataset: Dataset) -> Detections:
     path = path_of(path)
     if dataset.annotations is None:
         raise InputError(f"{dataset.title}: detections are prompts for COCO only, this data set is of kind {dataset.kind!r}")
-    try:
-        entries = json.loads(path.read_bytes())  # bytes, because there may be a byte order mark
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+    entries = json_of(path)
     if not isinstance(entries, list):
         raise InputError(f"{path}: a list of detections is needed, this is {_named(entries)}")
     categories = {category["id"] for category in load_annotations(dataset.annotations)["categories"]}

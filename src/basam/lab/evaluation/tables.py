@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from basam.files import write_json, write_text
+from basam.files import write_json, write_rows, write_text
 from basam.lab import latex
 from basam.lab.data import Dataset
 from basam.lab.evaluation.lines import Line, Results
@@ -67,11 +65,8 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     write_json(folder / "summary.json", summary)
     rows = summary["rows"]
     undefined = sorted({name for row in rows for name in row if name.endswith("_undefined")})
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*HEAD, *columns_of(rows), *undefined], extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(folder / "summary.csv", [text.getvalue()])
+    columns = [*HEAD, *columns_of(rows), *undefined]
+    write_rows(folder / "summary.csv", columns, ([row.get(name) for name in columns] for row in rows))
     write_text(folder / "summary.tex", latex_tables(summary))
 
 
