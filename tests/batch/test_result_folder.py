@@ -108,9 +108,10 @@ def test_results_of_any_run_are_known(tmp_path):
 
 def test_records_that_are_no_lines_at_all_are_refused(tmp_path):
     """Whereas the beginning of one line, of a run that was killed at its first photo, is none of anybody else."""
-    (tmp_path / RECORDS).write_text("my own notes\n")
-    with pytest.raises(FileExistsError, match="is not a record of basam"):
-        ResultFolder(tmp_path)
+    for text in ("my own notes\n", '{"name": "a diary"}\n'):
+        (tmp_path / RECORDS).write_text(text)
+        with pytest.raises(FileExistsError, match="is not a record of basam: choose another folder"):
+            ResultFolder(tmp_path)
     for text in ("", "\n", '{"pho', '{"photo": "/a'):
         (tmp_path / RECORDS).write_text(text)
         written(ResultFolder(tmp_path), photo(tmp_path, "a.png"))

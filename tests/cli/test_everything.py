@@ -120,11 +120,6 @@ def test_what_only_rasters_take_is_not_dropped_without_a_word(run, photo):
 
 
 WINDOWS = (*ANY, "--write", "csv", "--json")
-OVERLAPS = [
-    ("--window", "64", "--overlap", "16"),
-    ("--window", "64", "--overlap", "0.25"),
-    ("--overlap", "16", "--long-side", "64"),
-]
 
 
 @pytest.mark.parametrize(
@@ -170,21 +165,10 @@ def test_a_window_of_the_whole_photo_shows_what_the_photo_does(run, photo, tmp_p
 
 
 def test_fewer_points_in_crops(run, photo, tmp_path):
-    counts = []
+    counts, crops = [], ("--points-per-side", "4", "--crops", "1", "--crop-nms", "1", "--mask-nms", "1")
     for downscale in ("1", "2"):
-        options = (
-            "--points-per-side",
-            "4",
-            "--crops",
-            "1",
-            "--crop-points-downscale",
-            downscale,
-            "--nms",
-            "1",
-            "--crop-nms",
-            "1",
-        )
-        result = run(photo, *ANY, *options, "--mask-nms", "1", "--write", "csv", "--json", "--overwrite")
+        words = *WINDOWS, *crops, "--crop-points-downscale", downscale
+        result = run(photo, *words, "--overwrite")
         assert result.exit_code == 0, result.output
         counts.append(json.loads(result.stdout)[0]["masks"])
     assert counts[1] < counts[0]
@@ -193,9 +177,7 @@ def test_fewer_points_in_crops(run, photo, tmp_path):
 def test_near_duplicates_of_crops_go_by_default(run, photo, tmp_path):
     counts = []
     for options in ((), ("--mask-nms", "1")):
-        result = run(
-            photo, *ANY, "--nms", "0.5", "--crops", "1", "--crop-nms", "1", *options, "--write", "csv", "--json", "--overwrite"
-        )
+        result = run(photo, *WINDOWS, "--nms", "0.5", "--crops", "1", "--crop-nms", "1", *options, "--overwrite")
         assert result.exit_code == 0, result.output
         counts.append(json.loads(result.stdout)[0]["masks"])
     assert counts[0] <= counts[1]

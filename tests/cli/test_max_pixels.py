@@ -44,13 +44,6 @@ def invoke(*words):
 LIMIT = ("--max-pixels", HEIGHT * WIDTH)
 
 
-@pytest.mark.parametrize("command", ["segment", "evaluate", "benchmark", "tune", "calibrate"])
-def test_every_command_has_the_option(command):
-    result = invoke(command, "--help")
-    assert result.exit_code == 0
-    assert "--max-pixels" in result.output
-
-
 def test_the_number():
     assert parse_max_pixels("none") is None
     assert parse_max_pixels("192000000") == parse_max_pixels("192M") == parse_max_pixels("192e6") == 192_000_000

@@ -187,9 +187,6 @@ def test_the_same_command_resumes(photos, model, tmp_path, monkeypatch):
     assert (tmp_path / "o" / "a_mask.png").stat().st_mtime_ns == stamp
     run(photos[0], *words, "--overwrite")
     assert (tmp_path / "o" / "a_mask.png").stat().st_mtime_ns > stamp
-    # Another photo under the same name is another one.
-    Image.new("RGB", (100, 70)).save(photos[0])
-    assert "done already" not in run(photos[0], *words).stderr
 
 
 def test_other_prompts_replace_the_files_of_their_photo(photos, model, tmp_path):
@@ -235,28 +232,6 @@ def test_names_depend_on_the_photo_alone(photos, model, tmp_path, monkeypatch):
     assert (
         "4 of 4 photos were done already" in run("one/deep/a.png", "two/a.png", "two/a.jpg", tmp_path / "a.png", *rest).stderr
     )
-
-
-def test_photos_of_one_name_from_elsewhere_do_not_collide(photos, model, tmp_path, monkeypatch):
-    (tmp_path / "here").mkdir()
-    for folder in ("one", "two"):
-        (tmp_path / folder).mkdir()
-        Image.open(photos[0]).save(tmp_path / folder / "a.png")
-    monkeypatch.chdir(tmp_path / "here")
-    rest = ["--model", model, "--out", "o"]
-    assert run(tmp_path / "one" / "a.png", *rest).exit_code == 0
-    assert run(tmp_path / "two" / "a.png", *rest).exit_code == 0
-    assert [name for name in files(tmp_path / "here" / "o") if "mask" in name] == ["a_mask.png", "two/a_mask.png"]
-    assert "2 of 2" in run(tmp_path / "two" / "a.png", tmp_path / "one" / "a.png", *rest).stderr
-
-
-def test_a_folder_of_something_else_is_refused(photos, model, tmp_path):
-    (tmp_path / "o").mkdir()
-    (tmp_path / "o" / "records.jsonl").write_text('{"name": "a diary"}\n')
-    result = run(photos[0], "--model", model, "--out", tmp_path / "o")
-    assert result.exit_code == 2
-    assert "is not a record of basam: choose another folder" in " ".join(result.stderr.split())
-    assert (tmp_path / "o" / "records.jsonl").read_text() == '{"name": "a diary"}\n'
 
 
 def test_json_is_closed_when_stopped(photos, model, tmp_path, monkeypatch):

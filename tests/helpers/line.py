@@ -1,11 +1,10 @@
 """A trainer on a line through points: every part of the loop, in milliseconds per step.
 
-python line.py FOLDER STEPS DEATH          # also under torchrun; killed after step DEATH, if that is above 0
+python line.py FOLDER STEPS DEATH          # killed after step DEATH
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -66,15 +65,13 @@ def trainer(folder: Path, steps: int = 12, bad: int = -1, **more: Any) -> tuple[
 if __name__ == "__main__":
     torch.set_num_threads(1)
     folder, steps, death = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    one, losses = trainer(folder, steps)
+    one, _ = trainer(folder, steps)
     inner = one.step
 
     def mortal(parts: Any) -> dict[str, float]:
-        if one.done == death > 0:
+        if one.done == death:
             os.kill(os.getpid(), signal.SIGKILL)
         return inner(parts)
 
     one.step = mortal  # type: ignore[method-assign]
     one.run()
-    if one.is_main:
-        (folder / "losses.json").write_text(json.dumps(losses))

@@ -66,7 +66,7 @@ def test_weights_of_another_name_are_none(whole, name):
     ("text", "message"),
     [
         ("{", "is not JSON"),
-        ("[]", "has no 'weight_map' and 'metadata'"),
+        ("[]", r"holds \[\]: a JSON object is needed: is the checkpoint complete\?"),
         ('{"metadata": {}, "weight_map": {}}', "has no 'weight_map' and 'metadata'"),
         ('{"weight_map": {"a": "b"}}', "has no 'weight_map' and 'metadata'"),
         ('{"metadata": {}, "weight_map": {"a": 3}}', "lists a in 3"),

@@ -72,24 +72,6 @@ def test_grey_mask_is_cut_at_half_and_reported(folder):
     assert np.flatnonzero(dataset[1].load().instances[0].mask[0]).tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("kind", ["bool", "zero-one", "sixteen", "colour", "alpha"])
-def test_masks_of_every_depth(folder, kind):
-    truth = np.zeros((8, 12), dtype=bool)
-    truth[1:3, 2:4] = True
-    values = {
-        "bool": truth,
-        "zero-one": truth.astype(np.uint8),
-        "sixteen": truth.astype(np.uint16) * 65535,
-        "colour": np.repeat(truth[..., None] * np.uint8(255), 3, axis=2),
-        "alpha": np.dstack([truth * np.uint8(255)] * 3 + [np.full(truth.shape, 255, np.uint8)]),
-    }[kind]
-    folder.image("images/x.jpg")
-    folder.mask("masks/x.png", values)
-    dataset = folder.reopen()
-    assert (dataset[1].load().instances[0].mask == truth).all()
-    assert [issue.problem for issue in dataset.check()] == (["zero-one-mask"] if kind == "zero-one" else [])
-
-
 def test_sizes_that_differ(folder):
     folder.image("images/x.jpg", size=(13, 8))
     folder.mask("masks/x.png")

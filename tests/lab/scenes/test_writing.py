@@ -158,10 +158,3 @@ def test_splits_never_share_a_seed() -> None:
         assert all(b - a >= SEEDS_OF_A_SPLIT for a, b in pairwise(firsts))
     with pytest.raises(ValueError, match="seed is 999999 and count is 2; a split has the seeds 0 to 999999"):
         seeds_of(folders_of("thin", "train"), SEEDS_OF_A_SPLIT - 1, 2)
-
-
-def test_a_split_that_the_data_set_lacks() -> None:
-    with pytest.raises(
-        ValueError, match=r"unknown split 'val' of domain salient: DUTS has train \(DUTS-TR\), test \(DUTS-TE\)"
-    ):
-        folders_of("salient", "val")
