@@ -27,19 +27,6 @@ def test_average_of_a_weight() -> None:
     assert average.averages["weight"].item() == pytest.approx(1.45)
 
 
-def test_average_without_the_private_call_for_many_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    for _ in range(2):
-        torch.manual_seed(0)
-        module = nn.Linear(3, 2)
-        average = WeightAverage(module, 0.5)
-        nn.init.constant_(module.weight, 1.0)
-        average.update(1000)
-        found.append(average.averages["weight"].clone())
-        monkeypatch.delattr(torch, "_foreach_lerp_", raising=False)
-    assert torch.allclose(*found)
-
-
 def test_average_is_applied_for_a_block_and_leaves_what_is_not_trained() -> None:
     module = nn.Linear(2, 1)
     module.bias.requires_grad_(False)

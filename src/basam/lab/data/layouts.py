@@ -88,14 +88,7 @@ def camouflage_layout(root: Path) -> Layout:
     A sub-folder is a split, as is `root` itself (`all`). Everything is a test split but what calls itself training or
     validation, because these folders are handed around as test sets.
     """
-    splits = []
-    for folder in (root, *_folders(root)):
-        images = next((name for name in ("Imgs", "Image", "Images") if (folder / name).is_dir()), None)
-        if images is not None and (folder / "GT").is_dir():
-            role = _role(folder.name) if _role(folder.name) != "unknown" else "test"
-            name, below = ("all", "") if folder == root else (folder.name, f"{folder.name}/")
-            splits.append(SplitFolders(name, role, f"{below}{images}", f"{below}GT"))
-    return Layout(root.resolve().name, tuple(splits))
+    return Layout(root.resolve().name, _splits_below(root, ("imgs", "image", "images"), ("gt",), "test"))
 
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "im", "photos")
@@ -108,25 +101,31 @@ def folder_layout(root: Path, images: str | None = None, masks: str | None = Non
     The folders' names are `images` and `masks` where given (paths below `root`), otherwise the first of `IMAGE_FOLDERS`
     and `MASK_FOLDERS` that are there, upper and lower case being the same.
     """
-    splits = []
     if images is not None and masks is not None:
-        splits.append(SplitFolders("all", _role(root.name), images, masks))
+        splits: tuple[SplitFolders, ...] = (SplitFolders("all", _role(root.name, "unknown"), images, masks),)
     else:
-        for folder in (root, *_folders(root)):
-            folders = {path.name.lower(): path.name for path in _folders(folder)}
-            pair = [next((folders[name] for name in names if name in folders), None) for names in (IMAGE_FOLDERS, MASK_FOLDERS)]
-            if None not in pair:
-                name, below = ("all", "") if folder == root else (folder.name, f"{folder.name}/")
-                splits.append(SplitFolders(name, _role(folder.name), f"{below}{pair[0]}", f"{below}{pair[1]}"))
-    return Layout(root.resolve().name, tuple(splits), endings=("_mask", "-mask", "_masks", "_gt", "_segmentation", "_seg"))
+        splits = _splits_below(root, IMAGE_FOLDERS, MASK_FOLDERS, "unknown")
+    return Layout(root.resolve().name, splits, endings=("_mask", "-mask", "_masks", "_gt", "_segmentation", "_seg"))
+
+
+def _splits_below(root: Path, images: tuple[str, ...], masks: tuple[str, ...], unknown: Role) -> tuple[SplitFolders, ...]:
+    """`root` and its sub-folders that hold a folder of images and one of masks, by the first of these names that is there."""
+    splits = []
+    for folder in (root, *_folders(root)):
+        found = {path.name.lower(): path.name for path in _folders(folder)}
+        pair = [next((found[name] for name in names if name in found), None) for names in (images, masks)]
+        if None not in pair:
+            name, below = ("all", "") if folder == root else (folder.name, f"{folder.name}/")
+            splits.append(SplitFolders(name, _role(folder.name, unknown), f"{below}{pair[0]}", f"{below}{pair[1]}"))
+    return tuple(splits)
 
 
 def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and not is_litter(path.name))
 
 
-def _role(folder: str) -> Role:
+def _role(folder: str, unknown: Role) -> Role:
     """The role of a folder, by its name."""
     name = folder.lower()
     roles: tuple[tuple[str, Role], ...] = (("train", "train"), ("val", "val"), ("test", "test"))
-    return next((role for word, role in roles if word in name), "unknown")
+    return next((role for word, role in roles if word in name), unknown)

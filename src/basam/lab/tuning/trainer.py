@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from basam.errors import InputError
@@ -260,14 +261,8 @@ class WeightAverage:
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the weights after step `step`, counted from 0."""
-        weight = 1 - min(self.decay, (1 + step) / (10 + step))
         present = [self.parameters[name].float() for name in self.averages]
-        lerp = getattr(torch, "_foreach_lerp_", None)  # one call for all tensors, private to torch
-        if lerp is not None:
-            lerp(list(self.averages.values()), present, weight)
-            return
-        for average, value in zip(self.averages.values(), present, strict=True):
-            average.lerp_(value, weight)
+        get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))(list(self.averages.values()), present, step)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
