@@ -13,11 +13,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-import typer
-
 from basam.checks import validated
 from basam.cli.options import (
     join,
+    option_of,
     parse_bands,
     parse_bytes,
     parse_list,
@@ -106,14 +105,7 @@ def parameter(option: Option) -> inspect.Parameter:
         kind, default = str, default if default is None else str(default)
     shown = words.unset or (default is not None and default is not ... and short_number(words.metavar, default))
     flag = f"{option.flag}/--no-{option.flag[2:]}" if kind is bool and default is not False else option.flag
-    made = typer.Option(
-        *flag.split(","),
-        help=words.text,
-        rich_help_panel=words.panel,
-        metavar=words.metavar or None,
-        show_default=shown,
-        parser=form,
-    )
+    made = option_of(words, *flag.split(","), show_default=shown, parser=form)
     annotation = kind if default is ... else kind | None if default is None else kind
     default = inspect.Parameter.empty if default is ... else default
     return inspect.Parameter(

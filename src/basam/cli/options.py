@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from basam.files import MAX_PIXELS
+from basam.help import DEVICE, MASK_VALUES, MODEL, PIXELS, Help
 
 
 def short_number(form: str, value: Any) -> str | bool:
@@ -42,37 +43,27 @@ def parse_max_pixels(value: object) -> int | None:
     return None if str(value).lower() == "none" else amount(value, 1000, "pixels such as 200M, or 'none',")
 
 
+def option_of(words: Help, *flags: str, **more: Any) -> Any:
+    """An option of a command by the help of a field."""
+    shown = {"show_default": words.unset} if words.unset else {}
+    return typer.Option(
+        *flags, **{"help": words.text, "rich_help_panel": words.panel, "metavar": words.metavar or None} | shown | more
+    )
+
+
 Photos = Annotated[
     list[str] | None,
     typer.Argument(help="Photographs, folders of them, patterns, or - for names from standard input.", show_default=False),
 ]
-ModelName = Annotated[
-    str, typer.Option(rich_help_panel="Model", help="'nano' (embedded), a checkpoint folder or file, or a hub name.")
-]
+ModelName = Annotated[str, option_of(MODEL)]
 MaxPixels = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N|none",
-        parser=parse_max_pixels,
-        show_default=f"{MAX_PIXELS / 1e6:.0f}M",
-        rich_help_panel="Photographs",
-        help="Photographs with more pixels are rejected, against decompression bombs.",
-    ),
+    int | None, option_of(PIXELS, parser=parse_max_pixels, show_default=short_number(PIXELS.metavar, MAX_PIXELS))
 ]
-Device = Annotated[str, typer.Option(rich_help_panel="Model", help="auto, cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[str, option_of(DEVICE)]
 MetricWorkers = Annotated[
     int | None, typer.Option(min=0, help="Processes for metrics; 0: in the main process.", show_default="by cores")
 ]
-MaskValues = Annotated[
-    str | None,
-    typer.Option(
-        metavar="RULE",
-        rich_help_panel="Data",
-        help="For 'folder': nonzero, threshold, label=K or instances (one object per value). For 'coco': crowds (annotations "
-        "with iscrowd 1 are objects, as CVAT exports masks).",
-        show_default="one object; labels are rejected",
-    ),
-]
+MaskValues = Annotated[str | None, option_of(MASK_VALUES)]
 
 
 def join(values: Iterable[object]) -> str:
