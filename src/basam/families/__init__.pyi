@@ -1,7 +1,5 @@
 from basam.families.attachment import Attachment as Attachment
 from basam.families.attachment import Replaced as Replaced
-from basam.families.attachment import class_replacements as class_replacements
-from basam.families.attachment import combine as combine
 from basam.families.base import IMAGENET_MEAN as IMAGENET_MEAN
 from basam.families.base import IMAGENET_STD as IMAGENET_STD
 from basam.families.base import Family as Family
@@ -13,5 +11,4 @@ from basam.families.geometry import Geometry as Geometry
 from basam.families.registry import agrees as agrees
 from basam.families.registry import families as families
 from basam.families.registry import family_of as family_of
-from basam.families.shared.vit import ReplacedEncoder as ReplacedEncoder
 from basam.families.slopes import LearnedSlopes as LearnedSlopes

@@ -8,7 +8,6 @@ from basam.geo.raster import open_raster as open_raster
 from basam.geo.raster import open_scene as open_scene
 from basam.geo.windows import Windows as Windows
 from basam.geo.writing import DEFAULT_RASTER_KINDS as DEFAULT_RASTER_KINDS
-from basam.geo.writing import RASTER_KINDS as RASTER_KINDS
 from basam.geo.writing import check_raster_kinds as check_raster_kinds
 from basam.geo.writing import raster_files as raster_files
 from basam.geo.writing import raster_writers as raster_writers

@@ -25,7 +25,6 @@ from basam.model.loading import family_of_file as family_of_file
 from basam.model.loading import load as load
 from basam.model.loading import resolve as resolve
 from basam.model.mode_files import ModeFileError as ModeFileError
-from basam.model.mode_files import mode_file_of as mode_file_of
 from basam.model.mode_files import mode_of as mode_of
 from basam.model.mode_files import read_mode as read_mode
 from basam.model.mode_files import read_mode_file as read_mode_file

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from basam.checks import Count, NameOrPath, NotNegative, Positive, Share, Whole, check_fields
 from basam.errors import InputError
 from basam.files import MAX_PIXELS
-from basam.help import MASK_VALUES, PIXELS, SOURCES, Help
+from basam.help import MASK_VALUES, MODEL, PIXELS, SOURCES, Help
 from basam.lab.data import PromptSpec, Source, check_mask_values
 from basam.lab.tuning.plan import Precision
 from basam.method import BiasMode
@@ -112,7 +112,7 @@ class TuneSettings:
         Sampling,
         Help("balanced: every data set equally often; proportional: every photograph.", "Data"),
     ] = "balanced"
-    model: Annotated[NameOrPath, Help("'nano' (embedded), a checkpoint folder or file, or a hub name.", "Model")] = "nano"
+    model: Annotated[NameOrPath, MODEL] = "nano"
     way: Annotated[Way, Help("Which weights are trained.", "Model", option="--tune")] = "decoder"
     lora: Lora = field(default_factory=Lora)
     mode: Annotated[
