@@ -126,11 +126,10 @@ class Family(ABC):
         """The model of a checkpoint that `recognises` accepted, in float32 and evaluation mode."""
         return self.read(path).load()
 
-    def describe(self, model: nn.Module) -> ModelSummary:
-        """Information about a live model."""
-        return ModelSummary(
-            architecture=type(model).__name__, geometry=self.geometry(model), parameters=count_parameters(model)
-        )
+    def describe(self, model: nn.Module, **more: Any) -> ModelSummary:
+        """Information about a live model; `more` is known from its file."""
+        known: dict[str, Any] = {"architecture": type(model).__name__, "parameters": count_parameters(model), **more}
+        return ModelSummary(geometry=self.geometry(model), **known)
 
     def check_whole(self, model: nn.Module) -> None:  # noqa: B027
         """Raise for a model without prompt encoder and mask decoder. Families whose models all have both need nothing here.

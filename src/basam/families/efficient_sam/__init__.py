@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basam.errors import InputError, warn
-from basam.families.base import Family, ModelSummary, PromptTensors, count_parameters, is_instance
+from basam.families.base import Family, PromptTensors, is_instance
 from basam.families.efficient_sam.sizes import EfficientSamConfig
 from basam.families.geometry import Geometry
 from basam.families.shared import Checkpoint, Shapes, build, count_parts, holds, meta_files, own_keys, read_shapes, read_state
@@ -86,13 +86,8 @@ class EfficientSamFamily(Family):
         shapes = read_shapes(path)
         model: Any = build(path, sizes(shapes), lambda fields: EfficientSam(EfficientSamConfig(**fields)))
         width = model.config.width
-        summary = ModelSummary(
-            architecture=NAMES.get(width, f"EfficientSAM of width {width}"),
-            geometry=self.geometry(model),
-            parameters=count_parameters(model),
-            tensors=len(shapes),
-            layout="EfficientSAM's state dict",
-        )
+        about = {"tensors": len(shapes), "layout": "EfficientSAM's state dict"}
+        summary = self.describe(model, architecture=NAMES.get(width, f"EfficientSAM of width {width}"), **about)
         return Checkpoint(model, summary, shapes, partial(read_state, path), own_keys(model))
 
     def encode(self, model: Any, pixel_values: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basam.families.base import ModelSummary, count_parameters, is_instance
+from basam.families.base import is_instance
 from basam.families.geometry import Geometry
 from basam.families.mobile_sam.sizes import STAGES, TinyViTConfig
 from basam.families.shared import (
@@ -104,14 +104,9 @@ class MobileSam(TransformersSam):
             shapes = read_shapes(path)
             model = build(path, configs_of(shapes), lambda config: MobileSamModel(MobileSamConfig(**config)))
             read, keys = partial(read_state, path), meta_files.metas_keys(model, RULES)
-        summary = ModelSummary(
-            architecture="MobileSAM (TinyViT)",
-            geometry=self.geometry(model),
-            parameters=count_parameters(model),
-            windows=model.config.sizes().windows[1:],
-            tensors=len(shapes),
-            layout="transformers folder" if path.is_dir() else "MobileSAM's state dict",
-        )
+        layout = "transformers folder" if path.is_dir() else "MobileSAM's state dict"
+        about = {"windows": model.config.sizes().windows[1:], "tensors": len(shapes), "layout": layout}
+        summary = self.describe(model, architecture="MobileSAM (TinyViT)", **about)
         return Checkpoint(model, summary, shapes, read, keys)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from basam.families.base import ModelSummary, count_parameters, is_instance
+from basam.families.base import is_instance
 from basam.families.geometry import Geometry
 from basam.families.sam2 import official, sizes
 from basam.families.shared import (
@@ -79,14 +79,9 @@ class Sam2(TransformersSam):
         version = "2.1" if shapes.keys() & NEW_IN_2_1 else "2" if len(part) < len(shapes) else "2 or 2.1"
         upstream = "Sam2VideoModel" if config["model_type"] == "sam2_video" else "Sam2Model"
         backbone = model.config.vision_config.backbone_config
-        summary = ModelSummary(
-            architecture=f"SAM {version} {sizes.hiera_name(backbone)}",
-            geometry=self.geometry(model),
-            parameters=count_parameters(model),
-            windows=tuple(backbone.window_size_per_stage),
-            tensors=len(shapes),
-            layout=f"transformers {upstream}" if path.is_dir() else "Meta's state dict",
-        )
+        layout = f"transformers {upstream}" if path.is_dir() else "Meta's state dict"
+        about = {"windows": tuple(backbone.window_size_per_stage), "tensors": len(shapes), "layout": layout}
+        summary = self.describe(model, architecture=f"SAM {version} {sizes.hiera_name(backbone)}", **about)
         return Checkpoint(model, summary, part, read, own_keys(model) if path.is_dir() else official.keys_of(model))
 
     def encode(self, model: Any, pixel_values: Tensor) -> dict[str, Any]:

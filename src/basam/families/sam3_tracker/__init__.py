@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basam.errors import MissingExtraError
-from basam.families.base import ModelSummary, count_parameters
 from basam.families.geometry import Geometry
 from basam.families.sam2 import Sam2
 from basam.families.sam3_tracker import names, sizes
@@ -69,14 +68,9 @@ class Sam3Tracker(Sam2):
         part = names.TrackerShapes(path, shapes)
         model: Any = build(path / "config.json", sizes.tracker_config(read_config(path) or {}), make)
         backbone = model.config.vision_config.backbone_config
-        summary = ModelSummary(
-            architecture=f"SAM 3 {transformers_files.vit_name(backbone.hidden_size, backbone.num_hidden_layers)}",
-            geometry=self.geometry(model),
-            parameters=count_parameters(model),
-            windows=(backbone.window_size,),
-            tensors=len(shapes),
-            layout="transformers Sam3TrackerModel",
-        )
+        name = f"SAM 3 {transformers_files.vit_name(backbone.hidden_size, backbone.num_hidden_layers)}"
+        about = {"windows": (backbone.window_size,), "tensors": len(shapes), "layout": "transformers Sam3TrackerModel"}
+        summary = self.describe(model, architecture=name, **about)
         return TrackerCheckpoint(model, summary, part, partial(folder_state, path), own_keys(model))
 
 
