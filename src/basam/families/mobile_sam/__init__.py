@@ -86,9 +86,10 @@ class MobileSam(TransformersSam):
         )
 
     def replacements(self, model: nn.Module) -> Iterable[tuple[nn.Module, type[nn.Module]]]:
-        from basam.families.mobile_sam.modules import replacements
+        from basam.families.attachment import class_replacements
+        from basam.families.mobile_sam.modules import REPLACEMENTS
 
-        return replacements(model)
+        return class_replacements(model, REPLACEMENTS)
 
     def recognises(self, path: Path) -> bool:
         return super().recognises(path) if path.is_dir() else holds(path, PARTS)

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from transformers import SamConfig
 from transformers.models.sam import modeling_sam as sam
 
-from basam.families.attachment import class_replacements
 from basam.families.mobile_sam import tinyvit
 from basam.families.mobile_sam.sizes import TinyViTConfig, tinyvit_config
 from basam.families.mobile_sam.tinyvit import TinyViT
@@ -67,8 +66,3 @@ REPLACEMENTS = {
     sam.SamPromptEncoder: SamPrompts,
     sam.SamPositionalEmbedding: SamEncoding,
 }
-
-
-def replacements(model: nn.Module) -> list[tuple[nn.Module, type[nn.Module]]]:
-    """Every module of a MobileSAM with its replacement class."""
-    return class_replacements(model, REPLACEMENTS)

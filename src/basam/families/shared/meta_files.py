@@ -112,11 +112,6 @@ def decoder_configs(shapes: Shapes, image_size: int, patch: int) -> dict[str, di
     }
 
 
-def features_of(shapes: Shapes) -> int:
-    """Half the channels of the positional encoding of prompts."""
-    return shapes.sizes(ENCODING, 2)[1]
-
-
 def vision_config(shapes: Shapes) -> dict[str, Any]:
     """Sizes of Meta's ViT image encoder, as fields of `SamVisionConfig`.
 
@@ -158,7 +153,7 @@ def vision_config(shapes: Shapes) -> dict[str, Any]:
         "use_abs_pos": True,
         "use_rel_pos": True,
         "output_channels": shapes.sizes(f"{prefix}neck.0.weight", 4)[0],
-        "num_pos_feats": features_of(shapes),
+        "num_pos_feats": shapes.sizes(ENCODING, 2)[1],
     }
 
 
