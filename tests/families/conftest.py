@@ -19,6 +19,7 @@ from PIL import Image
 from torch import nn
 
 from basam.families import PromptTensors
+from tests.helpers.slowly import slowly
 from tests.helpers.tiny import tiny_sam
 from tests.helpers.tiny_sam2 import tiny_sam2
 from tests.helpers.tiny_sam3 import tiny_sam3
@@ -252,10 +253,10 @@ def efficient() -> nn.Module:
     return EfficientSam(EfficientSamConfig(**sizes, decoder_inner=16, decoder_mlp=32, iou_hidden=16, upscaling=(8, 4)))
 
 
-MODELS = ("nano", "hq", "mobile", "efficient", "meta", "sam2", "sam3")
+MODELS = ("sam", "nano", "hq", "mobile", "efficient", "meta", "sam2", "sam3")
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=slowly(MODELS, *(name for name in MODELS if name != "nano")))
 def each_model(request: pytest.FixtureRequest) -> nn.Module:
     """A small model of every family in turn."""
     if request.param == "meta":
@@ -264,5 +265,5 @@ def each_model(request: pytest.FixtureRequest) -> nn.Module:
 
     torch.manual_seed(0)
     builders = {"nano": basam.load, "mobile": mobile, "efficient": efficient, "sam2": tiny_sam2}
-    builders |= {"hq": lambda: tiny_sam(128, hq=True), "sam3": lambda: tiny_sam3(168)}
+    builders |= {"sam": lambda: tiny_sam(128), "hq": lambda: tiny_sam(128, hq=True), "sam3": lambda: tiny_sam3(168)}
     return builders[request.param]().eval()

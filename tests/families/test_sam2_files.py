@@ -11,6 +11,7 @@ import basam
 from basam.families import PromptTensors, family_of
 from basam.families.sam2 import official, sizes
 from basam.model import PUBLISHED, family_of_file
+from tests.helpers.slowly import slowly
 
 OFF = basam.BiasMode.off()
 POINTS = PromptTensors(torch.tensor([[[60.0, 70.0], [20.0, 30.0]]]), torch.tensor([[1, 0]]))
@@ -59,7 +60,7 @@ def saved(meta2, tmp_path_factory):
     return file
 
 
-@pytest.mark.parametrize("size", [256, 512])
+@pytest.mark.parametrize("size", slowly([256, 512], 256))
 def test_the_file_gives_what_metas_code_gives_at_that_size(saved, meta2, size):
     theirs = meta2(sizes.PUBLISHED["T"], size)
     assert "no_obj_embed_spatial" in theirs.state_dict()

@@ -120,13 +120,13 @@ def test_points_on_levels_take_one_encoding_of_each(tiny, photo):
 
 
 def test_levels_find_objects_of_their_size(nano):
-    scene = mosaic(0, 768, "lesion", 3)
+    scene = mosaic(0, 512, "lesion", 2)
     generator = basam.AutomaticMasks(nano, 6, pyramid=True, pred_iou_thresh=0.5, stability_score_thresh=0.5)
     fine, coarse = ([mask for mask in generator.find(scene.image) if mask.crop.layer == layer] for layer in (1, 0))
     assert fine
     best = [max(mask.runs.shared(RunMask.of(truth)) / truth.sum() for mask in fine) for truth in scene.masks]
     assert np.mean(best) > 0.5
-    assert all(mask.crop.area == 768**2 for mask in coarse)
+    assert all(mask.crop.area == 512**2 for mask in coarse)
 
 
 def test_a_photo_of_the_trained_size_has_one_level(tiny):
