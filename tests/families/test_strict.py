@@ -21,6 +21,7 @@ from basam.families.shared import weight_files
 from basam.families.shared.transformers_files import SHARED
 from basam.model import family_of_file, model_info
 from tests.families.conftest import mobile
+from tests.helpers.slowly import slowly
 from tests.helpers.tiny import tiny_sam
 from tests.helpers.tiny_sam2 import tiny_sam2
 from tests.helpers.tiny_sam3 import tiny_sam3
@@ -102,7 +103,7 @@ def test_each_tensor_of_a_file_is_required(name, headers):
                 left = [key for key in left if key not in named]
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", slowly(PUBLISHED, "mobile"))
 @pytest.mark.parametrize(
     "key",
     [

@@ -158,9 +158,10 @@ def changed(folder: Path, out: Path, place: tuple[str, ...], name: str, value: A
     return out
 
 
-QUICK = {"sam": (*OF_SAM1, *OF_SAM), "mobile": OF_MOBILE, "sam2": (*OF_BOTH[len(IN_COMMON) :], *OF_SAM2), "sam3": OF_SAM3}
+# By default, of the longest lists every second field.
+QUICK = {"sam": (*OF_SAM1, *OF_SAM), "mobile": OF_MOBILE, "sam2": OF_SAM2[::2], "sam3": OF_SAM3[::2]}
 # Fields that kinds have in common are read by the same code.
-AGAIN = {"mobile": OF_SAM1, "sam2": IN_COMMON, "sam3": OF_BOTH}
+AGAIN = {"mobile": OF_SAM1, "sam2": [*OF_BOTH, *OF_SAM2[1::2]], "sam3": [*OF_BOTH, *OF_SAM3[1::2]]}
 
 
 @pytest.mark.parametrize("read", slowly([model_info, basam.load], basam.load))
