@@ -50,7 +50,7 @@ TINY = (
     Case(1, 1, 5, 16, 16, FLOAT),
     Case(1, 1, 18, 3, 16, HALF),
     Case(1, 1, 4, 9, 80, FLOAT),
-    Case(2, 2, 1, 1, 24, BRAIN),
+    Case(1, 1, 1, 1, 16, BRAIN),
     Case(2, 2, 6, 3, 80, BRAIN, window=3),
     # Neighborhoods: a side as short as the neighborhood, places changed, odd sizes, several heads.
     Case(1, 1, 18, 4, 16, HALF, near=(8, 4)),
