@@ -177,6 +177,7 @@ def test_recorded_hidden_states_are_those_of_upstream(tiny, pixels):
         assert (a - b).abs().max() <= 1e-4
 
 
+@pytest.mark.slow
 def test_compiled_model_equals_eager():
     """For one size, neither square nor the trained one: every further one is compiled again."""
     model = basam.attach(tiny_sam(num_hidden_layers=2, global_attn_indexes=[1]))
