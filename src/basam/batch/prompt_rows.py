@@ -161,14 +161,14 @@ def points_of(points: Any) -> tuple[tuple[float, float, int], ...]:
     """Points of JSON, with their labels; ValueError where they are none."""
     if not isinstance(points, list):
         raise InputError(f"points {points!r}: a list of [x, y, label] is needed")
-    found = []
+    checked = []
     for point in points:
         if not isinstance(point, list) or len(point) not in (2, 3) or not all(map(is_number, point)):
             raise InputError(f"point {point!r}: x, y in pixels and perhaps a label are needed")
         if len(point) == 3 and point[2] not in (0, 1):
             raise InputError(f"point {point!r}: the label is 1 (inside the object) or 0 (outside)")
-        found.append((float(point[0]), float(point[1]), int(point[2]) if len(point) == 3 else 1))
-    return tuple(found)
+        checked.append((float(point[0]), float(point[1]), int(point[2]) if len(point) == 3 else 1))
+    return tuple(checked)
 
 
 def checked_id(value: Any) -> int | str | None:

@@ -133,10 +133,10 @@ class Records:
 
     def category_named(self, name: str) -> int | str:
         """The id of a category; a new one is recorded. If two processes record one id, the first wins."""
-        while (found := id_of_category(self.categories, name))[1]:
-            self.append({"photo": "", "categories": [{"id": found[0], "name": name}]})
+        while (category := id_of_category(self.categories, name))[1]:
+            self.append({"photo": "", "categories": [{"id": category[0], "name": name}]})
             self.update()
-        return found[0]
+        return category[0]
 
     def append(self, line: dict[str, Any]) -> int:
         """Append a line; returns its offset."""

@@ -94,9 +94,9 @@ def end_of_lines(file: BinaryIO) -> int:
     while place:
         begin = max(0, place - 65536)
         file.seek(begin)
-        found = file.read(place - begin).rfind(b"\n")
-        if found >= 0:
-            return begin + found + 1
+        line_end = file.read(place - begin).rfind(b"\n")
+        if line_end >= 0:
+            return begin + line_end + 1
         place = begin
     return 0
 

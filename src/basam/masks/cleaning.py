@@ -25,9 +25,9 @@ class Cleaning:
         ValueError: a number below 0.
     """
 
-    fill_holes: Annotated[Whole, Help("Holes of fewer pixels are filled.", "Results", unset="none")] = 0
-    min_area: Annotated[Whole, Help("Parts of masks of fewer pixels are left out.", "Results", unset="none")] = 0
-    largest: Annotated[bool, Help("Of each mask the largest part alone.", "Results")] = False
+    fill_holes: Annotated[Whole, Help("Fill holes with fewer pixels.", "Results", unset="none")] = 0
+    min_area: Annotated[Whole, Help("Drop regions of masks with fewer pixels.", "Results", unset="none")] = 0
+    largest: Annotated[bool, Help("Keep only the largest region of a mask.", "Results")] = False
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -112,8 +112,8 @@ def _splits_below(root: Path, images: tuple[str, ...], masks: tuple[str, ...], u
     """`root` and its sub-folders that hold a folder of images and one of masks, by the first of these names that is there."""
     splits = []
     for folder in (root, *_folders(root)):
-        found = {path.name.lower(): path.name for path in _folders(folder)}
-        pair = [next((found[name] for name in names if name in found), None) for names in (images, masks)]
+        names_of = {path.name.lower(): path.name for path in _folders(folder)}
+        pair = [next((names_of[name] for name in names if name in names_of), None) for names in (images, masks)]
         if None not in pair:
             name, below = ("all", "") if folder == root else (folder.name, f"{folder.name}/")
             splits.append(SplitFolders(name, _role(folder.name, unknown), f"{below}{pair[0]}", f"{below}{pair[1]}"))

@@ -69,14 +69,14 @@ def splits_of(domain: str) -> dict[str, Folders]:
             for role in ("train", "val")
         }
     kind, stem, ending = KINDS[domain]
-    found: dict[str, Folders] = {}
+    by_name: dict[str, Folders] = {}
     for part in LAYOUTS[kind].splits:
-        before = [other for other in found.values() if other.role == part.role]
+        before = [other for other in by_name.values() if other.role == part.role]
         first = (FIRST[part.role] + len(before)) * SEEDS_OF_A_SPLIT
         name = part.name if before else part.role
         files = part.images, f"{stem}.jpg", part.masks, f"{stem}{ending}.png"
-        found[name] = Folders(domain, part.name, first, *files, role=part.role)
-    return found
+        by_name[name] = Folders(domain, part.name, first, *files, role=part.role)
+    return by_name
 
 
 SPLITS = {domain: splits_of(domain) for domain in DATA_SETS}

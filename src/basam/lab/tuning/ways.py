@@ -38,7 +38,7 @@ def tuned_mode(mode: BiasMode | None = None) -> BiasMode:
     The schedule is `constant`: under `extrapolation` slopes are multiplied by 0 up to the trained number of tokens, so that
     no gradient would reach them there, and what is learnt from data needs no rule for where it holds. The price is that a
     tuned model is not plain SAM at the trained size, which it is not meant to be. Without a `mode` it is the
-    published method: a mode that was found for weights before tuning says nothing of those after it.
+    published method: a mode that was calibrated before tuning does not apply to the tuned weights.
     """
     return replace(mode or BiasMode(), slopes="learned", schedule="constant")
 
